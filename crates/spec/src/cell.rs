@@ -1,0 +1,214 @@
+//! One fully resolved configuration, seed included: the valid type that everything behind the spec takes.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What one run trains, on what, and how; two equal cells have one run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cell {
+    /// The images.
+    pub dataset: Dataset,
+    /// The networks and distributions.
+    pub model: Model,
+    /// What is minimised.
+    pub objective: Objective,
+    /// How it is minimised.
+    pub optimizer: Optimizer,
+    /// For how long, in which batches, from which seed.
+    pub training: Training,
+}
+
+/// Which images, and how their gray values are read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dataset {
+    /// Where the images come from.
+    pub name: Source,
+    /// Gray values as they are, or binarised.
+    #[serde(default)]
+    pub pixels: Pixels,
+    /// How many training images are held out for validation; drawn with `seed`.
+    #[serde(default)]
+    pub validation: usize,
+    /// Seeds the validation split and the static binarisation, which all training seeds share.
+    #[serde(default)]
+    pub seed: u64,
+    /// Use only the first so many training images (before the validation split); all when absent.
+    #[serde(default)]
+    pub train_images: Option<usize>,
+    /// Use only the first so many test images; all when absent.
+    #[serde(default)]
+    pub test_images: Option<usize>,
+}
+
+/// Where images come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Source {
+    /// The embedded digits, drawn as strokes with known factors.
+    Glyphs,
+    /// MNIST.
+    Mnist,
+    /// Fashion-MNIST.
+    FashionMnist,
+    /// An HDF5 file of the user's: `images`, optional `labels`; dSprites and 3dshapes layouts.
+    Hdf5(PathBuf),
+    /// A folder with IDX files in MNIST's names.
+    Idx(PathBuf),
+    /// A folder of PNG and JPEG images.
+    Folder(PathBuf),
+}
+
+/// How gray values become pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pixels {
+    /// Gray values in 0…1.
+    #[default]
+    Gray,
+    /// Each pixel drawn once as Bernoulli(gray value).
+    Static,
+    /// Each training pixel drawn anew every epoch; the evaluated splits are drawn once, as in `static`.
+    Dynamic,
+}
+
+/// Networks and distributions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// The family.
+    #[serde(default)]
+    pub kind: ModelKind,
+    /// Widths of the encoder's hidden layers; the decoder has them in reverse.
+    pub hidden: Vec<usize>,
+    /// The nonlinearity after every hidden layer.
+    #[serde(default)]
+    pub activation: Activation,
+    /// Width of the latent space.
+    pub latent_dim: usize,
+    /// p(x|z).
+    #[serde(default)]
+    pub likelihood: Likelihood,
+}
+
+/// A family of models.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelKind {
+    /// The reparametrised Gaussian variational autoencoder (Kingma & Welling 2014).
+    #[default]
+    Vae,
+}
+
+/// A hidden layer's nonlinearity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// max(0, x)
+    #[default]
+    Relu,
+    /// tanh x
+    Tanh,
+    /// log(1 + eˣ)
+    Softplus,
+}
+
+/// p(x|z), pixels independent given z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Likelihood {
+    /// Bernoulli with the decoder's logits; on gray values this is the cross-entropy, scale `gray-bce`.
+    #[default]
+    Bernoulli,
+    /// Normal with the decoder's mean and a fixed standard deviation.
+    Gaussian {
+        /// Standard deviation of every pixel; 1 makes the reconstruction term half the squared error plus a constant.
+        #[serde(default = "one")]
+        sigma: f64,
+    },
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// What is minimised: reconstruction + β·KL.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Objective {
+    /// Weight of the KL term; part of the objective only, never of the ELBO.
+    pub beta: f64,
+    /// β rises linearly from 0 over the first so many epochs; 0 for no warm-up.
+    pub warm_up_epochs: usize,
+}
+
+impl Default for Objective {
+    fn default() -> Self {
+        Objective { beta: 1.0, warm_up_epochs: 0 }
+    }
+}
+
+/// How the objective is minimised.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Optimizer {
+    /// Adam (Kingma & Ba 2015) with bias correction, as in PyTorch.
+    Adam(Adam),
+}
+
+impl Default for Optimizer {
+    fn default() -> Self {
+        Optimizer::Adam(Adam::default())
+    }
+}
+
+/// Adam's settings; PyTorch's defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Adam {
+    /// Step size.
+    pub learning_rate: f64,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+}
+
+impl Default for Adam {
+    fn default() -> Self {
+        Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+    }
+}
+
+/// For how long, in which batches, from which seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Training {
+    /// Passes over the training images.
+    pub epochs: usize,
+    /// Images per step; the last batch of an epoch may be smaller.
+    pub batch_size: usize,
+    /// Seeds the weights, the shuffling, the reparametrisation and the dynamic binarisation.
+    pub seed: u64,
+    /// Floating-point width of the computation.
+    pub precision: Precision,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Training { epochs: 20, batch_size: 128, seed: 0, precision: Precision::F32 }
+    }
+}
+
+/// Floating-point width.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    F32,
+}
