@@ -1,1 +1,19 @@
-//! model
+//! Networks, distributions, likelihoods and ELBO terms: pure tensor functions, nothing of files or processes.
+//!
+//! **The replica axis.** Every parameter and activation has a leading axis `R`: weights `[R, in, out]`, images
+//! `[R, B, P]`, latents `[R, B, D]`. A single run is `R = 1`; a cohort of a sweep is one batched program. Replicas may
+//! differ in latent width (padded to the widest and masked), β, learning rate, seed and likelihood scale. No operation
+//! mixes replicas, so a replica's numbers are those it has alone, up to rounding.
+//!
+//! **Units.** Everything is in nats per image. Terms come back per image, `[R, B]`; who averages them says so.
+
+pub mod latent;
+pub mod layers;
+pub mod likelihood;
+pub mod noise;
+pub mod parameters;
+pub mod vae;
+
+pub use latent::DiagonalGaussian;
+pub use parameters::{ModelError, Parameters};
+pub use vae::{ElboTerms, Vae};

@@ -1,0 +1,83 @@
+//! p(x|z): minus the log-likelihood of an image given the decoder's output, in nats per image.
+
+use tch::{Kind, Tensor};
+
+/// −log p(x|z) with pixels Bernoulli(sigmoid(logits)): Σ softplus(l) − x·l; `logits` and `x` are `[R, B, P]`, the result
+/// `[R, B]`. On gray values it is the cross-entropy, whose floor is the entropy of the gray values.
+///
+/// The derivative, sigmoid(l) − x, shares its sigmoid with the value, so both are computed here in few passes over the
+/// pixels: softplus(l) = max(l, 0) − log max(s, 1 − s) with s = sigmoid(l), and max(s, 1 − s) = ½ + |s − ½| ≥ ½ keeps
+/// the logarithm exact to an ulp for any l.
+pub fn bernoulli(logits: &Tensor, x: &Tensor) -> Tensor {
+    let (value, derivative) = tch::no_grad(|| {
+        let s = logits.sigmoid();
+        let mut log_larger = &s - 0.5;
+        let _ = log_larger.abs_();
+        let _ = log_larger.g_add_scalar_(0.5);
+        let _ = log_larger.log_();
+        let softplus_sum =
+            logits.relu().sum_dim_intlist(-1, false, Kind::Float) - log_larger.sum_dim_intlist(-1, false, Kind::Float);
+        let value = softplus_sum - (x * logits).sum_dim_intlist(-1, false, Kind::Float);
+        (value, s - x)
+    });
+    with_derivative(value, logits, &derivative)
+}
+
+/// −log p(x|z) with pixels N(mean, σ²): Σ ½(x − mean)²/σ² + P(log σ + ½ log 2π); `mean` and `x` are `[R, B, P]`,
+/// `sigma` `[R, 1, 1]`, the result `[R, B]`. A density: it may be negative.
+pub fn gaussian(mean: &Tensor, x: &Tensor, sigma: &Tensor) -> Tensor {
+    let n_pixels = x.size().last().copied().unwrap_or(0) as f64;
+    let squares = (x - mean).square().sum_dim_intlist(-1, false, Kind::Float);
+    let sigma = sigma.squeeze_dim(-1);
+    squares / (sigma.square() * 2.0) + (sigma.log() + 0.5 * (2.0 * std::f64::consts::PI).ln()) * n_pixels
+}
+
+/// A tensor with the value `value` whose derivative by `input` is `derivative`; shapes `[R, B]`, `[R, B, P]`, `[R, B, P]`.
+fn with_derivative(value: Tensor, input: &Tensor, derivative: &Tensor) -> Tensor {
+    if !input.requires_grad() {
+        return value;
+    }
+    let carrier = (input * derivative).sum_dim_intlist(-1, false, Kind::Float);
+    let correction = value - carrier.detach();
+    carrier + correction
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bernoulli_equals_the_textbook_form_at_ordinary_and_extreme_logits() {
+        let logits = Tensor::from_slice(&[-200f32, -30.0, -3.0, -0.1, 0.0, 0.1, 3.0, 30.0, 200.0]).view([1, 9, 1]);
+        for x in [0f64, 0.3, 1.0] {
+            let gray = logits.full_like(x);
+            let ours = bernoulli(&logits, &gray);
+            let l = logits.to_kind(Kind::Double);
+            let textbook = (l.clamp_min(0.0) + (-l.abs()).exp().log1p() - &l * x).squeeze_dim(-1);
+            let difference = ((ours.to_kind(Kind::Double) - &textbook).abs() / (textbook.abs() + 1.0)).max();
+            assert!(difference.double_value(&[]) < 2e-7, "{}", difference.double_value(&[]));
+        }
+    }
+
+    #[test]
+    fn bernoulli_has_the_derivative_autograd_finds() {
+        let logits = (Tensor::randn([2, 3, 50], (Kind::Float, tch::Device::Cpu)) * 4.0).set_requires_grad(true);
+        let x = Tensor::rand([2, 3, 50], (Kind::Float, tch::Device::Cpu));
+        let weight = Tensor::rand([2, 3], (Kind::Float, tch::Device::Cpu));
+        let ours =
+            Tensor::run_backward(&[(bernoulli(&logits, &x) * &weight).sum(Kind::Float)], &[&logits], false, false);
+        let textbook = logits.binary_cross_entropy_with_logits::<Tensor>(&x, None, None, tch::Reduction::None);
+        let textbook = (textbook.sum_dim_intlist(-1, false, Kind::Float) * &weight).sum(Kind::Float);
+        let theirs = Tensor::run_backward(&[textbook], &[&logits], false, false);
+        assert!((&ours[0] - &theirs[0]).abs().max().double_value(&[]) < 1e-6);
+    }
+
+    #[test]
+    fn gaussian_equals_the_density_and_integrates_to_one() {
+        let x = Tensor::linspace(-20.0, 20.0, 4001, (Kind::Double, tch::Device::Cpu)).view([1, 4001, 1]);
+        let sigma = Tensor::from_slice(&[1.7f64]).view([1, 1, 1]);
+        let nll = gaussian(&x.full_like(0.4), &x, &sigma);
+        let mass = (-nll).exp().sum(Kind::Double).double_value(&[]) * 0.01;
+        assert!((mass - 1.0).abs() < 1e-6, "{mass}");
+    }
+}

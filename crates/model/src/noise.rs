@@ -1,0 +1,133 @@
+//! Noise as a pure function of (seed, stream, epoch, step), so that a resumed run or another cohort sees the same draws.
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, RngExt};
+use rand_distr::StandardNormal;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use tch::{Device, Tensor};
+
+/// What noise is drawn for; streams of one seed are independent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Initial weights; `epoch` is the parameter's index.
+    Weights = 1,
+    /// The order of the training images; one draw per epoch.
+    Shuffle = 2,
+    /// ε of the reparametrisation while training.
+    Latent = 3,
+    /// ε of the reparametrisation while evaluating the training, validation and test split.
+    EvaluateTrain = 4,
+    /// See [`Stream::EvaluateTrain`].
+    EvaluateValidation = 5,
+    /// See [`Stream::EvaluateTrain`].
+    EvaluateTest = 6,
+    /// z of samples from the prior.
+    Prior = 7,
+    /// The dynamic binarisation of training images.
+    Pixels = 8,
+}
+
+/// One round of SplitMix64's finaliser (Steele, Lea & Flood 2014).
+fn mix(value: u64) -> u64 {
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+/// A single number that stands for (seed, stream, epoch, step).
+pub fn key(seed: u64, stream: Stream, epoch: u64, step: u64) -> u64 {
+    [stream as u64, epoch, step].into_iter().fold(mix(seed.wrapping_add(0x9e37_79b9_7f4a_7c15)), |state, word| {
+        mix(state.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ mix(word.wrapping_add(0x2545_f491_4f6c_dd1d)))
+    })
+}
+
+/// The generator for (seed, stream, epoch, step).
+pub fn generator(seed: u64, stream: Stream, epoch: u64, step: u64) -> impl Rng {
+    Xoshiro256PlusPlus::seed_from_u64(key(seed, stream, epoch, step))
+}
+
+/// The order in which epoch `epoch` visits `n` images: a permutation of `0..n`.
+pub fn permutation(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
+    let n = u32::try_from(n).unwrap_or(u32::MAX);
+    let mut order: Vec<u32> = (0..n).collect();
+    order.shuffle(&mut generator(seed, Stream::Shuffle, epoch, 0));
+    order
+}
+
+/// Whose noise: a replica's seed and its own latent width.
+#[derive(Clone, Copy, Debug)]
+pub struct Drawer {
+    /// The run's seed.
+    pub seed: u64,
+    /// The run's own latent width, at most the padded one.
+    pub width: usize,
+}
+
+/// Standard normal draws, shape `[R, n, padded]`; zero beyond a replica's own width, so that padding draws nothing.
+pub fn normals(
+    replicas: &[Drawer],
+    n: usize,
+    padded: usize,
+    stream: Stream,
+    epoch: u64,
+    step: u64,
+    device: Device,
+) -> Tensor {
+    let mut values = vec![0f32; replicas.len() * n * padded];
+    for (replica, block) in replicas.iter().zip(values.chunks_exact_mut((n * padded).max(1))) {
+        let mut generator = generator(replica.seed, stream, epoch, step);
+        for row in block.chunks_exact_mut(padded) {
+            for value in &mut row[..replica.width] {
+                *value = generator.sample(StandardNormal);
+            }
+        }
+    }
+    Tensor::from_slice(&values).view([replicas.len() as i64, n as i64, padded as i64]).to_device(device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_draws_the_same_numbers_in_any_cohort() {
+        let alone = normals(&[Drawer { seed: 3, width: 2 }], 5, 2, Stream::Latent, 1, 7, Device::Cpu);
+        let both = [Drawer { seed: 1, width: 4 }, Drawer { seed: 3, width: 2 }];
+        let together = normals(&both, 5, 4, Stream::Latent, 1, 7, Device::Cpu);
+        assert_eq!(together.get(1).narrow(1, 0, 2), alone.get(0));
+        assert_eq!(together.get(1).narrow(1, 2, 2).abs().sum(tch::Kind::Float).double_value(&[]), 0.0);
+    }
+
+    #[test]
+    fn draws_differ_between_seeds_streams_epochs_and_steps() {
+        let base = key(1, Stream::Latent, 2, 3);
+        for other in [
+            key(2, Stream::Latent, 2, 3),
+            key(1, Stream::Shuffle, 2, 3),
+            key(1, Stream::Latent, 3, 3),
+            key(1, Stream::Latent, 2, 4),
+            key(1, Stream::Latent, 3, 2),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn normals_have_mean_zero_and_variance_one() {
+        let draws = normals(&[Drawer { seed: 9, width: 50 }], 2000, 50, Stream::Latent, 0, 0, Device::Cpu);
+        let n = 100_000f64;
+        let mean = draws.mean(tch::Kind::Double).double_value(&[]);
+        let variance = draws.square().mean(tch::Kind::Double).double_value(&[]) - mean * mean;
+        assert!(mean.abs() < 5.0 / n.sqrt(), "{mean}");
+        assert!((variance - 1.0).abs() < 5.0 * (2.0 / n).sqrt(), "{variance}");
+    }
+
+    #[test]
+    fn an_epoch_visits_every_image_once() {
+        let mut order = permutation(5, 2, 1000);
+        assert_ne!(order, permutation(5, 3, 1000));
+        order.sort_unstable();
+        assert!(order.into_iter().eq(0..1000));
+    }
+}

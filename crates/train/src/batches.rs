@@ -1,0 +1,90 @@
+//! Batches of images along the replica axis, gathered from bytes.
+
+use data::Images;
+use model::noise::{Stream, key, permutation};
+use spec::{Cell, Pixels};
+use tch::{Device, Tensor};
+
+/// Cuts a split into batches for every replica of a cohort.
+#[derive(Debug)]
+pub struct Batches<'a> {
+    images: &'a Images,
+    n_pixels: usize,
+    batch_size: usize,
+    seeds: Vec<u64>,
+    dynamic: bool,
+    device: Device,
+    /// The visiting order of each replica in the epoch at hand.
+    order: Vec<Vec<u32>>,
+    epoch: u64,
+}
+
+impl<'a> Batches<'a> {
+    /// Batches for training `cells`, which share their dataset and batch size.
+    pub fn new(images: &'a Images, cells: &[Cell], device: Device) -> Batches<'a> {
+        let batch_size = cells.first().map_or(1, |cell| cell.training.batch_size);
+        Batches {
+            images,
+            n_pixels: images.shape.n_pixels(),
+            batch_size,
+            seeds: cells.iter().map(|cell| cell.training.seed).collect(),
+            dynamic: cells.first().is_some_and(|cell| cell.dataset.pixels == Pixels::Dynamic),
+            device,
+            order: Vec::new(),
+            epoch: 0,
+        }
+    }
+
+    /// Steps in an epoch, the partial last batch included.
+    pub fn n_steps(&self) -> usize {
+        self.images.shape.n.div_ceil(self.batch_size)
+    }
+
+    /// Shuffle for an epoch: every replica by its own seed.
+    pub fn start_epoch(&mut self, epoch: u64) {
+        self.epoch = epoch;
+        self.order = self.seeds.iter().map(|&seed| permutation(seed, epoch, self.images.shape.n)).collect();
+    }
+
+    /// Step `step` of the epoch that was started; shape `[R, B, P]`, values in 0…1.
+    pub fn batch(&self, step: usize) -> Tensor {
+        let start = step * self.batch_size;
+        let end = (start + self.batch_size).min(self.images.shape.n);
+        let mut values = vec![0f32; self.seeds.len() * (end - start) * self.n_pixels];
+        let mut drawn = vec![0u8; if self.dynamic { self.n_pixels } else { 0 }];
+        let mut rows = values.chunks_exact_mut(self.n_pixels);
+        for (order, &seed) in self.order.iter().zip(&self.seeds) {
+            let stream = key(seed, Stream::Pixels, self.epoch, 0);
+            for (&index, row) in order[start..end].iter().zip(&mut rows) {
+                let mut bytes = image(self.images, self.n_pixels, index as usize);
+                if self.dynamic {
+                    data::binarise(stream, 0, u64::from(index), bytes, &mut drawn);
+                    bytes = &drawn;
+                }
+                to_unit(bytes, row);
+            }
+        }
+        let shape = [self.seeds.len() as i64, (end - start) as i64, self.n_pixels as i64];
+        Tensor::from_slice(&values).view(shape).to_device(self.device)
+    }
+}
+
+/// Images `start..end` of a split in their stored order, the same for all replicas; shape `[R, B, P]`, values in 0…1.
+pub fn in_order(images: &Images, start: usize, end: usize, n_replicas: usize, device: Device) -> Tensor {
+    let n_pixels = images.shape.n_pixels();
+    let mut values = vec![0f32; (end - start) * n_pixels];
+    to_unit(&images.pixels[start * n_pixels..end * n_pixels], &mut values);
+    let batch = Tensor::from_slice(&values).view([1, (end - start) as i64, n_pixels as i64]).to_device(device);
+    batch.expand([n_replicas as i64, -1, -1], false).contiguous()
+}
+
+fn image(images: &Images, n_pixels: usize, index: usize) -> &[u8] {
+    &images.pixels[index * n_pixels..(index + 1) * n_pixels]
+}
+
+/// Bytes 0…255 to 0…1.
+fn to_unit(bytes: &[u8], out: &mut [f32]) {
+    for (value, &byte) in out.iter_mut().zip(bytes) {
+        *value = f32::from(byte) * (1.0 / 255.0);
+    }
+}
