@@ -1,1 +1,68 @@
-//! data
+//! Images with labels and factors, from any source: embedded, downloaded or the user's own.
+
+mod cache;
+mod download;
+mod error;
+mod files;
+pub mod glyphs;
+mod idx;
+mod images;
+mod known;
+pub mod noise;
+mod places;
+mod sheet;
+mod split;
+
+pub use download::{Fetcher, Progress};
+pub use error::DataError;
+pub use images::{Factors, Images, Shape, Splits, gray_bce_floor};
+pub use noise::binarise;
+pub use places::Places;
+pub use sheet::contact_sheet;
+
+use spec::Source;
+use split::Wanted;
+
+/// Loads a dataset as an experiment names it, making or downloading it first where it is not here yet.
+///
+/// With `pixels: static`, all splits are drawn already. With `pixels: dynamic`, training images are left gray, for
+/// [`binarise`] to draw every epoch, and the evaluated splits are drawn as for `static`.
+///
+/// # Errors
+/// When the source is missing or damaged, cannot be downloaded, or has fewer images than are asked for.
+pub fn load(dataset: &spec::Dataset, places: &Places) -> Result<Splits, DataError> {
+    load_with(dataset, places, &Fetcher::default(), &mut |_| ())
+}
+
+/// As [`load`], with settings for downloads and a closure that is told of what takes long.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(
+    dataset: &spec::Dataset,
+    places: &Places,
+    fetcher: &Fetcher,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Splits, DataError> {
+    let wanted = Wanted::of(dataset);
+    let (train, test) = read(&dataset.name, &wanted, places, fetcher, progress)?;
+    split::finish(train, test, dataset)
+}
+
+/// Training and test images of a source, before anything is held out or drawn.
+fn read(
+    source: &Source,
+    wanted: &Wanted,
+    places: &Places,
+    fetcher: &Fetcher,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(Images, Images), DataError> {
+    let known = match source {
+        Source::Glyphs => return cache::glyphs(places, wanted, progress),
+        Source::Mnist => &known::MNIST,
+        Source::FashionMnist => &known::FASHION_MNIST,
+        _ => return Err(DataError::setting("this source is not read yet", "use `glyphs` or `mnist`")),
+    };
+    let folder = known.locate(places, fetcher, progress)?;
+    known.read(&folder, wanted)
+}

@@ -1,0 +1,145 @@
+//! Prepared datasets, kept as HDF5 in the cache folder; a damaged one is made again.
+
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+use crate::download::Progress;
+use crate::error::DataError;
+use crate::files;
+use crate::glyphs::{self, Part};
+use crate::images::{Factors, Images, Shape};
+use crate::places::Places;
+use crate::split::Wanted;
+
+/// Raised when the layout of a cached file changes; older ones are then made again.
+const FORMAT: u32 = 1;
+
+/// Where the glyphs are kept.
+pub(crate) fn glyphs_path(places: &Places) -> PathBuf {
+    places.cache.join("glyphs").join("glyphs.h5")
+}
+
+/// The glyphs, out of the cache where it holds them whole, else drawn and put there.
+pub(crate) fn glyphs(
+    places: &Places,
+    wanted: &Wanted,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(Images, Images), DataError> {
+    let (n_train, n_test) = (wanted.n_train(glyphs::N_TRAIN)?, wanted.n_test(glyphs::N_TEST)?);
+    let path = glyphs_path(places);
+    let (mut train, mut test) = match read(&path) {
+        Some(images) => images,
+        None => make(&path, progress)?,
+    };
+    train.truncate(n_train);
+    test.truncate(n_test);
+    Ok((train, test))
+}
+
+/// Draws the glyphs and writes them, unless another process has meanwhile.
+fn make(path: &Path, progress: &mut dyn FnMut(Progress<'_>)) -> Result<(Images, Images), DataError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut made = None;
+    let kept = files::with_lock(
+        folder,
+        || (),
+        || {
+            made = read(path);
+            if made.is_none() {
+                progress(Progress::Message("drawing the glyphs, once"));
+                let images = made.insert(draw()?);
+                write(path, &images.0, &images.1)?;
+            }
+            Ok(())
+        },
+    );
+    if let Err(error) = kept {
+        // A cache that cannot be written costs a few seconds at every start, and nothing else.
+        progress(Progress::Message(&format!("the glyphs are not kept: {error}")));
+    }
+    match made {
+        Some(images) => Ok(images),
+        None => draw(),
+    }
+}
+
+fn draw() -> Result<(Images, Images), DataError> {
+    let train = glyphs::images(Part::Train, glyphs::N_TRAIN);
+    let test = glyphs::images(Part::Test, glyphs::N_TEST);
+    let digest = glyphs::digest(&train, &test);
+    if digest != glyphs::SHA256 {
+        return Err(DataError::setting(
+            format!("the glyphs drawn on this machine have SHA-256 `{digest}`, not `{}`", glyphs::SHA256),
+            "its floating-point arithmetic does not follow IEEE 754; please report the machine and the compiler",
+        ));
+    }
+    Ok((train, test))
+}
+
+/// What the cache holds, if that is exactly the glyphs.
+fn read(path: &Path) -> Option<(Images, Images)> {
+    if !path.is_file() {
+        return None;
+    }
+    let (train, test) = read_file(path).ok()?;
+    (glyphs::digest(&train, &test) == glyphs::SHA256).then_some((train, test))
+}
+
+fn read_file(path: &Path) -> hdf5::Result<(Images, Images)> {
+    hdf5::silence_errors(true);
+    let file = hdf5::File::open(path)?;
+    if file.attr("format")?.read_scalar::<u32>()? != FORMAT {
+        return Err("another format".into());
+    }
+    let images = |prefix: &str, n: usize| {
+        let dataset = |name: &str, shape: &[usize]| {
+            let dataset = file.dataset(&format!("{prefix}{name}"))?;
+            // The shape is checked before anything is allocated, for the file may be damaged.
+            if dataset.shape() == shape { Ok(dataset) } else { Err(hdf5::Error::from("another shape")) }
+        };
+        let shape = Shape { n, channels: 1, height: glyphs::SIZE, width: glyphs::SIZE };
+        let names = glyphs::FACTORS.map(str::to_owned).to_vec();
+        Ok::<_, hdf5::Error>(Images {
+            pixels: dataset("images", &[n, glyphs::SIZE, glyphs::SIZE])?.read_raw()?,
+            shape,
+            labels: Some(dataset("labels", &[n])?.read_raw()?),
+            factors: Some(Factors { values: dataset("factors", &[n, names.len()])?.read_raw()?, names }),
+        })
+    };
+    Ok((images("", glyphs::N_TRAIN)?, images("test_", glyphs::N_TEST)?))
+}
+
+fn write(path: &Path, train: &Images, test: &Images) -> Result<(), DataError> {
+    let temporary = files::temporary(path);
+    let written = write_file(&temporary, train, test);
+    if let Err(error) = written {
+        let _ = fs::remove_file(&temporary);
+        let hint = "check that the disk is not full, or move the cache by `XDG_CACHE_HOME`";
+        return Err(DataError::file(path, format!("cannot be written: {error}"), hint));
+    }
+    files::publish(&temporary, path)
+}
+
+/// The layout is that of a user's own HDF5 file, so that the file also serves as an example of one.
+fn write_file(path: &Path, train: &Images, test: &Images) -> hdf5::Result<()> {
+    hdf5::silence_errors(true);
+    let file = hdf5::File::create(path)?;
+    file.new_attr::<u32>().create("format")?.write_scalar(&FORMAT)?;
+    for (prefix, images) in [("", train), ("test_", test)] {
+        let Shape { n, height, width, .. } = images.shape;
+        let pixels = file.new_dataset::<u8>().shape((n, height, width)).create(format!("{prefix}images").as_str())?;
+        pixels.write_raw(&images.pixels)?;
+        if let Some(labels) = &images.labels {
+            file.new_dataset::<u8>().shape(n).create(format!("{prefix}labels").as_str())?.write_raw(labels)?;
+        }
+        if let Some(factors) = &images.factors {
+            let shape = (n, factors.names.len());
+            let dataset = file.new_dataset::<f64>().shape(shape).create(format!("{prefix}factors").as_str())?;
+            dataset.write_raw(&factors.values)?;
+            let names = factors.names.join(" ").parse::<hdf5::types::VarLenUnicode>().map_err(|e| e.to_string())?;
+            dataset.new_attr::<hdf5::types::VarLenUnicode>().create("names")?.write_scalar(&names)?;
+        }
+    }
+    file.flush()
+}

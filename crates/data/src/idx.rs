@@ -1,0 +1,109 @@
+//! The IDX format of MNIST, raw or gzip-compressed.
+
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use fs_err::File;
+use sha2::{Digest, Sha256};
+
+use crate::error::DataError;
+use crate::images::{bytes, hexadecimal};
+
+/// An array of unsigned bytes.
+pub(crate) struct Idx {
+    /// Lengths of the axes, the slowest first.
+    pub shape: Vec<usize>,
+    /// The values.
+    pub values: Vec<u8>,
+    /// SHA-256 of the decompressed file, in hexadecimal.
+    pub digest: String,
+}
+
+/// Deflate packs at most 1,032 bytes into one.
+pub(crate) const DEFLATE_RATIO: u64 = 1_032;
+
+const HINT: &str = "the file is not IDX, or was damaged in transfer; fetch it again";
+
+/// `name` or `name.gz` in `folder`, also with a dot where MNIST's names have a dash before `idx`.
+pub(crate) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    let dotted = name.replace("-idx", ".idx");
+    let names = [name.to_owned(), format!("{name}.gz"), dotted.clone(), format!("{dotted}.gz")];
+    names.iter().map(|name| folder.join(name)).find(|path| path.exists())
+}
+
+/// Reads an IDX file of unsigned bytes; whether it is compressed is told by its first bytes, not by its name.
+pub(crate) fn read(path: &Path) -> Result<Idx, DataError> {
+    let mut file = open(path)?;
+    let length = file.metadata()?.len();
+    let mut first = [0; 2];
+    let n_read = file.read(&mut first)?;
+    file.seek(SeekFrom::Start(0))?;
+    if length == 0 {
+        return Err(DataError::file(path, "the file is empty", "fetch it again"));
+    }
+    if n_read == 2 && first == [0x1f, 0x8b] {
+        let at_most = length.saturating_mul(DEFLATE_RATIO);
+        parse(path, MultiGzDecoder::new(BufReader::with_capacity(1 << 16, file)), at_most)
+    } else {
+        parse(path, file, length)
+    }
+}
+
+/// Opens a file, with a plain word for a folder.
+pub(crate) fn open(path: &Path) -> Result<File, DataError> {
+    if path.is_dir() {
+        return Err(DataError::file(path, "is a folder where a file should be", "name the file itself"));
+    }
+    Ok(File::open(path)?)
+}
+
+/// Parses an IDX stream that cannot be longer than `at_most` bytes, which guards against a header that lies.
+fn parse(path: &Path, mut stream: impl Read, at_most: u64) -> Result<Idx, DataError> {
+    let bad = |problem: String| DataError::file(path, problem, HINT);
+    let unreadable = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => bad("the file ends too early".to_owned()),
+        _ => bad(format!("cannot be read or decompressed: {error}")),
+    };
+    let mut header = [0; 4];
+    stream.read_exact(&mut header).map_err(unreadable)?;
+    let [0, 0, kind, n_axes @ 1..=4] = header else {
+        return Err(bad(format!("begins with `{}`, which no IDX file does", hexadecimal(&header))));
+    };
+    if kind != 8 {
+        let problem = format!("holds values of IDX type `0x{kind:02x}`, not unsigned bytes (`0x08`)");
+        return Err(DataError::file(path, problem, "convert the values to unsigned bytes, 255 standing for 1.0"));
+    }
+    let mut digest = Sha256::new();
+    digest.update(header);
+    let mut shape = Vec::new();
+    for _ in 0..n_axes {
+        let mut length = [0; 4];
+        stream.read_exact(&mut length).map_err(unreadable)?;
+        digest.update(length);
+        shape.push(u32::from_be_bytes(length) as usize);
+    }
+    let declared = shape.iter().try_fold(1u64, |product, &length| product.checked_mul(length as u64));
+    let total = declared.filter(|&total| total <= at_most).ok_or_else(|| {
+        bad(format!("declares an array of {}, more than a file of its size can hold", written(&shape)))
+    })?;
+    if total == 0 {
+        return Err(bad(format!("declares an array of {}, which is empty", written(&shape))));
+    }
+    let total = usize::try_from(total).map_err(|_| bad("is too large for this machine".to_owned()))?;
+    let mut values = bytes(total + 1)?;
+    (&mut stream).take(total as u64 + 1).read_to_end(&mut values).map_err(unreadable)?;
+    if values.len() < total {
+        return Err(bad(format!("ends after {} of the {total} values that its header declares", values.len())));
+    }
+    if values.len() > total {
+        return Err(bad(format!("goes on after the {total} values that its header declares")));
+    }
+    digest.update(&values);
+    Ok(Idx { shape, values, digest: hexadecimal(&digest.finalize()) })
+}
+
+/// A shape as `60000×28×28`.
+pub(crate) fn written(shape: &[usize]) -> String {
+    shape.iter().map(usize::to_string).collect::<Vec<_>>().join("×")
+}

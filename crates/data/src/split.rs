@@ -1,0 +1,126 @@
+//! Which images are trained on, validated on and tested on, and how their pixels are drawn.
+
+use sha2::{Digest, Sha256};
+use spec::Pixels;
+
+use crate::error::DataError;
+use crate::images::{Images, Splits, hexadecimal};
+use crate::noise;
+
+/// Stream of the static draw of training and validation images.
+const TRAIN_STREAM: u64 = 0;
+/// Stream of the static draw of test images.
+const TEST_STREAM: u64 = 1;
+/// Tells the keys of splits from those of draws.
+const VALIDATION_KEY: u64 = 2;
+const HELD_OUT_KEY: u64 = 3;
+
+/// Which images a source is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted {
+    /// Seeds the held-out test images.
+    pub seed: u64,
+    /// The first so many training images.
+    pub train_images: Option<usize>,
+    /// The first so many test images.
+    pub test_images: Option<usize>,
+}
+
+impl Wanted {
+    pub(crate) fn of(dataset: &spec::Dataset) -> Wanted {
+        Wanted { seed: dataset.seed, train_images: dataset.train_images, test_images: dataset.test_images }
+    }
+
+    /// How many of `n` training images are used.
+    pub(crate) fn n_train(&self, n: usize) -> Result<usize, DataError> {
+        limit("train_images", self.train_images, n)
+    }
+
+    /// How many of `n` test images are used.
+    pub(crate) fn n_test(&self, n: usize) -> Result<usize, DataError> {
+        limit("test_images", self.test_images, n)
+    }
+
+    /// For a source of `n` images without a test split of its own: the rows of the training and of the test images.
+    ///
+    /// A tenth (rounded up), drawn with the seed, is the test split. Both are in a random order, so that the first so
+    /// many images of a sorted file are not all of one class.
+    pub(crate) fn hold_out(&self, n: usize) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+        if n < 2 {
+            return Err(DataError::setting(
+                format!("`{n}` images cannot be divided into training and test images"),
+                "give at least two images, or a test split of its own",
+            ));
+        }
+        let mut test = noise::permutation(noise::key(&[self.seed, HELD_OUT_KEY]), n);
+        let mut train = test.split_off(n.div_ceil(10));
+        train.truncate(self.n_train(train.len())?);
+        test.truncate(self.n_test(test.len())?);
+        Ok((train, test))
+    }
+}
+
+fn limit(name: &str, wanted: Option<usize>, n: usize) -> Result<usize, DataError> {
+    match wanted {
+        None if n == 0 => Err(DataError::setting("there are no images", "give a source that has some")),
+        None => Ok(n),
+        Some(wanted) if wanted == 0 || wanted > n => Err(DataError::setting(
+            format!("`dataset.{name}` is `{wanted}`, and there are {n} such images"),
+            format!("choose a number from 1 to {n}, or leave `{name}` out to use all"),
+        )),
+        Some(wanted) => Ok(wanted),
+    }
+}
+
+/// Takes the validation split from the training images, draws static pixels, and digests what is left.
+pub(crate) fn finish(mut train: Images, mut test: Images, dataset: &spec::Dataset) -> Result<Splits, DataError> {
+    let n = train.shape.n;
+    if dataset.validation >= n {
+        return Err(DataError::setting(
+            format!("`dataset.validation` is `{}`, and there are {n} training images", dataset.validation),
+            "hold out fewer images, so that some are left to train on",
+        ));
+    }
+    let (mut held_out, mut kept) = (Vec::new(), (0..n).collect::<Vec<_>>());
+    if dataset.validation > 0 {
+        held_out = noise::permutation(noise::key(&[dataset.seed, VALIDATION_KEY]), n);
+        kept = held_out.split_off(dataset.validation);
+        held_out.sort_unstable();
+        kept.sort_unstable();
+    }
+    let mut validation = None;
+    if dataset.validation > 0 {
+        validation = Some(train.select(&held_out)?);
+        train = train.select(&kept)?;
+    }
+    if dataset.pixels == Pixels::Static {
+        draw(&mut train, dataset.seed, TRAIN_STREAM, &kept);
+    }
+    if dataset.pixels != Pixels::Gray {
+        if let Some(validation) = &mut validation {
+            draw(validation, dataset.seed, TRAIN_STREAM, &held_out);
+        }
+        let all: Vec<usize> = (0..test.shape.n).collect();
+        draw(&mut test, dataset.seed, TEST_STREAM, &all);
+    }
+    let mut digest = Sha256::new();
+    for images in [Some(&train), validation.as_ref(), Some(&test)] {
+        match images {
+            Some(images) => images.digest_into(&mut digest),
+            None => digest.update([0]),
+        }
+    }
+    let digest = hexadecimal(&digest.finalize());
+    Ok(Splits { train, validation, test, digest })
+}
+
+/// Draws every pixel once; `indices` are the images' places before the validation split was taken, so that an image
+/// has the same binary pixels with and without one.
+fn draw(images: &mut Images, seed: u64, stream: u64, indices: &[usize]) {
+    let size = images.shape.n_pixels();
+    let mut drawn = vec![0; size];
+    for (gray, &index) in images.pixels.chunks_exact_mut(size).zip(indices) {
+        noise::binarise(seed, stream, index as u64, gray, &mut drawn);
+        gray.copy_from_slice(&drawn);
+    }
+}
