@@ -87,7 +87,6 @@ fn read(path: &Path) -> Option<(Images, Images)> {
 }
 
 fn read_file(path: &Path) -> hdf5::Result<(Images, Images)> {
-    hdf5::silence_errors(true);
     let file = hdf5::File::open(path)?;
     if file.attr("format")?.read_scalar::<u32>()? != FORMAT {
         return Err("another format".into());
@@ -123,7 +122,6 @@ fn write(path: &Path, train: &Images, test: &Images) -> Result<(), DataError> {
 
 /// The layout is that of a user's own HDF5 file, so that the file also serves as an example of one.
 fn write_file(path: &Path, train: &Images, test: &Images) -> hdf5::Result<()> {
-    hdf5::silence_errors(true);
     let file = hdf5::File::create(path)?;
     file.new_attr::<u32>().create("format")?.write_scalar(&FORMAT)?;
     for (prefix, images) in [("", train), ("test_", test)] {

@@ -85,6 +85,9 @@ impl Images {
 
     /// Keeps the first `n` images.
     pub(crate) fn truncate(&mut self, n: usize) {
+        if n == self.shape.n {
+            return;
+        }
         self.pixels.truncate(n * self.shape.n_pixels());
         self.pixels.shrink_to_fit();
         self.shape.n = n;
@@ -116,7 +119,7 @@ impl Factors {
         &self.values[i * self.names.len()..(i + 1) * self.names.len()]
     }
 
-    fn select(&self, indices: &[usize]) -> Factors {
+    pub(crate) fn select(&self, indices: &[usize]) -> Factors {
         let values = indices.iter().flat_map(|&i| self.of(i)).copied().collect();
         Factors { names: self.names.clone(), values }
     }

@@ -112,19 +112,25 @@ impl KnownSet {
         digest.as_deref() == Some(labels.sha256)
     }
 
-    /// Finds or downloads the files, and returns the folder that holds them.
-    pub(crate) fn locate(
+    /// Reads the files where they lie, or downloads them first; what is damaged in the cache is downloaded again.
+    pub(crate) fn load(
         &self,
         places: &Places,
+        wanted: &Wanted,
         fetcher: &Fetcher,
         progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<PathBuf, DataError> {
-        if let Some(folder) = self.find(places) {
-            return Ok(folder);
+    ) -> Result<(Images, Images), DataError> {
+        let cache = self.cache_folder(places);
+        match self.find(places) {
+            Some(folder) if folder != cache => return self.read(&folder, wanted),
+            Some(_) => match self.read(&cache, wanted) {
+                Err(DataError::File { .. }) => {}
+                result => return result,
+            },
+            None => {}
         }
-        let folder = self.cache_folder(places);
-        fetcher.fetch(self, &folder, progress)?;
-        Ok(folder)
+        fetcher.fetch(self, &cache, progress)?;
+        self.read(&cache, wanted)
     }
 
     /// Reads training and test images out of `folder`, checking the files against their digests.

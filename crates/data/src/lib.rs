@@ -1,6 +1,7 @@
 //! Images with labels and factors, from any source: embedded, downloaded or the user's own.
 
 mod cache;
+mod catalogue;
 mod download;
 mod error;
 mod files;
@@ -9,10 +10,12 @@ mod idx;
 mod images;
 mod known;
 pub mod noise;
+mod own;
 mod places;
 mod sheet;
 mod split;
 
+pub use catalogue::{ClassCount, DatasetInfo, FactorInfo, Info, Prepared, SplitInfo, info, list, prepare};
 pub use download::{Fetcher, Progress};
 pub use error::DataError;
 pub use images::{Factors, Images, Shape, Splits, gray_bce_floor};
@@ -61,8 +64,9 @@ fn read(
         Source::Glyphs => return cache::glyphs(places, wanted, progress),
         Source::Mnist => &known::MNIST,
         Source::FashionMnist => &known::FASHION_MNIST,
-        _ => return Err(DataError::setting("this source is not read yet", "use `glyphs` or `mnist`")),
+        Source::Hdf5(path) => return own::read_hdf5(&own::resolve(path, places)?, wanted),
+        Source::Idx(path) => return own::read_idx(&own::resolve(path, places)?, wanted),
+        Source::Folder(path) => return own::read_folder(&own::resolve(path, places)?, wanted),
     };
-    let folder = known.locate(places, fetcher, progress)?;
-    known.read(&folder, wanted)
+    known.load(places, wanted, fetcher, progress)
 }

@@ -49,7 +49,7 @@ impl Default for Fetcher {
             mirrors: None,
             connect_timeout: Duration::from_secs(20),
             stall_timeout: Duration::from_secs(30),
-            n_attempts: 3,
+            n_attempts: 5,
             n_redirects: 5,
         }
     }
@@ -147,11 +147,15 @@ impl Fetcher {
         part: &Path,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), Failure> {
+        let was_begun = fs::metadata(part).is_ok_and(|metadata| metadata.len() > 0);
         let result = self.transfer(url, file, part, progress).and_then(|()| {
             check(part, file).map_err(|error| {
+                let _ = fs::remove_file(part);
                 // Without its hint, which is about files of the user's.
                 let text = error.to_string();
-                Failure::lasting(format!("serves something else: {}", text.lines().next().unwrap_or_default()))
+                let why = format!("serves something else: {}", text.lines().next().unwrap_or_default());
+                // What was continued may have been wrong from the start, and not by this mirror's fault.
+                Failure { why, again: was_begun }
             })
         });
         if result.as_ref().is_err_and(|failure| !failure.again) {
@@ -259,3 +263,8 @@ fn check(path: &Path, file: &KnownFile) -> Result<(), DataError> {
     }
     Err(DataError::file(path, format!("its contents have SHA-256 `{digest}`, not `{}`", file.sha256), "fetch it again"))
 }
+
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,268 @@
+//! What `elbo data` tells: which datasets there are, where they lie, and what is in them.
+
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use serde::Serialize;
+use spec::{Dataset, Source};
+
+use crate::cache;
+use crate::download::{Fetcher, Progress};
+use crate::error::DataError;
+use crate::glyphs;
+use crate::images::{Images, Splits, gray_bce_floor};
+use crate::known::{FASHION_MNIST, KnownSet, MNIST};
+use crate::places::Places;
+use crate::{idx, load_with};
+
+/// A dataset that needs no path, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DatasetInfo {
+    /// Its name in a spec.
+    pub name: String,
+    /// What it holds, in a line.
+    pub what: String,
+    /// The file or folder that holds it, if it is here.
+    pub place: Option<PathBuf>,
+    /// Where it would come from if it is not.
+    pub origin: String,
+    /// Bytes on disk; nought if it is not here.
+    pub n_bytes: u64,
+}
+
+/// A dataset that has been made ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Prepared {
+    /// The file or folder that holds it.
+    pub place: PathBuf,
+    /// Bytes on disk.
+    pub n_bytes: u64,
+    /// SHA-256 of its splits, as in [`Splits::digest`].
+    pub digest: String,
+}
+
+/// What is in a dataset.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Info {
+    /// Its name in a spec, or its path.
+    pub name: String,
+    /// What it holds, in a line.
+    pub what: String,
+    /// Whom to cite.
+    pub citation: String,
+    /// Under which terms it is given.
+    pub licence: String,
+    /// SHA-256 of the splits, as in [`Splits::digest`].
+    pub digest: String,
+    /// The splits, the training images first.
+    pub splits: Vec<SplitInfo>,
+    /// The known factors of the training images.
+    pub factors: Vec<FactorInfo>,
+}
+
+/// What is in a split.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SplitInfo {
+    /// `train`, `validation` or `test`.
+    pub split: String,
+    /// Number of images.
+    pub n: usize,
+    /// 1 for gray, 3 for colour.
+    pub channels: usize,
+    /// Rows of an image.
+    pub height: usize,
+    /// Columns of an image.
+    pub width: usize,
+    /// Mean over all values, 0…1.
+    pub mean_gray: f64,
+    /// The floor of the cross-entropy on gray values, in nats per image, a mean over images.
+    pub gray_bce_floor: f64,
+    /// Images of each class; empty without labels.
+    pub classes: Vec<ClassCount>,
+}
+
+/// How many images a class has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClassCount {
+    /// Its number.
+    pub label: u8,
+    /// Its name, where one is known.
+    pub name: Option<String>,
+    /// Its images.
+    pub n: usize,
+}
+
+/// The range of a factor.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FactorInfo {
+    /// Its name.
+    pub name: String,
+    /// Its least value.
+    pub min: f64,
+    /// Its greatest value.
+    pub max: f64,
+}
+
+const GLYPHS: &str = "digits drawn as strokes with known factors, 60,000 + 10,000 images of 28×28 gray values";
+
+/// The datasets that need no path.
+pub fn list(places: &Places) -> Vec<DatasetInfo> {
+    let glyphs_path = Some(cache::glyphs_path(places)).filter(|path| path.is_file());
+    let glyphs = DatasetInfo {
+        name: "glyphs".to_owned(),
+        what: GLYPHS.to_owned(),
+        n_bytes: glyphs_path.as_deref().map_or(0, file_length),
+        place: glyphs_path,
+        origin: "embedded: drawn on first use, no download".to_owned(),
+    };
+    let known = [&MNIST, &FASHION_MNIST].map(|set| {
+        let place = set.find(places);
+        DatasetInfo {
+            name: set.name.to_owned(),
+            what: set.what.to_owned(),
+            n_bytes: place.as_deref().map_or(0, |folder| set_length(set, folder)),
+            place,
+            origin: format!("would be downloaded from {}", set.mirrors[0]),
+        }
+    });
+    std::iter::once(glyphs).chain(known).collect()
+}
+
+/// Makes a dataset ready: draws it, finds or downloads it, and reads all of it once.
+///
+/// # Errors
+/// As [`crate::load`].
+pub fn prepare(
+    source: &Source,
+    places: &Places,
+    fetcher: &Fetcher,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Prepared, DataError> {
+    let dataset = Dataset {
+        name: source.clone(),
+        pixels: spec::Pixels::Gray,
+        validation: 0,
+        seed: 0,
+        train_images: None,
+        test_images: None,
+    };
+    let digest = load_with(&dataset, places, fetcher, progress)?.digest;
+    let known = |set: &KnownSet| {
+        let folder = set.find(places).unwrap_or_else(|| set.cache_folder(places));
+        let n_bytes = set_length(set, &folder);
+        (folder, n_bytes)
+    };
+    let (place, n_bytes) = match source {
+        Source::Glyphs => {
+            let path = cache::glyphs_path(places);
+            let n_bytes = file_length(&path);
+            (path, n_bytes)
+        }
+        Source::Mnist => known(&MNIST),
+        Source::FashionMnist => known(&FASHION_MNIST),
+        Source::Hdf5(path) | Source::Idx(path) | Source::Folder(path) => {
+            let path = crate::own::resolve(path, places)?;
+            let n_bytes = tree_length(&path, 4);
+            (path, n_bytes)
+        }
+    };
+    Ok(Prepared { place, n_bytes, digest })
+}
+
+/// What is in a dataset, as an experiment would read it.
+///
+/// # Errors
+/// As [`crate::load`].
+pub fn info(
+    dataset: &Dataset,
+    places: &Places,
+    fetcher: &Fetcher,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Info, DataError> {
+    let Splits { train, validation, test, digest } = load_with(dataset, places, fetcher, progress)?;
+    let own = |path: &Path, what: &str| {
+        let owner = "the user's own".to_owned();
+        (path.display().to_string(), what.to_owned(), owner.clone(), owner)
+    };
+    let known =
+        |set: &KnownSet| (set.name.to_owned(), set.what.to_owned(), set.citation.to_owned(), set.licence.to_owned());
+    let (name, what, citation, licence) = match &dataset.name {
+        Source::Glyphs => (
+            "glyphs".to_owned(),
+            GLYPHS.to_owned(),
+            "drawn by this project".to_owned(),
+            "as this project: MIT or Apache-2.0".to_owned(),
+        ),
+        Source::Mnist => known(&MNIST),
+        Source::FashionMnist => known(&FASHION_MNIST),
+        Source::Hdf5(path) => own(path, "an HDF5 file"),
+        Source::Idx(path) => own(path, "a folder of IDX files"),
+        Source::Folder(path) => own(path, "a folder of images"),
+    };
+    let class_names: &[&str] = match &dataset.name {
+        Source::FashionMnist => &FASHION_MNIST.classes,
+        Source::Glyphs | Source::Mnist => &MNIST.classes,
+        _ => &[],
+    };
+    let splits = [("train", Some(&train)), ("validation", validation.as_ref()), ("test", Some(&test))];
+    let describe = |(split, images): (&str, Option<&Images>)| images.map(|images| describe(split, images, class_names));
+    let splits = splits.into_iter().filter_map(describe).collect();
+    Ok(Info { name, what, citation, licence, digest, splits, factors: ranges(&train) })
+}
+
+fn describe(split: &str, images: &Images, class_names: &[&str]) -> SplitInfo {
+    let shape = images.shape;
+    let sum: u64 = images.pixels.iter().map(|&value| u64::from(value)).sum();
+    let mut counts = [0; 256];
+    for &label in images.labels.iter().flatten() {
+        counts[usize::from(label)] += 1;
+    }
+    let class = |(label, n): (u8, usize)| ClassCount {
+        label,
+        name: class_names.get(usize::from(label)).map(|&name| name.to_owned()),
+        n,
+    };
+    SplitInfo {
+        split: split.to_owned(),
+        n: shape.n,
+        channels: shape.channels,
+        height: shape.height,
+        width: shape.width,
+        mean_gray: sum as f64 / 255.0 / images.pixels.len().max(1) as f64,
+        gray_bce_floor: gray_bce_floor(images),
+        classes: (0..=255).zip(counts).filter(|&(_, n)| n > 0).map(class).collect(),
+    }
+}
+
+fn ranges(images: &Images) -> Vec<FactorInfo> {
+    let Some(factors) = &images.factors else {
+        return Vec::new();
+    };
+    let k = factors.names.len();
+    let range = |(i, name): (usize, &String)| {
+        let column = factors.values.iter().skip(i).step_by(k);
+        let (min, max) = column.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &v| (a.min(v), b.max(v)));
+        FactorInfo { name: name.clone(), min, max }
+    };
+    factors.names.iter().enumerate().map(range).collect()
+}
+
+fn file_length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+fn set_length(set: &KnownSet, folder: &Path) -> u64 {
+    set.files.iter().filter_map(|file| idx::find(folder, file.name)).map(|path| file_length(&path)).sum()
+}
+
+/// Bytes of a file, or of all files in a folder, down to `depth` folders.
+fn tree_length(path: &Path, depth: usize) -> u64 {
+    if path.is_dir() && depth > 0 {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.map(|entry| tree_length(&entry.path(), depth - 1)).sum()
+    } else {
+        file_length(path)
+    }
+}
+
+const _: () = assert!(glyphs::N_TRAIN == 60_000 && glyphs::N_TEST == 10_000, "`GLYPHS` says so");

@@ -1,0 +1,256 @@
+//! Downloads against a server that serves rightly, lies, breaks off, redirects, stalls and sends too much.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::server::{Manner, Server};
+use super::*;
+use crate::images::hexadecimal;
+use crate::known::MNIST;
+
+/// Four IDX files of noise, about 200 KiB in all, the same in every process; and the set that pins them.
+fn set() -> (KnownSet, Vec<(String, Vec<u8>)>) {
+    let noise = |n: usize, key| (0..n as u64).map(move |i| noise::bits(key, i) as u8);
+    let images =
+        |n: u8| [0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 28, 0, 0, 0, 28].into_iter().chain(noise(usize::from(n) * 784, 1));
+    let labels = |n: u8| [0, 0, 8, 1, 0, 0, 0, n].into_iter().chain(noise(usize::from(n), 2));
+    let contents: [Vec<u8>; 4] =
+        [images(200).collect(), labels(200).collect(), images(40).collect(), labels(40).collect()];
+    let names = MNIST.files.map(|file| file.name);
+    let mut served = Vec::new();
+    let files = std::array::from_fn(|i| {
+        let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+        gz.write_all(&contents[i]).unwrap();
+        served.push((format!("{}.gz", names[i]), gz.finish().unwrap()));
+        let sha256 = hexadecimal(&Sha256::digest(&contents[i])).leak();
+        KnownFile { name: names[i], sha256, length: contents[i].len() as u64 }
+    });
+    (KnownSet { name: "test", mirrors: &[], files, ..MNIST }, served)
+}
+
+fn fetcher(mirrors: &[&str]) -> Fetcher {
+    Fetcher {
+        mirrors: Some(mirrors.iter().map(|&mirror| mirror.to_owned()).collect()),
+        connect_timeout: Duration::from_millis(600),
+        stall_timeout: Duration::from_millis(600),
+        n_attempts: 3,
+        n_redirects: 5,
+    }
+}
+
+/// Fetches from a server of this manner into a fresh folder.
+fn fetch(manner: Manner) -> (Result<(), DataError>, Server, TempDir) {
+    let (set, served) = set();
+    let server = Server::start(served, manner);
+    let folder = tempfile::tempdir().unwrap();
+    let result = fetcher(&[&server.url]).fetch(&set, folder.path(), &mut |_| ());
+    (result, server, folder)
+}
+
+/// That all four files are there and right, and nothing else but the lock.
+fn is_whole(folder: &Path) -> bool {
+    let (set, served) = set();
+    let n_entries = fs::read_dir(folder).unwrap().count();
+    n_entries == 5 && set.files.iter().zip(served).all(|(file, (name, _))| check(&folder.join(name), file).is_ok())
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn right_answers_are_kept_and_asked_for_once() {
+    let (result, server, folder) = fetch(Manner::Right);
+    result.unwrap();
+    assert!(is_whole(folder.path()), "{:?}", names(folder.path()));
+    assert_eq!(server.requests().len(), 4);
+    let (set, _) = set();
+    fetcher(&[&server.url]).fetch(&set, folder.path(), &mut |_| ()).unwrap();
+    assert_eq!(server.requests().len(), 4, "what is there is not asked for again");
+    // A damaged file is fetched again, and only that.
+    fs::write(folder.path().join("t10k-labels-idx1-ubyte.gz"), b"damaged").unwrap();
+    fetcher(&[&server.url]).fetch(&set, folder.path(), &mut |_| ()).unwrap();
+    assert_eq!(server.requests().len(), 5);
+    assert!(is_whole(folder.path()));
+}
+
+#[test]
+fn wrong_answers_are_refused_and_not_kept() {
+    let cases = [
+        (Manner::Lies, "serves something else"),
+        (Manner::Page, "serves something else"),
+        (Manner::EndsEarlyUnannounced, "ends"),
+        (Manner::SendsMore, "sends more than"),
+        (Manner::NeverEnds, "sends more than"),
+        (Manner::RedirectsInALoop, "redirect"),
+        (Manner::Missing, "status 404"),
+        (Manner::Garbled, "http"),
+    ];
+    for (manner, why) in cases {
+        let start = Instant::now();
+        let (result, server, folder) = fetch(manner);
+        let message = result.unwrap_err().to_string();
+        assert!(message.to_lowercase().contains(why), "{manner:?}: {message}");
+        assert!(message.contains(&server.url) && message.contains("hint: "), "{manner:?}: {message}");
+        let kept: u64 =
+            names(folder.path()).iter().map(|name| folder.path().join(name).metadata().unwrap().len()).sum();
+        assert_eq!(kept, 0, "{manner:?}: {:?}", names(folder.path()));
+        assert!(start.elapsed() < Duration::from_secs(20), "{manner:?} took {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn redirections_are_followed_within_a_limit() {
+    let (result, _, folder) = fetch(Manner::Redirects);
+    result.unwrap();
+    assert!(is_whole(folder.path()));
+    let (_, server, _) = fetch(Manner::RedirectsInALoop);
+    assert!(server.requests().len() <= 6, "{:?}", server.requests());
+}
+
+#[test]
+fn what_broke_off_is_continued() {
+    let (result, server, folder) = fetch(Manner::TruncatesOnce);
+    result.unwrap();
+    assert!(is_whole(folder.path()));
+    let (_, served) = set();
+    let half = served[0].1.len() / 2;
+    assert_eq!(server.requests()[1], format!("/train-images-idx3-ubyte.gz from {half}"));
+
+    // A server that always breaks off brings half of the rest each time; what came is kept for the next call.
+    let (result, server, folder) = fetch(Manner::Truncates);
+    assert!(result.unwrap_err().to_string().contains("broke off"));
+    assert_eq!(server.requests().len(), 3);
+    let part = names(folder.path()).into_iter().find(|name| name.contains(".part-")).unwrap();
+    let n = served[0].1.len();
+    let kept = (0..3).fold(0, |kept, _| kept + (n - kept) / 2);
+    assert_eq!(folder.path().join(part).metadata().unwrap().len() as usize, kept);
+}
+
+#[test]
+fn a_part_that_was_wrong_from_the_start_is_begun_anew() {
+    let (set, served) = set();
+    let server = Server::start(served.clone(), Manner::Right);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(part_of(&server, folder.path()), vec![0; 1000]).unwrap();
+    fetcher(&[&server.url]).fetch(&set, folder.path(), &mut |_| ()).unwrap();
+    assert!(is_whole(folder.path()));
+    assert_eq!(server.requests()[..2], [format!("/{} from 1000", served[0].0), format!("/{}", served[0].0)]);
+}
+
+/// Where the first file's part is kept.
+fn part_of(server: &Server, folder: &Path) -> std::path::PathBuf {
+    let name = set().0.files[0].name;
+    let words: Vec<u64> = format!("{}/{name}.gz", server.url).bytes().map(u64::from).collect();
+    folder.join(format!(".{name}.part-{:016x}", noise::key(&words)))
+}
+
+#[test]
+fn ranges_that_are_ignored_refused_or_wrong_do_no_harm() {
+    for manner in [Manner::IgnoresRange, Manner::RefusesRange, Manner::WrongRange] {
+        let (set, served) = set();
+        let server = Server::start(served.clone(), manner);
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(part_of(&server, folder.path()), &served[0].1[..1000]).unwrap();
+        fetcher(&[&server.url]).fetch(&set, folder.path(), &mut |_| ()).unwrap();
+        assert!(is_whole(folder.path()), "{manner:?}");
+        assert_eq!(server.requests()[0], format!("/{} from 1000", served[0].0));
+    }
+}
+
+#[test]
+fn a_wrong_part_is_dropped_and_fetched_anew_from_the_next_mirror() {
+    let (set, served) = set();
+    let (liar, honest) = (Server::start(served.clone(), Manner::Lies), Server::start(served, Manner::Right));
+    let folder = tempfile::tempdir().unwrap();
+    fetcher(&[&liar.url, &honest.url]).fetch(&set, folder.path(), &mut |_| ()).unwrap();
+    assert!(is_whole(folder.path()), "{:?}", names(folder.path()));
+    assert_eq!((liar.requests().len(), honest.requests().len()), (4, 4), "a lie is not asked for twice");
+}
+
+#[test]
+fn stalls_are_given_up() {
+    for manner in [Manner::Stalls, Manner::Drips, Manner::Silent] {
+        let start = Instant::now();
+        let (result, server, _folder) = fetch(manner);
+        let message = result.unwrap_err().to_string();
+        assert_eq!(server.requests().len(), 3, "{manner:?}: {message}");
+        assert!(start.elapsed() < Duration::from_secs(15), "{manner:?} took {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_or_overloaded() {
+    let (set, _) = set();
+    let folder = tempfile::tempdir().unwrap();
+    // Port 9 discards, where anything listens at all.
+    let error = fetcher(&["http://127.0.0.1:9"]).fetch(&set, folder.path(), &mut |_| ()).unwrap_err();
+    assert!(error.to_string().contains("hint: check the network"), "{error}");
+    let (result, _, folder) = fetch(Manner::Overloaded);
+    result.unwrap();
+    assert!(is_whole(folder.path()));
+}
+
+#[test]
+fn progress_is_told() {
+    let (set, served) = set();
+    let server = Server::start(served.clone(), Manner::Right);
+    let folder = tempfile::tempdir().unwrap();
+    let mut last = (0, None);
+    let mut note = |progress: Progress<'_>| {
+        if let Progress::Download { file: "train-images-idx3-ubyte", n_bytes, of } = progress {
+            last = (n_bytes, of);
+        }
+    };
+    fetcher(&[&server.url]).fetch(&set, folder.path(), &mut note).unwrap();
+    let n = served[0].1.len() as u64;
+    assert_eq!(last, (n, Some(n)));
+}
+
+const CHILD_URL: &str = "DATA_TEST_CHILD_URL";
+const CHILD_FOLDER: &str = "DATA_TEST_CHILD_FOLDER";
+
+/// What each of eight processes does; nothing when it runs among the other tests.
+#[test]
+fn one_of_eight_processes() {
+    let (Ok(url), Some(folder)) = (env::var(CHILD_URL), env::var_os(CHILD_FOLDER)) else {
+        return;
+    };
+    let (set, _) = set();
+    fetcher(&[&url]).fetch(&set, Path::new(&folder), &mut |_| ()).unwrap();
+    assert!(is_whole(Path::new(&folder)));
+}
+
+#[test]
+fn eight_processes_download_once() {
+    let (_, served) = set();
+    let server = Server::start(served, Manner::Right);
+    let folder = tempfile::tempdir().unwrap();
+    let child = || {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["--exact", "download::tests::one_of_eight_processes"]);
+        command.env(CHILD_URL, &server.url).env(CHILD_FOLDER, folder.path()).stdout(std::process::Stdio::null());
+        command.spawn().unwrap()
+    };
+    let children: Vec<_> = (0..8).map(|_| child()).collect();
+    // And threads of this process beside them.
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| fetcher(&[&server.url]).fetch(&set().0, folder.path(), &mut |_| ()).unwrap());
+        }
+    });
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(server.requests().len(), 4, "{:?}", server.requests());
+}
