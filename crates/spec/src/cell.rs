@@ -1,12 +1,14 @@
 //! One fully resolved configuration, seed included: the valid type that everything behind the spec takes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// What one run trains, on what, and how; two equal cells have one run.
+///
+/// Reading one, be it from a spec or from JSON, goes through the checks of [`Cell::check`], so what was read is valid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "crate::check::RawCell")]
 pub struct Cell {
     /// The images.
     pub dataset: Dataset,
@@ -53,12 +55,17 @@ pub enum Source {
     Mnist,
     /// Fashion-MNIST.
     FashionMnist,
-    /// An HDF5 file of the user's: `images`, optional `labels`; dSprites and 3dshapes layouts.
-    Hdf5(PathBuf),
-    /// A folder with IDX files in MNIST's names.
-    Idx(PathBuf),
-    /// A folder of PNG and JPEG images.
-    Folder(PathBuf),
+    /// An HDF5 file of the user's: `images`, optional `labels`; dSprites and 3dshapes layouts. Absolute, see [`crate::place`].
+    Hdf5(#[serde(serialize_with = "text")] PathBuf),
+    /// A folder with IDX files in MNIST's names. Absolute.
+    Idx(#[serde(serialize_with = "text")] PathBuf),
+    /// A folder of PNG and JPEG images. Absolute.
+    Folder(#[serde(serialize_with = "text")] PathBuf),
+}
+
+/// A path as text, so that a cell can always be written; a checked path is UTF-8.
+fn text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 /// How gray values become pixels.
@@ -130,7 +137,7 @@ pub enum Likelihood {
     },
 }
 
-fn one() -> f64 {
+pub(crate) fn one() -> f64 {
     1.0
 }
 

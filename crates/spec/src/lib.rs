@@ -1,5 +1,53 @@
 //! What an experiment is: parse, check, expand, identify.
+//!
+//! An experiment is a YAML file. [`Experiment::load`] reads it into a tree that remembers where everything was written, puts
+//! every `--set` into it, expands its sweep (see [`sweep`]), and reads and checks every cell. What comes out is valid, each
+//! [`Cell`] by itself a run with an id (see [`identity`]); what does not come out is explained by a [`SpecError`] with the
+//! file, line, column, path in the spec, offending value and a hint.
+//!
+//! ```
+//! use spec::Experiment;
+//!
+//! let text = b"
+//! name: latent-dims
+//! dataset: { name: glyphs }
+//! model: { hidden: [400], latent_dim: 20 }
+//! sweep:
+//!   grid: { model.latent_dim: [2, 20], training.seed: [0, 1, 2] }
+//! ";
+//! let experiment = Experiment::parse("latent-dims.yaml", text, &[])?;
+//! assert_eq!(experiment.cells.len(), 6);
+//! assert_eq!(experiment.cells[0].readable_name(), "vae-glyphs-z2-b1-s0");
+//! assert_eq!(experiment.cells[0].run_id().as_str().len(), 16);
+//!
+//! let quick = Experiment::parse("latent-dims.yaml", text, &["training.seed=0".to_owned()])?;
+//! assert_eq!(quick.cells.len(), 2);
+//!
+//! let error = Experiment::parse("x.yaml", b"name: x\ndataset: { name: minst }", &[]).unwrap_err();
+//! assert!(error.to_string().contains("did you mean `mnist`?"));
+//! # Ok::<(), spec::SpecError>(())
+//! ```
 
 pub mod cell;
+pub mod experiment;
+pub mod figure;
+pub mod identity;
+pub mod sweep;
+
+pub mod check;
+mod de;
+pub mod diagnostic;
+mod fields;
+mod node;
+mod number;
+pub mod place;
+mod suggest;
+mod yaml;
 
 pub use cell::*;
+pub use check::{CheckError, Complaint};
+pub use diagnostic::{Diagnostic, SpecError};
+pub use experiment::{Axis, Device, Execution, Experiment};
+pub use figure::FigureKind;
+pub use identity::{NUMBERS_VERSION, RunId, RunIdError, Scale, differing_paths};
+pub use sweep::MAX_CELLS;

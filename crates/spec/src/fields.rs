@@ -1,0 +1,122 @@
+//! Every path of a cell with what may stand there: what hints are made of.
+
+use crate::suggest;
+
+/// The parts of a spec that make a cell; only these can be swept.
+pub(crate) const SECTIONS: [&str; 5] = ["dataset", "model", "objective", "optimizer", "training"];
+
+/// Every top-level key.
+pub(crate) const TOP_LEVEL: [&str; 9] =
+    ["name", "dataset", "model", "objective", "optimizer", "training", "execution", "sweep", "figures"];
+
+/// A path of a cell.
+pub(crate) struct Field {
+    pub path: &'static str,
+    /// What to write, as a clause that follows "write ".
+    pub write: &'static str,
+}
+
+const fn field(path: &'static str, write: &'static str) -> Field {
+    Field { path, write }
+}
+
+/// In the order of `cell.rs`; a test compares the two.
+pub(crate) const FIELDS: &[Field] = &[
+    field(
+        "dataset.name",
+        "`glyphs`, `mnist`, `fashion-mnist`, `{ hdf5: PATH }`, `{ idx: FOLDER }` or `{ folder: FOLDER }`",
+    ),
+    field("dataset.pixels", "`gray`, `static` or `dynamic`"),
+    field("dataset.validation", "how many training images are held out, such as `10000`; `0` for none"),
+    field("dataset.seed", "a whole number, such as `0`"),
+    field("dataset.train_images", "how many training images are used, such as `1000`; leave it out for all"),
+    field("dataset.test_images", "how many test images are used, such as `1000`; leave it out for all"),
+    field("model.kind", "`vae`"),
+    field("model.hidden", "the widths of the encoder's hidden layers as a list, such as `[400]` or `[500, 500]`"),
+    field("model.activation", "`relu`, `tanh` or `softplus`"),
+    field("model.latent_dim", "the width of the latent space, such as `20`"),
+    field("model.likelihood", "`bernoulli` or `{ gaussian: { sigma: 1 } }`"),
+    field("model.likelihood.gaussian.sigma", "a standard deviation, such as `1` or `0.1`"),
+    field("objective.beta", "the weight of the KL term, such as `1`"),
+    field("objective.warm_up_epochs", "over how many epochs β rises from 0, such as `10`; `0` for no warm-up"),
+    field("optimizer.adam.learning_rate", "a step size, such as `1e-3`"),
+    field("optimizer.adam.beta1", "a number from 0 to below 1, such as `0.9`"),
+    field("optimizer.adam.beta2", "a number from 0 to below 1, such as `0.999`"),
+    field("optimizer.adam.epsilon", "a small number above 0, such as `1e-8`"),
+    field("training.epochs", "a whole number from 1, such as `20`"),
+    field("training.batch_size", "a whole number from 1, such as `128`"),
+    field("training.seed", "a whole number, such as `0`"),
+    field("training.precision", "`f32`"),
+    // Not of a cell, but written in the same file.
+    field("name", "a name of lowercase letters, digits and hyphens, such as `latent-dims`"),
+    field("execution.jobs", "how many cohorts train at once, such as `2`; leave it out for as many as fit"),
+    field("execution.threads", "how many threads every worker uses, such as `1`; leave it out for a fair share"),
+    field("execution.cohort", "how many cells train together at most, such as `8`"),
+    field("execution.device", "`cpu` or `cuda`"),
+    field("figures", "a list such as `[loss-curves, samples]`; leave it out for every figure that fits, `[]` for none"),
+];
+
+/// What to write at a path.
+pub(crate) fn write_at(path: &str) -> Option<&'static str> {
+    FIELDS.iter().find(|field| field.path == path).map(|field| field.write)
+}
+
+/// The paths of a cell that end in `key`, such as `model.latent_dim` for `latent_dim`.
+pub(crate) fn paths_ending_in(key: &str) -> impl Iterator<Item = &'static str> {
+    cell_paths().filter(move |path| path.rsplit('.').next() == Some(key))
+}
+
+/// Every path of a cell.
+pub(crate) fn cell_paths() -> impl Iterator<Item = &'static str> {
+    FIELDS.iter().map(|field| field.path).filter(|path| {
+        SECTIONS.iter().any(|section| path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.')))
+    })
+}
+
+/// A hint for a path that is no path of a cell.
+pub(crate) fn hint_for_path(path: &str) -> String {
+    if let Some(whole) = paths_ending_in(path.rsplit('.').next().unwrap_or(path)).next() {
+        return format!("did you mean `{whole}`?");
+    }
+    if let Some(near) = suggest::nearest(path, cell_paths()) {
+        return format!("did you mean `{near}`?");
+    }
+    format!("paths that can be swept are {}", suggest::list(cell_paths()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn leaves(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    leaves(value, &format!("{path}.{key}"), found);
+                }
+            }
+            _ => {
+                found.insert(path.trim_start_matches('.').to_owned());
+            }
+        }
+    }
+
+    /// A field that is added to `cell.rs` needs its line here.
+    #[test]
+    fn every_path_of_a_cell_is_listed() {
+        let cell: crate::Cell = serde_json::from_value(json!({
+            "dataset": { "name": "mnist" },
+            "model": { "hidden": [400], "latent_dim": 20, "likelihood": { "gaussian": {} } },
+            "objective": {}, "optimizer": { "adam": {} }, "training": {},
+        }))
+        .expect("a valid cell");
+        let mut found = BTreeSet::new();
+        leaves(&serde_json::to_value(&cell).expect("a cell is JSON"), "", &mut found);
+        found.insert("model.likelihood".to_owned());
+        assert_eq!(found, cell_paths().map(str::to_owned).collect());
+    }
+}

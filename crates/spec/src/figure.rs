@@ -1,0 +1,76 @@
+//! The figures a spec can ask for.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cell::Cell;
+use crate::identity::differing_paths;
+
+/// A figure of the paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FigureKind {
+    /// ELBO terms over epochs.
+    LossCurves,
+    /// Test images beside their reconstructions.
+    Reconstructions,
+    /// Images decoded from the prior.
+    Samples,
+    /// Images decoded from a grid over a two-dimensional latent space.
+    Manifold,
+    /// Latent means of test images, by label.
+    LatentScatter,
+    /// ELBO over the latent width.
+    ElboByLatentDim,
+    /// KL of every latent dimension.
+    KlPerDim,
+    /// Reconstruction term against KL, over β.
+    RateDistortion,
+}
+
+impl FigureKind {
+    /// All figures, in the order they are drawn.
+    pub const ALL: [FigureKind; 8] = [
+        FigureKind::LossCurves,
+        FigureKind::Reconstructions,
+        FigureKind::Samples,
+        FigureKind::Manifold,
+        FigureKind::LatentScatter,
+        FigureKind::ElboByLatentDim,
+        FigureKind::KlPerDim,
+        FigureKind::RateDistortion,
+    ];
+
+    /// The name in specs and of files, such as `loss-curves`.
+    pub fn name(self) -> &'static str {
+        match self {
+            FigureKind::LossCurves => "loss-curves",
+            FigureKind::Reconstructions => "reconstructions",
+            FigureKind::Samples => "samples",
+            FigureKind::Manifold => "manifold",
+            FigureKind::LatentScatter => "latent-scatter",
+            FigureKind::ElboByLatentDim => "elbo-by-latent-dim",
+            FigureKind::KlPerDim => "kl-per-dim",
+            FigureKind::RateDistortion => "rate-distortion",
+        }
+    }
+
+    /// Whether the figure shows something for these cells: a manifold needs a latent space of two dimensions, a scatter at
+    /// least two, a figure over a quantity at least two values of it.
+    ///
+    /// A spec without `figures` has all that fit; one that names a figure gets what can be drawn of it.
+    pub fn fits(self, cells: &[Cell]) -> bool {
+        match self {
+            FigureKind::LossCurves | FigureKind::Reconstructions | FigureKind::Samples | FigureKind::KlPerDim => true,
+            FigureKind::Manifold => cells.iter().any(|cell| cell.model.latent_dim == 2),
+            FigureKind::LatentScatter => cells.iter().any(|cell| cell.model.latent_dim >= 2),
+            FigureKind::ElboByLatentDim => differing_paths(cells).iter().any(|path| path == "model.latent_dim"),
+            FigureKind::RateDistortion => differing_paths(cells).iter().any(|path| path == "objective.beta"),
+        }
+    }
+}
+
+impl std::fmt::Display for FigureKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
