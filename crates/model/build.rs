@@ -1,16 +1,26 @@
-//! Tells the linker where libtorch lies at run time, so that tests and binaries start without variables.
+//! Tells the linker where libtorch lies at run time, here and in the crates behind, so that all starts without variables.
+
+use std::path::PathBuf;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
     println!("cargo::rerun-if-changed=build.rs");
-    // Relative to the target folder of this checkout, so that a moved checkout still works: binaries, then tests.
-    for up in ["../..", "../../.."] {
-        println!("cargo::rustc-link-arg=-Wl,-rpath,$ORIGIN/{up}/.libtorch/lib");
+    let Some(libtorch) = std::env::var_os("LIBTORCH").map(PathBuf::from) else {
+        println!("cargo::error=`LIBTORCH` is not set; run `./just setup` in the checkout, or name your own libtorch");
+        return;
+    };
+    let libtorch = libtorch.canonicalize().unwrap_or(libtorch);
+    if !libtorch.join("include/ATen").is_dir() {
+        println!("cargo::error=no libtorch at `{}`; run `./just setup` in the checkout", libtorch.display());
+        return;
     }
-    // A target folder elsewhere, or a libtorch of the user's own.
-    if let Some(libtorch) = std::env::var_os("LIBTORCH") {
-        let place = std::path::PathBuf::from(&libtorch);
-        let place = place.canonicalize().unwrap_or(place);
-        println!("cargo::rustc-link-arg=-Wl,-rpath,{}/lib", place.display());
+    // Relative to this checkout's target folder, for binaries and for tests, so that a moved checkout still works; then
+    // the folder itself, for a target folder elsewhere and for a libtorch of the user's own.
+    let absolute = format!("{}/lib", libtorch.display());
+    let paths = ["$ORIGIN/../../.libtorch/lib", "$ORIGIN/../../../.libtorch/lib", &absolute];
+    for path in paths {
+        println!("cargo::rustc-link-arg=-Wl,-rpath,{path}");
     }
+    println!("cargo::metadata=run_paths={}", paths.join(":"));
+    println!("cargo::metadata=include={}", libtorch.join("include").display());
 }

@@ -2,7 +2,7 @@
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand::{Rng, RngExt};
+use rand::{Rng, RngExt as _};
 use rand_distr::StandardNormal;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use tch::{Device, Tensor};
@@ -28,17 +28,11 @@ pub enum Stream {
     Pixels = 8,
 }
 
-/// One round of SplitMix64's finaliser (Steele, Lea & Flood 2014).
-fn mix(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
-}
-
-/// A single number that stands for (seed, stream, epoch, step).
+/// A single number that stands for (seed, stream, epoch, step): each word seeds a generator whose first output is
+/// carried into the next.
 pub fn key(seed: u64, stream: Stream, epoch: u64, step: u64) -> u64 {
-    [stream as u64, epoch, step].into_iter().fold(mix(seed.wrapping_add(0x9e37_79b9_7f4a_7c15)), |state, word| {
-        mix(state.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ mix(word.wrapping_add(0x2545_f491_4f6c_dd1d)))
+    [stream as u64, epoch, step].into_iter().fold(seed, |state, word| {
+        Xoshiro256PlusPlus::seed_from_u64(Xoshiro256PlusPlus::seed_from_u64(state).next_u64() ^ word).next_u64()
     })
 }
 

@@ -142,10 +142,17 @@ impl Parameters {
 
     /// One replica's parameters in PyTorch's layout.
     pub fn export(&self, replica: usize) -> Vec<Exported> {
+        let own: Vec<_> = self.list.iter().map(|parameter| &parameter.tensor).collect();
+        self.export_of(&own, replica)
+    }
+
+    /// As [`Parameters::export`], of other tensors with the parameters' shapes and order, such as an optimizer's moments.
+    pub fn export_of(&self, tensors: &[&Tensor], replica: usize) -> Vec<Exported> {
         self.list
             .iter()
-            .map(|parameter| {
-                let tensor = self.own_part(parameter, replica).detach();
+            .zip(tensors)
+            .map(|(parameter, tensor)| {
+                let tensor = self.own_part(parameter, tensor, replica).detach();
                 let tensor = if parameter.inputs.is_some() { tensor.transpose(0, 1) } else { tensor.squeeze_dim(0) };
                 Exported { name: parameter.name.clone(), tensor: tensor.contiguous().to_device(Device::Cpu) }
             })
@@ -156,6 +163,12 @@ impl Parameters {
     ///
     /// Errors when a parameter is missing or has another shape; then nothing has changed.
     pub fn import(&self, replica: usize, given: &[Exported]) -> Result<(), ModelError> {
+        let own: Vec<_> = self.list.iter().map(|parameter| &parameter.tensor).collect();
+        self.import_into(&own, replica, given)
+    }
+
+    /// As [`Parameters::import`], into other tensors with the parameters' shapes and order.
+    pub fn import_into(&self, tensors: &[&Tensor], replica: usize, given: &[Exported]) -> Result<(), ModelError> {
         let latent = self.replicas[replica].width;
         let mut found = Vec::new();
         for parameter in &self.list {
@@ -172,25 +185,21 @@ impl Parameters {
             found.push(source);
         }
         tch::no_grad(|| {
-            for (parameter, source) in self.list.iter().zip(found) {
+            for ((parameter, tensor), source) in self.list.iter().zip(tensors).zip(found) {
                 let source = match parameter.inputs {
                     Some(_) => source.tensor.transpose(0, 1),
                     None => source.tensor.unsqueeze(0),
                 };
-                self.own_part(parameter, replica).copy_(&source);
+                self.own_part(parameter, tensor, replica).copy_(&source);
             }
         });
         Ok(())
     }
 
     /// The view `[in, out]` of a parameter that belongs to one replica, without its padding.
-    fn own_part(&self, parameter: &Parameter, replica: usize) -> Tensor {
+    fn own_part(&self, parameter: &Parameter, tensor: &Tensor, replica: usize) -> Tensor {
         let latent = self.replicas[replica].width;
         let inputs = parameter.inputs.map_or(1, |width| width.of(latent));
-        parameter.tensor.select(0, replica as i64).narrow(0, 0, inputs as i64).narrow(
-            1,
-            0,
-            parameter.outputs.of(latent) as i64,
-        )
+        tensor.select(0, replica as i64).narrow(0, 0, inputs as i64).narrow(1, 0, parameter.outputs.of(latent) as i64)
     }
 }

@@ -126,7 +126,7 @@ impl Vae {
     /// The terms of the bound for images `x` `[R, B, P]` with reparametrisation noise `[R, B, D]`.
     pub fn elbo_terms(&self, x: &Tensor, noise: &Tensor) -> ElboTerms {
         let q = self.encode(x);
-        let output = self.decode(&q.sample(noise));
+        let output = self.decode(&(q.sample(noise) * &self.mask));
         let reconstruction = match &self.likelihood {
             CohortLikelihood::Bernoulli => likelihood::bernoulli(&output, x),
             CohortLikelihood::Gaussian { sigma } => likelihood::gaussian(&output, x, sigma),

@@ -19,6 +19,8 @@ pub struct Sums {
     pub negative_elbo: [f64; 2],
     /// Σ (reconstruction + β·KL).
     pub objective: f64,
+    /// Σ of the gradient's norm, and how many were added.
+    pub gradient_norm: [f64; 2],
     /// Σ KL of each latent dimension.
     pub kl_per_dim: Vec<f64>,
     /// Σ of the posterior mean of each latent dimension, and of its square.
@@ -132,14 +134,14 @@ impl Sums {
     /// All sums in a row, for a checkpoint.
     pub fn to_vec(&self) -> Vec<f64> {
         let head = [self.images, self.objective].into_iter();
-        let pairs = [self.reconstruction, self.kl, self.negative_elbo].into_iter().flatten();
+        let pairs = [self.reconstruction, self.kl, self.negative_elbo, self.gradient_norm].into_iter().flatten();
         let latent = self.latent_mean.iter().flatten().copied();
         head.chain(pairs).chain(self.kl_per_dim.iter().copied()).chain(latent).collect()
     }
 
     /// The inverse of [`Sums::to_vec`]; `None` when the length fits no width.
     pub fn from_slice(values: &[f64]) -> Option<Sums> {
-        let (head, dims) = values.split_at_checked(8)?;
+        let (head, dims) = values.split_at_checked(10)?;
         if dims.len() % 3 != 0 {
             return None;
         }
@@ -150,6 +152,7 @@ impl Sums {
             reconstruction: [head[2], head[3]],
             kl: [head[4], head[5]],
             negative_elbo: [head[6], head[7]],
+            gradient_norm: [head[8], head[9]],
             kl_per_dim: kl_per_dim.to_vec(),
             latent_mean: latent.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect(),
         })

@@ -1,0 +1,144 @@
+//! Terms and gradients of the 784-400-20 model against PyTorch's, from the dump that `tools/golden.py` wrote.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use model::Vae;
+use model::parameters::Exported;
+use serde_json::Value;
+use spec::{Cell, Likelihood};
+use tch::{Device, Kind, Tensor};
+
+const BATCH: usize = 6;
+
+/// The formula of `tools/golden.py`.
+fn values(t: u64, shape: &[i64], bound: f64) -> Tensor {
+    let n = shape.iter().product::<i64>() as u64;
+    let values: Vec<f32> = (0..n)
+        .map(|k| {
+            let hash = (k * 2654435761 + t * 974634621 + 12345) % (1 << 32);
+            (((hash >> 8) as f64 / f64::from(1 << 24) - 0.5) * 2.0 * bound) as f32
+        })
+        .collect();
+    Tensor::from_slice(&values).view(shape)
+}
+
+fn cell(latent_dim: usize, likelihood: Likelihood) -> Cell {
+    let text = format!(
+        r#"{{"dataset": {{"name": "mnist"}}, "model": {{"hidden": [400], "latent_dim": {latent_dim}}},
+        "objective": {{}}, "optimizer": {{"adam": {{}}}}, "training": {{}}}}"#
+    );
+    let mut cell: Cell = serde_json::from_str(&text).unwrap();
+    cell.model.likelihood = likelihood;
+    cell
+}
+
+/// The weights of `tools/golden.py`, in the order of PyTorch's `parameters()`.
+fn weights() -> Vec<Exported> {
+    let shapes: [(&str, i64, i64); 5] = [
+        ("encoder.0", 784, 400),
+        ("mean", 400, 20),
+        ("log_variance", 400, 20),
+        ("decoder.0", 20, 400),
+        ("decoder.2", 400, 784),
+    ];
+    let mut list = Vec::new();
+    for (i, (name, inputs, outputs)) in shapes.into_iter().enumerate() {
+        let bound = (inputs as f64).powf(-0.5);
+        let t = 2 * i as u64;
+        list.push(Exported { name: format!("{name}.weight"), tensor: values(t, &[outputs, inputs], bound) });
+        list.push(Exported { name: format!("{name}.bias"), tensor: values(t + 1, &[outputs], bound) });
+    }
+    list
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+}
+
+#[track_caller]
+fn assert_close(what: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        assert!((ours - theirs).abs() <= tolerance, "{what}: {ours} against PyTorch's {theirs}, tolerance {tolerance}");
+    }
+}
+
+fn vector(tensor: &Tensor) -> Vec<f64> {
+    Vec::<f64>::try_from(tensor.to_kind(Kind::Double).contiguous().view(-1)).unwrap()
+}
+
+/// Runs every case of the dump in a cohort whose replica `golden` of `cells` has the golden weights.
+fn check(golden: usize, widths: &[usize]) {
+    let dump: Value = serde_json::from_str(include_str!("golden/vae-784-400-20.json")).unwrap();
+    let cases = dump["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        let likelihood = match case["likelihood"].as_str().unwrap() {
+            "bernoulli" => Likelihood::Bernoulli,
+            _ => Likelihood::Gaussian { sigma: case["sigma"].as_f64().unwrap() },
+        };
+        let cells: Vec<Cell> = widths.iter().map(|&width| cell(width, likelihood)).collect();
+        let vae = Vae::new(&cells.iter().collect::<Vec<_>>(), 784, Device::Cpu).unwrap();
+        vae.parameters.import(golden, &weights()).unwrap();
+        let padded = vae.parameters.padded_width() as i64;
+        let n_replicas = cells.len() as i64;
+        let x = (values(100, &[1, BATCH as i64, 784], 0.5) + 0.5).repeat([n_replicas, 1, 1]);
+        let epsilon =
+            values(200, &[1, BATCH as i64, 20], 2.0).constant_pad_nd([0, padded - 20]).repeat([n_replicas, 1, 1]);
+        let beta = Tensor::from_slice(&vec![case["beta"].as_f64().unwrap() as f32; cells.len()]).view([-1, 1]);
+
+        let terms = vae.elbo_terms(&x, &epsilon);
+        let own = |tensor: &Tensor| vector(&tensor.get(golden as i64));
+        assert_close("reconstruction", &own(&terms.reconstruction), &numbers(&case["reconstruction"]), 2e-3);
+        assert_close("kl", &own(&terms.kl()), &numbers(&case["kl"]), 1e-5);
+        let first = vector(&terms.kl_per_dim.get(golden as i64).get(0).narrow(0, 0, 20));
+        assert_close("kl_per_dim", &first, &numbers(&case["kl_per_dim_of_first_image"]), 1e-6);
+
+        let tensors: Vec<&Tensor> = vae.parameters.iter().map(|parameter| &parameter.tensor).collect();
+        let gradients = Tensor::run_backward(&[terms.objective(&beta)], &tensors, false, false);
+        let exported = vae.parameters.export_of(&gradients.iter().collect::<Vec<_>>(), golden);
+        for Exported { name, tensor } in exported {
+            let theirs = &case["gradients"][&name];
+            let norm = theirs["norm"].as_f64().unwrap();
+            let flat = vector(&tensor);
+            let ours = flat.iter().map(|slope| slope * slope).sum::<f64>().sqrt();
+            assert!((ours / norm - 1.0).abs() < 1e-4, "norm of {name}: {ours} against {norm}");
+            let sum = flat.iter().sum::<f64>();
+            assert_close(&name, &[sum], &[theirs["sum"].as_f64().unwrap()], norm * 1e-3);
+            let entries: Vec<f64> = numbers(&theirs["at"]).iter().map(|&at| flat[at as usize]).collect();
+            assert_close(&name, &entries, &numbers(&theirs["entries"]), norm * 1e-5);
+        }
+    }
+}
+
+#[test]
+fn terms_and_gradients_are_those_of_pytorch() {
+    check(0, &[20]);
+}
+
+#[test]
+fn they_are_in_a_cohort_of_other_widths_too() {
+    check(1, &[5, 20, 33]);
+}
+
+#[test]
+fn padding_stays_exactly_zero() {
+    let cells = [cell(3, Likelihood::Bernoulli), cell(8, Likelihood::Bernoulli)];
+    let vae = Vae::new(&cells.iter().collect::<Vec<_>>(), 784, Device::Cpu).unwrap();
+    let x = values(100, &[2, BATCH as i64, 784], 0.5) + 0.5;
+    let epsilon = values(200, &[2, BATCH as i64, 8], 2.0);
+    let terms = vae.elbo_terms(&x, &epsilon);
+    assert_eq!(vector(&terms.kl_per_dim.get(0).narrow(1, 3, 5).abs().max()), [0.0]);
+    let tensors: Vec<&Tensor> = vae.parameters.iter().map(|parameter| &parameter.tensor).collect();
+    let beta = Tensor::ones([2, 1], (Kind::Float, Device::Cpu));
+    let gradients = Tensor::run_backward(&[terms.objective(&beta)], &tensors, false, false);
+    for (parameter, gradient) in vae.parameters.iter().zip(&gradients) {
+        let padding = match parameter.name.as_str() {
+            "mean.weight" | "log_variance.weight" | "mean.bias" | "log_variance.bias" => {
+                gradient.get(0).narrow(1, 3, 5)
+            }
+            "decoder.0.weight" => gradient.get(0).narrow(0, 3, 5),
+            _ => continue,
+        };
+        assert_eq!(vector(&padding.abs().max()), [0.0], "{}", parameter.name);
+    }
+}

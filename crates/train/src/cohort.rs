@@ -1,0 +1,123 @@
+//! Cells trained together as one program: their model, optimizer and how far they are.
+
+use std::collections::HashMap;
+
+use anyhow::{Context as _, bail};
+use model::Vae;
+use model::parameters::Exported;
+use spec::{Cell, Optimizer};
+use tch::{Device, Kind, Tensor};
+
+use crate::optimizer::Adam;
+use crate::statistics::Sums;
+
+/// How far training is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Epochs completed.
+    pub epoch: u32,
+    /// Steps taken in the epoch after those.
+    pub step_in_epoch: u64,
+    /// Steps taken since the start of training.
+    pub step: u64,
+}
+
+/// Everything that training changes, for cells that share the shapes of their tensors but for the latent width.
+#[derive(Debug)]
+pub struct Cohort {
+    /// The cells, one a replica.
+    pub cells: Vec<Cell>,
+    /// Their model.
+    pub model: Vae,
+    /// Their optimizer.
+    pub optimizer: Adam,
+    /// How far they are.
+    pub position: Position,
+    /// What the epoch at hand has summed up so far; one for each replica.
+    pub sums: Vec<Sums>,
+    /// Whether a replica is still trained; one with a non-finite value is carried along but no longer looked at.
+    pub alive: Vec<bool>,
+}
+
+impl Cohort {
+    /// Freshly initialised, for images of `n_pixels` values.
+    pub fn new(cells: Vec<Cell>, n_pixels: usize, device: Device) -> anyhow::Result<Cohort> {
+        let by_reference: Vec<_> = cells.iter().collect();
+        let model = Vae::new(&by_reference, n_pixels, device).context("a cohort needs at least one cell")?;
+        let settings = cells.iter().map(|cell| { let Optimizer::Adam(adam) = cell.optimizer; adam }).collect();
+        let parameters: Vec<_> = model.parameters.iter().map(|parameter| &parameter.tensor).collect();
+        let optimizer = Adam::new(&parameters, settings);
+        let n = cells.len();
+        let position = Position::default();
+        Ok(Cohort { cells, model, optimizer, position, sums: vec![Sums::default(); n], alive: vec![true; n] })
+    }
+
+    /// Replicas that are still trained.
+    pub fn living(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.cells.len()).filter(|&replica| self.alive[replica])
+    }
+
+    /// Everything that resuming one replica needs, as the bytes of a safetensors file.
+    pub fn save(&self, replica: usize) -> anyhow::Result<Vec<u8>> {
+        let parameters = &self.model.parameters;
+        let renamed = |prefix: &str, list: Vec<Exported>| -> Vec<Exported> {
+            list.into_iter().map(|one| Exported { name: format!("{prefix}{}", one.name), tensor: one.tensor }).collect()
+        };
+        let moments = |list: &[Tensor]| parameters.export_of(&list.iter().collect::<Vec<_>>(), replica);
+        let mut tensors = renamed(PARAMETER, parameters.export(replica));
+        tensors.extend(renamed(FIRST, moments(&self.optimizer.first)));
+        tensors.extend(renamed(SECOND, moments(&self.optimizer.second)));
+        tensors.push(Exported { name: SUMS.to_owned(), tensor: Tensor::from_slice(&self.sums[replica].to_vec()) });
+        let Position { epoch, step_in_epoch, step } = self.position;
+        let metadata = HashMap::from([
+            ("epoch".to_owned(), epoch.to_string()),
+            ("step_in_epoch".to_owned(), step_in_epoch.to_string()),
+            ("step".to_owned(), step.to_string()),
+        ]);
+        crate::weights::to_bytes(&tensors, metadata)
+    }
+
+    /// Take up one replica from what [`Cohort::save`] wrote. All replicas of a cohort must be taken up at one position.
+    pub fn restore(&mut self, replica: usize, tensors: Vec<Exported>, position: Position) -> anyhow::Result<()> {
+        let part = |prefix: &str| -> Vec<Exported> {
+            tensors
+                .iter()
+                .filter_map(|one| {
+                    let name = one.name.strip_prefix(prefix)?.to_owned();
+                    Some(Exported { name, tensor: one.tensor.shallow_clone() })
+                })
+                .collect()
+        };
+        let parameters = &self.model.parameters;
+        parameters.import(replica, &part(PARAMETER))?;
+        parameters.import_into(&self.optimizer.first.iter().collect::<Vec<_>>(), replica, &part(FIRST))?;
+        parameters.import_into(&self.optimizer.second.iter().collect::<Vec<_>>(), replica, &part(SECOND))?;
+        let sums = tensors.iter().find(|one| one.name == SUMS).context("the checkpoint has no `sums`")?;
+        if sums.tensor.kind() != Kind::Double {
+            bail!("the checkpoint's `sums` are not in double precision");
+        }
+        let mut values = vec![0f64; sums.tensor.numel()];
+        sums.tensor.copy_data(&mut values, sums.tensor.numel());
+        self.sums[replica] = Sums::from_slice(&values).context("the checkpoint's `sums` have a strange length")?;
+        self.position = position;
+        self.optimizer.step = position.step;
+        Ok(())
+    }
+}
+
+impl Position {
+    /// From the metadata that [`Cohort::save`] wrote.
+    pub fn from_metadata(metadata: &HashMap<String, String>) -> anyhow::Result<Position> {
+        let number = |key: &str| -> anyhow::Result<u64> {
+            let text = metadata.get(key).with_context(|| format!("the checkpoint does not say its `{key}`"))?;
+            text.parse().with_context(|| format!("the checkpoint's `{key}` is `{text}`, not a number"))
+        };
+        let epoch = u32::try_from(number("epoch")?).context("the checkpoint's `epoch` is too large")?;
+        Ok(Position { epoch, step_in_epoch: number("step_in_epoch")?, step: number("step")? })
+    }
+}
+
+const PARAMETER: &str = "parameter.";
+const FIRST: &str = "first.";
+const SECOND: &str = "second.";
+const SUMS: &str = "sums";

@@ -1,0 +1,209 @@
+//! The training loop: one function, read from top to bottom.
+
+use std::time::Instant;
+
+use data::{Images, Splits};
+use model::noise::{Stream, normals};
+use record::{MetricsRow, Split};
+use tch::{Device, Kind, Tensor};
+
+use crate::batches::Batches;
+use crate::cohort::Cohort;
+use crate::evaluate::evaluate;
+use crate::schedule;
+use crate::statistics::{BatchSums, Mean, NonFinite, Sums};
+
+/// The gradient's norm is measured on every so many steps.
+const STEPS_PER_GRADIENT_NORM: u64 = 16;
+
+/// What the loop tells while it runs.
+pub trait Observer {
+    /// Steps of the epoch at hand were taken.
+    fn progress(&mut self, cohort: &Cohort, steps_per_epoch: u64) -> anyhow::Result<()>;
+    /// A replica completed an epoch: a row for each split.
+    fn epoch(&mut self, replica: usize, rows: &[MetricsRow]) -> anyhow::Result<()>;
+    /// The cohort stands at the end of an epoch, or where it was asked to stop.
+    fn checkpoint(&mut self, cohort: &Cohort, stopping: bool) -> anyhow::Result<()>;
+    /// A replica cannot go on.
+    fn failed(&mut self, replica: usize, reason: &str) -> anyhow::Result<()>;
+    /// Whether to stop here.
+    fn stop(&mut self) -> bool;
+}
+
+/// How [`fit`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fitted {
+    /// All epochs were trained, or no replica is left.
+    Complete,
+    /// The observer asked to stop; the position was checkpointed.
+    Stopped,
+}
+
+/// Train a cohort from where it stands to its last epoch.
+///
+/// The numbers of the training split are running means over the epoch's batches, as each was trained; validation and
+/// test are evaluated whole after the epoch.
+pub fn fit(cohort: &mut Cohort, splits: &Splits, device: Device, observer: &mut dyn Observer) -> anyhow::Result<Fitted> {
+    let epochs = cohort.cells.first().map_or(0, |cell| cell.training.epochs) as u32;
+    let mut batches = Batches::new(&splits.train, &cohort.cells, device);
+    let steps = batches.n_steps() as u64;
+
+    while cohort.position.epoch < epochs {
+        let epoch = cohort.position.epoch;
+        let started = Instant::now();
+        batches.start_epoch(u64::from(epoch));
+
+        while cohort.position.step_in_epoch < steps {
+            if observer.stop() {
+                observer.checkpoint(cohort, true)?;
+                return Ok(Fitted::Stopped);
+            }
+            let step = cohort.position.step_in_epoch;
+            let betas: Vec<f64> =
+                cohort.cells.iter().map(|cell| schedule::beta(&cell.objective, epoch, step, steps)).collect();
+            let sums = train_step(cohort, &batches, &betas, device)?;
+            add(cohort, &sums, &betas, observer)?;
+            if cohort.living().next().is_none() {
+                return Ok(Fitted::Complete);
+            }
+            observer.progress(cohort, steps)?;
+        }
+
+        let train_seconds = started.elapsed().as_secs_f64();
+        cohort.position.epoch += 1;
+        cohort.position.step_in_epoch = 0;
+        record_epoch(cohort, splits, steps, train_seconds, device, observer)?;
+        cohort.sums.fill(Sums::default());
+        observer.checkpoint(cohort, false)?;
+    }
+    Ok(Fitted::Complete)
+}
+
+/// One optimizer step on the next batch; the batch's terms come back summed over its images.
+fn train_step(cohort: &mut Cohort, batches: &Batches<'_>, betas: &[f64], device: Device) -> anyhow::Result<BatchSums> {
+    let x = batches.batch(cohort.position.step_in_epoch as usize);
+    let parameters = &cohort.model.parameters;
+    let n_images = x.size()[1] as usize;
+    let epsilon = normals(
+        parameters.replicas(),
+        n_images,
+        parameters.padded_width(),
+        Stream::Latent,
+        u64::from(cohort.position.epoch),
+        cohort.position.step_in_epoch,
+        device,
+    );
+    let beta = Tensor::from_slice(betas).to_kind(Kind::Float).view([-1, 1]).to_device(device);
+
+    let terms = cohort.model.elbo_terms(&x, &epsilon);
+    let objective = terms.objective(&beta);
+    let tensors: Vec<&Tensor> = parameters.iter().map(|parameter| &parameter.tensor).collect();
+    let gradients = Tensor::run_backward(&[&objective], &tensors, false, false);
+    if cohort.position.step_in_epoch.is_multiple_of(STEPS_PER_GRADIENT_NORM) {
+        for (replica, norm) in gradient_norms(&gradients).into_iter().enumerate() {
+            let sum = &mut cohort.sums[replica].gradient_norm;
+            *sum = [sum[0] + norm, sum[1] + 1.0];
+        }
+    }
+    cohort.optimizer.update(&tensors, &gradients)?;
+    cohort.position.step_in_epoch += 1;
+    cohort.position.step += 1;
+    Ok(BatchSums::read(&terms))
+}
+
+/// Euclidean norm of each replica's gradient over all parameters.
+fn gradient_norms(gradients: &[Tensor]) -> Vec<f64> {
+    let squares: Vec<Tensor> = gradients
+        .iter()
+        .map(|gradient| gradient.flatten(1, -1).square().sum_dim_intlist(1, false, Kind::Double))
+        .collect();
+    let norms = Tensor::stack(&squares, 0).sum_dim_intlist(0, false, Kind::Double).sqrt().to_device(Device::Cpu);
+    let mut values = vec![0f64; norms.numel()];
+    norms.copy_data(&mut values, norms.numel());
+    values
+}
+
+/// Add a batch to every living replica's sums; one with a value that is not finite ends here.
+fn add(cohort: &mut Cohort, sums: &BatchSums, betas: &[f64], observer: &mut dyn Observer) -> anyhow::Result<()> {
+    for replica in cohort.living().collect::<Vec<_>>() {
+        let width = cohort.cells[replica].model.latent_dim;
+        if let Err(NonFinite { quantity, value }) =
+            sums.add_to(&mut cohort.sums[replica], replica, width, betas[replica])
+        {
+            let position = cohort.position;
+            cohort.alive[replica] = false;
+            let reason = format!(
+                "`{quantity}` is {value} at step {} (epoch {})\nhint: try a smaller learning rate; the checkpoint before it is kept",
+                position.step,
+                position.epoch + 1
+            );
+            observer.failed(replica, &reason)?;
+        }
+    }
+    Ok(())
+}
+
+/// Evaluate and record the epoch that was just completed.
+fn record_epoch(
+    cohort: &mut Cohort,
+    splits: &Splits,
+    steps: u64,
+    train_seconds: f64,
+    device: Device,
+    observer: &mut dyn Observer,
+) -> anyhow::Result<()> {
+    let epoch = cohort.position.epoch;
+    // The weight that the epoch's last step was trained with.
+    let betas: Vec<f64> =
+        cohort.cells.iter().map(|cell| schedule::beta(&cell.objective, epoch - 1, steps - 1, steps)).collect();
+    let mut measured = vec![(Split::Train, cohort.sums.clone(), train_seconds)];
+    let held_out: [(Split, Option<&Images>); 2] =
+        [(Split::Validation, splits.validation.as_ref()), (Split::Test, Some(&splits.test))];
+    for (split, images) in held_out {
+        let Some(images) = images else { continue };
+        let started = Instant::now();
+        let sums = evaluate(&cohort.model, images, split, u64::from(epoch), &betas, device);
+        measured.push((split, sums, started.elapsed().as_secs_f64()));
+    }
+    for replica in cohort.living().collect::<Vec<_>>() {
+        let rows: Vec<_> = measured
+            .iter()
+            .map(|(split, sums, seconds)| row(cohort, replica, *split, &sums[replica], betas[replica], *seconds))
+            .collect();
+        match rows.iter().find(|row| !(row.elbo.is_finite() && row.objective.is_finite())) {
+            Some(row) => {
+                cohort.alive[replica] = false;
+                let reason = format!("`elbo` on the {} split is {} after epoch {epoch}", row.split, row.elbo);
+                observer.failed(replica, &reason)?;
+            }
+            None => observer.epoch(replica, &rows)?,
+        }
+    }
+    Ok(())
+}
+
+/// A row of metrics.parquet from a replica's sums over a split.
+fn row(cohort: &Cohort, replica: usize, split: Split, sums: &Sums, beta: f64, seconds: f64) -> MetricsRow {
+    let cell = &cohort.cells[replica];
+    let spec::Optimizer::Adam(adam) = cell.optimizer;
+    let [norm, n_norms] = sums.gradient_norm;
+    let mean = |sum| -> Mean { sums.mean(sum) };
+    MetricsRow {
+        run_id: cell.run_id(),
+        split,
+        epoch: cohort.position.epoch,
+        step: cohort.position.step,
+        images: sums.images as u64,
+        scale: cell.scale(),
+        elbo: -mean(sums.negative_elbo).value,
+        reconstruction: mean(sums.reconstruction).value,
+        kl: mean(sums.kl).value,
+        objective: sums.objective / sums.images,
+        beta,
+        kl_per_dim: sums.kl_per_dim(),
+        active_units: sums.active_units(),
+        learning_rate: adam.learning_rate,
+        gradient_norm: (n_norms > 0.0).then(|| norm / n_norms),
+        seconds,
+    }
+}
