@@ -1,1 +1,48 @@
-//! record
+//! The run store: what a run leaves behind, how it is written so that nothing tears, and how it is read back.
+//!
+//! Modules in reading order. Every number is in nats per image, a mean over images, unless its documentation says
+//! otherwise. polars stays inside [`table`]; HDF5 stays inside [`arrays`].
+//!
+//! A run has one writer at a time, [`RunWriter`], which holds a lock of the operating system on the run's folder; a
+//! writer that is killed leaves no stale lock. Readers ([`Store`], [`Run`]) take no lock and wait for nobody: every
+//! file appears by a rename of a complete, flushed file, so that they see the old one or the new one.
+//!
+//! # Which file holds the metrics while a run trains
+//!
+//! Each epoch is a segment of its own, `metrics/epoch-00003.parquet`, written once and never touched again: that is
+//! what survives a kill and what [`Run::metrics`] reads. Beside it, `metrics.parquet` holds the same rows in one file
+//! and is replaced as a whole (again by rename) when an epoch ends, at most once a second, so that
+//! `pl.read_parquet("results/runs/*/metrics.parquet")` reads all runs while a sweep trains, one second behind at
+//! worst plus the length of an epoch. Only segments would leave a sweep's runs invisible to that line until they
+//! finish; only the one file would cost a write that grows with every epoch, at every epoch. When a run ends the
+//! segments are merged into `metrics.parquet` and removed.
+
+pub mod arrays;
+pub mod checkpoint;
+pub mod error;
+mod evaluation;
+pub mod event;
+pub mod files;
+pub mod gc;
+mod index;
+pub mod lock;
+pub mod manifest;
+mod metrics;
+pub mod provenance;
+pub mod rows;
+pub mod run;
+pub mod store;
+pub mod student;
+pub mod summary;
+mod table;
+pub mod writer;
+
+pub use arrays::{Array, Arrays};
+pub use checkpoint::{Checkpoint, LatestCheckpoint};
+pub use error::RecordError;
+pub use event::Event;
+pub use manifest::{FormatVersion, Git, Host, LastEpoch, Provenance, RunManifest, StoredStatus, Terms, Timing};
+pub use rows::{EvaluationRow, MetricsRow, Split};
+pub use run::{Run, Status};
+pub use store::{Listing, RunSummary, Store, Unreadable};
+pub use writer::RunWriter;

@@ -1,0 +1,265 @@
+//! `arrays.h5`: the images and latents that figures are drawn from; the one module that knows HDF5.
+//!
+//! Every dataset is `float32`, but for `labels`, in C order, compressed by gzip and protected by a checksum. It has the
+//! attributes `dimensions` (the names of its axes) and `description`; the file has `format_version` and `run_id`.
+//!
+//! | dataset | shape | values |
+//! |---|---|---|
+//! | `originals` | `[n, channels, height, width]` | test images, 1.0 = white |
+//! | `reconstructions` | `[n, channels, height, width]` | decoder means of the originals' posterior means |
+//! | `samples` | `[m, channels, height, width]` | decoder means of z ~ N(0, I), seeded |
+//! | `manifold` | `[g, g, channels, height, width]` | decoder means on a grid of z; for two latent dimensions only |
+//! | `latent_mean` | `[t, latent_dim]` | posterior means of test images |
+//! | `latent_log_variance` | `[t, latent_dim]` | logarithms of the posterior variances of the same images |
+//! | `labels` | `[t]`, `uint8` | classes of the same images, where the data has them |
+//!
+//! Decoder means are stored as they are and clamped to 0…1 only when drawn: those of a Gaussian may lie outside.
+
+use std::path::Path;
+
+use hdf5::types::{FloatSize, IntSize, TypeDescriptor, VarLenUnicode};
+use spec::RunId;
+
+use crate::error::RecordError;
+use crate::files;
+use crate::manifest::FormatVersion;
+
+/// Deflate never shrinks by more than this, so that a larger dataset than that is a damaged one.
+const DEFLATE_LIMIT: u64 = 1100;
+/// About how many values a chunk of a dataset has.
+const CHUNK_VALUES: usize = 1 << 16;
+
+/// An array in C order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Array {
+    /// Length of each axis.
+    pub shape: Vec<usize>,
+    /// As many values as the product of `shape`; the last axis is the fastest.
+    pub values: Vec<f32>,
+}
+
+impl Array {
+    /// An array of this shape.
+    ///
+    /// # Errors
+    /// If there are more or fewer values than the shape holds.
+    pub fn new(shape: Vec<usize>, values: Vec<f32>) -> Result<Array, RecordError> {
+        if n_values(&shape) != Some(values.len()) {
+            return Err(RecordError::refused(
+                format!("{} values were given for an array of shape {shape:?}", values.len()),
+                "this is a bug of the caller",
+            ));
+        }
+        Ok(Array { shape, values })
+    }
+}
+
+/// The images and latents that figures are drawn from; the module's table says what each is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Arrays {
+    /// Test images, 1.0 = white; `[n, channels, height, width]`.
+    pub originals: Array,
+    /// Decoder means of the originals' posterior means; `[n, channels, height, width]`.
+    pub reconstructions: Array,
+    /// Decoder means of z ~ N(0, I), seeded; `[m, channels, height, width]`.
+    pub samples: Array,
+    /// Decoder means on a grid of z; `[g, g, channels, height, width]`; `None` unless there are two latent dimensions.
+    pub manifold: Option<Array>,
+    /// Posterior means of test images; `[t, latent_dim]`.
+    pub latent_mean: Array,
+    /// Logarithms of the posterior variances of the same images; `[t, latent_dim]`.
+    pub latent_log_variance: Array,
+    /// Classes of the same images; `[t]`.
+    pub labels: Option<Vec<u8>>,
+}
+
+const IMAGES: &str = "channels, height, width";
+
+impl Arrays {
+    /// Checks that shapes agree with each other.
+    fn check(&self) -> Result<(), String> {
+        let arrays = [
+            ("originals", 4, Some(&self.originals)),
+            ("reconstructions", 4, Some(&self.reconstructions)),
+            ("samples", 4, Some(&self.samples)),
+            ("manifold", 5, self.manifold.as_ref()),
+            ("latent_mean", 2, Some(&self.latent_mean)),
+            ("latent_log_variance", 2, Some(&self.latent_log_variance)),
+        ];
+        for (name, n_axes, array) in arrays {
+            let Some(Array { shape, values }) = array else { continue };
+            if shape.len() != n_axes {
+                return Err(format!("`{name}` has the shape {shape:?}, which are not {n_axes} axes"));
+            }
+            if n_values(shape) != Some(values.len()) {
+                return Err(format!("`{name}` has {} values for the shape {shape:?}", values.len()));
+            }
+            if n_axes >= 4 && shape[n_axes - 3..] != self.originals.shape[1..] {
+                return Err(format!("`{name}` has the shape {shape:?}, `originals` {:?}", self.originals.shape));
+            }
+        }
+        if self.reconstructions.shape != self.originals.shape {
+            return Err("`reconstructions` and `originals` differ in shape".to_owned());
+        }
+        if self.latent_mean.shape != self.latent_log_variance.shape {
+            return Err("`latent_mean` and `latent_log_variance` differ in shape".to_owned());
+        }
+        if self.manifold.as_ref().is_some_and(|manifold| manifold.shape[0] != manifold.shape[1]) {
+            return Err("the grid of `manifold` is not square".to_owned());
+        }
+        match &self.labels {
+            Some(labels) if labels.len() != self.latent_mean.shape[0] => {
+                Err(format!("{} labels were given for {} latents", labels.len(), self.latent_mean.shape[0]))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the file, atomically.
+    pub(crate) fn write(&self, path: &Path, run: &RunId) -> Result<(), RecordError> {
+        self.check().map_err(|reason| RecordError::Write { path: path.to_owned(), cause: reason.into() })?;
+        files::write_atomically(path, |temporary| self.write_hdf5(temporary, run))
+    }
+
+    fn write_hdf5(&self, path: &Path, run: &RunId) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        // The format of HDF5 1.10 protects its metadata by checksums, as the filter below does the values.
+        let file = hdf5::FileBuilder::new().with_fapl(|access| access.libver_v110()).create(path)?;
+        text_attribute(&file, "format_version", &FormatVersion::CURRENT.to_string())?;
+        text_attribute(&file, "run_id", &run.to_string())?;
+        let images = |first: &str| format!("{first}, {IMAGES}");
+        let put = |name: &str, array: &Array, dimensions: &str, description: &str| {
+            write_dataset(&file, name, &array.shape, &array.values, dimensions, description)
+        };
+        put("originals", &self.originals, &images("n"), "test images, 1.0 = white")?;
+        put(
+            "reconstructions",
+            &self.reconstructions,
+            &images("n"),
+            "decoder means of the originals' posterior means, not clamped",
+        )?;
+        put("samples", &self.samples, &images("m"), "decoder means of z ~ N(0, I), seeded, not clamped")?;
+        if let Some(manifold) = &self.manifold {
+            put("manifold", manifold, &images("g, g"), "decoder means on a grid of z, not clamped")?;
+        }
+        put("latent_mean", &self.latent_mean, "t, latent_dim", "posterior means of test images")?;
+        put(
+            "latent_log_variance",
+            &self.latent_log_variance,
+            "t, latent_dim",
+            "logarithms of the posterior variances of the images of latent_mean",
+        )?;
+        if let Some(labels) = &self.labels {
+            write_dataset(&file, "labels", &[labels.len()], labels, "t", "classes of the images of latent_mean")?;
+        }
+        file.close()?;
+        Ok(())
+    }
+
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// If it is missing, damaged, of a newer major version, or lacks an array.
+    pub fn read(path: &Path) -> Result<Arrays, RecordError> {
+        let size = fs_err::File::open(path)?.metadata()?.len();
+        let damaged = |reason: String| RecordError::damaged(path, reason);
+        if size == 0 {
+            return Err(damaged("it is empty".to_owned()));
+        }
+        let file = hdf5::File::open(path).map_err(|error| damaged(short(&error)))?;
+        let version = file
+            .attr("format_version")
+            .and_then(|attribute| attribute.read_scalar::<VarLenUnicode>())
+            .map_err(|error| damaged(format!("it has no `format_version`: {}", short(&error))))?;
+        FormatVersion::try_from(version.as_str().to_owned()).map_err(damaged)?.check(path)?;
+        let float = |name: &str| -> Result<Array, RecordError> {
+            let (shape, values) =
+                read_dataset(&file, name, TypeDescriptor::Float(FloatSize::U4), size).map_err(damaged)?;
+            Ok(Array { shape, values })
+        };
+        let arrays = Arrays {
+            originals: float("originals")?,
+            reconstructions: float("reconstructions")?,
+            samples: float("samples")?,
+            manifold: if file.link_exists("manifold") { Some(float("manifold")?) } else { None },
+            latent_mean: float("latent_mean")?,
+            latent_log_variance: float("latent_log_variance")?,
+            labels: match file.link_exists("labels") {
+                true => {
+                    let (shape, values) =
+                        read_dataset(&file, "labels", TypeDescriptor::Unsigned(IntSize::U1), size).map_err(damaged)?;
+                    if shape.len() != 1 {
+                        return Err(damaged(format!("`labels` has the shape {shape:?}, which is not one axis")));
+                    }
+                    Some(values)
+                }
+                false => None,
+            },
+        };
+        arrays.check().map_err(damaged)?;
+        Ok(arrays)
+    }
+}
+
+fn text_attribute(
+    location: &hdf5::Location,
+    name: &str,
+    text: &str,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let text: VarLenUnicode = text.parse()?;
+    location.new_attr::<VarLenUnicode>().create(name)?.write_scalar(&text)?;
+    Ok(())
+}
+
+fn write_dataset<T: hdf5::H5Type>(
+    file: &hdf5::File,
+    name: &str,
+    shape: &[usize],
+    values: &[T],
+    dimensions: &str,
+    description: &str,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let mut builder = file.new_dataset::<T>().obj_track_times(false);
+    // An array without values can have no chunks.
+    if !values.is_empty() {
+        let per_row = values.len() / shape[0];
+        let mut chunk = shape.to_vec();
+        chunk[0] = (CHUNK_VALUES / per_row.max(1)).clamp(1, shape[0]);
+        builder = builder.chunk(chunk).shuffle().deflate(4).fletcher32();
+    }
+    let dataset = builder.shape(shape.to_vec()).create(name)?;
+    dataset.write_raw(values)?;
+    text_attribute(&dataset, "dimensions", dimensions)?;
+    text_attribute(&dataset, "description", description)
+}
+
+/// Shape and values of a dataset of exactly this type, in a file of `file_size` bytes.
+fn read_dataset<T: hdf5::H5Type>(
+    file: &hdf5::File,
+    name: &str,
+    wanted: TypeDescriptor,
+    file_size: u64,
+) -> Result<(Vec<usize>, Vec<T>), String> {
+    let failed = |error: hdf5::Error| format!("cannot read its dataset `{name}`: {}", short(&error));
+    let dataset = file.dataset(name).map_err(failed)?;
+    let found = dataset.dtype().and_then(|dtype| dtype.to_descriptor()).map_err(failed)?;
+    if found != wanted {
+        return Err(format!("its dataset `{name}` is of type {found}, not {wanted}"));
+    }
+    let shape = dataset.get_shape().map_err(failed)?;
+    let limit = file_size.saturating_mul(DEFLATE_LIMIT);
+    match n_values(&shape) {
+        Some(n) if n as u64 <= limit => {}
+        _ => return Err(format!("its dataset `{name}` claims the shape {shape:?}, more than the file can hold")),
+    }
+    let values = dataset.read_raw::<T>().map_err(failed)?;
+    Ok((shape, values))
+}
+
+/// The product of a shape, unless it overflows.
+fn n_values(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(length))
+}
+
+fn short(error: &hdf5::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,62 @@
+//! What a worker says while it trains: one line of JSON on its standard output and in the run's `log.jsonl`.
+
+use serde::{Deserialize, Serialize};
+use spec::RunId;
+
+/// One line of JSON, tagged by `event`: `{"event":"epoch","run_id":"…","epoch":3,…}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A run began or goes on.
+    Started {
+        /// The run.
+        run_id: RunId,
+        /// Epochs completed so far: 0, or where a resumed run goes on.
+        from_epoch: u32,
+    },
+    /// How far the whole cohort is; a few times a second.
+    Progress {
+        /// The epoch being trained, counted from 1.
+        epoch: u32,
+        /// Epochs in all.
+        epochs: u32,
+        /// Steps taken in this epoch.
+        step: u64,
+        /// Steps of one epoch.
+        steps: u64,
+    },
+    /// A run completed an epoch.
+    Epoch {
+        /// The run.
+        run_id: RunId,
+        /// Epochs completed.
+        epoch: u32,
+        /// ELBO on the training split, in nats per image, a mean over images.
+        train_elbo: f64,
+        /// ELBO on the test split, in nats per image, a mean over images.
+        test_elbo: f64,
+        /// Wall-clock seconds of the epoch, shared by all runs of the cohort.
+        seconds: f64,
+    },
+    /// A run is complete.
+    Finished {
+        /// The run.
+        run_id: RunId,
+        /// Wall-clock seconds of this process, shared by all runs of the cohort.
+        seconds: f64,
+    },
+    /// A run stopped for good.
+    Failed {
+        /// The run.
+        run_id: RunId,
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// A run stopped on a signal and can go on from its checkpoint.
+    Interrupted {
+        /// The run.
+        run_id: RunId,
+        /// Epochs completed and kept.
+        epoch: u32,
+    },
+}

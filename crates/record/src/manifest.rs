@@ -1,0 +1,224 @@
+//! `run.json`: what was run, with what, where, when, and how far it is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use spec::{Cell, RunId, Scale};
+
+use crate::error::RecordError;
+use crate::files;
+use crate::rows::Split;
+
+/// Version of all files of a run: `major.minor`, a string in JSON. The major number is raised when a column or field
+/// changes its meaning or goes; the minor number when one is added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FormatVersion {
+    /// Readers of a smaller major refuse.
+    pub major: u32,
+    /// Readers of a smaller minor ignore what they do not know.
+    pub minor: u32,
+}
+
+impl FormatVersion {
+    /// The version this program writes.
+    pub const CURRENT: FormatVersion = FormatVersion { major: 1, minor: 0 };
+
+    /// # Errors
+    /// [`RecordError::NewerFormat`] if `self`, found in `path`, has a newer major than this program.
+    pub(crate) fn check(self, path: &Path) -> Result<(), RecordError> {
+        if self.major > FormatVersion::CURRENT.major {
+            return Err(RecordError::NewerFormat { path: path.to_owned(), found: self, known: FormatVersion::CURRENT });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for FormatVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+impl TryFrom<String> for FormatVersion {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<FormatVersion, String> {
+        let parsed = text.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+        let (major, minor) = parsed.ok_or_else(|| format!("`{text}` is not a format version such as `1.0`"))?;
+        Ok(FormatVersion { major, minor })
+    }
+}
+
+impl From<FormatVersion> for String {
+    fn from(version: FormatVersion) -> String {
+        version.to_string()
+    }
+}
+
+/// The content of `run.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunManifest {
+    /// Version of the run's files.
+    pub format_version: FormatVersion,
+    /// The folder's name.
+    pub run_id: RunId,
+    /// For people: `vae-mnist-z20-b1-s0`.
+    pub name: String,
+    /// How far the run is, as last written; see [`crate::Status`] for what that means now.
+    pub status: StoredStatus,
+    /// Seeds weights, shuffling, reparametrisation and dynamic binarisation.
+    pub seed: u64,
+    /// The scale of the run's likelihood.
+    pub scale: Scale,
+    /// The whole configuration.
+    pub cell: Cell,
+    /// Code, versions and machine of the latest attempt.
+    pub provenance: Provenance,
+    /// When, and for how long.
+    pub timing: Timing,
+    /// The latest epoch on record; `null` before the first.
+    #[serde(default)]
+    pub last_epoch: Option<LastEpoch>,
+}
+
+/// How far a run is, as its writer said last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum StoredStatus {
+    /// A process was training; whether it still does, only its lock can tell.
+    Running {
+        /// That process.
+        pid: u32,
+    },
+    /// Stopped by a signal, to be continued.
+    Interrupted,
+    /// Stopped for good.
+    Failed {
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// All epochs trained and evaluated.
+    Done,
+}
+
+/// Code, versions and machine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The repository of the working directory; `null` outside of one.
+    #[serde(default)]
+    pub git: Option<Git>,
+    /// Version by name: `elbo`, `libtorch`, `tch`, ….
+    #[serde(default)]
+    pub versions: BTreeMap<String, String>,
+    /// The machine.
+    #[serde(default)]
+    pub host: Host,
+    /// `cpu` or `cuda`.
+    #[serde(default)]
+    pub device: String,
+    /// Threads of the process within operations.
+    #[serde(default)]
+    pub threads: usize,
+    /// SHA-256 of the images trained and evaluated on, as `data::Splits::digest` gives it.
+    #[serde(default)]
+    pub data_sha256: String,
+    /// The runs trained together as one program, this one included.
+    #[serde(default)]
+    pub cohort: Vec<RunId>,
+}
+
+/// The state of the code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Git {
+    /// The commit checked out.
+    pub commit: String,
+    /// SHA-256 of what differs from that commit (tracked changes and untracked files); `null` when nothing does.
+    #[serde(default)]
+    pub dirty_patch_sha256: Option<String>,
+}
+
+/// The machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// Operating system and architecture: `linux-x86_64`.
+    pub platform: String,
+    /// The processor's model.
+    pub cpu: String,
+    /// Processors the process may use.
+    pub cpus: usize,
+}
+
+/// When, and for how long.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timing {
+    /// The first attempt's start.
+    pub started: Timestamp,
+    /// The latest write of run.json.
+    pub updated: Timestamp,
+    /// The end of the last attempt; `null` while it runs, and after a kill.
+    #[serde(default)]
+    pub ended: Option<Timestamp>,
+    /// Wall-clock seconds of all attempts together, shared by all runs of the cohort.
+    pub seconds: f64,
+    /// How often training was started or taken up again.
+    pub attempts: u32,
+}
+
+/// The latest epoch on record, so that a list of runs needs run.json alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastEpoch {
+    /// Epochs completed.
+    pub epoch: u32,
+    /// Optimizer steps taken.
+    pub step: u64,
+    /// The terms of each split that was measured.
+    pub splits: BTreeMap<Split, Terms>,
+}
+
+/// The terms of the ELBO; nats per image, means over images; see [`crate::MetricsRow`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    /// −(reconstruction + kl).
+    pub elbo: f64,
+    /// −E_q[log p(x|z)].
+    pub reconstruction: f64,
+    /// KL(q(z|x) ‖ p(z)).
+    pub kl: f64,
+}
+
+/// The part that every version of run.json has.
+#[derive(Deserialize)]
+struct VersionOnly {
+    format_version: FormatVersion,
+}
+
+impl RunManifest {
+    /// Reads a run.json.
+    ///
+    /// # Errors
+    /// If the file is missing, is not a run.json, or was written by a newer major version.
+    pub fn read(path: &Path) -> Result<RunManifest, RecordError> {
+        let text = fs_err::read(path)?;
+        let version: VersionOnly =
+            serde_json::from_slice(&text).map_err(|error| RecordError::damaged(path, error.to_string()))?;
+        version.format_version.check(path)?;
+        serde_json::from_slice(&text).map_err(|error| RecordError::damaged(path, error.to_string()))
+    }
+
+    /// Replaces a run.json.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), RecordError> {
+        let mut text = serde_json::to_vec_pretty(self)
+            .map_err(|error| RecordError::Write { path: path.to_owned(), cause: error.into() })?;
+        text.push(b'\n');
+        files::write_bytes_atomically(path, &text)
+    }
+}

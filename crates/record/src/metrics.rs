@@ -1,0 +1,92 @@
+//! `metrics.parquet` and its segments: rows to columns and back.
+
+use std::path::Path;
+
+use spec::Scale;
+
+use crate::error::RecordError;
+use crate::rows::{MetricsRow, Split};
+use crate::table::{self, Table, Values};
+
+const KIND: &str = "metrics";
+
+/// Writes rows as one parquet file, atomically.
+pub(crate) fn write(path: &Path, rows: &[MetricsRow]) -> Result<(), RecordError> {
+    fn all<T>(rows: &[MetricsRow], value: impl Fn(&MetricsRow) -> T) -> Vec<T> {
+        rows.iter().map(value).collect()
+    }
+    let columns = vec![
+        ("run_id", Values::Text(all(rows, |row| row.run_id.to_string()))),
+        ("split", Values::Text(all(rows, |row| row.split.as_str().to_owned()))),
+        ("epoch", Values::U32(all(rows, |row| row.epoch))),
+        ("step", Values::U64(all(rows, |row| row.step))),
+        ("images", Values::U64(all(rows, |row| row.images))),
+        ("scale", Values::Text(all(rows, |row| row.scale.as_str().to_owned()))),
+        ("elbo", Values::F64(all(rows, |row| row.elbo))),
+        ("reconstruction", Values::F64(all(rows, |row| row.reconstruction))),
+        ("kl", Values::F64(all(rows, |row| row.kl))),
+        ("objective", Values::F64(all(rows, |row| row.objective))),
+        ("beta", Values::F64(all(rows, |row| row.beta))),
+        ("kl_per_dim", Values::ListF64(all(rows, |row| row.kl_per_dim.clone()))),
+        ("active_units", Values::U32(all(rows, |row| row.active_units))),
+        ("learning_rate", Values::F64(all(rows, |row| row.learning_rate))),
+        ("gradient_norm", Values::OptionalF64(all(rows, |row| row.gradient_norm))),
+        ("seconds", Values::F64(all(rows, |row| row.seconds))),
+    ];
+    table::write(path, KIND, columns)
+}
+
+/// Reads the rows of one parquet file.
+pub(crate) fn read(path: &Path) -> Result<Vec<MetricsRow>, RecordError> {
+    let table = Table::read(path, KIND)?;
+    let run_id = table.text("run_id")?;
+    let split = table.text("split")?;
+    let epoch = table.u32("epoch")?;
+    let step = table.u64("step")?;
+    let images = table.u64("images")?;
+    let scale = table.text("scale")?;
+    let elbo = table.f64("elbo")?;
+    let reconstruction = table.f64("reconstruction")?;
+    let kl = table.f64("kl")?;
+    let objective = table.f64("objective")?;
+    let beta = table.f64("beta")?;
+    let mut kl_per_dim = table.list_f64("kl_per_dim")?;
+    let active_units = table.u32("active_units")?;
+    let learning_rate = table.f64("learning_rate")?;
+    let gradient_norm = table.optional_f64("gradient_norm")?;
+    let seconds = table.f64("seconds")?;
+    (0..table.height())
+        .map(|row| {
+            Ok(MetricsRow {
+                run_id: run_id[row].parse().map_err(|_| table.damaged(format!("`{}` is not a run id", run_id[row])))?,
+                split: parse_split(&table, &split[row])?,
+                epoch: epoch[row],
+                step: step[row],
+                images: images[row],
+                scale: parse_scale(&table, &scale[row])?,
+                elbo: elbo[row],
+                reconstruction: reconstruction[row],
+                kl: kl[row],
+                objective: objective[row],
+                beta: beta[row],
+                kl_per_dim: std::mem::take(&mut kl_per_dim[row]),
+                active_units: active_units[row],
+                learning_rate: learning_rate[row],
+                gradient_norm: gradient_norm[row],
+                seconds: seconds[row],
+            })
+        })
+        .collect()
+}
+
+/// A split's name, or an error that names the file.
+pub(crate) fn parse_split(table: &Table, name: &str) -> Result<Split, RecordError> {
+    Split::from_name(name).ok_or_else(|| table.damaged(format!("`{name}` is not a split")))
+}
+
+fn parse_scale(table: &Table, name: &str) -> Result<Scale, RecordError> {
+    Scale::ALL
+        .into_iter()
+        .find(|scale| scale.as_str() == name)
+        .ok_or_else(|| table.damaged(format!("`{name}` is not a scale")))
+}

@@ -1,0 +1,102 @@
+//! The rows of a run's tables: what each column means, with its unit and its reduction.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use spec::{RunId, Scale};
+
+/// Which images a row was measured on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// The images the parameters are fitted to.
+    Train,
+    /// Held out of the training images.
+    Validation,
+    /// The test images.
+    Test,
+}
+
+impl Split {
+    /// All splits, in the order of a table.
+    pub const ALL: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
+
+    /// The name in the `split` column.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Split::Train => "train",
+            Split::Validation => "validation",
+            Split::Test => "test",
+        }
+    }
+
+    /// The split with this name.
+    pub fn from_name(name: &str) -> Option<Split> {
+        Split::ALL.into_iter().find(|split| split.as_str() == name)
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One row of `metrics.parquet`: one epoch on one split.
+///
+/// Rows of the training split are running means over the epoch's batches as they were trained on, so under parameters
+/// that change; rows of other splits are evaluated at the epoch's end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricsRow {
+    /// The run.
+    pub run_id: RunId,
+    /// The images the row was measured on.
+    pub split: Split,
+    /// Epochs completed: 1 after the first pass over the training images, 0 for a row from before training.
+    pub epoch: u32,
+    /// Optimizer steps taken since the start of training.
+    pub step: u64,
+    /// Images the means are over: the whole split, partial last batch included.
+    pub images: u64,
+    /// The scale of the likelihood; rows of different scales are never compared.
+    pub scale: Scale,
+    /// −(reconstruction + kl), without β; nats per image, a mean over images.
+    pub elbo: f64,
+    /// −E_q[log p(x|z)]; nats per image, a mean over images. May be negative on the scale `gaussian-density`.
+    pub reconstruction: f64,
+    /// KL(q(z|x) ‖ p(z)), summed over latent dimensions; nats per image, a mean over images.
+    pub kl: f64,
+    /// reconstruction + β·kl, what is minimised; nats per image, a mean over images.
+    pub objective: f64,
+    /// The weight of `kl` in `objective` at this epoch (it changes during a warm-up); no unit.
+    pub beta: f64,
+    /// KL of each latent dimension, `[latent_dim]`, whose sum is `kl`; nats per image, a mean over images.
+    pub kl_per_dim: Vec<f64>,
+    /// Latent dimensions in use: Var_x(E_q[z]) > 0.01 over the split (Burda et al. 2016).
+    pub active_units: u32,
+    /// The optimizer's step size at `step`; no unit.
+    pub learning_rate: f64,
+    /// Euclidean norm of the objective's gradient over all parameters, a mean over every 16th step of the epoch; `None`
+    /// (null) on splits that are not trained on.
+    pub gradient_norm: Option<f64>,
+    /// Wall-clock seconds of this pass over the split, shared by all runs of the cohort.
+    pub seconds: f64,
+}
+
+/// One row of `evaluation.parquet`: one number measured on a trained model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvaluationRow {
+    /// What was measured, such as `iwae`; its unit is nats per image, a mean over images, unless the metric's name
+    /// says otherwise.
+    pub metric: String,
+    /// The images it was measured on.
+    pub split: Split,
+    /// The value.
+    pub value: f64,
+    /// Standard error of `value` over images, in its unit; `None` (null) where there is none.
+    pub standard_error: Option<f64>,
+    /// Images the value is over.
+    pub n: u64,
+    /// What the metric was computed with, a JSON object: `{"samples":5000}`; `{}` for nothing.
+    pub settings: String,
+}

@@ -1,0 +1,271 @@
+//! One run's folder: where its files are, how far it is, and what it recorded.
+
+use std::path::{Path, PathBuf};
+
+use spec::RunId;
+
+use crate::arrays::Arrays;
+use crate::checkpoint::{self, LatestCheckpoint};
+use crate::error::RecordError;
+use crate::lock::{self, Holder, RunLock};
+use crate::manifest::{RunManifest, StoredStatus};
+use crate::rows::{EvaluationRow, MetricsRow};
+use crate::{evaluation, files, metrics};
+
+/// A run that is or will be in a store; making one touches no file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    id: RunId,
+    folder: PathBuf,
+}
+
+/// How far a run is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Nothing to go on from: never started, or killed before its first checkpoint.
+    New,
+    /// A process is training it.
+    Running {
+        /// That process, where it is known.
+        pid: Option<u32>,
+    },
+    /// Stopped, and goes on from its checkpoint.
+    Resumable {
+        /// Epochs completed at that checkpoint.
+        epoch: u32,
+    },
+    /// Stopped for good.
+    Failed {
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// All epochs trained and evaluated.
+    Done,
+}
+
+impl Status {
+    /// One word for a table: `new`, `running`, `resumable`, `failed` or `done`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Status::New => "new",
+            Status::Running { .. } => "running",
+            Status::Resumable { .. } => "resumable",
+            Status::Failed { .. } => "failed",
+            Status::Done => "done",
+        }
+    }
+}
+
+impl Run {
+    pub(crate) fn new(id: RunId, folder: PathBuf) -> Run {
+        Run { id, folder }
+    }
+
+    /// The run's id.
+    pub fn id(&self) -> &RunId {
+        &self.id
+    }
+
+    /// The run's folder, `results/runs/<run-id>`.
+    pub fn dir(&self) -> &Path {
+        &self.folder
+    }
+
+    /// `run.json`: what was run, with what, where, when.
+    pub fn manifest_file(&self) -> PathBuf {
+        self.folder.join("run.json")
+    }
+
+    /// `metrics.parquet`: one row per epoch and split; up to about an epoch behind while the run trains.
+    pub fn metrics_file(&self) -> PathBuf {
+        self.folder.join("metrics.parquet")
+    }
+
+    /// `metrics/`: one parquet file per epoch while the run trains.
+    pub fn segments_dir(&self) -> PathBuf {
+        self.folder.join("metrics")
+    }
+
+    /// `evaluation.parquet`: numbers measured on the trained model.
+    pub fn evaluation_file(&self) -> PathBuf {
+        self.folder.join("evaluation.parquet")
+    }
+
+    /// `arrays.h5`: images and latents for figures.
+    pub fn arrays_file(&self) -> PathBuf {
+        self.folder.join("arrays.h5")
+    }
+
+    /// `model.safetensors`: the parameters; written through [`files::write_atomically`].
+    pub fn model_file(&self) -> PathBuf {
+        self.folder.join("model.safetensors")
+    }
+
+    /// `checkpoint/`: what resuming needs.
+    pub fn checkpoint_dir(&self) -> PathBuf {
+        self.folder.join("checkpoint")
+    }
+
+    /// `log.jsonl`: events, one JSON object a line.
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.join("log.jsonl")
+    }
+
+    /// How far the run is now. Looks at `run.json`, the lock and the names of checkpoints; opens nothing large.
+    ///
+    /// # Errors
+    /// If `run.json` is damaged or of a newer major version.
+    pub fn status(&self) -> Result<Status, RecordError> {
+        match RunManifest::read(&self.manifest_file()) {
+            Ok(manifest) => self.status_of(&manifest),
+            Err(error) if error.is_not_found() => match lock::holder(&self.folder)? {
+                Holder::Process(pid) => Ok(Status::Running { pid }),
+                Holder::Nobody => Ok(Status::New),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How far the run with this manifest is now.
+    pub(crate) fn status_of(&self, manifest: &RunManifest) -> Result<Status, RecordError> {
+        if manifest.status == StoredStatus::Done {
+            return Ok(Status::Done);
+        }
+        if let Holder::Process(pid) = lock::holder(&self.folder)? {
+            return Ok(Status::Running { pid });
+        }
+        if let StoredStatus::Failed { reason } = &manifest.status {
+            return Ok(Status::Failed { reason: reason.clone() });
+        }
+        match checkpoint::by_name(&self.checkpoint_dir())?.first() {
+            Some(checkpoint) => Ok(Status::Resumable { epoch: checkpoint.epoch }),
+            None => Ok(Status::New),
+        }
+    }
+
+    /// `run.json`.
+    ///
+    /// # Errors
+    /// If it is missing, damaged or of a newer major version.
+    pub fn manifest(&self) -> Result<RunManifest, RecordError> {
+        RunManifest::read(&self.manifest_file())
+    }
+
+    /// All metrics rows on record, in order of epoch and split; none before the first epoch.
+    ///
+    /// Reads the segments while there are any, which hold every epoch that was completed, and `metrics.parquet`
+    /// otherwise.
+    ///
+    /// # Errors
+    /// If a file is damaged or of a newer major version.
+    pub fn metrics(&self) -> Result<Vec<MetricsRow>, RecordError> {
+        // A run that ends merges its segments and removes them: the second look then finds the merged file. More
+        // looks are needed only if the run is started over at just this moment.
+        for _ in 0..10 {
+            match self.read_segments() {
+                Ok(rows) if !rows.is_empty() => return Ok(rows),
+                Ok(_) => match metrics::read(&self.metrics_file()) {
+                    Err(error) if error.is_not_found() => return Ok(Vec::new()),
+                    other => return other,
+                },
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// The rows of all segments, in order of epoch and split.
+    pub(crate) fn read_segments(&self) -> Result<Vec<MetricsRow>, RecordError> {
+        let mut rows = Vec::new();
+        for (_, path) in self.segments()? {
+            rows.extend(metrics::read(&path)?);
+        }
+        Ok(rows)
+    }
+
+    /// Epoch and path of each segment, in order of epoch.
+    pub(crate) fn segments(&self) -> Result<Vec<(u32, PathBuf)>, RecordError> {
+        let folder = self.segments_dir();
+        let mut segments: Vec<(u32, PathBuf)> = files::names(&folder)?
+            .into_iter()
+            .filter_map(|name| {
+                let epoch = name.strip_prefix("epoch-")?.strip_suffix(".parquet")?.parse().ok()?;
+                Some((epoch, folder.join(name)))
+            })
+            .collect();
+        segments.sort();
+        Ok(segments)
+    }
+
+    /// The numbers measured on the trained model; none before it was evaluated.
+    ///
+    /// # Errors
+    /// If the file is damaged or of a newer major version.
+    pub fn evaluation(&self) -> Result<Vec<EvaluationRow>, RecordError> {
+        match evaluation::read(&self.evaluation_file()) {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
+    /// The arrays for figures.
+    ///
+    /// # Errors
+    /// If the file is missing, damaged or of a newer major version.
+    pub fn arrays(&self) -> Result<Arrays, RecordError> {
+        Arrays::read(&self.arrays_file())
+    }
+
+    /// The newest whole checkpoint; reads and hashes all its files.
+    ///
+    /// # Errors
+    /// If the folder cannot be listed; damaged checkpoints are no error.
+    pub fn latest_checkpoint(&self) -> Result<LatestCheckpoint, RecordError> {
+        checkpoint::latest(&self.checkpoint_dir())
+    }
+
+    /// Adds numbers to those measured on a trained model, in the place of rows of the same metric, split and
+    /// settings.
+    ///
+    /// # Errors
+    /// If there is no such run, another process writes it, a value is not finite, or the file cannot be written.
+    pub fn add_evaluation(&self, rows: &[EvaluationRow]) -> Result<(), RecordError> {
+        self.manifest()?;
+        let _lock = self.lock()?;
+        crate::writer::check_evaluation(rows)?;
+        evaluation::write(&self.evaluation_file(), &evaluation::merge(self.evaluation()?, rows))
+    }
+
+    /// Replaces the arrays of a trained model.
+    ///
+    /// # Errors
+    /// If there is no such run, another process writes it, shapes disagree, or the file cannot be written.
+    pub fn replace_arrays(&self, arrays: &Arrays) -> Result<(), RecordError> {
+        self.manifest()?;
+        let _lock = self.lock()?;
+        arrays.write(&self.arrays_file(), &self.id)
+    }
+
+    /// Notes that a run failed whose process died before it could say so. Its checkpoint stays, so that it can be
+    /// tried again from there.
+    ///
+    /// # Errors
+    /// If the run is done or another process writes it, or `run.json` is missing or damaged.
+    pub fn mark_failed(&self, reason: &str) -> Result<(), RecordError> {
+        let _lock = self.lock()?;
+        let mut manifest = self.manifest()?;
+        if manifest.status == StoredStatus::Done {
+            return Err(RecordError::AlreadyDone { run: self.id.clone(), folder: self.folder.clone() });
+        }
+        manifest.status = StoredStatus::Failed { reason: reason.to_owned() };
+        manifest.timing.updated = jiff::Timestamp::now();
+        manifest.timing.ended = Some(manifest.timing.updated);
+        manifest.write(&self.manifest_file())
+    }
+
+    /// Takes the run's lock, whose folder exists.
+    pub(crate) fn lock(&self) -> Result<RunLock, RecordError> {
+        RunLock::acquire(&self.folder)?.map_err(|pid| RecordError::Locked { run: self.id.clone(), pid })
+    }
+}

@@ -1,0 +1,205 @@
+//! Runs that differ in nothing but their seed, as one row: mean, standard deviation and 95 % interval.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use spec::{Axis, Cell, Scale};
+
+use crate::error::RecordError;
+use crate::files;
+use crate::rows::{EvaluationRow, MetricsRow, Split};
+use crate::store::Store;
+use crate::student::t_95;
+use crate::table::{self, Values};
+
+/// The axis that is averaged over.
+const SEED: &str = "training.seed";
+
+/// A mean over seeds and how sure it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Mean over seeds, in the unit of the values.
+    pub mean: f64,
+    /// Standard deviation of the seeds (n − 1 in the denominator), in the unit of the values; `None` for one seed.
+    pub standard_deviation: Option<f64>,
+    /// Half the width of the 95 % confidence interval of the mean by Student's t; `None` for one seed.
+    pub half_width: Option<f64>,
+    /// Seeds.
+    pub n: usize,
+}
+
+/// The estimate from one value per seed; `None` without any. A value that is not finite makes the mean so.
+pub fn estimate(values: &[f64]) -> Option<Estimate> {
+    let n = values.len();
+    if n == 0 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / n as f64;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let standard_deviation = (n > 1).then(|| (squares / (n - 1) as f64).sqrt());
+    let half_width = standard_deviation.zip(t_95(n)).map(|(deviation, t)| t * deviation / (n as f64).sqrt());
+    Some(Estimate { mean, standard_deviation, half_width, n })
+}
+
+/// What one run brings to a summary.
+#[derive(Clone, Debug)]
+pub struct Member<'a> {
+    /// Its configuration.
+    pub cell: &'a Cell,
+    /// Its metrics.
+    pub metrics: Vec<MetricsRow>,
+    /// What was measured on its model.
+    pub evaluation: Vec<EvaluationRow>,
+}
+
+/// One metric of a group of runs that differ in nothing but their seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SummaryRow {
+    /// Path and value of each axis of the sweep but the seed, in the sweep's order; `null` where a cell has no such
+    /// value.
+    pub group: Vec<(String, Value)>,
+    /// The images it was measured on.
+    pub split: Split,
+    /// The scale of the likelihood.
+    pub scale: Scale,
+    /// Epochs completed; `None` for what was measured on the trained model.
+    pub epoch: Option<u32>,
+    /// `elbo`, `reconstruction`, `kl`, `objective` (nats per image, means over images), `active_units`, or a metric of
+    /// `evaluation.parquet`.
+    pub metric: String,
+    /// The settings of a metric of `evaluation.parquet`, a JSON object; `{}` otherwise.
+    pub settings: String,
+    /// Over seeds.
+    pub estimate: Estimate,
+}
+
+/// A cell with its seed left out: what all members of a group share.
+fn group_key(cell: &Cell) -> String {
+    let mut seedless = cell.clone();
+    seedless.training.seed = 0;
+    seedless.run_id().to_string()
+}
+
+/// Groups runs that differ in nothing but `training.seed`. Rows come in order of the members' groups, then of epoch,
+/// metric and split; groups in the order of their first member.
+pub fn over_seeds(axes: &[Axis], members: &[Member<'_>]) -> Vec<SummaryRow> {
+    // Epochs first, then what was measured at the end: `None` sorts first, so the key says whether there is none.
+    type Key = (usize, bool, Option<u32>, usize, String, String, Split);
+    let mut groups: Vec<(String, &Cell)> = Vec::new();
+    let mut values: BTreeMap<Key, Vec<f64>> = BTreeMap::new();
+    for member in members {
+        let key = group_key(member.cell);
+        let group = groups.iter().position(|(other, _)| *other == key).unwrap_or_else(|| {
+            groups.push((key, member.cell));
+            groups.len() - 1
+        });
+        for row in &member.metrics {
+            let named = [
+                ("elbo", row.elbo),
+                ("reconstruction", row.reconstruction),
+                ("kl", row.kl),
+                ("objective", row.objective),
+                ("active_units", f64::from(row.active_units)),
+            ];
+            for (order, (metric, value)) in named.into_iter().enumerate() {
+                let key = (group, false, Some(row.epoch), order, metric.to_owned(), "{}".to_owned(), row.split);
+                values.entry(key).or_default().push(value);
+            }
+        }
+        for row in &member.evaluation {
+            let key = (group, true, None, 0, row.metric.clone(), row.settings.clone(), row.split);
+            values.entry(key).or_default().push(row.value);
+        }
+    }
+    values
+        .into_iter()
+        .filter_map(|((group, _, epoch, _, metric, settings, split), values)| {
+            let cell = groups[group].1;
+            let labels = axes.iter().filter(|axis| axis.path != SEED);
+            let group = labels.map(|axis| (axis.path.clone(), cell.value_at(&axis.path).unwrap_or(Value::Null)));
+            Some(SummaryRow {
+                group: group.collect(),
+                split,
+                scale: cell.scale(),
+                epoch,
+                metric,
+                settings,
+                estimate: estimate(&values)?,
+            })
+        })
+        .collect()
+}
+
+impl Store {
+    /// The summary over the seeds of `cells`, as far as they are on record.
+    ///
+    /// # Errors
+    /// If a file of one of the runs is damaged or of a newer major version.
+    pub fn summary(&self, axes: &[Axis], cells: &[Cell]) -> Result<Vec<SummaryRow>, RecordError> {
+        let mut members = Vec::with_capacity(cells.len());
+        for cell in cells {
+            let run = self.run(&cell.run_id());
+            members.push(Member { cell, metrics: run.metrics()?, evaluation: run.evaluation()? });
+        }
+        Ok(over_seeds(axes, &members))
+    }
+
+    /// Writes `sweeps/<sweep>/summary.parquet` and returns its path: one column for each axis but the seed, then
+    /// `split, scale, epoch, metric, settings, mean, standard_deviation, half_width_95, n`.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_summary(&self, sweep: &str, rows: &[SummaryRow]) -> Result<PathBuf, RecordError> {
+        let folder = self.sweep_dir(sweep);
+        files::create_folder(&folder)?;
+        let path = folder.join("summary.parquet");
+        write(&path, rows)?;
+        Ok(path)
+    }
+}
+
+fn write(path: &Path, rows: &[SummaryRow]) -> Result<(), RecordError> {
+    let axes: Vec<String> =
+        rows.first().map(|row| row.group.iter().map(|(name, _)| name.clone()).collect()).unwrap_or_default();
+    let mut columns: Vec<(&str, Values)> = Vec::new();
+    for (index, axis) in axes.iter().enumerate() {
+        let values = rows.iter().map(|row| row.group.get(index).map_or(&Value::Null, |(_, value)| value));
+        columns.push((axis, axis_column(values.collect())));
+    }
+    let estimates = |value: &dyn Fn(&Estimate) -> Option<f64>| {
+        Values::OptionalF64(rows.iter().map(|row| value(&row.estimate)).collect())
+    };
+    columns.extend([
+        ("split", Values::Text(rows.iter().map(|row| row.split.as_str().to_owned()).collect())),
+        ("scale", Values::Text(rows.iter().map(|row| row.scale.as_str().to_owned()).collect())),
+        ("epoch", Values::OptionalU32(rows.iter().map(|row| row.epoch).collect())),
+        ("metric", Values::Text(rows.iter().map(|row| row.metric.clone()).collect())),
+        ("settings", Values::Text(rows.iter().map(|row| row.settings.clone()).collect())),
+        ("mean", Values::F64(rows.iter().map(|row| row.estimate.mean).collect())),
+        ("standard_deviation", estimates(&|estimate| estimate.standard_deviation)),
+        ("half_width_95", estimates(&|estimate| estimate.half_width)),
+        ("n", Values::U32(rows.iter().map(|row| u32::try_from(row.estimate.n).unwrap_or(u32::MAX)).collect())),
+    ]);
+    table::write(path, "summary", columns)
+}
+
+/// The narrowest type that holds all values of an axis: integers, numbers, booleans, or else text (JSON for what is
+/// not text).
+fn axis_column(values: Vec<&Value>) -> Values {
+    let is_all = |test: &dyn Fn(&Value) -> bool| values.iter().all(|value| value.is_null() || test(value));
+    if is_all(&|value| value.as_i64().is_some()) {
+        Values::OptionalI64(values.into_iter().map(Value::as_i64).collect())
+    } else if is_all(&Value::is_number) {
+        Values::OptionalF64(values.into_iter().map(Value::as_f64).collect())
+    } else if is_all(&Value::is_boolean) {
+        Values::OptionalBool(values.into_iter().map(Value::as_bool).collect())
+    } else {
+        let text = |value: &Value| match value {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        };
+        Values::OptionalText(values.into_iter().map(text).collect())
+    }
+}

@@ -1,0 +1,225 @@
+//! Parquet files with a fixed schema: the one module that knows polars.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use polars::prelude::{
+    Column, DataFrame, DataType, Float64Type, IntoColumn, KeyValueMetadata, ListBuilderTrait,
+    ListPrimitiveChunkedBuilder, ParquetReader, ParquetWriter, SerReader,
+};
+
+use crate::error::RecordError;
+use crate::files;
+use crate::manifest::FormatVersion;
+
+/// The key of the format version in the file's metadata.
+const VERSION_KEY: &str = "elbo.format_version";
+/// The key of the table's kind in the file's metadata.
+const TABLE_KEY: &str = "elbo.table";
+
+/// The values of a column, by type; `Option` columns may hold nulls.
+pub(crate) enum Values {
+    /// Text.
+    Text(Vec<String>),
+    /// Text or null.
+    OptionalText(Vec<Option<String>>),
+    /// Unsigned 32-bit integers.
+    U32(Vec<u32>),
+    /// Unsigned 32-bit integers or null.
+    OptionalU32(Vec<Option<u32>>),
+    /// Unsigned 64-bit integers.
+    U64(Vec<u64>),
+    /// Signed 64-bit integers or null.
+    OptionalI64(Vec<Option<i64>>),
+    /// Double precision.
+    F64(Vec<f64>),
+    /// Double precision or null.
+    OptionalF64(Vec<Option<f64>>),
+    /// True, false or null.
+    OptionalBool(Vec<Option<bool>>),
+    /// Lists of double precision.
+    ListF64(Vec<Vec<f64>>),
+}
+
+/// Writes a table as one parquet file, atomically. `kind` names the table in the file's metadata.
+///
+/// # Errors
+/// If columns differ in length or the file cannot be written.
+pub(crate) fn write(path: &Path, kind: &str, columns: Vec<(&str, Values)>) -> Result<(), RecordError> {
+    files::write_atomically(path, |temporary| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let columns: Vec<Column> = columns.into_iter().map(|(name, values)| column(name, values)).collect();
+        let mut frame = DataFrame::new_infer_height(columns)?;
+        let metadata = KeyValueMetadata::from_static(vec![
+            (VERSION_KEY.to_owned(), FormatVersion::CURRENT.to_string()),
+            (TABLE_KEY.to_owned(), kind.to_owned()),
+        ]);
+        ParquetWriter::new(fs_err::File::create(temporary)?)
+            .set_parallel(false)
+            .with_key_value_metadata(Some(metadata))
+            .finish(&mut frame)?;
+        Ok(())
+    })
+}
+
+fn column(name: &str, values: Values) -> Column {
+    match values {
+        Values::Text(values) => Column::new(name.into(), values),
+        Values::OptionalText(values) => Column::new(name.into(), values),
+        Values::U32(values) => Column::new(name.into(), values),
+        Values::OptionalU32(values) => Column::new(name.into(), values),
+        Values::U64(values) => Column::new(name.into(), values),
+        Values::OptionalI64(values) => Column::new(name.into(), values),
+        Values::F64(values) => Column::new(name.into(), values),
+        Values::OptionalF64(values) => Column::new(name.into(), values),
+        Values::OptionalBool(values) => Column::new(name.into(), values),
+        Values::ListF64(values) => {
+            let n_values = values.iter().map(Vec::len).sum();
+            let mut builder =
+                ListPrimitiveChunkedBuilder::<Float64Type>::new(name.into(), values.len(), n_values, DataType::Float64);
+            for list in &values {
+                builder.append_slice(list);
+            }
+            builder.finish().into_column()
+        }
+    }
+}
+
+/// A table that was read, from which typed columns are taken.
+pub(crate) struct Table {
+    path: PathBuf,
+    frame: DataFrame,
+}
+
+impl Table {
+    /// Reads a parquet file of the given kind.
+    ///
+    /// # Errors
+    /// If there is no such file, it is damaged, or it has a newer major version.
+    pub(crate) fn read(path: &Path, kind: &str) -> Result<Table, RecordError> {
+        let bytes = fs_err::read(path)?;
+        if let Some(reason) = implausible(&bytes) {
+            return Err(RecordError::damaged(path, reason));
+        }
+        // polars checks much but not all of what a damaged file may say; a panic of its decoders is an error here.
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let mut reader = ParquetReader::new(Cursor::new(&bytes));
+            let pairs = reader.get_metadata()?.key_value_metadata().clone().unwrap_or_default();
+            let value = |key: &str| pairs.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.clone());
+            let (version, table) = (value(VERSION_KEY), value(TABLE_KEY));
+            Ok::<_, polars::prelude::PolarsError>((version, table, reader))
+        }));
+        let damaged = |reason: String| RecordError::damaged(path, reason);
+        let (version, table, reader) = result
+            .map_err(|_| damaged("its footer is damaged".to_owned()))?
+            .map_err(|error| damaged(one_line(&error)))?;
+        // The version comes first, so that a newer file is told from a damaged one.
+        let version = version.ok_or_else(|| damaged(format!("its metadata lacks `{VERSION_KEY}`")))?;
+        FormatVersion::try_from(version).map_err(damaged)?.check(path)?;
+        if table.as_deref() != Some(kind) {
+            return Err(damaged(format!("it holds the table `{}`, not `{kind}`", table.unwrap_or_default())));
+        }
+        let frame = catch_unwind(AssertUnwindSafe(|| reader.finish()))
+            .map_err(|_| damaged("its pages are damaged".to_owned()))?
+            .map_err(|error| damaged(one_line(&error)))?;
+        Ok(Table { path: path.to_owned(), frame })
+    }
+
+    /// Rows.
+    pub(crate) fn height(&self) -> usize {
+        self.frame.height()
+    }
+
+    /// Names and types of the columns, in order.
+    #[cfg(test)]
+    pub(crate) fn schema(&self) -> Vec<(String, String)> {
+        self.frame.columns().iter().map(|column| (column.name().to_string(), column.dtype().to_string())).collect()
+    }
+
+    /// A problem in this table's values.
+    pub(crate) fn damaged(&self, reason: impl Into<String>) -> RecordError {
+        RecordError::damaged(&self.path, reason)
+    }
+
+    fn column(&self, name: &str) -> Result<&Column, RecordError> {
+        self.frame.column(name).map_err(|_| self.damaged(format!("it has no column `{name}`")))
+    }
+
+    fn wrong_type(&self, column: &Column, wanted: &str) -> RecordError {
+        self.damaged(format!("its column `{}` is of type `{}`, not `{wanted}`", column.name(), column.dtype()))
+    }
+
+    fn without_nulls<T>(&self, name: &str, values: Vec<Option<T>>) -> Result<Vec<T>, RecordError> {
+        let all: Option<Vec<T>> = values.into_iter().collect();
+        all.ok_or_else(|| self.damaged(format!("its column `{name}` has a null")))
+    }
+
+    /// A column of text.
+    pub(crate) fn text(&self, name: &str) -> Result<Vec<String>, RecordError> {
+        let column = self.column(name)?;
+        let values = column.str().map_err(|_| self.wrong_type(column, "string"))?;
+        self.without_nulls(name, values.iter().map(|value| value.map(str::to_owned)).collect())
+    }
+
+    /// A column of u32.
+    pub(crate) fn u32(&self, name: &str) -> Result<Vec<u32>, RecordError> {
+        let column = self.column(name)?;
+        let values = column.u32().map_err(|_| self.wrong_type(column, "u32"))?;
+        self.without_nulls(name, values.iter().collect())
+    }
+
+    /// A column of u64.
+    pub(crate) fn u64(&self, name: &str) -> Result<Vec<u64>, RecordError> {
+        let column = self.column(name)?;
+        let values = column.u64().map_err(|_| self.wrong_type(column, "u64"))?;
+        self.without_nulls(name, values.iter().collect())
+    }
+
+    /// A column of f64 without nulls.
+    pub(crate) fn f64(&self, name: &str) -> Result<Vec<f64>, RecordError> {
+        let values = self.optional_f64(name)?;
+        self.without_nulls(name, values)
+    }
+
+    /// A column of f64.
+    pub(crate) fn optional_f64(&self, name: &str) -> Result<Vec<Option<f64>>, RecordError> {
+        let column = self.column(name)?;
+        let values = column.f64().map_err(|_| self.wrong_type(column, "f64"))?;
+        Ok(values.iter().collect())
+    }
+
+    /// A column of lists of f64.
+    pub(crate) fn list_f64(&self, name: &str) -> Result<Vec<Vec<f64>>, RecordError> {
+        let column = self.column(name)?;
+        let lists = column.list().map_err(|_| self.wrong_type(column, "list[f64]"))?;
+        let mut rows = Vec::with_capacity(lists.len());
+        for row in 0..lists.len() {
+            let list =
+                lists.get_as_series(row).ok_or_else(|| self.damaged(format!("its column `{name}` has a null")))?;
+            let values = list.f64().map_err(|_| self.wrong_type(column, "list[f64]"))?;
+            rows.push(self.without_nulls(name, values.iter().collect())?);
+        }
+        Ok(rows)
+    }
+}
+
+/// What tells at a glance that bytes are no parquet file: magic at both ends, and a footer that fits.
+fn implausible(bytes: &[u8]) -> Option<String> {
+    let magic = b"PAR1";
+    if bytes.is_empty() {
+        return Some("it is empty".to_owned());
+    }
+    if bytes.len() < 12 || !bytes.starts_with(magic) {
+        return Some("it is not a parquet file".to_owned());
+    }
+    let (rest, end) = bytes.split_at(bytes.len() - 4);
+    let footer: Option<[u8; 4]> = rest.last_chunk().copied();
+    if end != magic || footer.is_none_or(|length| u32::from_le_bytes(length) as usize > bytes.len() - 12) {
+        return Some("it is cut off or damaged at its end".to_owned());
+    }
+    None
+}
+
+fn one_line(error: &polars::prelude::PolarsError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}

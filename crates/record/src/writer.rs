@@ -1,0 +1,380 @@
+//! What the training process writes a run through; holds the run's lock from start to end.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use spec::Cell;
+
+use crate::arrays::Arrays;
+use crate::checkpoint::{self, Checkpoint, LatestCheckpoint};
+use crate::error::RecordError;
+use crate::event::Event;
+use crate::lock::RunLock;
+use crate::manifest::{FormatVersion, LastEpoch, Provenance, RunManifest, StoredStatus, Terms, Timing};
+use crate::rows::{EvaluationRow, MetricsRow};
+use crate::run::{Run, Status};
+use crate::store::Store;
+use crate::{evaluation, files, metrics};
+
+/// How often `metrics.parquet` and `run.json` follow the segments while a run trains.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// The one writer of a run. Dropped without [`RunWriter::finish`], [`RunWriter::fail`] or [`RunWriter::interrupt`], it
+/// leaves the run as a kill would: to be taken up from its latest checkpoint.
+#[derive(Debug)]
+pub struct RunWriter {
+    run: Run,
+    manifest: RunManifest,
+    /// All rows on record, in order of epoch and split.
+    rows: Vec<MetricsRow>,
+    log: fs_err::File,
+    started: Instant,
+    /// Seconds of the attempts before this one.
+    earlier_seconds: f64,
+    refreshed: Option<Instant>,
+    _lock: RunLock,
+}
+
+impl RunWriter {
+    /// Begins a run, or takes up one that stopped, and marks it as running.
+    ///
+    /// Ask [`RunWriter::latest_checkpoint`] next, then call [`RunWriter::forget_after`] with its epoch, or with 0 to
+    /// start from the beginning. Leftovers of a process that was killed are removed.
+    ///
+    /// # Errors
+    /// [`RecordError::AlreadyDone`], [`RecordError::Locked`], [`RecordError::NewerFormat`], or if files cannot be
+    /// written. A damaged `run.json` is written anew.
+    pub fn start(store: &Store, cell: &Cell, provenance: &Provenance) -> Result<RunWriter, RecordError> {
+        let run = store.run(&cell.run_id());
+        files::create_folder(run.dir())?;
+        let lock = run.lock()?;
+        let earlier = match run.manifest() {
+            Ok(earlier) => Some(earlier),
+            Err(error) if error.is_not_found() => None,
+            Err(RecordError::Damaged { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        if earlier.as_ref().is_some_and(|earlier| earlier.status == StoredStatus::Done) {
+            return Err(RecordError::AlreadyDone { run: run.id().clone(), folder: run.dir().to_owned() });
+        }
+        for folder in [run.dir().to_owned(), run.segments_dir(), run.checkpoint_dir()] {
+            for leftover in files::leftovers(&folder)? {
+                files::remove(&leftover)?;
+            }
+        }
+        files::create_folder(&run.segments_dir())?;
+        let now = Timestamp::now();
+        let timing = match &earlier {
+            Some(RunManifest { timing, .. }) => {
+                Timing { updated: now, ended: None, attempts: timing.attempts + 1, ..timing.clone() }
+            }
+            None => Timing { started: now, updated: now, ended: None, seconds: 0.0, attempts: 1 },
+        };
+        let manifest = RunManifest {
+            format_version: FormatVersion::CURRENT,
+            run_id: run.id().clone(),
+            name: cell.readable_name(),
+            status: StoredStatus::Running { pid: std::process::id() },
+            seed: cell.training.seed,
+            scale: cell.scale(),
+            cell: cell.clone(),
+            provenance: provenance.clone(),
+            timing,
+            last_epoch: earlier.and_then(|earlier| earlier.last_epoch),
+        };
+        manifest.write(&run.manifest_file())?;
+        let rows = run.read_segments()?;
+        let log = open_log(&run.log_file())?;
+        let writer = RunWriter {
+            earlier_seconds: manifest.timing.seconds,
+            run,
+            manifest,
+            rows,
+            log,
+            started: Instant::now(),
+            refreshed: None,
+            _lock: lock,
+        };
+        // An empty table at once, so that a run is seen by readers of all runs from its start.
+        metrics::write(&writer.run.metrics_file(), &writer.rows)?;
+        Ok(writer)
+    }
+
+    /// The run that is written.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Where `model.safetensors` goes, through [`files::write_atomically`].
+    pub fn model_path(&self) -> PathBuf {
+        self.run.model_file()
+    }
+
+    /// The checkpoint to go on from. Damaged ones are reported and removed, so that they are in no later one's way.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn latest_checkpoint(&self) -> Result<LatestCheckpoint, RecordError> {
+        let latest = self.run.latest_checkpoint()?;
+        if !latest.damaged.is_empty() {
+            match &latest.checkpoint {
+                Some(checkpoint) => checkpoint::forget_after(&self.run.checkpoint_dir(), checkpoint.step)?,
+                None => files::remove(&self.run.checkpoint_dir())?,
+            }
+        }
+        Ok(latest)
+    }
+
+    /// Drops what was recorded after `epoch` completed epochs, where training goes on: 0 to start from the beginning.
+    /// Checkpoints stay as they are.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn forget_after(&mut self, epoch: u32) -> Result<(), RecordError> {
+        self.rows.retain(|row| row.epoch <= epoch);
+        self.manifest.last_epoch = last_epoch(&self.rows);
+        // Newest first, and the table of all before them, so that no moment shows a gap.
+        self.refresh()?;
+        for (_, path) in self.run.segments()?.into_iter().rev().filter(|(later, _)| *later > epoch) {
+            files::remove(&path)?;
+        }
+        Ok(files::sync_folder(&self.run.segments_dir())?)
+    }
+
+    /// Records one epoch: its rows, one for each split, as a segment of their own.
+    ///
+    /// # Errors
+    /// [`RecordError::NotFinite`] for the first value that is NaN or infinite, [`RecordError::Refused`] for rows of
+    /// another run, scale or epoch, or an epoch that is on record already, or if the file cannot be written. Nothing
+    /// is recorded then.
+    pub fn epoch(&mut self, rows: &[MetricsRow]) -> Result<(), RecordError> {
+        let epoch = self.check(rows)?;
+        let path = self.run.segments_dir().join(format!("epoch-{epoch:05}.parquet"));
+        let mut rows = rows.to_vec();
+        rows.sort_by_key(|row| row.split);
+        metrics::write(&path, &rows)?;
+        self.rows.extend(rows);
+        self.manifest.last_epoch = last_epoch(&self.rows);
+        if self.refreshed.is_none_or(|last| last.elapsed() >= REFRESH) {
+            self.refresh()?;
+        }
+        Ok(())
+    }
+
+    /// The epoch that all `rows` are of, if they are what the next segment may hold.
+    fn check(&self, rows: &[MetricsRow]) -> Result<u32, RecordError> {
+        let bug = |reason: String| RecordError::refused(reason, "this is a bug of the caller");
+        let first = rows.first().ok_or_else(|| bug("an epoch without rows was to be recorded".to_owned()))?;
+        for (index, row) in rows.iter().enumerate() {
+            check_finite(row)?;
+            if row.run_id != *self.run.id() || row.scale != self.manifest.scale || row.epoch != first.epoch {
+                return Err(bug(format!(
+                    "a row of run `{}`, scale `{}`, epoch {} was to be recorded with run `{}`, scale `{}`, epoch {}",
+                    row.run_id,
+                    row.scale.as_str(),
+                    row.epoch,
+                    self.run.id(),
+                    self.manifest.scale.as_str(),
+                    first.epoch
+                )));
+            }
+            if rows[..index].iter().any(|other| other.split == row.split) {
+                return Err(bug(format!(
+                    "epoch {} was to be recorded with two rows of split `{}`",
+                    row.epoch, row.split
+                )));
+            }
+        }
+        match self.rows.last() {
+            Some(last) if last.epoch >= first.epoch => Err(bug(format!(
+                "epoch {} of run `{}` was to be recorded behind epoch {}",
+                first.epoch,
+                self.run.id(),
+                last.epoch
+            ))),
+            _ => Ok(first.epoch),
+        }
+    }
+
+    /// Brings `metrics.parquet` and `run.json` up to the rows on record.
+    fn refresh(&mut self) -> Result<(), RecordError> {
+        metrics::write(&self.run.metrics_file(), &self.rows)?;
+        self.manifest.timing.seconds = self.earlier_seconds + self.started.elapsed().as_secs_f64();
+        self.write_manifest()?;
+        self.refreshed = Some(Instant::now());
+        Ok(())
+    }
+
+    fn write_manifest(&mut self) -> Result<(), RecordError> {
+        self.manifest.timing.updated = Timestamp::now();
+        self.manifest.write(&self.run.manifest_file())
+    }
+
+    /// Writes a checkpoint through `write`, which is given a fresh folder to put files into; it appears as a whole,
+    /// and the one before it is kept. Record the epochs up to it first.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`] with what `write` or the file system said.
+    pub fn checkpoint<E>(
+        &mut self,
+        epoch: u32,
+        step: u64,
+        write: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<Checkpoint, RecordError>
+    where
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        checkpoint::write(&self.run.checkpoint_dir(), epoch, step, write)
+    }
+
+    /// Adds numbers measured on the trained model, in the place of rows of the same metric, split and settings.
+    ///
+    /// # Errors
+    /// If a value is not finite or the file cannot be written.
+    pub fn evaluation(&mut self, rows: &[EvaluationRow]) -> Result<(), RecordError> {
+        check_evaluation(rows)?;
+        let old = match self.run.evaluation() {
+            Err(RecordError::Damaged { .. }) => Vec::new(),
+            other => other?,
+        };
+        evaluation::write(&self.run.evaluation_file(), &evaluation::merge(old, rows))
+    }
+
+    /// Writes the arrays for figures.
+    ///
+    /// # Errors
+    /// If shapes disagree or the file cannot be written.
+    pub fn arrays(&mut self, arrays: &Arrays) -> Result<(), RecordError> {
+        arrays.write(&self.run.arrays_file(), self.run.id())
+    }
+
+    /// Appends an event to `log.jsonl`. It is not flushed to the disk: the log tells the story, it carries no numbers
+    /// that are not in the tables.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn log(&mut self, event: &Event) -> Result<(), RecordError> {
+        let path = self.run.log_file();
+        let mut line = serde_json::to_vec(event).map_err(|error| RecordError::Write { path, cause: error.into() })?;
+        line.push(b'\n');
+        Ok(self.log.write_all(&line)?)
+    }
+
+    /// Ends a run that trained and was evaluated to its end: the segments become one `metrics.parquet`, the
+    /// checkpoints go. `seconds` are the wall-clock seconds of this attempt.
+    ///
+    /// # Errors
+    /// If the file system refuses; the run can then be finished again from its last checkpoint.
+    pub fn finish(mut self, seconds: f64) -> Result<(), RecordError> {
+        metrics::write(&self.run.metrics_file(), &self.rows)?;
+        self.manifest.timing.seconds = self.earlier_seconds + seconds;
+        self.end(StoredStatus::Done)?;
+        files::remove(&self.run.segments_dir())?;
+        files::remove(&self.run.checkpoint_dir())?;
+        Ok(files::sync_folder(self.run.dir())?)
+    }
+
+    /// Ends a run that cannot go on, such as one with a value that is not finite. Its checkpoint stays.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn fail(mut self, reason: &str) -> Result<(), RecordError> {
+        self.refresh()?;
+        self.end(StoredStatus::Failed { reason: reason.to_owned() })
+    }
+
+    /// Ends this attempt on a signal; the run goes on from its latest checkpoint when it is started again.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn interrupt(mut self) -> Result<(), RecordError> {
+        self.refresh()?;
+        self.end(StoredStatus::Interrupted)
+    }
+
+    fn end(&mut self, status: StoredStatus) -> Result<(), RecordError> {
+        self.log.sync_all()?;
+        self.manifest.status = status;
+        self.manifest.timing.ended = Some(Timestamp::now());
+        self.write_manifest()
+    }
+}
+
+/// Opens the log for appending; a line that a kill cut short is ended first, so that it spoils no other.
+fn open_log(path: &Path) -> Result<fs_err::File, RecordError> {
+    use std::io::Read;
+    let mut log = fs_err::OpenOptions::new().read(true).append(true).create(true).open(path)?;
+    if log.seek(SeekFrom::End(0))? > 0 {
+        log.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        log.read_exact(&mut last)?;
+        if last != *b"\n" {
+            log.write_all(b"\n")?;
+        }
+    }
+    Ok(log)
+}
+
+/// The latest epoch's terms, for run.json.
+fn last_epoch(rows: &[MetricsRow]) -> Option<LastEpoch> {
+    let last = rows.last()?;
+    let splits: BTreeMap<_, _> = rows
+        .iter()
+        .rev()
+        .take_while(|row| row.epoch == last.epoch)
+        .map(|row| (row.split, Terms { elbo: row.elbo, reconstruction: row.reconstruction, kl: row.kl }))
+        .collect();
+    Some(LastEpoch { epoch: last.epoch, step: last.step, splits })
+}
+
+fn check_finite(row: &MetricsRow) -> Result<(), RecordError> {
+    let named = [
+        ("reconstruction", row.reconstruction),
+        ("kl", row.kl),
+        ("elbo", row.elbo),
+        ("objective", row.objective),
+        ("beta", row.beta),
+        ("learning_rate", row.learning_rate),
+        ("seconds", row.seconds),
+    ];
+    let per_dim = row.kl_per_dim.iter().map(|&value| ("kl_per_dim", value));
+    let norm = row.gradient_norm.map(|value| ("gradient_norm", value));
+    match named.into_iter().chain(per_dim).chain(norm).find(|(_, value)| !value.is_finite()) {
+        Some((quantity, value)) => {
+            Err(RecordError::NotFinite { quantity, value, split: row.split, epoch: row.epoch, step: row.step })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses values that are NaN or infinite, and settings that are no JSON.
+pub(crate) fn check_evaluation(rows: &[EvaluationRow]) -> Result<(), RecordError> {
+    for row in rows {
+        for (name, value) in [("value", Some(row.value)), ("standard error", row.standard_error)] {
+            if let Some(value) = value.filter(|value| !value.is_finite()) {
+                return Err(RecordError::refused(
+                    format!("the {name} of `{}` on the {} split is {value}", row.metric, row.split),
+                    "a value that is not finite is never recorded; look at the run's metrics",
+                ));
+            }
+        }
+        if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&row.settings).is_err() {
+            return Err(RecordError::refused(
+                format!("the settings `{}` of `{}` are not a JSON object", row.settings, row.metric),
+                "write `{}` for no settings",
+            ));
+        }
+    }
+    Ok(())
+}
+
+impl Status {
+    /// Whether the run can be started now.
+    pub fn can_start(&self) -> bool {
+        !matches!(self, Status::Done | Status::Running { .. })
+    }
+}

@@ -1,0 +1,93 @@
+//! Cells, rows and arrays for the tests.
+
+use record::{Array, Arrays, EvaluationRow, MetricsRow, Provenance, Split};
+use spec::{Cell, Dataset, Model, Objective, Optimizer, Pixels, Source, Training};
+
+/// A small configuration; its run's id depends on the arguments.
+pub fn cell(latent_dim: usize, seed: u64) -> Cell {
+    Cell {
+        dataset: Dataset {
+            name: Source::Glyphs,
+            pixels: Pixels::Gray,
+            validation: 0,
+            seed: 0,
+            train_images: None,
+            test_images: None,
+        },
+        model: Model {
+            kind: Default::default(),
+            hidden: vec![16],
+            activation: Default::default(),
+            latent_dim,
+            likelihood: Default::default(),
+        },
+        objective: Objective::default(),
+        optimizer: Optimizer::default(),
+        training: Training { epochs: 3, seed, ..Training::default() },
+    }
+}
+
+/// Code, versions and machine that the tests pretend.
+pub fn provenance() -> Provenance {
+    Provenance { device: "cpu".to_owned(), threads: 1, ..Provenance::default() }
+}
+
+/// The training and test row of an epoch: values that no other epoch or split has.
+pub fn rows(cell: &Cell, epoch: u32) -> Vec<MetricsRow> {
+    [Split::Train, Split::Test]
+        .into_iter()
+        .map(|split| {
+            let kl_per_dim: Vec<f64> =
+                (0..cell.model.latent_dim).map(|dim| f64::from(epoch) + dim as f64 / 8.0).collect();
+            let kl: f64 = kl_per_dim.iter().sum();
+            let reconstruction = 100.0 / f64::from(epoch + 1) + if split == Split::Test { 1.0 } else { 0.0 };
+            MetricsRow {
+                run_id: cell.run_id(),
+                split,
+                epoch,
+                step: 10 * u64::from(epoch),
+                images: if split == Split::Train { 60_000 } else { 10_000 },
+                scale: cell.scale(),
+                elbo: -(reconstruction + kl),
+                reconstruction,
+                kl,
+                objective: reconstruction + cell.objective.beta * kl,
+                beta: cell.objective.beta,
+                kl_per_dim,
+                active_units: cell.model.latent_dim as u32,
+                learning_rate: 1e-3,
+                gradient_norm: (split == Split::Train).then_some(3.5),
+                seconds: 0.25,
+            }
+        })
+        .collect()
+}
+
+/// A number measured on a model.
+pub fn evaluation(metric: &str, value: f64) -> EvaluationRow {
+    EvaluationRow {
+        metric: metric.to_owned(),
+        split: Split::Test,
+        value,
+        standard_error: Some(0.5),
+        n: 10_000,
+        settings: r#"{"samples":64}"#.to_owned(),
+    }
+}
+
+/// Small arrays whose values are all different.
+pub fn arrays() -> Arrays {
+    let array = |shape: &[usize]| {
+        let n = shape.iter().product::<usize>();
+        Array { shape: shape.to_vec(), values: (0..n).map(|index| index as f32 / n as f32).collect() }
+    };
+    Arrays {
+        originals: array(&[3, 1, 4, 5]),
+        reconstructions: array(&[3, 1, 4, 5]),
+        samples: array(&[6, 1, 4, 5]),
+        manifold: Some(array(&[2, 2, 1, 4, 5])),
+        latent_mean: array(&[7, 2]),
+        latent_log_variance: array(&[7, 2]),
+        labels: Some(vec![0, 1, 2, 3, 4, 5, 255]),
+    }
+}
