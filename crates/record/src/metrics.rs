@@ -90,3 +90,43 @@ fn parse_scale(table: &Table, name: &str) -> Result<Scale, RecordError> {
         .find(|scale| scale.as_str() == name)
         .ok_or_else(|| table.damaged(format!("`{name}` is not a scale")))
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::manifest::FormatVersion;
+
+    /// Changing this schema means raising the format version.
+    #[test]
+    fn the_schema_of_this_format_version_is_fixed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.parquet");
+        write(&path, &[]).unwrap();
+        let schema = Table::read(&path, KIND).unwrap().schema();
+        let schema: Vec<_> = schema.iter().map(|(name, dtype)| (name.as_str(), dtype.as_str())).collect();
+        assert_eq!(FormatVersion::CURRENT.to_string(), "1.0");
+        assert_eq!(
+            schema,
+            [
+                ("run_id", "str"),
+                ("split", "str"),
+                ("epoch", "u32"),
+                ("step", "u64"),
+                ("images", "u64"),
+                ("scale", "str"),
+                ("elbo", "f64"),
+                ("reconstruction", "f64"),
+                ("kl", "f64"),
+                ("objective", "f64"),
+                ("beta", "f64"),
+                ("kl_per_dim", "list[f64]"),
+                ("active_units", "u32"),
+                ("learning_rate", "f64"),
+                ("gradient_norm", "f64"),
+                ("seconds", "f64"),
+            ]
+        );
+    }
+}
