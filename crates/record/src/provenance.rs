@@ -11,9 +11,9 @@ use crate::manifest::{Git, Host, Provenance};
 
 impl Provenance {
     /// What can be found out here: the repository of the working directory, this program's version and the machine.
-    /// `device` is `cpu` or `cuda`, `data_sha256` the digest of the images, `cohort` the runs trained together. Whoever links libtorch adds its version to
-    /// `versions`. Starts `git`, so gather once per process.
-    pub fn gather(device: &str, threads: usize, data_sha256: &str, cohort: Vec<RunId>) -> Provenance {
+    /// `device` is `cpu` or `cuda`, `cohort` the runs trained together. Whoever links libtorch adds its version to
+    /// `versions`, and whoever loads the images their digest as `data_sha256`. Starts `git`, so gather once per process.
+    pub fn gather(device: &str, threads: usize, cohort: Vec<RunId>) -> Provenance {
         let elbo = ("elbo".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
         Provenance {
             git: git(Path::new(".")),
@@ -21,7 +21,7 @@ impl Provenance {
             host: host(),
             device: device.to_owned(),
             threads,
-            data_sha256: data_sha256.to_owned(),
+            data_sha256: String::new(),
             cohort,
         }
     }
