@@ -1,1 +1,135 @@
-//! figures
+//! Paper figures, tables and the HTML report, redrawn from a sweep's records alone.
+//!
+//! Modules in reading order. Records become plain numbers ([`sweep`]); each kind of figure turns numbers into a list of
+//! marks in points ([`figure`]); one function per output format turns the marks into a file ([`output`], [`table`],
+//! [`report`]). Nothing here reads the clock, the environment or a system font, so that drawing again gives the same
+//! bytes on every machine. Nothing here needs libtorch, and no number is computed that is not in the records, but for
+//! means over seeds and their intervals.
+//!
+//! A figure that makes no sense for the records (a manifold without a run of two latent dimensions) is skipped with a
+//! reason; it is not an error. Runs that are not finished are left out, and captions say how many there are.
+
+mod axis;
+mod collect;
+mod colour;
+mod drawing;
+mod error;
+mod escape;
+mod figure;
+mod font;
+mod legend;
+mod marker;
+mod output;
+mod panel;
+mod report;
+mod stats;
+mod sweep;
+mod table;
+mod tiles;
+
+use std::path::{Path, PathBuf};
+
+use record::Store;
+use spec::{Experiment, FigureKind};
+
+pub use crate::error::FiguresError;
+
+use crate::figure::Figure;
+use crate::sweep::Sweep;
+
+/// What [`draw`] wrote and what it did not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Drawn {
+    /// The files, in the order they were written.
+    pub files: Vec<PathBuf>,
+    /// Kinds of figures that make no sense for these records, and why.
+    pub skipped: Vec<(FigureKind, String)>,
+    /// Runs of the experiment that are not finished: readable name and status.
+    pub missing: Vec<(String, String)>,
+}
+
+/// Draws the figures that the experiment asks for, and writes its tables and its summary, under the store's
+/// `sweeps/<name>/`: `figures/*.{svg,pdf,png}`, `tables/*.{csv,tex}` and `summary.parquet`.
+///
+/// # Errors
+/// If no run is finished, a finished run cannot be read, or a file cannot be written.
+pub fn draw(experiment: &Experiment, store: &Store) -> Result<Drawn, FiguresError> {
+    draw_kinds(experiment, store, &experiment.figures)
+}
+
+/// As [`draw`], but only these kinds of figures.
+///
+/// # Errors
+/// As [`draw`].
+pub fn draw_kinds(experiment: &Experiment, store: &Store, kinds: &[FigureKind]) -> Result<Drawn, FiguresError> {
+    let sweep = collect::collect(experiment, store)?;
+    let folder = store.sweep_dir(&experiment.name);
+    let mut drawn = draw_sweep(&sweep, kinds, &folder)?;
+    drawn.files.push(collect::write_summary(experiment, store)?);
+    Ok(drawn)
+}
+
+/// Writes `sweeps/<name>/report.html`: one page without external requests, with the figures that the experiment asks
+/// for, its table of results, and where the numbers come from. It needs no earlier [`draw`]. Returns the page's path.
+///
+/// # Errors
+/// As [`draw`].
+pub fn report(experiment: &Experiment, store: &Store) -> Result<PathBuf, FiguresError> {
+    let sweep = collect::collect(experiment, store)?;
+    let path = store.sweep_dir(&experiment.name).join("report.html");
+    write(&path, page_of(&sweep, &experiment.figures)?.as_bytes())?;
+    Ok(path)
+}
+
+/// The figures and tables of a sweep's numbers.
+fn draw_sweep(sweep: &Sweep, kinds: &[FigureKind], folder: &Path) -> Result<Drawn, FiguresError> {
+    let (figures, skipped) = all_figures(sweep, kinds);
+    let mut drawn = Drawn { files: Vec::new(), skipped, missing: sweep.missing.clone() };
+    let mut keep = |path: PathBuf, bytes: &[u8]| {
+        write(&path, bytes)?;
+        drawn.files.push(path);
+        Ok::<(), FiguresError>(())
+    };
+    for figure in &figures {
+        let svg = output::svg(&figure.drawing, &figure.name)?;
+        let path = |suffix: &str| folder.join("figures").join(format!("{}.{suffix}", figure.name));
+        keep(path("svg"), svg.as_bytes())?;
+        keep(path("pdf"), &output::pdf(&svg)?)?;
+        keep(path("png"), &output::png(&svg)?)?;
+    }
+    for table in table::tables(sweep) {
+        let path = |suffix: &str| folder.join("tables").join(format!("{}.{suffix}", table.name));
+        keep(path("csv"), table::csv(&table).as_bytes())?;
+        keep(path("tex"), table::tex(&table).as_bytes())?;
+    }
+    Ok(drawn)
+}
+
+/// The report's page.
+fn page_of(sweep: &Sweep, kinds: &[FigureKind]) -> Result<String, FiguresError> {
+    let (figures, skipped) = all_figures(sweep, kinds);
+    let with_svg = figures.into_iter().map(|figure| Ok((output::svg(&figure.drawing, &figure.name)?, figure)));
+    let figures: Vec<(String, Figure)> = with_svg.collect::<Result<_, FiguresError>>()?;
+    Ok(report::html(sweep, &figures, &skipped))
+}
+
+type Skipped = Vec<(FigureKind, String)>;
+
+fn all_figures(sweep: &Sweep, kinds: &[FigureKind]) -> (Vec<Figure>, Skipped) {
+    let (mut figures, mut skipped) = (Vec::new(), Vec::new());
+    for &kind in kinds {
+        match figure::figures(kind, sweep) {
+            Ok(more) => figures.extend(more),
+            Err(reason) => skipped.push((kind, reason)),
+        }
+    }
+    (figures, skipped)
+}
+
+/// Writes a file as a whole: readers see the old one or the new one.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), FiguresError> {
+    if let Some(folder) = path.parent() {
+        fs_err::create_dir_all(folder)?;
+    }
+    Ok(record::files::write_bytes_atomically(path, bytes)?)
+}

@@ -1,0 +1,153 @@
+//! KL of each latent dimension, sorted, with the border between active and inactive units.
+
+use super::facets::{self, Along, LABEL};
+use super::{PAGE, Page, Pages};
+use crate::axis::{Axis, fixed};
+use crate::colour::{BLUE, FAINT, GREY, INK};
+use crate::drawing::{Anchor, Drawing, NORMAL, SMALL, WIDTH};
+use crate::font;
+use crate::legend::{self, Entry, Sample};
+use crate::panel::{Labels, Panel, y_label_room};
+use crate::stats::{Estimate, estimate, interval};
+use crate::sweep::{Group, latent_dims, seeds_note};
+
+/// The most panels side by side.
+const MAX_COLUMNS: usize = 4;
+/// The most bars in a panel.
+const MAX_BARS: usize = 128;
+
+/// One panel's bars.
+struct Bars {
+    label: String,
+    /// By rank, largest first.
+    kl: Vec<Estimate>,
+    /// Active units, a mean over seeds.
+    active: f64,
+}
+
+pub fn draw(groups: &[&Group]) -> Pages {
+    let groups: Vec<&Group> =
+        groups.iter().copied().filter(|g| g.runs.iter().any(|r| !r.kl_per_dim.is_empty())).collect();
+    if groups.is_empty() {
+        return Err("no finished run has the KL of each latent dimension".to_owned());
+    }
+    let many_dims = latent_dims(&groups).len() > 1;
+    let along = if many_dims { Along::LatentDim } else { Along::choose(&groups) };
+    let rows: Vec<(String, Vec<Bars>)> = facets::rows(&groups, along)
+        .into_iter()
+        .flat_map(|facet| {
+            let bars: Vec<&Group> = facet.groups;
+            let n_rows = bars.len().div_ceil(MAX_COLUMNS);
+            let per_row = bars.len().div_ceil(n_rows.max(1));
+            let chunk = |(index, chunk): (usize, &[&Group])| {
+                let label = if index == 0 { facet.label.clone() } else { String::new() };
+                (label, chunk.iter().map(|g| bars_of(g, along)).collect::<Vec<_>>())
+            };
+            bars.chunks(per_row.max(1)).enumerate().map(chunk).collect::<Vec<_>>()
+        })
+        .collect();
+    let height = if rows.len() == 1 { 100.0 } else { 66.0 };
+    let per_page = (((PAGE - 60.0) / (height + LABEL + 24.0)) as usize).max(1);
+    let caption = format!(
+        "KL of each latent dimension on the test images, in nats per image, largest first; {} at each rank. Blue: active \
+         units, Var_x(E_q[z]) > 0.01; the dashed line is the border (number of active units, a mean over seeds).{}",
+        seeds_note(&groups),
+        if groups.iter().any(|g| g.key.latent_dim > MAX_BARS) { " Only the 128 largest are drawn." } else { "" },
+    );
+    let pages = rows.chunks(per_page).map(|rows| Page { drawing: page(rows, height), caption: caption.clone() });
+    Ok(pages.collect())
+}
+
+fn bars_of(group: &Group, along: Along) -> Bars {
+    let mut sorted: Vec<Vec<f64>> = group.runs.iter().map(|run| run.kl_per_dim.clone()).collect();
+    for kl in &mut sorted {
+        kl.sort_by(|a, b| b.total_cmp(a));
+    }
+    let n = sorted.iter().map(Vec::len).max().unwrap_or(0).min(MAX_BARS);
+    let rank = |r: usize| estimate(&sorted.iter().filter_map(|kl| kl.get(r).copied()).collect::<Vec<_>>());
+    let label = match along.value(group) {
+        empty if empty.is_empty() => format!("D = {}", group.key.latent_dim),
+        label => label,
+    };
+    Bars { label, kl: (0..n).filter_map(rank).collect(), active: group.active_units().map_or(0.0, |e| e.mean) }
+}
+
+fn page(rows: &[(String, Vec<Bars>)], height: f64) -> Drawing {
+    let mut drawing = Drawing::new();
+    let entries = [
+        Entry::new(Sample::Square(BLUE), "active"),
+        Entry::new(Sample::Square(FAINT), "inactive"),
+        Entry::new(Sample::Line(GREY, 0.7, Some((2.4, 1.6))), "border of active units"),
+    ];
+    let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 14.0;
+    let columns = rows.iter().map(|(_, bars)| bars.len()).max().unwrap_or(1);
+    let axis = |bars: &[Bars]| Axis::from_zero(bars.iter().flat_map(|b| &b.kl).map(|e| interval(e).1), 4);
+    let room = rows.iter().map(|(_, bars)| y_label_room(&axis(bars))).fold(0.0, f64::max);
+    let (title, gap, right) = (12.0, 9.0, 4.0);
+    let width = (WIDTH - title - right - room - gap * (columns - 1) as f64) / columns as f64;
+    let width = width.min(230.0);
+    let start = (WIDTH - (title + room + width * columns as f64 + gap * (columns - 1) as f64 + right)) / 2.0;
+    for (index, (label, bars)) in rows.iter().enumerate() {
+        let is_last = index + 1 == rows.len();
+        if !label.is_empty() {
+            facets::row_label(&mut drawing, index, label, if index == 0 { top - 14.0 } else { top });
+            top += if index == 0 { LABEL - 1.0 } else { LABEL };
+        }
+        let same_titles = index > 0 && rows[index - 1].1.iter().map(|b| &b.label).eq(bars.iter().map(|b| &b.label));
+        if index > 0 && !same_titles {
+            top += 10.0;
+        }
+        for (column, bars_here) in bars.iter().enumerate() {
+            let n = bars_here.kl.len().max(1);
+            let panel = Panel {
+                left: start + title + room + column as f64 * (width + gap),
+                top,
+                width,
+                height,
+                x: Axis::whole(0.5, n as f64 + 0.5, 5),
+                y: axis(bars),
+            };
+            let title = facets::shorten(&bars_here.label, width + gap, NORMAL);
+            let labels = Labels {
+                title: (!same_titles).then_some(title.as_str()),
+                x: (is_last).then_some("rank of dimension"),
+                y: None,
+                x_ticks: true,
+                y_ticks: column == 0,
+            };
+            panel.frame(&mut drawing, labels);
+            if column == 0 {
+                drawing.upright((start + 8.5, top + height / 2.0), "KL (nats per image)", SMALL, INK);
+            }
+            bars_in(&mut drawing, &panel, bars_here);
+        }
+        top += height + 15.0;
+    }
+    drawing.height = top - 15.0 + 22.5;
+    drawing
+}
+
+fn bars_in(drawing: &mut Drawing, panel: &Panel, bars: &Bars) {
+    let n = bars.kl.len();
+    let slot = panel.width / n.max(1) as f64;
+    let half = (0.4 * slot).min(6.0);
+    for (rank, estimate) in bars.kl.iter().enumerate() {
+        let (x, y) = panel.at(rank as f64 + 1.0, estimate.mean.max(0.0));
+        let colour = if (rank as f64) + 0.5 < bars.active { BLUE } else { FAINT };
+        drawing.bar((x - half, y.min(panel.bottom())), (x + half, panel.bottom()), colour);
+        if let (Some(_), true) = (estimate.half_width, slot > 5.0) {
+            let (low, high) = interval(estimate);
+            let (from, to) = (panel.at(0.5, low.max(0.0)).1, panel.at(0.5, high).1);
+            drawing.path(vec![(x, from), (x, to.max(panel.top))], INK, 0.5);
+        }
+    }
+    if bars.active < n as f64 {
+        let (x, _) = panel.at(bars.active + 0.5, 0.0);
+        drawing.dashed(vec![(x, panel.bottom()), (x, panel.top + 10.0)], GREY, 0.7, (2.4, 1.6));
+    }
+    let whole = (bars.active - bars.active.round()).abs() < 1e-9;
+    let text = format!("{} of {n} active", fixed(bars.active, usize::from(!whole)));
+    if font::width(&text, SMALL) < panel.width {
+        drawing.text((panel.right() - 1.0, panel.top + 6.0), text, SMALL, GREY, Anchor::End);
+    }
+}

@@ -1,0 +1,169 @@
+//! Posterior means of test images in two latent dimensions, coloured by class.
+
+use super::facets::{self, Along, LABEL};
+use super::{PAGE, Page, Pages, seed_note, with_arrays};
+use crate::axis::Axis;
+use crate::colour::{self, BLUE, Colour, N_CLASSES};
+use crate::drawing::{Drawing, Mark, NORMAL, WIDTH};
+use crate::legend::{self, Entry, Sample};
+use crate::marker::Marker;
+use crate::panel::{Labels, Panel};
+use crate::sweep::{Arrays, Group};
+
+/// The most panels side by side.
+const MAX_COLUMNS: usize = 4;
+/// The most points in one file, so that it stays a file one can open.
+const MAX_POINTS: usize = 9000;
+/// Fewer points than these in a panel are too few to see a class.
+const MIN_POINTS: usize = 500;
+/// The most points in a panel: more would only cover one another.
+const MAX_POINTS_PER_PANEL: usize = 3000;
+
+/// One panel's points.
+struct Cloud {
+    label: String,
+    /// Which two dimensions, counted from 1.
+    dims: (usize, usize),
+    points: Vec<(f64, f64, Colour)>,
+}
+
+pub fn draw(groups: &[&Group]) -> Pages {
+    let groups: Vec<&Group> = with_arrays(groups)?;
+    let groups: Vec<&Group> = groups
+        .into_iter()
+        .filter(|g| g.key.latent_dim >= 2 && g.arrays().is_some_and(|(_, a)| a.latent_mean.len() >= g.key.latent_dim))
+        .collect();
+    if groups.is_empty() {
+        return Err("no finished run has stored latents of two dimensions or more".to_owned());
+    }
+    let along = Along::choose(&groups);
+    let blocks = facets::rows(&groups, along);
+    let columns = blocks.iter().map(|b| b.groups.len()).max().unwrap_or(1).min(MAX_COLUMNS);
+    let rows: Vec<(String, Vec<&Group>)> = blocks
+        .iter()
+        .flat_map(|block| {
+            let label = |i: usize| if i == 0 { block.label.clone() } else { String::new() };
+            block
+                .groups
+                .chunks(columns)
+                .enumerate()
+                .map(move |(i, chunk)| (label(i), chunk.to_vec()))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let n_classes = groups.iter().filter_map(|g| classes(g.arrays()?.1)).max();
+    let coloured = n_classes.is_some_and(|n| n <= N_CLASSES);
+    let per_page = (((PAGE - 40.0) / (panel_size(columns) + LABEL + 26.0)) as usize).max(1);
+    let n_panels: usize = rows.iter().take(per_page).map(|(_, groups)| groups.len()).sum();
+    let n_points = (MAX_POINTS / n_panels.max(1)).clamp(MIN_POINTS, MAX_POINTS_PER_PANEL);
+    let (mut shown, mut stored) = (0, 0);
+    let clouds: Vec<(String, Vec<Cloud>)> = rows
+        .into_iter()
+        .map(|(label, groups)| {
+            let cloud = |group: &&Group| {
+                let (_, arrays) = group.arrays()?;
+                let title = match along.value(group) {
+                    empty if empty.is_empty() => facets::shared(&[group]),
+                    title => title,
+                };
+                let n = arrays.latent_mean.len() / group.key.latent_dim;
+                (shown, stored) = (n.min(n_points), n);
+                Some(cloud(arrays, group.key.latent_dim, n_points, coloured, title))
+            };
+            (label, groups.iter().filter_map(cloud).collect())
+        })
+        .collect();
+    let caption = format!(
+        "Posterior means of {shown} of {stored} test images{}, {}. Latent dimensions are counted from 1; where there are \
+         more than two, those are shown whose mean varies most over the images.",
+        match n_classes {
+            Some(_) if coloured => ", coloured by class".to_owned(),
+            Some(n) => format!("; {n} classes are too many to colour"),
+            None => "; the data has no classes".to_owned(),
+        },
+        seed_note(&groups)
+    );
+    let n_coloured = if coloured { n_classes.unwrap_or(0) } else { 0 };
+    let pages =
+        clouds.chunks(per_page).map(|rows| Page { drawing: page(rows, columns, n_coloured), caption: caption.clone() });
+    Ok(pages.collect())
+}
+
+/// How many classes the labels name.
+fn classes(arrays: &Arrays) -> Option<usize> {
+    arrays.labels.as_ref()?.iter().max().map(|&most| usize::from(most) + 1)
+}
+
+fn cloud(arrays: &Arrays, dim: usize, n_points: usize, coloured: bool, label: String) -> Cloud {
+    let n = arrays.latent_mean.len() / dim;
+    let at = |image: usize, d: usize| f64::from(arrays.latent_mean[image * dim + d]);
+    let variance = |d: usize| {
+        let mean = (0..n).map(|i| at(i, d)).sum::<f64>() / n as f64;
+        (0..n).map(|i| (at(i, d) - mean).powi(2)).sum::<f64>() / n as f64
+    };
+    let mut order: Vec<(usize, f64)> = (0..dim).map(|d| (d, variance(d))).collect();
+    if dim > 2 {
+        order.sort_by(|a, b| b.1.total_cmp(&a.1));
+    }
+    let (first, second) = (order[0].0, order[1].0);
+    let colour = |image: usize| match &arrays.labels {
+        Some(labels) if coloured => labels.get(image).map_or(BLUE, |&class| colour::class(usize::from(class))),
+        _ => BLUE,
+    };
+    let points = super::spread(&(0..n).collect::<Vec<_>>(), n_points)
+        .into_iter()
+        .map(|image| (at(image, first), at(image, second), colour(image)))
+        .filter(|(x, y, _)| x.is_finite() && y.is_finite())
+        .collect();
+    Cloud { label, dims: (first + 1, second + 1), points }
+}
+
+const LEFT: f64 = 24.0;
+const BETWEEN: f64 = 4.0;
+
+fn panel_size(columns: usize) -> f64 {
+    ((WIDTH - 6.0 - BETWEEN * (columns - 1) as f64) / columns as f64 - LEFT).min(200.0)
+}
+
+fn page(rows: &[(String, Vec<Cloud>)], columns: usize, n_classes: usize) -> Drawing {
+    let mut drawing = Drawing::new();
+    let mut top = 4.0;
+    if n_classes > 0 {
+        let mut entries = vec![Entry::new(Sample::Heading, "class")];
+        let entry = |class: usize| Entry::new(Sample::Marker(colour::class(class), Marker::Disc), class.to_string());
+        entries.extend((0..n_classes).map(entry));
+        top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 3.0;
+    }
+    let size = panel_size(columns);
+    let start = (WIDTH - (size + LEFT) * columns as f64 - BETWEEN * (columns - 1) as f64) / 2.0;
+    for (index, (label, clouds)) in rows.iter().enumerate() {
+        if !label.is_empty() {
+            facets::row_label(&mut drawing, index, label, top);
+            top += LABEL - 3.0;
+        }
+        top += 12.0;
+        for (column, cloud) in clouds.iter().enumerate() {
+            let reach = cloud.points.iter().map(|(x, y, _)| x.abs().max(y.abs())).fold(1.0, f64::max) * 1.05;
+            let axis = Axis::between(-reach, reach, 5);
+            let left = start + LEFT + column as f64 * (size + LEFT + BETWEEN);
+            let panel = Panel { left, top, width: size, height: size, x: axis.clone(), y: axis };
+            let title = facets::shorten(&cloud.label, size + LEFT, NORMAL);
+            let (x, y) = (subscript(cloud.dims.0), subscript(cloud.dims.1));
+            let labels = Labels { title: Some(&title), x: Some(&x), y: Some(&y), x_ticks: true, y_ticks: true };
+            panel.frame(&mut drawing, labels);
+            for &(x, y, colour) in &cloud.points {
+                drawing.marks.push(Mark::Dot { at: panel.at(x, y), radius: 0.6, colour, opacity: 1.0 });
+            }
+        }
+        top += size + 24.0;
+    }
+    drawing.height = top - 2.0;
+    drawing
+}
+
+/// `z₁₂`.
+fn subscript(dim: usize) -> String {
+    let digits = dim.to_string();
+    let below = digits.bytes().filter_map(|b| char::from_u32(0x2080 + u32::from(b - b'0')));
+    format!("z{}", below.collect::<String>())
+}

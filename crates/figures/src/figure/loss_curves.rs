@@ -1,0 +1,197 @@
+//! Every term of the ELBO against the epoch: a column per term, a row per β, a line per latent dimension.
+
+use super::facets::{self, Along, LABEL, Style};
+use super::{PAGE, Page, Pages};
+use crate::axis::{Axis, range};
+use crate::colour::GREY;
+use crate::drawing::{Drawing, SMALL, WIDTH};
+use crate::font;
+use crate::legend::{self, Entry, Sample};
+use crate::panel::{Labels, Panel, y_label_room};
+use crate::stats::{Estimate, estimate, interval};
+use crate::sweep::{Group, Run, Term, Terms, seeds_note};
+
+const SOLID: f64 = 1.0;
+const THIN: f64 = 0.7;
+const DASH: (f64, f64) = (2.4, 1.6);
+
+/// A term over epochs: `(epoch, estimate over seeds)`.
+type Series = Vec<(f64, Estimate)>;
+
+/// One group's curves.
+#[derive(Clone, Debug)]
+struct Curve {
+    style: Style,
+    /// By term, on the test and on the training images.
+    terms: Vec<(Series, Series)>,
+}
+
+/// One row of panels.
+#[derive(Clone, Debug)]
+struct Row {
+    label: String,
+    curves: Vec<Curve>,
+}
+
+pub fn draw(groups: &[&Group]) -> Pages {
+    let along = Along::choose(groups);
+    let styles = facets::styles(groups, along);
+    let rows: Vec<Row> = facets::rows(groups, along)
+        .into_iter()
+        .map(|facet| {
+            let find = |group: &&Group| styles.iter().find(|s| s.label == along.value(group)).cloned();
+            let curve = |group: &&Group| Some(Curve { style: find(group)?, terms: terms(group) });
+            Row { label: facet.label, curves: facet.groups.iter().filter_map(|g| curve(g)).collect() }
+        })
+        .filter(|row| row.curves.iter().any(|curve| curve.terms.iter().any(|(test, _)| !test.is_empty())))
+        .collect();
+    if rows.is_empty() {
+        return Err("no finished run has metrics on the test images".to_owned());
+    }
+    let legend = if styles.len() > 1 {
+        styles
+    } else {
+        vec![Style { label: facets::shared(groups), ..styles.into_iter().next().ok_or("there are no groups")? }]
+    };
+    let axes = Axes::of(&rows);
+    let height = if rows.len() == 1 { 104.0 } else { 74.0 };
+    let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
+    let caption = format!(
+        "ELBO terms against the epoch, in nats per image: test images solid, training images (averaged while the \
+         weights change) dashed; {}.{}{}",
+        seeds_note(groups),
+        if rows.len() > 1 { format!(" One colour per {}.", along.name()) } else { String::new() },
+        if axes.cut { " The first epochs lie beyond the panels." } else { "" },
+    );
+    let pages = rows
+        .chunks(per_page)
+        .map(|rows| Page { drawing: page(rows, &legend, &axes, height), caption: caption.clone() });
+    Ok(pages.collect())
+}
+
+fn terms(group: &Group) -> Vec<(Series, Series)> {
+    let series = |term: Term, of: fn(&Run) -> &[Terms]| {
+        let mut epochs: Vec<u32> = group.runs.iter().flat_map(|run| of(run).iter().map(|t| t.epoch)).collect();
+        epochs.sort_unstable();
+        epochs.dedup();
+        let at = |epoch: u32| {
+            let values = group.runs.iter().filter_map(|run| of(run).iter().find(|t| t.epoch == epoch));
+            estimate(&values.map(|t| term.of(t)).collect::<Vec<_>>())
+        };
+        epochs.into_iter().filter_map(|epoch| Some((f64::from(epoch), at(epoch)?))).collect()
+    };
+    Term::ALL.iter().map(|&term| (series(term, |run| &run.test), series(term, |run| &run.train))).collect()
+}
+
+/// The axes of all pages, so that panels can be compared.
+struct Axes {
+    x: Axis,
+    /// By term; the objective's is each row's own, since its values depend on β.
+    shared: [Option<Axis>; 4],
+    /// Whether the first epochs lie beyond the axes.
+    cut: bool,
+    /// Epochs before this one do not count for the axes.
+    from: f64,
+}
+
+impl Axes {
+    fn of(rows: &[Row]) -> Axes {
+        let all = |from: f64, term: usize| {
+            let series =
+                rows.iter().flat_map(|row| &row.curves).flat_map(move |c| [&c.terms[term].0, &c.terms[term].1]);
+            series.flatten().filter(move |(epoch, _)| *epoch >= from).flat_map(|(_, e)| ends(e))
+        };
+        let epochs = rows.iter().flat_map(|row| &row.curves).flat_map(|c| c.terms[0].0.iter().map(|(epoch, _)| *epoch));
+        let (first, last) = range(epochs);
+        // What an untrained network scores says nothing, and the fall from there would flatten all that does.
+        let late = (1.0 + (0.05 * last).ceil()).min(last);
+        let span = |(low, high): (f64, f64)| high - low;
+        let cut =
+            first < late && (0..4).any(|t| span(range(all(first, t))) > 2.5 * span(range(all(late, t))) && last > 5.0);
+        let from = if cut { late } else { first };
+        let shared = |term: usize| (term != 3).then(|| Axis::around(all(from, term), 4));
+        let x =
+            if last > first { Axis::whole(first.min(1.0), last, 4) } else { Axis::whole(first - 1.0, last + 1.0, 3) };
+        Axes { x, shared: [shared(0), shared(1), shared(2), shared(3)], cut, from }
+    }
+
+    fn y(&self, row: &Row, term: usize) -> Axis {
+        self.shared[term].clone().unwrap_or_else(|| {
+            let series = row.curves.iter().flat_map(|c| [&c.terms[term].0, &c.terms[term].1]);
+            Axis::around(series.flatten().filter(|(epoch, _)| *epoch >= self.from).flat_map(|(_, e)| ends(e)), 4)
+        })
+    }
+}
+
+fn ends(estimate: &Estimate) -> [f64; 2] {
+    let (low, high) = interval(estimate);
+    [low, high]
+}
+
+fn page(rows: &[Row], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
+    let mut drawing = Drawing::new();
+    let mut entries: Vec<Entry> =
+        styles.iter().map(|s| Entry::new(Sample::Line(s.colour, 1.4, None), s.label.clone())).collect();
+    entries.push(Entry::new(Sample::Line(GREY, SOLID, None), "test"));
+    entries.push(Entry::new(Sample::Line(GREY, THIN, Some(DASH)), "train"));
+    let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;
+
+    let n = Term::ALL.len();
+    let room = |term: usize| rows.iter().map(|row| y_label_room(&axes.y(row, term))).fold(0.0, f64::max);
+    let rooms: Vec<f64> = (0..n).map(room).collect();
+    let (title, gap, right) = (11.5, 7.0, 5.0);
+    let width = (WIDTH - title - right - gap * (n - 1) as f64 - rooms.iter().sum::<f64>()) / n as f64;
+    for (index, row) in rows.iter().enumerate() {
+        let is_last = index + 1 == rows.len();
+        if !row.label.is_empty() {
+            let above = if index == 0 { top - 13.0 } else { top };
+            facets::row_label(&mut drawing, index, &row.label, above);
+            top += if index == 0 { LABEL - 2.0 } else { LABEL };
+        }
+        let mut left = title;
+        for (term, &room) in rooms.iter().enumerate() {
+            left += room;
+            let panel = Panel { left, top, width, height, x: axes.x.clone(), y: axes.y(row, term) };
+            let labels = Labels {
+                title: (index == 0).then(|| Term::ALL[term].title()),
+                x: is_last.then_some("epoch"),
+                y: None,
+                x_ticks: is_last,
+                y_ticks: true,
+            };
+            panel.frame(&mut drawing, labels);
+            if term == 0 {
+                let place = (font_ascent(), top + height / 2.0);
+                drawing.upright(place, "nats per image", SMALL, crate::colour::INK);
+            }
+            for curve in &row.curves {
+                curve_in(&mut drawing, &panel, curve, term);
+            }
+            left += width + gap;
+        }
+        top += height + 7.0;
+    }
+    drawing.height = top - 7.0 + 22.5;
+    drawing
+}
+
+/// Where the baseline of upright text at the left edge lies.
+fn font_ascent() -> f64 {
+    debug_assert!(font::width("n", SMALL) > 0.0);
+    8.0
+}
+
+fn curve_in(drawing: &mut Drawing, panel: &Panel, curve: &Curve, term: usize) {
+    let (test, train) = &curve.terms[term];
+    let colour = curve.style.colour;
+    let means = |series: &Series| series.iter().map(|(x, e)| (*x, e.mean)).collect::<Vec<_>>();
+    if test.iter().any(|(_, e)| e.half_width.is_some()) {
+        let band: Vec<(f64, f64, f64)> = test.iter().map(|(x, e)| (*x, interval(e).0, interval(e).1)).collect();
+        panel.band(drawing, &band, colour);
+    }
+    if let ([(x, only)], true) = (test.as_slice(), test.len() == 1) {
+        curve.style.marker.draw(drawing, panel.at(*x, only.mean), colour);
+    }
+    panel.line(drawing, &means(train), colour, THIN, Some(DASH));
+    panel.line(drawing, &means(test), colour, SOLID, None);
+}

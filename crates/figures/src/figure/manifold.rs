@@ -1,0 +1,105 @@
+//! The plane of a two-dimensional latent space, decoded.
+
+use super::facets::{self, Along, LABEL};
+use super::{PAGE, Page, Pages, seed_note};
+use crate::colour::INK;
+use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
+use crate::sweep::Group;
+use crate::tiles::{Images, Zoom, sheet};
+
+/// Room for an axis' name, in points.
+const NAME: f64 = 11.0;
+/// The widest plane, in points.
+const WIDEST: f64 = 290.0;
+
+pub fn draw(groups: &[&Group]) -> Pages {
+    let planes: Vec<(&Group, &Images)> = groups
+        .iter()
+        .filter_map(|group| group.arrays()?.1.manifold.as_ref().map(|m| (*group, m)))
+        .filter(|(_, manifold)| manifold.n > 0)
+        .collect();
+    let Some((_, first)) = planes.first() else {
+        let reason = if groups.iter().any(|g| g.key.latent_dim == 2) {
+            "the runs with latent dimension 2 have stored no manifold"
+        } else {
+            "no run has latent dimension 2"
+        };
+        return Err(reason.to_owned());
+    };
+    let chosen: Vec<&Group> = planes.iter().map(|(group, _)| *group).collect();
+    let along = Along::choose(&chosen);
+    let (columns, zoom, stride) = layout(first, planes.len());
+    let side = first.n.isqrt().div_ceil(stride);
+    let (wide, tall) = (side as f64 * zoom.points(first.width), side as f64 * zoom.points(first.height));
+    let used = columns as f64 * (NAME + wide) + 8.0 * (columns - 1) as f64;
+    let start = ((WIDTH - used) / 2.0).max(0.0);
+
+    let mut pages = Vec::new();
+    let mut drawing = Drawing::new();
+    let mut top = 2.0;
+    let titled = planes.len() > 1;
+    for (row, chunk) in planes.chunks(columns).enumerate() {
+        if row > 0 && top + LABEL + tall + NAME > PAGE {
+            drawing.height = top;
+            pages.push(std::mem::take(&mut drawing));
+            top = 2.0;
+        }
+        if titled {
+            top += LABEL - 1.0;
+        }
+        for (column, (group, manifold)) in chunk.iter().enumerate() {
+            let left = start + NAME + column as f64 * (wide + NAME + 8.0);
+            let middle = left + wide / 2.0;
+            if titled {
+                let letter = char::from(b'a' + ((row * columns + column) % 26) as u8);
+                let label = match facets::rows(&chosen, along)
+                    .into_iter()
+                    .find(|r| r.groups.iter().any(|g| g.key == group.key))
+                {
+                    Some(facet) if !facet.label.is_empty() => format!("{}, {}", along.value(group), facet.label),
+                    _ => along.value(group),
+                };
+                let title = facets::shorten(&format!("({letter}) {label}"), wide + NAME, NORMAL);
+                drawing.text((middle, top - 4.0), title, NORMAL, INK, Anchor::Middle);
+            }
+            let indices: Vec<usize> = kept(manifold.n.isqrt(), stride);
+            drawing.image((left, top), sheet(&manifold.pick(&indices), side, zoom, 0.0));
+            drawing.text((middle, top + tall + 8.5), "z₁", NORMAL, INK, Anchor::Middle);
+            drawing.upright((left - 4.5, top + tall / 2.0), "z₂", NORMAL, INK);
+        }
+        top += tall + NAME + 5.0;
+    }
+    drawing.height = top - 2.0;
+    pages.push(drawing);
+    let caption = format!(
+        "Decoder means on a {side} × {side} grid over the two latent dimensions{}, {}.",
+        if titled { format!(", one plane per {}", along.name()) } else { format!(" ({})", facets::shared(&chosen)) },
+        seed_note(&chosen)
+    );
+    Ok(pages.into_iter().map(|drawing| Page { drawing, caption: caption.clone() }).collect())
+}
+
+/// Planes side by side, the zoom, and which images of the grid are kept (every one, every second, …).
+fn layout(images: &Images, n: usize) -> (usize, Zoom, usize) {
+    let side = images.n.isqrt().max(1);
+    let room = |columns: usize| {
+        let room = (WIDTH - 4.0 - 8.0 * (columns - 1) as f64) / columns as f64 - NAME;
+        room.min(WIDEST)
+    };
+    for stride in 1..=side {
+        let n_kept = side.div_ceil(stride);
+        for columns in (1..=n.clamp(1, 3)).rev() {
+            let zoom = Zoom::fitting(images.width.max(images.height), room(columns) / n_kept as f64);
+            if matches!(zoom, Zoom::Up(_)) {
+                return (columns, zoom, stride);
+            }
+        }
+    }
+    (1, Zoom::fitting(images.width.max(images.height), room(1)), side)
+}
+
+/// The images of a square grid in every `stride`th row and column.
+fn kept(side: usize, stride: usize) -> Vec<usize> {
+    let steps = || (0..side).step_by(stride);
+    steps().flat_map(|row| steps().map(move |column| row * side + column)).collect()
+}

@@ -1,0 +1,152 @@
+//! Rate against distortion: KL and reconstruction at the end, a line through the β of each latent dimension.
+
+use super::facets::{self, Along, LABEL, Style};
+use super::{Page, Pages};
+use crate::axis::{Axis, fixed, number};
+use crate::colour::{GREY, INK};
+use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
+use crate::font;
+use crate::legend::{self, Entry, Sample};
+use crate::panel::{Labels, Panel, y_label_room};
+use crate::stats::{Estimate, interval};
+use crate::sweep::{Group, Term, betas, seeds_note, variants};
+
+/// One line: its look and its points by β.
+struct Line {
+    style: Style,
+    points: Vec<Place>,
+}
+
+struct Place {
+    beta: f64,
+    kl: Estimate,
+    reconstruction: Estimate,
+}
+
+pub fn draw(groups: &[&Group]) -> Pages {
+    let betas = betas(groups);
+    if betas.len() < 2 {
+        return Err(format!("there is a single β ({})", betas.first().map_or_else(String::new, |b| number(*b))));
+    }
+    let styles = facets::styles(groups, Along::LatentDim);
+    let many = variants(groups).len() > 1;
+    let mut pages = Vec::new();
+    for variant in variants(groups) {
+        let mut lines: Vec<Line> = styles.iter().map(|s| Line { style: s.clone(), points: Vec::new() }).collect();
+        for group in groups.iter().filter(|g| g.key.variant == variant) {
+            let line = lines.iter_mut().find(|line| line.style.label == Along::LatentDim.value(group));
+            let (Some(line), Some(kl), Some(reconstruction)) =
+                (line, group.last(Term::Kl), group.last(Term::Reconstruction))
+            else {
+                continue;
+            };
+            line.points.push(Place { beta: group.key.beta, kl, reconstruction });
+        }
+        lines.retain(|line| !line.points.is_empty());
+        for line in &mut lines {
+            line.points.sort_by(|a, b| a.beta.total_cmp(&b.beta));
+        }
+        let caption = format!(
+            "Rate against distortion on the test images after training, in nats per image{}; {}. Each line runs through \
+             β = {}; on a dotted line the ELBO is constant, and it is better further down and to the left.",
+            if many { format!(" ({variant})") } else { String::new() },
+            seeds_note(groups),
+            betas.iter().map(|b| number(*b)).collect::<Vec<_>>().join(", "),
+        );
+        pages.push(Page { drawing: page(&lines, if many { variant } else { "" }), caption });
+    }
+    Ok(pages)
+}
+
+fn page(lines: &[Line], title: &str) -> Drawing {
+    let mut drawing = Drawing::new();
+    let entries: Vec<Entry> = lines
+        .iter()
+        .map(|l| Entry::new(Sample::Marked(l.style.colour, l.style.marker), l.style.label.clone()))
+        .chain([Entry::new(Sample::Line(GREY, 0.5, Some((0.8, 1.6))), "constant ELBO")])
+        .collect();
+    let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;
+    if !title.is_empty() {
+        let text = facets::shorten(title, WIDTH - 16.0, crate::drawing::NORMAL);
+        drawing.text((WIDTH / 2.0, top + 6.0), text, crate::drawing::NORMAL, INK, Anchor::Middle);
+        top += LABEL;
+    }
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let ends = |e: &Estimate| [interval(e).0, interval(e).1];
+    let x = Axis::around(points().flat_map(|p| ends(&p.kl)), 7);
+    let y = Axis::around(points().flat_map(|p| ends(&p.reconstruction)), 6);
+    let left = 34.0f64.max(16.0 + y_label_room(&y));
+    let panel = Panel { left, top, width: WIDTH - left - 40.0, height: 190.0, x, y };
+    let labels = Labels {
+        title: None,
+        x: Some("rate: KL (nats per image)"),
+        y: Some("distortion: reconstruction (nats per image)"),
+        x_ticks: true,
+        y_ticks: true,
+    };
+    panel.frame(&mut drawing, labels);
+    guides(&mut drawing, &panel);
+    for line in lines {
+        let means: Vec<(f64, f64)> = line.points.iter().map(|p| (p.kl.mean, p.reconstruction.mean)).collect();
+        panel.line(&mut drawing, &means, line.style.colour, 1.0, None);
+        for p in &line.points {
+            if p.reconstruction.half_width.is_some() {
+                panel.error_bar(&mut drawing, p.kl.mean, interval(&p.reconstruction), line.style.colour);
+            }
+            if p.kl.half_width.is_some() {
+                let (low, high) = interval(&p.kl);
+                panel.line(
+                    &mut drawing,
+                    &[(low, p.reconstruction.mean), (high, p.reconstruction.mean)],
+                    line.style.colour,
+                    0.7,
+                    None,
+                );
+            }
+            line.style.marker.draw(&mut drawing, panel.at(p.kl.mean, p.reconstruction.mean), line.style.colour);
+        }
+    }
+    name_betas(&mut drawing, &panel, lines);
+    drawing.height = panel.bottom() + 23.0;
+    drawing
+}
+
+/// Lines of constant ELBO, at round values, named at the panel's right edge or above it.
+fn guides(drawing: &mut Drawing, panel: &Panel) {
+    let (x, y) = (&panel.x, &panel.y);
+    let axis = Axis::between(x.low + y.low, x.high + y.high, 7);
+    let mut last_right = f64::INFINITY;
+    for (sum, _) in &axis.ticks {
+        // reconstruction = sum − KL
+        let ends = [(x.low, sum - x.low), (x.high, sum - x.high)];
+        panel.line(drawing, &ends, GREY, 0.4, Some((0.8, 1.6)));
+        let text = fixed(-sum, usize::from(sum.fract().abs() > 1e-9));
+        let (edge_x, edge_y) = panel.at(x.high, sum - x.high);
+        if (panel.top..=panel.bottom()).contains(&edge_y) && last_right - edge_y > SMALL + 1.0 {
+            drawing.text((edge_x + 3.0, edge_y + 0.36 * SMALL), text, SMALL, GREY, Anchor::Start);
+            last_right = edge_y;
+        }
+    }
+    let place = (panel.right() + 3.0, panel.top + 1.0);
+    if last_right - place.1 > 2.5 * SMALL {
+        drawing.text((place.0, place.1), "ELBO", SMALL, GREY, Anchor::Start);
+    }
+}
+
+/// The β of the points on the longest line, beside them.
+fn name_betas(drawing: &mut Drawing, panel: &Panel, lines: &[Line]) {
+    let Some(line) = lines.iter().max_by(|a, b| reach(a).total_cmp(&reach(b))) else { return };
+    for p in &line.points {
+        let (x, y) = panel.at(p.kl.mean, p.reconstruction.mean);
+        let text = format!("β = {}", number(p.beta));
+        let fits = x + 5.0 + font::width(&text, SMALL) < panel.right();
+        let (dx, anchor) = if fits { (4.5, Anchor::Start) } else { (-4.5, Anchor::End) };
+        let dy = if y - 4.0 - SMALL > panel.top { -3.5 } else { SMALL + 2.0 };
+        drawing.text((x + dx, y + dy), text, SMALL, INK, anchor);
+    }
+}
+
+fn reach(line: &Line) -> f64 {
+    let (low, high) = crate::axis::range(line.points.iter().map(|p| p.kl.mean));
+    high - low
+}

@@ -1,0 +1,290 @@
+//! The finished runs of an experiment as plain numbers, grouped by everything but the seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use spec::{Cell, Scale, differing_paths};
+
+use crate::axis::number;
+use crate::stats::{Estimate, estimate};
+use crate::tiles::Images;
+
+/// What figures, tables and the report are made of.
+#[derive(Clone, Debug)]
+pub struct Sweep {
+    /// The experiment's name.
+    pub name: String,
+    /// The dataset's name.
+    pub dataset: String,
+    /// The swept settings: path and values.
+    pub axes: Vec<(String, Vec<String>)>,
+    /// How many runs the experiment has.
+    pub n_cells: usize,
+    /// Runs that are not finished: name and why.
+    pub missing: Vec<(String, String)>,
+    /// By scale, variant, β and latent dimension, in this order.
+    pub groups: Vec<Group>,
+    /// Where the numbers come from: a name and the distinct values over the runs.
+    pub provenance: Vec<(String, Vec<String>)>,
+}
+
+/// What tells one group from another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Key {
+    /// The scale of its likelihood.
+    pub scale: Scale,
+    /// The other swept settings in words; empty when there are none.
+    pub variant: String,
+    /// Weight of the KL term.
+    pub beta: f64,
+    /// Width of the latent space.
+    pub latent_dim: usize,
+}
+
+/// Runs that differ in their seed alone.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// What they share.
+    pub key: Key,
+    /// The finished runs, by seed; at least one.
+    pub runs: Vec<Run>,
+}
+
+/// The numbers of one finished run.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// Its seed.
+    pub seed: u64,
+    /// On the training images, by epoch.
+    pub train: Vec<Terms>,
+    /// On the test images, by epoch.
+    pub test: Vec<Terms>,
+    /// KL of each latent dimension on the test images at the end, in nats per image.
+    pub kl_per_dim: Vec<f64>,
+    /// Active units on the test images at the end.
+    pub active_units: u32,
+    /// Images and latents; read for a group's first run only.
+    pub arrays: Option<Arrays>,
+}
+
+/// The ELBO's terms at one epoch, in nats per image.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Terms {
+    /// Epochs completed.
+    pub epoch: u32,
+    /// −(reconstruction + KL).
+    pub elbo: f64,
+    /// −E_q[log p(x|z)].
+    pub reconstruction: f64,
+    /// KL(q(z|x) ‖ p(z)).
+    pub kl: f64,
+    /// reconstruction + β·KL.
+    pub objective: f64,
+}
+
+/// One of the terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Term {
+    /// −(reconstruction + KL).
+    Elbo,
+    /// −E_q[log p(x|z)].
+    Reconstruction,
+    /// KL(q(z|x) ‖ p(z)).
+    Kl,
+    /// reconstruction + β·KL.
+    Objective,
+}
+
+impl Term {
+    /// In the order of panels and columns.
+    pub const ALL: [Term; 4] = [Term::Elbo, Term::Reconstruction, Term::Kl, Term::Objective];
+
+    /// For titles.
+    pub fn title(self) -> &'static str {
+        match self {
+            Term::Elbo => "ELBO",
+            Term::Reconstruction => "reconstruction",
+            Term::Kl => "KL",
+            Term::Objective => "objective",
+        }
+    }
+
+    /// Its value.
+    pub fn of(self, terms: &Terms) -> f64 {
+        match self {
+            Term::Elbo => terms.elbo,
+            Term::Reconstruction => terms.reconstruction,
+            Term::Kl => terms.kl,
+            Term::Objective => terms.objective,
+        }
+    }
+}
+
+/// Images and latents of one run.
+#[derive(Clone, Debug, Default)]
+pub struct Arrays {
+    /// Test images.
+    pub originals: Images,
+    /// Their reconstructions.
+    pub reconstructions: Images,
+    /// Decoded draws from the prior.
+    pub samples: Images,
+    /// Decoded grid over two latent dimensions, row by row, square.
+    pub manifold: Option<Images>,
+    /// Posterior means of test images, shape `[n, latent_dim]`.
+    pub latent_mean: Vec<f32>,
+    /// Classes of the same images.
+    pub labels: Option<Vec<u8>>,
+}
+
+impl Group {
+    /// A term on the test images at the end, over seeds.
+    pub fn last(&self, term: Term) -> Option<Estimate> {
+        let values: Vec<f64> = self.runs.iter().filter_map(|run| run.test.last()).map(|t| term.of(t)).collect();
+        estimate(&values)
+    }
+
+    /// Active units on the test images at the end, over seeds.
+    pub fn active_units(&self) -> Option<Estimate> {
+        estimate(&self.runs.iter().map(|run| f64::from(run.active_units)).collect::<Vec<_>>())
+    }
+
+    /// The arrays of the run with the smallest seed that has any.
+    pub fn arrays(&self) -> Option<(u64, &Arrays)> {
+        self.runs.iter().find_map(|run| run.arrays.as_ref().map(|arrays| (run.seed, arrays)))
+    }
+}
+
+impl Sweep {
+    /// The groups of one scale after another; values of two scales are never drawn together.
+    pub fn scales(&self) -> Vec<(Scale, Vec<&Group>)> {
+        let mut scales: Vec<(Scale, Vec<&Group>)> = Vec::new();
+        for group in &self.groups {
+            match scales.iter_mut().find(|(scale, _)| *scale == group.key.scale) {
+                Some((_, groups)) => groups.push(group),
+                None => scales.push((group.key.scale, vec![group])),
+            }
+        }
+        scales
+    }
+
+    /// `3 of 36 runs are missing.`, for captions; empty when none is.
+    pub fn missing_note(&self) -> String {
+        match self.missing.len() {
+            0 => String::new(),
+            1 => format!(" 1 of {} runs is missing.", self.n_cells),
+            n => format!(" {n} of {} runs are missing.", self.n_cells),
+        }
+    }
+}
+
+/// The distinct latent dimensions, ascending.
+pub fn latent_dims(groups: &[&Group]) -> Vec<usize> {
+    groups.iter().map(|g| g.key.latent_dim).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The distinct β, ascending.
+pub fn betas(groups: &[&Group]) -> Vec<f64> {
+    let mut betas: Vec<f64> = groups.iter().map(|g| g.key.beta).collect();
+    betas.sort_by(f64::total_cmp);
+    betas.dedup();
+    betas
+}
+
+/// The distinct variants, in order.
+pub fn variants<'a>(groups: &[&'a Group]) -> Vec<&'a str> {
+    let mut variants: Vec<&str> = Vec::new();
+    for group in groups {
+        if !variants.contains(&group.key.variant.as_str()) {
+            variants.push(&group.key.variant);
+        }
+    }
+    variants
+}
+
+/// `2`, `2 and 5`, or `1 to 3` seeds, in words.
+pub fn seeds_note(groups: &[&Group]) -> String {
+    let least = groups.iter().map(|g| g.runs.len()).min().unwrap_or(0);
+    let most = groups.iter().map(|g| g.runs.len()).max().unwrap_or(0);
+    match (least, most) {
+        (1, 1) => "one seed, so without an interval".to_owned(),
+        (a, b) if a == b => format!("mean over {a} seeds with its 95 % t-interval"),
+        (a, b) => format!("mean over {a} to {b} seeds with its 95 % t-interval"),
+    }
+}
+
+/// The variant of each cell: what tells it from the other cells besides seed, β and latent dimension, in words.
+///
+/// Settings that follow from β and the latent dimension (such as a width chosen per latent dimension) are left out,
+/// since those two tell the cells apart already.
+pub fn variants_of(cells: &[Cell]) -> Vec<String> {
+    let paths = differing_paths(cells);
+    let value = |index: usize, path: &str| cells[index].value_at(path).map_or_else(|| "–".to_owned(), |v| words(&v));
+    let mut kept: Vec<&String> = Vec::new();
+    for path in &paths {
+        if ["training.seed", "objective.beta", "model.latent_dim"].contains(&path.as_str()) {
+            continue;
+        }
+        let mut seen: BTreeMap<(u64, usize), String> = BTreeMap::new();
+        let follows = (0..cells.len()).all(|i| {
+            let place = (cells[i].objective.beta.to_bits(), cells[i].model.latent_dim);
+            *seen.entry(place).or_insert_with(|| value(i, path)) == value(i, path)
+        });
+        if !follows {
+            kept.push(path);
+        }
+    }
+    let tail = |path: &str| path.rsplit('.').next().unwrap_or(path).replace('_', " ");
+    let unique = |path: &str| kept.iter().filter(|other| tail(other) == tail(path)).count() == 1;
+    (0..cells.len())
+        .map(|i| {
+            let words = kept.iter().map(|path| {
+                let name = if unique(path) { tail(path) } else { path.replace(['.', '_'], " ") };
+                format!("{name} {}", value(i, path))
+            });
+            words.collect::<Vec<_>>().join(", ")
+        })
+        .collect()
+}
+
+/// A setting's value in words.
+pub fn words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(n) => n.as_f64().map_or_else(|| n.to_string(), number),
+        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join("-"),
+        Value::Null => "–".to_owned(),
+        Value::Object(fields) if fields.len() == 1 => {
+            fields.iter().map(|(name, inner)| format!("{name} {}", words(inner))).collect()
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(latent_dim: usize, beta: f64, seed: u64, learning_rate: f64, hidden: usize) -> Cell {
+        serde_json::from_value(serde_json::json!({
+            "dataset": { "name": "glyphs" },
+            "model": { "hidden": [hidden], "latent_dim": latent_dim },
+            "objective": { "beta": beta },
+            "optimizer": { "adam": { "learning_rate": learning_rate } },
+            "training": { "seed": seed },
+        }))
+        .expect("the cell is valid")
+    }
+
+    #[test]
+    fn other_settings_make_variants() {
+        let cells = [cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-4, 400), cell(5, 1.0, 1, 1e-3, 400)];
+        assert_eq!(variants_of(&cells), ["learning rate 0.001", "learning rate 0.0001", "learning rate 0.001"]);
+    }
+
+    #[test]
+    fn settings_that_follow_from_the_latent_dimension_do_not() {
+        let cells = [cell(2, 1.0, 0, 1e-3, 100), cell(5, 1.0, 0, 1e-3, 400), cell(5, 4.0, 1, 1e-3, 400)];
+        assert_eq!(variants_of(&cells), ["", "", ""]);
+    }
+}

@@ -1,0 +1,192 @@
+//! Made-up but plausible records: every number is a formula of the cell, so that they are the same everywhere.
+
+use std::path::Path;
+
+use record::{Array, Arrays, MetricsRow, Provenance, RunWriter, Split, Store};
+use spec::{Cell, Experiment};
+
+/// A 36-run sweep.
+pub const SWEEP: &str = "
+name: latent-dims
+dataset: { name: mnist }
+model: { hidden: [400], latent_dim: 20 }
+training: { epochs: 20 }
+sweep:
+  grid: { model.latent_dim: [2, 5, 10, 20], objective.beta: [0.5, 1, 4], training.seed: [0, 1, 2] }
+";
+
+/// What the images of a run look like.
+#[derive(Clone, Copy)]
+pub struct Look {
+    /// 1 or 3.
+    pub channels: usize,
+    /// Pixels of a row.
+    pub width: usize,
+    /// Rows of pixels.
+    pub height: usize,
+    /// Along a side of the manifold.
+    pub grid: usize,
+    /// Images with stored latents.
+    pub n_latents: usize,
+    /// Samples from the prior.
+    pub n_samples: usize,
+}
+
+impl Look {
+    /// MNIST's.
+    pub const MNIST: Look = Look { channels: 1, width: 28, height: 28, grid: 20, n_latents: 2000, n_samples: 64 };
+    /// A few tiny images, for golden files.
+    pub const TINY: Look = Look { channels: 1, width: 4, height: 4, grid: 3, n_latents: 30, n_samples: 9 };
+}
+
+pub fn experiment(text: &str) -> Experiment {
+    Experiment::parse("made-up.yaml", text.as_bytes(), &[]).unwrap()
+}
+
+/// Writes finished runs for the cells that `keep` keeps.
+pub fn fill(root: &Path, experiment: &Experiment, look: Look, keep: impl Fn(&Cell) -> bool) -> Store {
+    let store = Store::open(root).unwrap();
+    for cell in experiment.cells.iter().filter(|cell| keep(cell)) {
+        let mut writer = RunWriter::start(&store, cell, &Provenance::default()).unwrap();
+        for epoch in 1..=cell.training.epochs as u32 {
+            writer.epoch(&[Split::Train, Split::Test].map(|split| row(cell, epoch, split))).unwrap();
+        }
+        writer.arrays(&arrays(cell, look)).unwrap();
+        writer.finish(12.5).unwrap();
+    }
+    store
+}
+
+/// Evenly spread in 0…1, a function of the key alone.
+fn noise(key: u64) -> f64 {
+    let mut x = key.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+fn normal(key: u64) -> f64 {
+    (0..12).map(|i| noise(key * 12 + i)).sum::<f64>() - 6.0
+}
+
+/// KL by rank at the end: a falling profile of which the smaller part vanishes under a large β.
+fn kl_per_dim(cell: &Cell) -> Vec<f64> {
+    let beta = cell.objective.beta;
+    let each = |d: usize| {
+        let capacity = 3.4 * (-(d as f64) / 14.0).exp() - 0.62 * beta.ln() - 0.25;
+        let jitter = 0.03 * normal(cell.training.seed * 977 + d as u64);
+        if capacity > 0.15 { capacity + jitter } else { 0.002 + 0.003 * noise(d as u64) }
+    };
+    // The dimensions of a real run come in no order.
+    let dim = cell.model.latent_dim;
+    (0..dim).map(|d| each((d * 7 + 3) % dim)).collect()
+}
+
+fn row(cell: &Cell, epoch: u32, split: Split) -> MetricsRow {
+    let (beta, dim, e) = (cell.objective.beta, cell.model.latent_dim as f64, f64::from(epoch));
+    let key = cell.training.seed * 10_007 + u64::from(epoch) * 13 + split as u64 + cell.model.latent_dim as u64 * 101;
+    let learnt = 1.0 - 0.55 * (-(e - 1.0) / 2.5).exp() - 0.04 / e;
+    let kl_per_dim: Vec<f64> = kl_per_dim(cell).iter().map(|kl| kl * learnt).collect();
+    let kl: f64 = kl_per_dim.iter().sum();
+    let floor = 78.0 + 150.0 / (dim + 0.3) + 9.0 * beta.ln().max(-0.4) * (dim / 20.0).sqrt();
+    let gap = if split == Split::Test { 1.2 } else { 0.35 * (1.0 - e / 8.0) + 38.0 * (-(e - 1.0) * 1.8).exp() };
+    let reconstruction = floor + 34.0 * (-(e - 1.0) / 1.9).exp() + 5.0 / e + gap + 0.35 * normal(key);
+    let kl_per_dim_active = kl_per_dim.iter().filter(|kl| **kl > 0.02).count();
+    MetricsRow {
+        run_id: cell.run_id(),
+        split,
+        epoch,
+        step: u64::from(epoch) * 469,
+        images: if split == Split::Test { 10_000 } else { 60_000 },
+        scale: cell.scale(),
+        elbo: -(reconstruction + kl),
+        reconstruction,
+        kl,
+        objective: reconstruction + beta * kl,
+        beta,
+        kl_per_dim,
+        active_units: kl_per_dim_active as u32,
+        learning_rate: 1e-3,
+        gradient_norm: (split == Split::Train).then_some(30.0 / e),
+        seconds: 2.5,
+    }
+}
+
+/// A ring with a bar whose shape depends on the class and on `(a, b)`.
+fn image(class: usize, a: f64, b: f64, blur: f64, look: Look) -> Vec<f32> {
+    let mut values = Vec::with_capacity(look.channels * look.width * look.height);
+    for channel in 0..look.channels {
+        for row in 0..look.height {
+            for column in 0..look.width {
+                let x = (column as f64 + 0.5) / look.width as f64 * 2.0 - 1.0;
+                let y = (row as f64 + 0.5) / look.height as f64 * 2.0 - 1.0;
+                let (x, y) = (x - 0.25 * a * y, y);
+                let radius = 0.42 + 0.05 * (class % 3) as f64 + 0.06 * b;
+                let ring = ((x * x / (0.5 + 0.06 * (class % 4) as f64) + y * y).sqrt() - radius).abs();
+                let turn = class as f64 * 0.61 + 0.2 * b;
+                let bar = (x * turn.cos() + y * turn.sin()).abs();
+                let inside = (x * x + y * y).sqrt() < 0.72;
+                let distance = if class % 2 == 0 {
+                    ring
+                } else if inside {
+                    bar.min(ring + 0.1)
+                } else {
+                    1.0
+                };
+                let width = 0.09 + blur;
+                let value = 1.0 / (1.0 + ((distance - width) / (0.02 + 0.5 * blur)).exp());
+                let tint = [1.0, 0.75, 0.4][(channel + class) % 3];
+                values.push((value * if look.channels == 3 { tint } else { 1.0 }) as f32);
+            }
+        }
+    }
+    values
+}
+
+fn images(n: usize, look: Look, of: impl Fn(usize) -> Vec<f32>) -> Array {
+    let values: Vec<f32> = (0..n).flat_map(of).collect();
+    Array::new(vec![n, look.channels, look.height, look.width], values).unwrap()
+}
+
+pub fn arrays(cell: &Cell, look: Look) -> Arrays {
+    let dim = cell.model.latent_dim;
+    let blur = 0.16 / dim as f64 + 0.01 * cell.objective.beta;
+    let of = |i: usize, blur: f64| image(i % 10, normal(i as u64), normal(i as u64 + 500), blur, look);
+    let n = 16;
+    let (labels, latents): (Vec<u8>, Vec<Vec<f32>>) = (0..look.n_latents)
+        .map(|i| {
+            let class = (noise(i as u64 + 7) * 10.0) as usize;
+            let angle = class as f64 * 0.628;
+            let at = |d: usize| {
+                let used = if d % 4 == 1 || dim == 2 { 1.0 } else { 0.3 / (1 + d) as f64 };
+                let centre = if d % 2 == 0 { angle.cos() } else { angle.sin() } * 1.3;
+                (used * (centre * (0.4 + 0.12 * (class % 4) as f64) + 0.28 * normal((i * 64 + d) as u64))) as f32
+            };
+            (class as u8, (0..dim).map(at).collect())
+        })
+        .unzip();
+    let side = look.grid;
+    let manifold = (dim == 2).then(|| {
+        let at = |i: usize| (i as f64 / (side - 1).max(1) as f64 - 0.5) * 4.0;
+        let cell = |i: usize| {
+            let (y, x) = (at(i / side), at(i % side));
+            let class = ((y.atan2(x) / 0.628).round() as i64).rem_euclid(10) as usize;
+            image(class, x, y, 0.08, look)
+        };
+        let array = images(side * side, look, cell);
+        Array::new(vec![side, side, look.channels, look.height, look.width], array.values).unwrap()
+    });
+    let latent_mean = Array::new(vec![look.n_latents, dim], latents.concat()).unwrap();
+    let latent_log_variance = Array::new(vec![look.n_latents, dim], vec![-1.0; look.n_latents * dim]).unwrap();
+    Arrays {
+        originals: images(n, look, |i| of(i, 0.0)),
+        reconstructions: images(n, look, |i| of(i, blur)),
+        samples: images(look.n_samples, look, |i| {
+            image((noise(i as u64) * 10.0) as usize, 1.4 * normal(i as u64), normal(i as u64 + 9), blur * 1.5, look)
+        }),
+        manifold,
+        latent_mean,
+        latent_log_variance,
+        labels: Some(labels),
+    }
+}
