@@ -22,5 +22,7 @@ fn main() {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{path}");
     }
     println!("cargo::metadata=run_paths={}", paths.join(":"));
+    let version = std::fs::read_to_string(libtorch.join("build-version")).unwrap_or_default();
+    println!("cargo::metadata=libtorch_version={}", version.trim());
     println!("cargo::metadata=include={}", libtorch.join("include").display());
 }

@@ -7,6 +7,7 @@ fn main() {
     for path in from_model("RUN_PATHS").split(':') {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{path}");
     }
+    println!("cargo::rustc-env=LIBTORCH_VERSION={}", from_model("LIBTORCH_VERSION"));
     cc::Build::new()
         .cpp(true)
         .std("c++17")

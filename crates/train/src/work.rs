@@ -94,7 +94,7 @@ fn provenance(job: &Job, settings: &Settings, splits: &Splits) -> Provenance {
     let device = if settings.device == Device::Cpu { "cpu" } else { "cuda" };
     let cohort = job.cells.iter().map(Cell::run_id).collect();
     let mut provenance = Provenance::gather(device, settings.threads, cohort);
-    provenance.versions.extend([("tch", env!("TCH_VERSION")), ("libtorch", env!("LIBTORCH_VERSION"))].map(|(k, v)| (k.to_owned(), v.to_owned())));
+    provenance.versions.insert("libtorch".to_owned(), env!("LIBTORCH_VERSION").to_owned());
     provenance.data_sha256.clone_from(&splits.digest);
     provenance
 }
