@@ -144,6 +144,12 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>, RecordError> {
     Ok(names)
 }
 
+/// SHA-256 of bytes, in lowercase hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    hexadecimal(&Sha256::digest(bytes))
+}
+
 /// Bytes in lowercase hexadecimal.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write;

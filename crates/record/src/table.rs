@@ -1,4 +1,8 @@
 //! Parquet files with a fixed schema: the one module that knows polars.
+//!
+//! Each file carries its own checksum in its key-value metadata, since parquet as polars writes it has none and a
+//! flipped bit would be a different number: `elbo.sha256` is the SHA-256 of the whole file with 64 zeros in the place
+//! of those digits. Other readers pass over it.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,6 +21,11 @@ use crate::manifest::FormatVersion;
 const VERSION_KEY: &str = "elbo.format_version";
 /// The key of the table's kind in the file's metadata.
 const TABLE_KEY: &str = "elbo.table";
+
+/// The key of the checksum in the file's metadata.
+const SHA256_KEY: &str = "elbo.sha256";
+/// Digits of a SHA-256.
+const N_DIGITS: usize = 64;
 
 /// The values of a column, by type; `Option` columns may hold nulls.
 pub(crate) enum Values {
@@ -53,11 +62,17 @@ pub(crate) fn write(path: &Path, kind: &str, columns: Vec<(&str, Values)>) -> Re
         let metadata = KeyValueMetadata::from_static(vec![
             (VERSION_KEY.to_owned(), FormatVersion::CURRENT.to_string()),
             (TABLE_KEY.to_owned(), kind.to_owned()),
+            (SHA256_KEY.to_owned(), "0".repeat(N_DIGITS)),
         ]);
-        ParquetWriter::new(fs_err::File::create(temporary)?)
+        let mut bytes = Vec::new();
+        ParquetWriter::new(&mut bytes)
             .set_parallel(false)
             .with_key_value_metadata(Some(metadata))
             .finish(&mut frame)?;
+        let digest = files::sha256(&bytes);
+        let place = checksum_place(&bytes).ok_or("the checksum has no place in the file's metadata")?;
+        bytes[place].copy_from_slice(digest.as_bytes());
+        fs_err::write(temporary, &bytes)?;
         Ok(())
     })
 }
@@ -101,7 +116,12 @@ impl Table {
         if let Some(reason) = implausible(&bytes) {
             return Err(RecordError::damaged(path, reason));
         }
-        // polars checks much but not all of what a damaged file may say; a panic of its decoders is an error here.
+        let is_whole = matches_checksum(&bytes);
+        if is_whole == Some(false) {
+            return Err(RecordError::damaged(path, "its checksum does not agree with its content"));
+        }
+        // Of a file without a checksum, only whether it is of a newer version is of interest. What is no file of ours
+        // may make polars' decoders panic, which is an error here.
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut reader = ParquetReader::new(Cursor::new(&bytes));
             let pairs = reader.get_metadata()?.key_value_metadata().clone().unwrap_or_default();
@@ -116,6 +136,9 @@ impl Table {
         // The version comes first, so that a newer file is told from a damaged one.
         let version = version.ok_or_else(|| damaged(format!("its metadata lacks `{VERSION_KEY}`")))?;
         FormatVersion::try_from(version).map_err(damaged)?.check(path)?;
+        if is_whole.is_none() {
+            return Err(damaged(format!("its metadata lacks `{SHA256_KEY}`")));
+        }
         if table.as_deref() != Some(kind) {
             return Err(damaged(format!("it holds the table `{}`, not `{kind}`", table.unwrap_or_default())));
         }
@@ -218,6 +241,22 @@ fn implausible(bytes: &[u8]) -> Option<String> {
         return Some("it is cut off or damaged at its end".to_owned());
     }
     None
+}
+
+/// Where the digits of the checksum are: behind its key, which is the last in the file, a type and a length.
+fn checksum_place(bytes: &[u8]) -> Option<std::ops::Range<usize>> {
+    // A string in thrift's compact protocol: field 2 of type binary, 64 bytes.
+    let opening = [SHA256_KEY.as_bytes(), &[0x18, N_DIGITS as u8]].concat();
+    let start = bytes.windows(opening.len()).rposition(|window| window == opening)? + opening.len();
+    (start + N_DIGITS <= bytes.len()).then_some(start..start + N_DIGITS)
+}
+
+/// Whether the content agrees with the checksum; `None` if there is none.
+fn matches_checksum(bytes: &[u8]) -> Option<bool> {
+    let place = checksum_place(bytes)?;
+    let mut blank = bytes.to_vec();
+    blank[place.clone()].fill(b'0');
+    Some(files::sha256(&blank).as_bytes() == &bytes[place])
 }
 
 fn one_line(error: &polars::prelude::PolarsError) -> String {
