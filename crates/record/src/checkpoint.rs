@@ -82,8 +82,8 @@ where
     fs_err::create_dir(&temporary)?;
     let result = write(&temporary).map_err(Into::into).and_then(|()| {
         seal(&temporary)?;
-        // A damaged checkpoint may stand in the place; the one before it serves until the rename.
-        files::remove(&path)?;
+        // One of the same step may stand in the place; until the rename, the one before it serves.
+        files::remove_folder(&path)?;
         fs_err::rename(&temporary, &path)?;
         files::sync_folder(folder)?;
         Ok(())
@@ -93,7 +93,7 @@ where
         return Err(RecordError::Write { path, cause });
     }
     for old in by_name(folder)?.into_iter().skip(N_KEPT) {
-        files::remove(&old.path)?;
+        files::remove_folder(&old.path)?;
     }
     Ok(Checkpoint { path, epoch, step })
 }
@@ -170,10 +170,10 @@ pub(crate) fn latest(folder: &Path) -> Result<LatestCheckpoint, RecordError> {
     Ok(latest)
 }
 
-/// Removes checkpoints from after `step`, and those that are in the way of a newer one.
+/// Removes checkpoints from after `step`.
 pub(crate) fn forget_after(folder: &Path, step: u64) -> Result<(), RecordError> {
     for checkpoint in by_name(folder)?.into_iter().filter(|checkpoint| checkpoint.step > step) {
-        files::remove(&checkpoint.path)?;
+        files::remove_folder(&checkpoint.path)?;
     }
     Ok(())
 }

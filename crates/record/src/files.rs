@@ -127,6 +127,20 @@ pub(crate) fn remove(path: &Path) -> Result<(), RecordError> {
     }
 }
 
+/// Removes a folder so that no reader meets half of it, also when this process dies on the way: it is renamed to a
+/// temporary name first, under which it counts as a leftover. No error if it is gone already.
+pub(crate) fn remove_folder(path: &Path) -> Result<(), RecordError> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let hidden = path.with_file_name(format!(".{name}.removed.tmp-{}", std::process::id()));
+    remove(&hidden)?;
+    match fs_err::rename(path, &hidden) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    }
+    sync_parent(path)?;
+    remove(&hidden)
+}
+
 /// The names in a folder that are UTF-8, sorted; none if there is no such folder.
 pub(crate) fn names(folder: &Path) -> Result<Vec<String>, RecordError> {
     let entries = match fs_err::read_dir(folder) {

@@ -83,6 +83,13 @@ pub fn find(store: &Store, keep: &BTreeSet<RunId>) -> Result<Garbage, RecordErro
             garbage.leftovers.push(Leftover { bytes: size(&path)?, path });
         }
     }
+    // A run that was killed before its first file.
+    for name in files::names(&store.runs_dir())? {
+        let path = store.runs_dir().join(name);
+        if path.is_dir() && is_unwritten(&path)? && lock::holder(&path)? == Holder::Nobody {
+            garbage.leftovers.push(Leftover { bytes: size(&path)?, path });
+        }
+    }
     for folder in [store.root().to_owned(), store.runs_dir()] {
         for path in files::stale_leftovers(&folder)? {
             garbage.leftovers.push(Leftover { bytes: size(&path)?, path });
@@ -111,13 +118,16 @@ pub fn remove(store: &Store, garbage: &Garbage) -> Result<u64, RecordError> {
             Err(error) if error.is_not_found() => continue,
             Err(error) => return Err(error),
         };
-        // Out of sight first, so that no reader meets half a run.
-        let hidden = files::temporary_path(run.dir())?;
-        fs_err::rename(run.dir(), &hidden)?;
-        files::remove(&hidden)?;
+        files::remove_folder(run.dir())?;
         freed += bytes;
     }
     Ok(freed)
+}
+
+/// Whether a run's folder holds nothing but its lock and temporary files.
+pub(crate) fn is_unwritten(folder: &Path) -> Result<bool, RecordError> {
+    let written = |name: &String| name != "lock" && files::temporary_pid(name).is_none();
+    Ok(!files::names(folder)?.iter().any(written))
 }
 
 /// Whether a path lies in a run's folder that somebody writes now.

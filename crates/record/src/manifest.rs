@@ -205,10 +205,19 @@ impl RunManifest {
     /// If the file is missing, is not a run.json, or was written by a newer major version.
     pub fn read(path: &Path) -> Result<RunManifest, RecordError> {
         let text = fs_err::read(path)?;
-        let version: VersionOnly =
-            serde_json::from_slice(&text).map_err(|error| RecordError::damaged(path, error.to_string()))?;
-        version.format_version.check(path)?;
-        serde_json::from_slice(&text).map_err(|error| RecordError::damaged(path, error.to_string()))
+        match serde_json::from_slice::<RunManifest>(&text) {
+            Ok(manifest) => {
+                manifest.format_version.check(path)?;
+                Ok(manifest)
+            }
+            // What a newer version wrote may well look damaged.
+            Err(error) => {
+                if let Ok(version) = serde_json::from_slice::<VersionOnly>(&text) {
+                    version.format_version.check(path)?;
+                }
+                Err(RecordError::damaged(path, error.to_string()))
+            }
+        }
     }
 
     /// Replaces a run.json.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use spec::RunId;
 
 use crate::error::RecordError;
-use crate::files;
 use crate::manifest::RunManifest;
 use crate::run::{Run, Status};
+use crate::{files, gc};
 
 /// A results folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,24 +99,28 @@ impl Store {
                 Err(error) => listing.unreadable.push(Unreadable { path: folder.join(&name), error }),
             }
         }
-        listing.runs.sort_by(|a, b| {
-            natural(&a.manifest.name)
-                .cmp(&natural(&b.manifest.name))
-                .then_with(|| a.manifest.run_id.cmp(&b.manifest.run_id))
-        });
+        listing.runs.sort_by_cached_key(|run| (natural(&run.manifest.name), run.manifest.run_id.clone()));
         Ok(listing)
     }
 
-    /// The run in the folder `name`; `None` for one that is being started or removed just now.
+    /// The run in the folder `name`; `None` for one that nothing was written of yet, or that is being removed.
     fn read_run(&self, folder: &Path, name: &str) -> Result<Option<RunSummary>, RecordError> {
         let id: RunId = name.parse().map_err(|_| {
             RecordError::refused(format!("`{name}` is not a run id"), "keep nothing but runs in this folder")
         })?;
         let run = Run::new(id, folder.join(name));
         let manifest = match run.manifest() {
-            Ok(manifest) => manifest,
-            Err(error) if error.is_not_found() && run.status()? != Status::New => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) if error.is_not_found() && gc::is_unwritten(run.dir())? => return Ok(None),
+            // It may have been written between the two looks; it is the first file that is.
+            Err(error) if error.is_not_found() => run.manifest(),
+            other => other,
+        };
+        let manifest = match manifest {
+            Err(error) if error.is_not_found() => {
+                let reason = "it is missing, while the run's other files are there";
+                return Err(RecordError::damaged(&run.manifest_file(), reason));
+            }
+            other => other?,
         };
         if manifest.run_id != *run.id() {
             return Err(RecordError::damaged(

@@ -66,7 +66,6 @@ impl RunWriter {
                 files::remove(&leftover)?;
             }
         }
-        files::create_folder(&run.segments_dir())?;
         let now = Timestamp::now();
         let timing = match &earlier {
             Some(RunManifest { timing, .. }) => {
@@ -86,7 +85,9 @@ impl RunWriter {
             timing,
             last_epoch: earlier.and_then(|earlier| earlier.last_epoch),
         };
+        // The first file of a run, so that whatever else is there can be told whose it is.
         manifest.write(&run.manifest_file())?;
+        files::create_folder(&run.segments_dir())?;
         let rows = run.read_segments()?;
         let log = open_log(&run.log_file())?;
         let writer = RunWriter {
@@ -123,7 +124,7 @@ impl RunWriter {
         if !latest.damaged.is_empty() {
             match &latest.checkpoint {
                 Some(checkpoint) => checkpoint::forget_after(&self.run.checkpoint_dir(), checkpoint.step)?,
-                None => files::remove(&self.run.checkpoint_dir())?,
+                None => files::remove_folder(&self.run.checkpoint_dir())?,
             }
         }
         Ok(latest)
@@ -273,8 +274,8 @@ impl RunWriter {
         metrics::write(&self.run.metrics_file(), &self.rows)?;
         self.manifest.timing.seconds = self.earlier_seconds + seconds;
         self.end(StoredStatus::Done)?;
-        files::remove(&self.run.segments_dir())?;
-        files::remove(&self.run.checkpoint_dir())?;
+        files::remove_folder(&self.run.segments_dir())?;
+        files::remove_folder(&self.run.checkpoint_dir())?;
         Ok(files::sync_folder(self.run.dir())?)
     }
 

@@ -1,12 +1,9 @@
 //! Damaged files are errors that name the file: never a panic, never a wrong number.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::path::{Path, PathBuf};
 
+use crate::support::{arrays, cell, evaluation, provenance, rows};
 use record::{RecordError, Run, RunWriter, Status, Store};
-use support::{arrays, cell, evaluation, provenance, rows};
 
 /// A store with one run that is done and one that stopped after two of its three epochs.
 fn store() -> (tempfile::TempDir, Store, Run, Run) {
@@ -235,7 +232,7 @@ fn values_that_are_not_finite_are_refused_by_name() {
     assert!(message.starts_with("`kl_per_dim` is NaN on the test split at epoch 1, step 10"), "{message}");
     assert_eq!(writer.run().metrics().unwrap(), []);
     let mut other = rows(&cell, 1);
-    other[0].run_id = support::cell(2, 8).run_id();
+    other[0].run_id = crate::support::cell(2, 8).run_id();
     assert!(writer.epoch(&other).is_err());
     assert!(writer.epoch(&[]).is_err());
     writer.epoch(&rows(&cell, 1)).unwrap();

@@ -1,10 +1,7 @@
 //! Runs are written and read back: their life from start to end, and the list of all.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod support;
-
+use crate::support::{arrays, cell, evaluation, provenance, rows};
 use record::{Event, RecordError, RunWriter, Split, Status, Store, StoredStatus};
-use support::{arrays, cell, evaluation, provenance, rows};
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();

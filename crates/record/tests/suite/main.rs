@@ -1,0 +1,8 @@
+//! What the run store promises to those who write and read it; one program, so that polars is linked once.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod damage;
+mod kills;
+mod list;
+mod store;
+mod support;
