@@ -3,6 +3,9 @@
 use std::fmt::{self, Write as _};
 use std::ops::{Deref, DerefMut};
 
+/// Problems that are shown of one spec; who has more has made one mistake many times.
+pub(crate) const MAX_PROBLEMS: usize = 20;
+
 /// Where a piece of the tree was written: bytes `start..end` of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
@@ -256,6 +259,7 @@ pub(crate) fn quote(text: &str) -> String {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct SpecError {
     diagnostics: Vec<Diagnostic>,
+    has_more: bool,
 }
 
 impl fmt::Display for SpecError {
@@ -266,6 +270,9 @@ impl fmt::Display for SpecError {
             }
             write!(f, "{diagnostic}")?;
         }
+        if self.has_more {
+            write!(f, "\n\nthere may be more problems than the {} shown here", self.diagnostics.len())?;
+        }
         Ok(())
     }
 }
@@ -273,13 +280,14 @@ impl fmt::Display for SpecError {
 impl SpecError {
     pub(crate) fn new(problems: Vec<Problem>, sources: &Sources) -> SpecError {
         let mut diagnostics: Vec<Diagnostic> = Vec::new();
-        for problem in problems {
+        let has_more = problems.len() >= MAX_PROBLEMS;
+        for problem in problems.into_iter().take(MAX_PROBLEMS) {
             let diagnostic = Diagnostic::new(problem, sources);
             if !diagnostics.contains(&diagnostic) {
                 diagnostics.push(diagnostic);
             }
         }
-        SpecError { diagnostics }
+        SpecError { diagnostics, has_more }
     }
 
     /// The problems, in the order of the file; at least one.

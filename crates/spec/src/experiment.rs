@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::cell::{Cell, Dataset, Model, Objective, Optimizer, Source as Images, Training};
 use crate::check::RawCell;
 use crate::de;
-use crate::diagnostic::{Problem, Source, Sources, Span, SpecError, quote};
+use crate::diagnostic::{MAX_PROBLEMS, Problem, Source, Sources, Span, SpecError, quote};
 use crate::fields::{self, SECTIONS, TOP_LEVEL};
 use crate::figure::FigureKind;
 use crate::identity::differing_paths;
@@ -138,8 +138,10 @@ fn too_large() -> Problem {
 
 /// The file's bytes; a file that is too large is not read.
 fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    let cannot =
-        |error: &std::io::Error| Problem::new(format!("cannot read the experiment file: {}", io_reason(error)));
+    let cannot = |error: &std::io::Error| {
+        Problem::new(format!("cannot read the experiment file: {}", io_reason(error)))
+            .hint("check the path, and whether you may read it")
+    };
     let metadata = fs_err::metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             let hint = match similar_file(path) {
@@ -211,11 +213,14 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
         }
     }
 
+    let written = tree.clone();
     let overrides = read_overrides(overrides, sources, &mut tree)?;
+    let sweep_is_overridden = sources.0.iter().skip(1).any(|source| source.text.trim_start().starts_with("sweep"));
     let mut problems: Vec<Problem> = tree
         .entries()
         .iter()
         .filter(|entry| !TOP_LEVEL.contains(&entry.key.as_str()))
+        .take(MAX_PROBLEMS)
         .map(|entry| de::unknown_key(entry, "", &TOP_LEVEL))
         .collect();
     let name = keep(read_name(&tree), &mut problems);
@@ -224,6 +229,11 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
 
     let sweep_node = tree.get("sweep");
     let sweep = sweep_node.map_or_else(|| Ok(Sweep::default()), Sweep::read);
+    let rules = match &sweep {
+        Ok(sweep) if !sweep_is_overridden => sweep.check_rules_apply(&written, &tree),
+        _ => Ok(()),
+    };
+    problems.extend(rules.err());
     let (cells, axes) = match sweep {
         Ok(sweep) => match expand(&sweep, &tree, &overrides, &place::folder_of(file)) {
             Ok(expanded) => expanded,

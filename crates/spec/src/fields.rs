@@ -58,6 +58,9 @@ pub(crate) const FIELDS: &[Field] = &[
 
 /// What to write at a path.
 pub(crate) fn write_at(path: &str) -> Option<&'static str> {
+    if path.starts_with("dataset.name.") {
+        return Some("a path, absolute or relative to the experiment file's folder");
+    }
     FIELDS.iter().find(|field| field.path == path).map(|field| field.write)
 }
 

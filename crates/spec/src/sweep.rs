@@ -42,7 +42,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::de;
-use crate::diagnostic::{Problem, Span, quote};
+use crate::diagnostic::{MAX_PROBLEMS, Problem, Span, quote};
 use crate::fields::{self, SECTIONS};
 use crate::node::{Node, Text, Value, split};
 use crate::number;
@@ -249,6 +249,9 @@ fn read_paths(node: &Node, path: &str) -> Result<Vec<SweptPath>, Vec<Problem>> {
     let mut paths = Vec::new();
     let mut problems = Vec::new();
     for entry in entries {
+        if problems.len() >= MAX_PROBLEMS {
+            break;
+        }
         if let Err(problem) = check_path(&entry.key, entry.key_span, path) {
             problems.push(problem);
             continue;
@@ -323,6 +326,9 @@ fn read_assignments(node: &Node, path: &str) -> Result<Vec<Assignment>, Vec<Prob
     let mut assignments = Vec::new();
     let mut problems = Vec::new();
     for entry in entries {
+        if problems.len() >= MAX_PROBLEMS {
+            break;
+        }
         match check_path(&entry.key, entry.key_span, path) {
             Ok(()) => {
                 assignments.push(Assignment {
@@ -383,6 +389,9 @@ fn collect<T>(results: impl Iterator<Item = Result<T, Vec<Problem>>>) -> Result<
     let mut values = Vec::new();
     let mut problems = Vec::new();
     for result in results {
+        if problems.len() >= MAX_PROBLEMS {
+            break;
+        }
         match result {
             Ok(value) => values.push(value),
             Err(more) => problems.extend(more),
@@ -402,6 +411,9 @@ fn read_random(node: &Node, at: Span) -> Result<Option<Random>, Vec<Problem>> {
     let mut random = Random { count: 0, seed: 0, draws: Vec::new() };
     let mut problems = Vec::new();
     for entry in entries {
+        if problems.len() >= MAX_PROBLEMS {
+            break;
+        }
         let inner = format!("{path}.{}", entry.key);
         match entry.key.as_str() {
             "count" => match de::read::<u64>(&entry.value, &inner, entry.key_span) {
@@ -485,15 +497,19 @@ fn read_distribution(node: &Node, path: &str) -> Result<DistributionKind, Proble
             problem(format!("expected two numbers, the least and the greatest, found {}", items.len())).hint(form)
         );
     };
+    fn number_at<T: serde::de::DeserializeOwned>(node: &Node, path: &str) -> Result<T, Problem> {
+        de::read(node, path, node.span)
+            .map_err(|problem| problem.hint("write two numbers, the least and the greatest: `[a, b]`"))
+    }
     if entry.key == "integer" {
-        let (from, to) = (de::read::<i64>(from, &inner, from.span)?, de::read::<i64>(to, &inner, to.span)?);
+        let (from, to) = (number_at::<i64>(from, &inner)?, number_at::<i64>(to, &inner)?);
         return match from <= to {
             true => Ok(DistributionKind::Integer(from.into(), to.into())),
             false => Err(problem(format!("the least number `{from}` is above the greatest `{to}`"))
                 .hint(format!("write `[{to}, {from}]`"))),
         };
     }
-    let (from, to) = (de::read::<f64>(from, &inner, from.span)?, de::read::<f64>(to, &inner, to.span)?);
+    let (from, to) = (number_at::<f64>(from, &inner)?, number_at::<f64>(to, &inner)?);
     let (a, b) = (number::shortest(from), number::shortest(to));
     if !(from.is_finite() && to.is_finite() && (to - from).is_finite()) {
         return Err(problem("the range of a distribution must be finite".to_owned())
@@ -628,6 +644,73 @@ impl Sweep {
             }
         }
         Ok(())
+    }
+}
+
+// ---- rules that can never apply
+
+impl Sweep {
+    /// Complains about a value in `exclude` or `if` that its path never takes: most likely it is misspelt, and would
+    /// silently do nothing.
+    ///
+    /// `written` is the spec as in the file, `overridden` has every `--set` in it; a value of either may be meant.
+    pub fn check_rules_apply(&self, written: &Node, overridden: &Node) -> Result<(), Problem> {
+        let bases = [meaning(written), meaning(overridden)];
+        let conditions = self.when.iter().map(|rule| &rule.condition);
+        for pattern in self.exclude.iter().chain(conditions).flatten() {
+            // Settings of a variant may be left out, so that what is listed cannot be compared with them as it stands.
+            if matches!(pattern.value.value, Value::Map(_)) {
+                continue;
+            }
+            let Some(values) = self.values_of(&pattern.path, &bases) else { continue };
+            if values.is_empty() || values.iter().any(|value| value.matches(&pattern.value)) {
+                continue;
+            }
+            let mut shown: Vec<String> = Vec::new();
+            for value in values {
+                let text = value.written();
+                if !shown.contains(&text) {
+                    shown.push(text);
+                }
+            }
+            let more = shown.len().saturating_sub(12);
+            shown.truncate(12);
+            let values = suggest::list(shown.iter().map(String::as_str));
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let value = pattern.value.written();
+            return Err(Problem::new(format!("`{}` is never `{value}`, so this matches no cell", pattern.path))
+                .at(pattern.value.span)
+                .path("sweep")
+                .value(value)
+                .hint(format!("its values here are {values}{more}")));
+        }
+        Ok(())
+    }
+
+    /// Every value that a path may take; none where that cannot be told.
+    fn values_of<'a>(&'a self, path: &str, bases: &'a [Node]) -> Option<Vec<&'a Node>> {
+        let mut values: Vec<&Node> = bases.iter().filter_map(|base| base.at(&split(path))).collect();
+        let is_required = ["dataset.name", "model.hidden", "model.latent_dim"].contains(&path);
+        if values.is_empty() && !is_required {
+            return None;
+        }
+        let draws = self.random.iter().flat_map(|random| &random.draws);
+        if draws
+            .clone()
+            .any(|(drawn, _, distribution)| drawn == path && !matches!(distribution.kind, DistributionKind::Choice(_)))
+        {
+            return None;
+        }
+        let sets = self.include.iter().chain(self.when.iter().map(|rule| &rule.set)).flatten();
+        let all = self.listed().into_iter().chain(sets.map(|set| (set.path.as_str(), vec![&set.value])));
+        for (other, listed) in all {
+            if other == path {
+                values.extend(listed);
+            } else if contains(other, path) || contains(path, other) {
+                return None;
+            }
+        }
+        Some(values)
     }
 }
 

@@ -1,0 +1,252 @@
+//! Which cells are the same run, and what they are called.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use spec::{Cell, Experiment, RunId, Scale, differing_paths};
+
+const BASE: &str = "name: x\ndataset: { name: mnist }\nmodel: { hidden: [400], latent_dim: 20 }\n";
+
+fn cells(text: &str, overrides: &[&str]) -> Vec<Cell> {
+    let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+    Experiment::parse("x.yaml", text.as_bytes(), &overrides).unwrap_or_else(|error| panic!("error: {error}")).cells
+}
+
+fn cell(overrides: &[&str]) -> Cell {
+    cells(BASE, overrides).remove(0)
+}
+
+fn id(text: &str) -> RunId {
+    cells(text, &[])[0].run_id()
+}
+
+/// These ids are in people's results folders. A change here needs a raised `NUMBERS_VERSION`, and a line in the changelog.
+#[test]
+fn ids_stay_what_they_are() {
+    let changes = [
+        "name=x",
+        "model.latent_dim=2",
+        "training.seed=1",
+        "objective.beta=0.5",
+        "optimizer.adam.learning_rate=1e-4",
+        "model.likelihood=gaussian",
+        "model.likelihood={ gaussian: { sigma: 0.1 } }",
+        "dataset={ name: glyphs, pixels: static, validation: 5000 }",
+        "dataset.name={ hdf5: /data/dsprites.h5 }",
+    ];
+    let ids: Vec<String> = changes.iter().map(|change| format!("{} {change}", cell(&[change]).run_id())).collect();
+    insta::assert_snapshot!(ids.join("\n"));
+}
+
+/// A default that changes would silently turn old runs into runs of other settings; see `identity`.
+#[test]
+fn defaults_stay_what_they_are() {
+    insta::assert_snapshot!(serde_json::to_string_pretty(&sorted(&serde_json::to_value(cell(&[])).unwrap())).unwrap());
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(entries.into_iter().collect())
+        }
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn what_cannot_change_the_result_does_not_change_the_id() {
+    let id_of_base = id(BASE);
+    for text in [
+        "# Why?\nmodel: { latent_dim: 20, hidden: [400] } # order\ndataset: { name: mnist }\nname: another-name\n",
+        "name: x\ndataset: { name: mnist, pixels: gray, validation: 0, seed: 0, train_images: null, test_images: }\nmodel: { kind: vae, hidden: [0x190], activation: relu, latent_dim: 20, likelihood: bernoulli }\nobjective: { beta: 1, warm_up_epochs: 0 }\noptimizer: { adam: { learning_rate: 0.001, beta1: 9e-1, beta2: .999, epsilon: 1.0E-8 } }\ntraining: { epochs: 20, batch_size: 128, seed: 0, precision: f32 }\n",
+        &format!("{BASE}execution: {{ jobs: 3, threads: 2, cohort: 7, device: cuda }}\nfigures: [samples]\n"),
+        &format!("{BASE}dataset: {{ name: mnist, seed: 9 }}\n").replacen("dataset: { name: mnist }\n", "", 1),
+    ] {
+        assert_eq!(id(text), id_of_base, "{text}");
+    }
+    assert_eq!(cell(&["objective.beta=-0.0"]).run_id(), cell(&["objective.beta=0"]).run_id());
+    let sweep = cells(&format!("{BASE}sweep: {{ grid: {{ model.latent_dim: [2, 20] }} }}"), &[]);
+    assert_eq!(sweep[1].run_id(), id_of_base, "two specs that share a cell share its run");
+}
+
+#[test]
+fn every_field_that_changes_the_result_changes_the_id() {
+    let changes = [
+        "dataset.name=glyphs",
+        "dataset.name={ hdf5: a.h5 }",
+        "dataset.name={ hdf5: b.h5 }",
+        "dataset.name={ idx: b.h5 }",
+        "dataset.pixels=static",
+        "dataset.pixels=dynamic",
+        "dataset.validation=1",
+        "dataset={ name: mnist, validation: 1, seed: 1 }",
+        "dataset={ name: mnist, pixels: static, seed: 1 }",
+        "dataset.train_images=100",
+        "dataset.test_images=100",
+        "model.hidden=[400, 400]",
+        "model.hidden=[]",
+        "model.activation=tanh",
+        "model.latent_dim=2",
+        "model.likelihood=gaussian",
+        "model.likelihood={ gaussian: { sigma: 2 } }",
+        "objective.beta=2",
+        "objective.warm_up_epochs=2",
+        "optimizer.adam.learning_rate=2e-3",
+        "optimizer.adam.beta1=0.8",
+        "optimizer.adam.beta2=0.99",
+        "optimizer.adam.epsilon=1e-7",
+        "training.epochs=21",
+        "training.batch_size=64",
+        "training.seed=1",
+        "training.seed=18446744073709551615",
+        "training.seed=18446744073709551614",
+    ];
+    let mut seen = vec![cell(&[]).run_id()];
+    for change in changes {
+        let id = cell(&[change]).run_id();
+        assert!(!seen.contains(&id), "{change}");
+        seen.push(id);
+    }
+}
+
+#[test]
+fn run_ids_are_checked() {
+    let id = cell(&[]).run_id();
+    assert_eq!(id.to_string().parse::<RunId>().unwrap(), id);
+    assert_eq!(serde_json::from_value::<RunId>(json!(id)).unwrap(), id);
+    for text in ["", "abc", "0123456789ABCDEF", "0123456789abcdeg", "0123456789abcdef0", "../../../../etc/x"] {
+        assert!(text.parse::<RunId>().is_err(), "{text}");
+        assert!(serde_json::from_value::<RunId>(json!(text)).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_cell_survives_json_and_is_checked_there() {
+    let cell = cell(&["training.seed=18446744073709551615", "model.likelihood=gaussian"]);
+    let json = serde_json::to_value(&cell).unwrap();
+    let read: Cell = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!(read, cell);
+    assert_eq!(read.run_id(), cell.run_id());
+    let mut bad = json.clone();
+    bad["model"]["latent_dim"] = json!(0);
+    let error = serde_json::from_value::<Cell>(bad).unwrap_err().to_string();
+    assert!(error.contains("`model.latent_dim` must be from 1 to 4096"), "{error}");
+    let mut bad = json;
+    bad["modle"] = json!({});
+    assert!(serde_json::from_value::<Cell>(bad).is_err());
+}
+
+#[test]
+fn readable_names() {
+    assert_eq!(cell(&[]).readable_name(), "vae-mnist-z20-b1-s0");
+    assert_eq!(cell(&["objective.beta=0.25", "training.seed=3"]).readable_name(), "vae-mnist-z20-b0.25-s3");
+    assert_eq!(cell(&["objective.beta=1e-6"]).readable_name(), "vae-mnist-z20-b1e-6-s0");
+    assert_eq!(cell(&["dataset.name={ folder: My Pictures/Été_2024.d }"]).readable_name(), "vae-t-2024-z20-b1-s0");
+    assert_eq!(cell(&["dataset.name={ folder: / }"]).readable_name(), "vae-images-z20-b1-s0");
+}
+
+#[test]
+fn scales() {
+    assert_eq!(cell(&[]).scale(), Scale::GrayBce);
+    assert_eq!(cell(&["dataset.pixels=static"]).scale(), Scale::Bernoulli);
+    assert_eq!(cell(&["dataset.pixels=dynamic"]).scale(), Scale::Bernoulli);
+    assert_eq!(cell(&["model.likelihood=gaussian"]).scale(), Scale::GaussianDensity);
+    for scale in Scale::ALL {
+        assert_eq!(serde_json::to_value(scale).unwrap(), scale.as_str());
+    }
+}
+
+#[test]
+fn cohorts() {
+    let key = |change: &str| cell(&[change]).cohort_key();
+    let base = cell(&[]).cohort_key();
+    for change in [
+        "model.latent_dim=2",
+        "objective.beta=4",
+        "objective.warm_up_epochs=3",
+        "optimizer.adam.learning_rate=1e-2",
+        "training.seed=5",
+    ] {
+        assert_eq!(key(change), base, "{change}");
+    }
+    for change in [
+        "dataset.name=glyphs",
+        "dataset.pixels=static",
+        "dataset.validation=10",
+        "model.hidden=[300]",
+        "model.activation=tanh",
+        "model.likelihood=gaussian",
+        "optimizer.adam.beta1=0.5",
+        "training.epochs=3",
+        "training.batch_size=64",
+    ] {
+        assert_ne!(key(change), base, "{change}");
+    }
+    assert_eq!(key("model.likelihood=gaussian"), key("model.likelihood={ gaussian: { sigma: 0.1 } }"));
+}
+
+#[test]
+fn values_by_path() {
+    let cell = cell(&[]);
+    assert_eq!(cell.value_at("model.latent_dim"), Some(json!(20)));
+    assert_eq!(cell.value_at("optimizer.adam.learning_rate"), Some(json!(0.001)));
+    assert_eq!(cell.value_at("model.likelihood"), Some(json!("bernoulli")));
+    assert_eq!(cell.value_at("model.likelihood.gaussian.sigma"), None);
+    assert_eq!(cell.value_at("model.latent_dims"), None);
+    assert_eq!(cell.value_at(""), None);
+}
+
+#[test]
+fn differences() {
+    let cells = [
+        cell(&[]),
+        cell(&["objective.beta=4", "model.latent_dim=2"]),
+        cell(&["model.likelihood=gaussian", "optimizer.adam.beta1=0.5"]),
+    ];
+    assert_eq!(
+        differing_paths(&cells),
+        ["model.latent_dim", "model.likelihood", "objective.beta", "optimizer.adam.beta1"]
+    );
+    assert_eq!(differing_paths(&cells[..1]), Vec::<String>::new());
+    assert_eq!(differing_paths([]), Vec::<String>::new());
+    let sigmas = [cell(&["model.likelihood=gaussian"]), cell(&["model.likelihood={ gaussian: { sigma: 2 } }"])];
+    assert_eq!(differing_paths(&sigmas), ["model.likelihood.gaussian.sigma"]);
+}
+
+/// A section's lines in some order, numbers in some spelling, and fields at their default written or not.
+fn section(fields: Vec<(&'static str, Vec<&'static str>)>, required: usize) -> impl Strategy<Value = String> {
+    let n = fields.len();
+    let indices: Vec<usize> = (0..n).collect();
+    (Just(indices).prop_shuffle(), prop::collection::vec((any::<bool>(), 0..16usize), n)).prop_map(
+        move |(order, choices)| {
+            let lines: Vec<String> = order
+                .into_iter()
+                .filter(|n| *n < required || choices[*n].0)
+                .map(|n| format!("{}: {}", fields[n].0, fields[n].1[choices[n].1 % fields[n].1.len()]))
+                .collect();
+            format!("{{ {} }}", lines.join(", "))
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn ids_do_not_depend_on_spelling(
+        dataset in section(vec![("name", vec!["mnist", "'mnist'"]), ("pixels", vec!["gray"]), ("validation", vec!["0"]), ("train_images", vec!["null", "~"])], 1),
+        model in section(vec![("hidden", vec!["[400]"]), ("latent_dim", vec!["20", "0x14", "+20"]), ("kind", vec!["vae"]), ("likelihood", vec!["bernoulli", "{ bernoulli: }"])], 2),
+        objective in section(vec![("beta", vec!["2", "2.0", "2e0", "0.2e1", "+2."]), ("warm_up_epochs", vec!["0"])], 1),
+        adam in section(vec![("learning_rate", vec!["3e-4", "0.0003", "3.0E-4"]), ("beta1", vec!["0.9", ".9"]), ("epsilon", vec!["1e-8"])], 1),
+        training in section(vec![("epochs", vec!["20"]), ("seed", vec!["0"]), ("precision", vec!["f32"])], 0),
+        order in Just(vec![0, 1, 2, 3, 4, 5]).prop_shuffle(),
+    ) {
+        let sections = [
+            "name: x".to_owned(), format!("dataset: {dataset}"), format!("model: {model}"), format!("objective: {objective}"),
+            format!("optimizer: {{ adam: {adam} }}"), format!("training: {training}"),
+        ];
+        let text: Vec<&str> = order.iter().map(|n| sections[*n].as_str()).collect();
+        let expected = cell(&["objective.beta=2", "optimizer.adam.learning_rate=3e-4"]).run_id();
+        prop_assert_eq!(id(&text.join("\n")), expected);
+    }
+}
