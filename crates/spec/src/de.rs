@@ -70,23 +70,26 @@ impl<'a> De<'a> {
     }
 
     fn hint(&self, what: &str) -> Option<String> {
-        let write = fields::write_at(self.path.trim_end_matches(|c: char| c.is_ascii_digit() || c == '[' || c == ']'));
-        let write = write.map(|write| format!("write {write}"));
-        if let Value::Text(text) = &self.node.value
-            && what.contains("number")
-        {
-            let plain = text.text.replace(['_', ','], "");
-            if text.quoted && text.text.parse::<f64>().is_ok() {
-                return Some("remove the quotes".to_owned());
+        let path = self.path.split('[').next().unwrap_or(&self.path);
+        let write = fields::write_at(path).map(|write| format!("write {write}"));
+        match &self.node.value {
+            Value::Text(text) if what.contains("number") => number_hint(text).or(write),
+            Value::Text(_) | Value::Int(_) if path == "model.hidden" && what == "a list" => {
+                let widths = self.node.written();
+                let are_widths = widths.chars().all(|c| c.is_ascii_digit() || c == ',' || c == ' ');
+                if are_widths { Some(format!("write `[{widths}]`")) } else { write }
             }
-            if plain != text.text && plain.parse::<f64>().is_ok() {
-                return Some(format!("numbers have no separators: write `{plain}`"));
+            Value::Null if !fields::is_required(path) => {
+                write.map(|write| format!("{write}; or remove the key to have its default"))
             }
+            Value::List(_) if fields::cell_paths().any(|known| known == self.path) => write.map(|write| {
+                format!(
+                    "{write}; to try several values, list them in `sweep`: `grid: {{ {path}: {} }}`",
+                    self.node.written()
+                )
+            }),
+            _ => write,
         }
-        if matches!(self.node.value, Value::Null) {
-            return write.map(|write| format!("{write}, or remove the key to have its default (if it has one)"));
-        }
-        write
     }
 
     fn integer(&self) -> Result<i128, DeError> {
@@ -248,16 +251,16 @@ impl<'de> Deserializer<'de> for De<'_> {
             Value::Text(Text { text, .. }) => (text.as_str(), self.node.span, None),
             Value::Map(entries) => match &entries[..] {
                 [entry] => (entry.key.as_str(), entry.key_span, Some(self.child(entry))),
-                [] => return Err(self.expected(&format!("one of {}", suggest::list(variants.iter().copied())))),
-                [_, second, ..] => {
-                    let message = format!(
-                        "expected one of {}, found a mapping with {} keys",
-                        suggest::list(variants.iter().copied()),
-                        entries.len()
-                    );
+                [] => return Err(self.expected(&one_of(variants))),
+                [first, second, ..] => {
+                    let known = || entries.iter().filter(|entry| variants.contains(&entry.key.as_str()));
+                    if known().next().is_none() {
+                        return Err(self.unknown_variant(&first.key, first.key_span, variants).into());
+                    }
+                    let message = format!("expected {}, found a mapping with {} keys", one_of(variants), entries.len());
                     let hint = format!(
-                        "keep one of {}",
-                        suggest::list(entries.iter().take(5).map(|entry| entry.key.as_str()))
+                        "keep {}",
+                        suggest::list(known().map(|entry| entry.key.as_str())).replace("`, `", "` or `")
                     );
                     return Err(Problem::new(message)
                         .at(second.key_span)
@@ -267,7 +270,7 @@ impl<'de> Deserializer<'de> for De<'_> {
                         .into());
                 }
             },
-            _ => return Err(self.expected(&format!("one of {}", suggest::list(variants.iter().copied())))),
+            _ => return Err(self.expected(&one_of(variants))),
         };
         if !variants.contains(&word) {
             return Err(self.unknown_variant(word, span, variants).into());
@@ -303,6 +306,9 @@ impl De<'_> {
         let mut problem = Problem::new(format!("expected a mapping, found {}", self.node.describe()));
         let hint = match (self.path.as_str(), self.node.word()) {
             ("dataset", Some(word)) => format!("write `dataset: {{ name: {} }}`", quote(word)),
+            _ if fields.len() == 1 && !matches!(self.node.value, Value::List(_)) => {
+                format!("write `{{ {}: {} }}`", fields[0], self.node.written())
+            }
             _ => format!(
                 "write its keys as `{}: …`; they are {}",
                 fields.first().unwrap_or(&"key"),
@@ -323,6 +329,15 @@ impl De<'_> {
         if self.path == "dataset.name" && looks_like_a_path {
             let kind = if word.ends_with(".h5") || word.ends_with(".hdf5") { "hdf5" } else { "folder" };
             return problem.hint(format!("images of your own are `name: {{ {kind}: {} }}`", quote(word)));
+        }
+        let inner = fields::paths_ending_in(word)
+            .find(|path| path.strip_prefix(&self.path).is_some_and(|rest| rest.starts_with('.')));
+        if let Some(variant) = inner.and_then(|inner| inner[self.path.len() + 1..].split('.').next()) {
+            let settings = self.node.written();
+            return problem.hint(format!(
+                "`{word}` belongs in `{0}`: write `{{ {variant}: {settings} }}`",
+                format_args!("{}.{variant}", self.path)
+            ));
         }
         let suggestion = suggest::nearest(word, variants.iter().copied());
         let suggestion = suggestion.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
@@ -349,12 +364,39 @@ impl De<'_> {
     }
 }
 
+fn one_of(variants: &[&str]) -> String {
+    let list = suggest::list(variants.iter().copied());
+    if variants.len() == 1 { list } else { format!("one of {list}") }
+}
+
+/// What is wrong with text that was meant as a number.
+fn number_hint(text: &Text) -> Option<String> {
+    let is_number = |text: &str| text.starts_with(|c: char| !c.is_alphabetic()) && text.parse::<f64>().is_ok();
+    if text.quoted && is_number(&text.text) {
+        return Some("remove the quotes".to_owned());
+    }
+    if let Some((whole, fraction)) = text.text.split_once(',')
+        && fraction.len() != 3
+        && is_number(&format!("{whole}.{fraction}"))
+    {
+        return Some(format!("numbers are written with a point: `{whole}.{fraction}`"));
+    }
+    let plain = text.text.replace(['_', ','], "");
+    (plain != text.text && is_number(&plain)).then(|| format!("numbers have no separators: write `{plain}`"))
+}
+
 /// A key that its section does not have.
 pub(crate) fn unknown_key(entry: &Entry, path: &str, fields: &[&str]) -> Problem {
     let key = entry.key.as_str();
     let problem = Problem::new(format!("unknown key `{}`", quote(key))).at(entry.key_span).path(path).value(quote(key));
     if path == "dataset" && ["hdf5", "idx", "folder"].contains(&key) {
         return problem.hint(format!("write `name: {{ {key}: {} }}`", entry.value.written()));
+    }
+    if !key.is_empty() && key.len() < 10 && key.bytes().all(|byte| byte.is_ascii_digit()) && !path.is_empty() {
+        return problem.hint(format!(
+            "if the comma before it is a decimal one, write a point: `0.{key}`; keys here are {}",
+            suggest::list(fields.iter().copied())
+        ));
     }
     let near = suggest::nearest(key, fields.iter().copied());
     let elsewhere = fields::paths_ending_in(key).next();

@@ -221,9 +221,15 @@ fn locate(text: &str, span: Span) -> ((usize, usize), Snippet) {
 fn printable(character: char) -> char {
     match character {
         '\t' => ' ',
-        c if c.is_control() => '\u{fffd}',
+        c if is_unseen(c) => '\u{fffd}',
         c => c,
     }
+}
+
+/// Control characters, and those without a width or that turn text around.
+fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn floor_char_boundary(text: &str, at: usize) -> usize {
@@ -244,7 +250,7 @@ pub(crate) fn quote(text: &str) -> String {
             break;
         }
         match character {
-            c if c.is_control() => {
+            c if is_unseen(c) => {
                 let _ = write!(quoted, "{}", c.escape_default());
             }
             c => quoted.push(c),

@@ -229,14 +229,15 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
 
     let sweep_node = tree.get("sweep");
     let sweep = sweep_node.map_or_else(|| Ok(Sweep::default()), Sweep::read);
-    let rules = match &sweep {
-        Ok(sweep) if !sweep_is_overridden => sweep.check_rules_apply(&written, &tree),
-        _ => Ok(()),
-    };
-    problems.extend(rules.err());
     let (cells, axes) = match sweep {
         Ok(sweep) => match expand(&sweep, &tree, &overrides, &place::folder_of(file)) {
-            Ok(expanded) => expanded,
+            Ok(expanded) => {
+                // A rule may well apply to nothing once the sweep itself is another than the file's.
+                if !sweep_is_overridden {
+                    problems.extend(sweep.check_rules_apply(&written, &tree).err());
+                }
+                expanded
+            }
             Err(more) => {
                 problems.extend(more);
                 Default::default()
@@ -317,8 +318,8 @@ fn read_override(text: &str, source: usize) -> Result<(Assignment, Vec<String>),
     let path = path.trim();
     let first = path.split('.').next().unwrap_or(path);
     if !TOP_LEVEL.contains(&first) {
-        let hint = match fields::paths_ending_in(path.rsplit('.').next().unwrap_or(path)).next() {
-            Some(near) => format!("did you mean `{near}`?"),
+        let hint = match fields::meant_by(path) {
+            Some(hint) => hint,
             None => suggest::hint(first, &TOP_LEVEL, "a path begins with one of"),
         };
         return Err(Problem::new(format!("unknown path `{}`", quote(path))).at(key_span).value(quote(path)).hint(hint));
@@ -505,8 +506,36 @@ fn read_cell(raw: &RawSwept, top: Span, folder: &Path) -> Result<Cell, Vec<Probl
             Err(error) => problems.extend(error.complaints.iter().map(|complaint| complained(complaint, tree))),
         }
     }
-    let cell = raw.describe();
-    Err(problems.into_iter().map(|problem| cell.iter().fold(problem, |problem, cell| problem.note(cell))).collect())
+    Err(problems.into_iter().map(|problem| in_sweep(problem, raw)).collect())
+}
+
+/// Adds what the sweep has to do with a problem of one of its cells.
+fn in_sweep(problem: Problem, raw: &RawSwept) -> Problem {
+    // These are about several values, any of which may be swept.
+    const TOGETHER: [&str; 3] = ["dataset.pixels", "dataset.validation", "objective.warm_up_epochs"];
+    let is_together = problem.path.as_deref().is_some_and(|path| TOGETHER.contains(&path));
+    let is_swept = problem.span.is_some_and(|span| raw.has_set(span));
+    let set = raw.assigned.iter().find(|set| Some(set.value.span) == problem.span);
+    let hint = match set {
+        Some(set) if set.path == "model.hidden" && !matches!(set.value.value, Value::List(_)) => {
+            let written = set.value.written();
+            Some(format!("each of the swept values is a list itself: `model.hidden: [[{written}], …]`"))
+        }
+        Some(set)
+            if matches!(set.value.value, Value::Float(_)) && problem.message.starts_with("expected a whole number") =>
+        {
+            Some("draw whole numbers by `{ integer: [a, b] }`, and list them without a point".to_owned())
+        }
+        _ => None,
+    };
+    let problem = match raw.describe() {
+        Some(cell) if is_together || is_swept => problem.note(cell),
+        _ => problem,
+    };
+    match hint {
+        Some(hint) => problem.hint_instead(hint),
+        None => problem,
+    }
 }
 
 fn section<T: serde::de::DeserializeOwned>(

@@ -76,15 +76,28 @@ pub(crate) fn cell_paths() -> impl Iterator<Item = &'static str> {
     })
 }
 
+/// "did you mean": the paths that end in the last part of `path`, or the nearest one.
+pub(crate) fn meant_by(path: &str) -> Option<String> {
+    let (section, key) =
+        path.split_once('.').map_or(("", path), |(section, _)| (section, path.rsplit('.').next().unwrap_or(path)));
+    let of_section = paths_ending_in(key).find(|whole| whole.split('.').next() == Some(section));
+    let meant: Vec<&str> = match of_section {
+        Some(whole) => vec![whole],
+        None if paths_ending_in(key).next().is_some() => paths_ending_in(key).collect(),
+        None => suggest::nearest(path, cell_paths()).into_iter().collect(),
+    };
+    let meant: Vec<String> = meant.into_iter().map(|path| format!("`{path}`")).collect();
+    (!meant.is_empty()).then(|| format!("did you mean {}?", meant.join(" or ")))
+}
+
 /// A hint for a path that is no path of a cell.
 pub(crate) fn hint_for_path(path: &str) -> String {
-    if let Some(whole) = paths_ending_in(path.rsplit('.').next().unwrap_or(path)).next() {
-        return format!("did you mean `{whole}`?");
-    }
-    if let Some(near) = suggest::nearest(path, cell_paths()) {
-        return format!("did you mean `{near}`?");
-    }
-    format!("paths that can be swept are {}", suggest::list(cell_paths()))
+    meant_by(path).unwrap_or_else(|| format!("paths that can be swept are {}", suggest::list(cell_paths())))
+}
+
+/// Whether a path has no default.
+pub(crate) fn is_required(path: &str) -> bool {
+    path.starts_with("dataset.name") || ["name", "model.hidden", "model.latent_dim"].contains(&path)
 }
 
 #[cfg(test)]

@@ -174,13 +174,11 @@ impl Node {
                 }
                 _ => {
                     let (parent, whole) = (path[..depth].join("."), path.join("."));
-                    return Err(Problem::new(format!(
-                        "`{whole}` cannot be set, for `{parent}` is {}",
-                        node.describe()
-                    ))
-                    .at(key_span)
-                    .path(whole)
-                    .hint(format!("give `{parent}` as a whole, such as `{{ {parent}: {{ {key}: … }} }}`")));
+                    let found = node.word().map_or_else(|| node.describe(), |word| format!("`{}`", quote(word)));
+                    return Err(Problem::new(format!("`{whole}` cannot be set, for `{parent}` is {found}"))
+                        .at(key_span)
+                        .path(whole)
+                        .hint(format!("give `{parent}` as a whole, such as `{{ {parent}: {{ {key}: … }} }}`")));
                 }
             }
             let Value::Map(entries) = &mut node.value else { return Ok(()) };
@@ -239,7 +237,8 @@ fn float_text(value: f64) -> String {
     } else if value.is_infinite() {
         if value > 0.0 { ".inf".to_owned() } else { "-.inf".to_owned() }
     } else {
-        crate::number::shortest(value)
+        let text = crate::number::shortest(value);
+        if text.contains(['.', 'e']) { text } else { text + ".0" }
     }
 }
 

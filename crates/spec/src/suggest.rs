@@ -1,5 +1,43 @@
 //! "Did you mean": the nearest of some allowed words.
 
+/// What other programs call things.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("lr", "learning_rate"),
+    ("rate", "learning_rate"),
+    ("eps", "epsilon"),
+    ("batch", "batch_size"),
+    ("n_epochs", "epochs"),
+    ("latent", "latent_dim"),
+    ("latent_size", "latent_dim"),
+    ("z_dim", "latent_dim"),
+    ("n_latent", "latent_dim"),
+    ("layers", "hidden"),
+    ("hidden_dims", "hidden"),
+    ("hidden_sizes", "hidden"),
+    ("std", "sigma"),
+    ("scale", "sigma"),
+    ("warmup", "warm_up_epochs"),
+    ("kl_weight", "beta"),
+    ("normal", "gaussian"),
+    ("mse", "gaussian"),
+    ("bce", "bernoulli"),
+    ("binary", "static"),
+    ("binarized", "static"),
+    ("fmnist", "fashion-mnist"),
+    ("gpu", "cuda"),
+    ("float32", "f32"),
+    ("single", "f32"),
+    ("workers", "jobs"),
+    ("data", "dataset"),
+    ("plots", "figures"),
+    ("if", "when"),
+    ("conditions", "when"),
+    ("n", "count"),
+    ("range", "integer"),
+    ("randint", "integer"),
+    ("loguniform", "log-uniform"),
+];
+
 /// The allowed word nearest to `word`, if any is near enough to have been meant.
 pub(crate) fn nearest<'a>(word: &str, allowed: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // The distance is quadratic, so a word that is far too long is not compared at all.
@@ -7,6 +45,11 @@ pub(crate) fn nearest<'a>(word: &str, allowed: impl IntoIterator<Item = &'a str>
         return None;
     }
     let plain = simplify(word);
+    let allowed: Vec<&str> = allowed.into_iter().collect();
+    let meant = OTHER_NAMES.iter().filter(|(name, _)| simplify(name) == plain).map(|(_, meant)| *meant);
+    if let Some(meant) = meant.flat_map(|meant| allowed.iter().find(|candidate| **candidate == meant)).next() {
+        return Some(meant);
+    }
     allowed
         .into_iter()
         .map(|candidate| (distance(&plain, &simplify(candidate)), candidate))

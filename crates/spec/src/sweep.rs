@@ -432,8 +432,8 @@ fn read_random(node: &Node, at: Span) -> Result<Option<Random>, Vec<Problem>> {
                 Err(problem) => problems.push(problem.hint("write a whole number, such as `0`")),
             },
             key if !key.contains('.') && !SECTIONS.contains(&key) => {
-                let hint = match fields::paths_ending_in(key).next() {
-                    Some(whole) => format!("did you mean `{whole}`?"),
+                let hint = match fields::paths_ending_in(key).next().and_then(|_| fields::meant_by(key)) {
+                    Some(hint) => hint,
                     None => suggest::hint(key, &["count", "seed"], "keys here are paths such as `objective.beta`, and"),
                 };
                 problems.push(
@@ -564,8 +564,7 @@ impl Sweep {
     ) -> Result<impl Iterator<Item = Result<RawSwept, Problem>> + use<'a>, Problem> {
         let n_cells = self.n_cells().filter(|n| *n <= MAX_CELLS);
         if n_cells.is_none() {
-            let factors: Vec<String> = self.grid.iter().map(|swept| swept.values.len().to_string()).collect();
-            let mut factors = if factors.is_empty() { vec!["1".to_owned()] } else { factors };
+            let mut factors: Vec<String> = self.grid.iter().map(|swept| swept.values.len().to_string()).collect();
             factors.truncate(12);
             if !self.zip.is_empty() {
                 factors.push(self.n_rows().to_string());
@@ -573,7 +572,11 @@ impl Sweep {
             if self.random.is_some() {
                 factors.push(self.n_draws().to_string());
             }
-            return Err(Problem::new(format!("the sweep has more than {MAX_CELLS} cells ({})", factors.join(" × ")))
+            let mut factors = factors.join(" × ");
+            if !self.include.is_empty() {
+                factors += &format!(" + {}", self.include.len());
+            }
+            return Err(Problem::new(format!("the sweep has more than {MAX_CELLS} cells ({factors})"))
                 .at(at)
                 .path("sweep")
                 .hint("sweep fewer values, `zip` lists that belong together, or draw some at `random`"));
@@ -626,7 +629,8 @@ impl Sweep {
                 continue;
             }
             for assignment in rule.set.iter().chain(overrides) {
-                assignment.apply(&mut cell.tree)?;
+                let applied = assignment.apply(&mut cell.tree);
+                applied.map_err(|problem| cell.describe().into_iter().fold(problem, Problem::note))?;
             }
             cell.assigned.extend(rule.set.iter().cloned());
             seen = meaning(&cell.tree);
@@ -656,8 +660,9 @@ impl Sweep {
     /// `written` is the spec as in the file, `overridden` has every `--set` in it; a value of either may be meant.
     pub fn check_rules_apply(&self, written: &Node, overridden: &Node) -> Result<(), Problem> {
         let bases = [meaning(written), meaning(overridden)];
-        let conditions = self.when.iter().map(|rule| &rule.condition);
-        for pattern in self.exclude.iter().chain(conditions).flatten() {
+        let excluded = self.exclude.iter().flatten().map(|pattern| (pattern, "sweep.exclude"));
+        let conditions = self.when.iter().flat_map(|rule| &rule.condition).map(|pattern| (pattern, "sweep.when"));
+        for (pattern, path) in excluded.chain(conditions) {
             // Settings of a variant may be left out, so that what is listed cannot be compared with them as it stands.
             if matches!(pattern.value.value, Value::Map(_)) {
                 continue;
@@ -680,7 +685,7 @@ impl Sweep {
             let value = pattern.value.written();
             return Err(Problem::new(format!("`{}` is never `{value}`, so this matches no cell", pattern.path))
                 .at(pattern.value.span)
-                .path("sweep")
+                .path(path)
                 .value(value)
                 .hint(format!("its values here are {values}{more}")));
         }
@@ -689,9 +694,8 @@ impl Sweep {
 
     /// Every value that a path may take; none where that cannot be told.
     fn values_of<'a>(&'a self, path: &str, bases: &'a [Node]) -> Option<Vec<&'a Node>> {
-        let mut values: Vec<&Node> = bases.iter().filter_map(|base| base.at(&split(path))).collect();
-        let is_required = ["dataset.name", "model.hidden", "model.latent_dim"].contains(&path);
-        if values.is_empty() && !is_required {
+        let base: Vec<&Node> = bases.iter().filter_map(|base| base.at(&split(path))).collect();
+        if base.is_empty() && !fields::is_required(path) {
             return None;
         }
         let draws = self.random.iter().flat_map(|random| &random.draws);
@@ -701,6 +705,7 @@ impl Sweep {
         {
             return None;
         }
+        let mut values = Vec::new();
         let sets = self.include.iter().chain(self.when.iter().map(|rule| &rule.set)).flatten();
         let all = self.listed().into_iter().chain(sets.map(|set| (set.path.as_str(), vec![&set.value])));
         for (other, listed) in all {
@@ -710,6 +715,7 @@ impl Sweep {
                 return None;
             }
         }
+        values.extend(base);
         Some(values)
     }
 }
@@ -721,6 +727,11 @@ impl RawSwept {
             assignment.apply(&mut tree)?;
         }
         Ok(RawSwept { tree, assigned })
+    }
+
+    /// Whether the sweep set what stands at `span`.
+    pub fn has_set(&self, span: Span) -> bool {
+        self.assigned.iter().any(|assignment| within(span, assignment.value.span))
     }
 
     /// What the sweep set, for a message.

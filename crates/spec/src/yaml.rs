@@ -1,6 +1,6 @@
 //! YAML text → [`Node`] tree, within tight limits on size, depth and aliases.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_saphyr::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, ScanError};
 
@@ -24,21 +24,22 @@ pub(crate) fn parse(text: &str, source: usize, offset: usize) -> Result<Node, Pr
         // Without this, comments between entries count against a budget that long files of notes exceed.
         emit_comments: false,
     };
-    let mut builder = Builder { source, offset, length: text.len(), ..Builder::default() };
+    let mut builder = Builder { text, source, offset, ..Builder::default() };
     for item in Parser::new_from_str_with_options(text, options) {
         let (event, span) = item.map_err(|error| scan_problem(&error, source, offset, text))?;
+        let tag_span = span.tag_span().map(|span| builder.span(&span));
         let span = builder.span(&span);
-        builder.event(event, span)?;
+        builder.event(event, span, tag_span.unwrap_or(span))?;
     }
     let end = Span::new(source, offset, offset + text.len());
     Ok(builder.root.unwrap_or(Node { value: Value::Null, span: end }))
 }
 
 #[derive(Default)]
-struct Builder {
+struct Builder<'a> {
+    text: &'a str,
     source: usize,
     offset: usize,
-    length: usize,
     n_nodes: usize,
     n_documents: usize,
     open: Vec<Open>,
@@ -55,23 +56,22 @@ struct Open {
 
 enum Content {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, seen: HashSet<String>, key: Option<(String, Span)> },
+    Map { entries: Vec<Entry>, seen: HashMap<String, Span>, key: Option<(String, Span)> },
 }
 
-impl Builder {
+impl Builder<'_> {
     fn span(&self, span: &granit_parser::Span) -> Span {
-        let range = span.byte_range().unwrap_or(self.length..self.length);
+        let range = span.byte_range().unwrap_or(self.text.len()..self.text.len());
         Span::new(self.source, self.offset + range.start, self.offset + range.end.max(range.start))
     }
 
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
+    fn event(&mut self, event: Event<'_>, span: Span, tag_span: Span) -> Result<(), Problem> {
         if let Event::Scalar(_, _, _, Some(tag))
         | Event::SequenceStart(_, _, Some(tag))
         | Event::MappingStart(_, _, Some(tag)) = &event
         {
-            // A quoted or block scalar may carry the non-specific tag `!`, which says what the quotes say already.
             return Err(Problem::new(format!("the YAML tag `{}` is not known here", quote(&tag.original())))
-                .at(span)
+                .at(tag_span)
                 .hint("leave out the tag; a variant with settings is written as a mapping, such as `gaussian: { sigma: 1 }`"));
         }
         match event {
@@ -93,7 +93,7 @@ impl Builder {
             }
             Event::SequenceStart(_, anchor, _) => self.open(span, anchor, Content::List(Vec::new())),
             Event::MappingStart(_, anchor, _) => {
-                self.open(span, anchor, Content::Map { entries: Vec::new(), seen: HashSet::new(), key: None })
+                self.open(span, anchor, Content::Map { entries: Vec::new(), seen: HashMap::new(), key: None })
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 let Some(open) = self.open.pop() else { return Ok(()) };
@@ -164,10 +164,12 @@ impl Builder {
                             .at(node.span)
                             .hint("write out the keys; variations of one spec are what `sweep` and `--set` are for"));
                     }
-                    if !seen.insert(text.clone()) {
+                    if let Some(first) = seen.insert(text.clone(), node.span) {
+                        let line = self.text[..first.start - self.offset].matches('\n').count() + 1;
                         return Err(Problem::new(format!("the key `{}` is given twice", quote(&text)))
                             .at(node.span)
                             .value(quote(&text))
+                            .note(format!("it is given first in line {line}"))
                             .hint("keep one of the two"));
                     }
                     *key = Some((text, node.span));
@@ -238,50 +240,71 @@ fn float(text: &str) -> Option<f64> {
 /// The scanner's errors in words that someone who does not know YAML's grammar can act on.
 fn scan_problem(error: &ScanError, source: usize, offset: usize, text: &str) -> Problem {
     let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
-    let at = last_content(text, at);
-    let rest = text[at..].chars().next().map_or(0, char::len_utf8);
-    let span = Span::new(source, offset + at, offset + at + rest);
+    let mut at = last_content(text, at);
     let (message, hint) = match error.kind() {
-        ErrorKind::RecursionLimitExceeded => return too_deep().at(span),
+        ErrorKind::RecursionLimitExceeded => return too_deep().at(Span::new(source, offset + at, offset + at + 1)),
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
         | ErrorKind::TabAtBlockScalarStart
         | ErrorKind::TabInPlainScalar => {
-            ("a tab, which YAML does not allow as indentation".to_owned(), "indent with spaces".to_owned())
+            // The scanner may have gone past it.
+            let line_start = text[..at].rfind('\n').map_or(0, |at| at + 1);
+            at = text[line_start..at].find('\t').map_or(at, |tab| line_start + tab);
+            ("a tab, which YAML does not allow here".to_owned(), "use spaces instead of tabs".to_owned())
         }
         ErrorKind::UnknownAnchor => (
             "an alias (`*name`) without an anchor (`&name`) before it".to_owned(),
-            "put text that begins with `*` in quotes".to_owned(),
+            "write out the value, or put text that begins with `*` in quotes".to_owned(),
         ),
         ErrorKind::UnclosedFlowCollection { open } => {
-            (format!("`{open}` is never closed"), format!("add a `{}`", if *open == '[' { ']' } else { '}' }))
+            (format!("`{open}` is never closed"), format!("add a `{}`", closing(*open)))
         }
-        ErrorKind::MismatchedFlowCollectionEnd { open, close } => (
-            format!("`{open}` is closed by `{close}`"),
-            format!("close it by `{}`", if *open == '[' { ']' } else { '}' }),
-        ),
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            (format!("`{open}` is closed by `{close}`"), format!("close it by `{}`", closing(*open)))
+        }
         ErrorKind::MisplacedFlowCollectionEnd => {
             ("a closing bracket without an opening one".to_owned(), "remove it, or add the opening one".to_owned())
         }
-        ErrorKind::UnexpectedEofFlowSequence | ErrorKind::ExpectedFlowSequenceSeparator => {
-            ("a list `[…]` that is not closed, or lacks a comma".to_owned(), "write `[a, b, c]`".to_owned())
-        }
+        ErrorKind::UnexpectedEofFlowSequence | ErrorKind::ExpectedFlowSequenceSeparator => (
+            "a list `[…]` that is not closed before this, or lacks a comma".to_owned(),
+            "write `[a, b, c]`; is the `]` missing?".to_owned(),
+        ),
         ErrorKind::UnexpectedEofFlowMapping
         | ErrorKind::UnexpectedEofImplicitFlowMapping
-        | ErrorKind::ExpectedFlowMappingSeparator => {
-            ("a mapping `{…}` that is not closed, or lacks a comma".to_owned(), "write `{ a: 1, b: 2 }`".to_owned())
+        | ErrorKind::ExpectedFlowMappingSeparator => (
+            "a mapping `{…}` that is not closed before this, or lacks a comma".to_owned(),
+            "write `{ a: 1, b: 2 }`; is the `}` missing, here or in a line above?".to_owned(),
+        ),
+        ErrorKind::FlowMappingValueAdjacentCollection => {
+            ("no space after `:`".to_owned(), "write `key: value`, with a space".to_owned())
         }
         ErrorKind::UnclosedQuotedScalar => {
             ("a quote that is never closed".to_owned(), "add the closing quote".to_owned())
         }
-        ErrorKind::MappingValueNotAllowed => (
-            "a `:` where no key can be".to_owned(),
-            "one `key: value` a line, or `{ a: 1, b: 2 }`; put text that holds `: ` in quotes".to_owned(),
-        ),
-        ErrorKind::SimpleKeyExpected => {
-            ("a line that is no `key: value`".to_owned(), "is a `:` missing, or the space after it?".to_owned())
+        ErrorKind::InvalidQuotedScalarIndent | ErrorKind::DocumentIndicatorInQuotedScalar => {
+            ("a quote above is not closed before this".to_owned(), "add the closing quote".to_owned())
         }
+        ErrorKind::UnknownQuotedScalarEscape => (
+            "a backslash in double quotes that stands before no known letter".to_owned(),
+            "write `\\\\`, or use single quotes, in which a backslash is itself".to_owned(),
+        ),
+        ErrorKind::MappingValueNotAllowed => {
+            let line = &text[text[..at].rfind('\n').map_or(0, |at| at + 1)..at];
+            let hint = if line.contains(": ") {
+                "put text that holds `: ` in quotes; several keys in a line are `{ a: 1, b: 2 }`"
+            } else {
+                "in the line above, is the `:` or the space after it missing? or is this line indented too far?"
+            };
+            ("a `:` where no key can be".to_owned(), hint.to_owned())
+        }
+        ErrorKind::SimpleKeyExpected => {
+            ("a line that is no `key: value`".to_owned(), "is the `:` missing, or the space after it?".to_owned())
+        }
+        ErrorKind::ExpectedDocumentStart if text.starts_with('%') => (
+            "a line that begins with `%` is an instruction to the YAML reader".to_owned(),
+            "remove it, or add a line `---` after it".to_owned(),
+        ),
         ErrorKind::ExpectedBlockMappingKey
         | ErrorKind::InvalidIndentation
         | ErrorKind::ExpectedDocumentStart
@@ -290,15 +313,24 @@ fn scan_problem(error: &ScanError, source: usize, offset: usize, text: &str) -> 
             "this does not continue what stands above it".to_owned(),
             "keys of one mapping begin in one column; is the indentation off, or a `:` missing?".to_owned(),
         ),
-        ErrorKind::UnexpectedCharacter { character } => {
-            (format!("`{}` cannot begin a value", character.escape_default()), "put the text in quotes".to_owned())
+        ErrorKind::UnexpectedCharacter { character: '`' } => {
+            ("a value cannot begin with a backtick".to_owned(), "put the text in quotes".to_owned())
         }
-        other => (
-            format!("this is not YAML: {other}"),
-            "see https://yaml.org for the syntax, or ask a YAML checker".to_owned(),
+        ErrorKind::UnexpectedCharacter { character } if character.is_control() => (
+            format!("the character `{}` cannot stand in YAML", character.escape_default()),
+            "remove it; is this an experiment file at all?".to_owned(),
         ),
+        ErrorKind::UnexpectedCharacter { character } => {
+            (format!("a value cannot begin with `{}`", character.escape_default()), "put the text in quotes".to_owned())
+        }
+        other => (format!("this is not YAML: {other}"), "compare it with a file in `experiments/`".to_owned()),
     };
-    Problem::new(message).at(span).hint(hint)
+    let width = text[at..].chars().next().map_or(0, char::len_utf8);
+    Problem::new(message).at(Span::new(source, offset + at, offset + at + width)).hint(hint)
+}
+
+fn closing(open: char) -> char {
+    if open == '[' { ']' } else { '}' }
 }
 
 /// `at`, moved back over white space when nothing but that follows, so that the place is one with content.
