@@ -1,23 +1,29 @@
 //! One experiment file, read, checked and expanded.
 
+mod cells;
+mod load;
+mod overrides;
+
 use std::collections::HashSet;
-use std::io::Read as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cell::{Cell, Dataset, Model, Objective, Optimizer, Source as Images, Training};
-use crate::check::RawCell;
+use crate::cell::Cell;
 use crate::de;
 use crate::diagnostic::{MAX_PROBLEMS, Problem, Source, Sources, Span, SpecError, quote};
-use crate::fields::{self, SECTIONS, TOP_LEVEL};
+use crate::fields::{self, TOP_LEVEL};
 use crate::figure::FigureKind;
-use crate::identity::differing_paths;
 use crate::node::{Node, Value};
 use crate::place;
 use crate::suggest;
-use crate::sweep::{Assignment, RawSwept, Sweep, check_path, contains};
+use crate::sweep::Sweep;
 use crate::yaml;
+use cells::expand;
+use load::{read, too_large};
+use overrides::read_overrides;
+
+pub(crate) use cells::{section_as_json, section_problem};
 
 /// A checked experiment file with all its cells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,66 +137,6 @@ impl Experiment {
     }
 }
 
-fn too_large() -> Problem {
-    Problem::new(format!("the file is larger than {} MiB", yaml::MAX_BYTES >> 20))
-        .hint("an experiment file is a page of YAML; is this another file?")
-}
-
-/// The file's bytes; a file that is too large is not read.
-fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    let cannot = |error: &std::io::Error| {
-        Problem::new(format!("cannot read the experiment file: {}", io_reason(error)))
-            .hint("check the path, and whether you may read it")
-    };
-    let metadata = fs_err::metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            let hint = match similar_file(path) {
-                Some(similar) => format!("did you mean `{similar}`?"),
-                None => "give the path of a YAML file, such as `experiments/vae.yaml`".to_owned(),
-            };
-            Problem::new("there is no such experiment file").hint(hint)
-        }
-        _ => cannot(&error),
-    })?;
-    if metadata.is_dir() {
-        let hint = "give the path of a YAML file in it";
-        return Err(Problem::new("this is a folder, not an experiment file").hint(hint));
-    }
-    if metadata.len() > yaml::MAX_BYTES {
-        return Err(too_large());
-    }
-    let mut bytes = Vec::new();
-    // A pipe or a device has no length beforehand.
-    let file = fs_err::File::open(path).map_err(|error| cannot(&error))?;
-    file.take(yaml::MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| cannot(&error))?;
-    Ok(bytes)
-}
-
-/// The system's reason, without the path, which the place names already.
-fn io_reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        kind => kind.to_string(),
-    }
-}
-
-/// An experiment file beside `path` whose name is like it.
-fn similar_file(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_str()?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut names: Vec<String> = std::fs::read_dir(folder)
-        .ok()?
-        .take(1000)
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".yaml") || name.ends_with(".yml"))
-        .collect();
-    names.sort();
-    let stem = |name: &str| name.trim_end_matches(".yaml").trim_end_matches(".yml").to_owned();
-    let near = names.iter().find(|other| stem(other) == stem(name)).map(String::as_str);
-    let near = near.or_else(|| suggest::nearest(name, names.iter().map(String::as_str)))?;
-    Some(path.with_file_name(near).display().to_string())
-}
-
 fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Experiment, Vec<Problem>> {
     let mut tree = yaml::parse(&sources.0[0].text, 0, 0).map_err(|problem| vec![problem])?;
     match &tree.value {
@@ -274,76 +220,6 @@ fn entry_span(tree: &Node, key: &str) -> Span {
     tree.entries().iter().find(|entry| entry.key == key).map_or_else(|| top(tree), |entry| entry.key_span)
 }
 
-// ---- `--set`
-
-/// Puts every override into the tree; those that are about cells are returned, to be applied to each cell again.
-fn read_overrides(
-    overrides: &[String],
-    sources: &mut Sources,
-    tree: &mut Node,
-) -> Result<Vec<Assignment>, Vec<Problem>> {
-    let mut for_cells = Vec::new();
-    let mut problems = Vec::new();
-    for (n, text) in overrides.iter().enumerate() {
-        let source = n + 1;
-        sources.0.push(Source { name: "--set".to_owned(), text: text.clone() });
-        match read_override(text, source) {
-            Ok((assignment, segments)) => {
-                let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-                if let Err(problem) = tree.set(&segments, assignment.key_span, assignment.value.clone()) {
-                    problems.push(problem);
-                } else if SECTIONS.contains(&segments[0]) {
-                    for_cells.push(assignment);
-                }
-            }
-            Err(problem) => problems.push(problem),
-        }
-    }
-    if problems.is_empty() { Ok(for_cells) } else { Err(problems) }
-}
-
-fn read_override(text: &str, source: usize) -> Result<(Assignment, Vec<String>), Problem> {
-    let whole = Span::new(source, 0, text.len());
-    if text.len() as u64 > yaml::MAX_BYTES {
-        return Err(Problem::new("the value is larger than 1 MiB").hint("put it into the experiment file"));
-    }
-    let Some((path, value)) = text.split_once('=') else {
-        return Err(Problem::new("expected `path=value`")
-            .at(whole)
-            .value(quote(text))
-            .hint("such as `--set training.epochs=2`"));
-    };
-    let key_span = Span::new(source, 0, path.len());
-    let value = yaml::parse(value, source, path.len() + 1)?;
-    let path = path.trim();
-    let first = path.split('.').next().unwrap_or(path);
-    if !TOP_LEVEL.contains(&first) {
-        let hint = match fields::meant_by(path) {
-            Some(hint) => hint,
-            None => suggest::hint(first, &TOP_LEVEL, "a path begins with one of"),
-        };
-        return Err(Problem::new(format!("unknown path `{}`", quote(path))).at(key_span).value(quote(path)).hint(hint));
-    }
-    if SECTIONS.contains(&first) {
-        check_path(path, key_span, "")?;
-    }
-    let mut segments: Vec<String> = path.splitn(3, '.').map(str::to_owned).collect();
-    if first == "sweep" {
-        // What follows is one swept path, dots and all; only `random` has keys of its own that need no more.
-    } else {
-        segments = path.split('.').map(str::to_owned).collect();
-    }
-    if segments.len() > 1 && matches!(first, "name" | "figures") || segments.iter().any(String::is_empty) {
-        return Err(Problem::new(format!("unknown path `{}`", quote(path)))
-            .at(key_span)
-            .value(quote(path))
-            .hint(format!("give `{first}` as a whole: `--set {first}=…`")));
-    }
-    Ok((Assignment { path: path.to_owned(), key_span, value }, segments))
-}
-
-// ---- what is not part of a cell
-
 fn read_name(tree: &Node) -> Result<String, Problem> {
     const MOST: usize = 64;
     let form = fields::write_at("name").unwrap_or_default();
@@ -410,204 +286,4 @@ fn read_figures(tree: &Node) -> Result<Option<Vec<FigureKind>>, Problem> {
         }
     }
     Ok(figures)
-}
-
-// ---- cells
-
-/// A section of a cell as JSON, defaults filled in; none if it cannot be read.
-pub(crate) fn section_as_json(node: &Node, section: &str) -> Option<serde_json::Value> {
-    read_section(node, section, node.span).ok()
-}
-
-/// Why a section of a cell cannot be read.
-pub(crate) fn section_problem(node: &Node, section: &str, at: Span) -> Option<Problem> {
-    read_section(node, section, at).err()
-}
-
-fn read_section(node: &Node, section: &str, at: Span) -> Result<serde_json::Value, Problem> {
-    fn json<T: serde::de::DeserializeOwned + Serialize>(
-        node: &Node,
-        path: &str,
-        at: Span,
-    ) -> Result<serde_json::Value, Problem> {
-        Ok(serde_json::to_value(de::read::<T>(node, path, at)?).unwrap_or_default())
-    }
-    match section {
-        "dataset" => json::<Dataset>(node, section, at),
-        "model" => json::<Model>(node, section, at),
-        "objective" => json::<Objective>(node, section, at),
-        "optimizer" => {
-            let optimizer: Option<Optimizer> = de::read(node, section, at)?;
-            Ok(serde_json::to_value(optimizer.unwrap_or_default()).unwrap_or_default())
-        }
-        _ => json::<Training>(node, section, at),
-    }
-}
-
-/// Every cell of the sweep, read and checked, and what varies among them.
-fn expand(
-    sweep: &Sweep,
-    tree: &Node,
-    overrides: &[Assignment],
-    folder: &Path,
-) -> Result<(Vec<Cell>, Vec<Axis>), Vec<Problem>> {
-    // Only what makes a cell is copied for every cell.
-    let mut base = tree.clone();
-    if let Value::Map(entries) = &mut base.value {
-        entries.retain(|entry| SECTIONS.contains(&entry.key.as_str()));
-    }
-    let at = entry_span(tree, "sweep");
-    let swept = sweep.expand(&base, overrides, at).map_err(|problem| vec![problem])?;
-    let mut cells = Vec::new();
-    let mut seen = HashSet::new();
-    for raw in swept {
-        let raw = raw.map_err(|problem| vec![problem])?;
-        let cell = read_cell(&raw, top(tree), folder)?;
-        if seen.insert(cell.run_id()) {
-            cells.push(cell);
-        }
-    }
-    if cells.is_empty() {
-        return Err(vec![
-            Problem::new("the sweep has no cell left")
-                .at(at)
-                .path("sweep")
-                .hint("`exclude` matches every combination; exclude fewer"),
-        ]);
-    }
-    let axes = axes(sweep, &cells);
-    Ok((cells, axes))
-}
-
-fn read_cell(raw: &RawSwept, top: Span, folder: &Path) -> Result<Cell, Vec<Problem>> {
-    let tree = &raw.tree;
-    let mut problems = Vec::new();
-    let dataset = section::<Dataset>(tree, "dataset", top, &mut problems);
-    let model = section::<Model>(tree, "model", top, &mut problems);
-    let objective = section::<Option<Objective>>(tree, "objective", top, &mut problems).flatten().unwrap_or_default();
-    let optimizer = section::<Option<Optimizer>>(tree, "optimizer", top, &mut problems).flatten().unwrap_or_default();
-    let training = section::<Option<Training>>(tree, "training", top, &mut problems).flatten().unwrap_or_default();
-    if let (Some(dataset), Some(model), true) = (dataset, model, problems.is_empty()) {
-        let raw_cell = RawCell { dataset, model, objective, optimizer, training };
-        match raw_cell.check() {
-            Ok(mut cell) => {
-                match &mut cell.dataset.name {
-                    Images::Glyphs | Images::Mnist | Images::FashionMnist => {}
-                    Images::Hdf5(path) | Images::Idx(path) | Images::Folder(path) => {
-                        *path = place::resolve(folder, path)
-                    }
-                }
-                // The folder may have a name that no cell can hold.
-                match cell.check() {
-                    Ok(()) => return Ok(cell),
-                    Err(error) => problems.extend(error.complaints.iter().map(|complaint| complained(complaint, tree))),
-                }
-            }
-            Err(error) => problems.extend(error.complaints.iter().map(|complaint| complained(complaint, tree))),
-        }
-    }
-    Err(problems.into_iter().map(|problem| in_sweep(problem, raw)).collect())
-}
-
-/// Adds what the sweep has to do with a problem of one of its cells.
-fn in_sweep(problem: Problem, raw: &RawSwept) -> Problem {
-    // These are about several values, any of which may be swept.
-    const TOGETHER: [&str; 3] = ["dataset.pixels", "dataset.validation", "objective.warm_up_epochs"];
-    let is_together = problem.path.as_deref().is_some_and(|path| TOGETHER.contains(&path));
-    let is_swept = problem.span.is_some_and(|span| raw.has_set(span));
-    let set = raw.assigned.iter().find(|set| Some(set.value.span) == problem.span);
-    let hint = match set {
-        Some(set) if set.path == "model.hidden" && !matches!(set.value.value, Value::List(_)) => {
-            let written = set.value.written();
-            Some(format!("each of the swept values is a list itself: `model.hidden: [[{written}], …]`"))
-        }
-        Some(set)
-            if matches!(set.value.value, Value::Float(_)) && problem.message.starts_with("expected a whole number") =>
-        {
-            Some("draw whole numbers by `{ integer: [a, b] }`, and list them without a point".to_owned())
-        }
-        _ => None,
-    };
-    let problem = match raw.describe() {
-        Some(cell) if is_together || is_swept => problem.note(cell),
-        _ => problem,
-    };
-    match hint {
-        Some(hint) => problem.hint_instead(hint),
-        None => problem,
-    }
-}
-
-fn section<T: serde::de::DeserializeOwned>(
-    tree: &Node,
-    key: &str,
-    top: Span,
-    problems: &mut Vec<Problem>,
-) -> Option<T> {
-    let missing = Node { value: Value::Null, span: top };
-    let entry = tree.entries().iter().find(|entry| entry.key == key);
-    if entry.is_none() && (key == "dataset" || key == "model") {
-        let such_as = match key {
-            "dataset" => "add `dataset: { name: glyphs }`, or another dataset's name",
-            _ => "add `model: { hidden: [400], latent_dim: 20 }`",
-        };
-        problems.push(Problem::new(format!("missing section `{key}`")).at(top).hint(such_as));
-        return None;
-    }
-    let (node, at) = entry.map_or((&missing, top), |entry| (&entry.value, entry.key_span));
-    keep(de::read(node, key, at), problems)
-}
-
-/// A complaint at the place of its value.
-fn complained(complaint: &crate::check::Complaint, tree: &Node) -> Problem {
-    let (path, item) = match complaint.path.split_once('[') {
-        Some((path, item)) => (path, item.trim_end_matches(']').parse::<usize>().ok()),
-        None => (complaint.path.as_str(), None),
-    };
-    let keys = crate::node::split(path);
-    let node = tree.at(&keys);
-    let node = match (node.map(|node| &node.value), item) {
-        (Some(Value::List(items)), Some(item)) => items.get(item),
-        _ => node,
-    };
-    let span = match node {
-        Some(node) if !matches!(node.value, Value::Map(_) | Value::Null) => node.span,
-        _ => tree.nearest_span(&keys),
-    };
-    let problem = Problem::new(&*complaint.message).at(span).path(&*complaint.path).hint(&*complaint.hint);
-    match node {
-        Some(node) => problem.value(node.written()),
-        None => problem,
-    }
-}
-
-/// The swept paths with the values that cells have, then every other path at which cells differ.
-fn axes(sweep: &Sweep, cells: &[Cell]) -> Vec<Axis> {
-    let listed = sweep.listed();
-    let mut paths: Vec<String> = listed.iter().map(|(path, _)| (*path).to_owned()).collect();
-    for path in differing_paths(cells) {
-        if !paths.iter().any(|known| contains(known, &path) || contains(&path, known)) {
-            paths.push(path);
-        }
-    }
-    paths
-        .into_iter()
-        .map(|path| {
-            let mut values: Vec<serde_json::Value> = Vec::new();
-            let mut seen = HashSet::new();
-            for value in cells.iter().filter_map(|cell| cell.value_at(&path)) {
-                if seen.insert(value.to_string()) {
-                    values.push(value);
-                }
-            }
-            // An excluded cell must not change the order that the file lists.
-            let order =
-                listed.iter().find(|(known, _)| *known == path).map(|(_, values)| &values[..]).unwrap_or_default();
-            values.sort_by_key(|value| {
-                let value = crate::sweep::from_json(value, Span::new(0, 0, 0));
-                order.iter().position(|listed| value.matches(listed)).unwrap_or(usize::MAX)
-            });
-            Axis { path, values }
-        })
-        .collect()
 }

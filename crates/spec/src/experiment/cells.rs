@@ -1,0 +1,215 @@
+//! The cells of an experiment: read, checked, each once; and what varies among them.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Axis, entry_span, keep, top};
+use crate::cell::{Cell, Dataset, Model, Objective, Optimizer, Source, Training};
+use crate::check::{Complaint, RawCell};
+use crate::de;
+use crate::diagnostic::{Problem, Span};
+use crate::fields::SECTIONS;
+use crate::identity::differing_paths;
+use crate::node::{Node, Value, split};
+use crate::place;
+use crate::sweep::{Assignment, RawSwept, Sweep, contains, from_json};
+
+/// A section of a cell as JSON, defaults filled in; none if it cannot be read.
+pub(crate) fn section_as_json(node: &Node, section: &str) -> Option<serde_json::Value> {
+    read_section(node, section, node.span).ok()
+}
+
+/// Why a section of a cell cannot be read.
+pub(crate) fn section_problem(node: &Node, section: &str, at: Span) -> Option<Problem> {
+    read_section(node, section, at).err()
+}
+
+fn read_section(node: &Node, section: &str, at: Span) -> Result<serde_json::Value, Problem> {
+    fn json<T: serde::de::DeserializeOwned + Serialize>(
+        node: &Node,
+        path: &str,
+        at: Span,
+    ) -> Result<serde_json::Value, Problem> {
+        Ok(serde_json::to_value(de::read::<T>(node, path, at)?).unwrap_or_default())
+    }
+    match section {
+        "dataset" => json::<Dataset>(node, section, at),
+        "model" => json::<Model>(node, section, at),
+        "objective" => json::<Objective>(node, section, at),
+        "optimizer" => {
+            let optimizer: Option<Optimizer> = de::read(node, section, at)?;
+            Ok(serde_json::to_value(optimizer.unwrap_or_default()).unwrap_or_default())
+        }
+        _ => json::<Training>(node, section, at),
+    }
+}
+
+/// Every cell of the sweep, read and checked, and what varies among them.
+pub(super) fn expand(
+    sweep: &Sweep,
+    tree: &Node,
+    overrides: &[Assignment],
+    folder: &Path,
+) -> Result<(Vec<Cell>, Vec<Axis>), Vec<Problem>> {
+    // Only what makes a cell is copied for every cell.
+    let mut base = tree.clone();
+    if let Value::Map(entries) = &mut base.value {
+        entries.retain(|entry| SECTIONS.contains(&entry.key.as_str()));
+    }
+    let at = entry_span(tree, "sweep");
+    let swept = sweep.expand(&base, overrides, at).map_err(|problem| vec![problem])?;
+    let mut cells = Vec::new();
+    let mut seen = HashSet::new();
+    for raw in swept {
+        let raw = raw.map_err(|problem| vec![problem])?;
+        let cell = read_cell(&raw, top(tree), folder)?;
+        if seen.insert(cell.run_id()) {
+            cells.push(cell);
+        }
+    }
+    if cells.is_empty() {
+        return Err(vec![
+            Problem::new("the sweep has no cell left")
+                .at(at)
+                .path("sweep")
+                .hint("`exclude` matches every combination; exclude fewer"),
+        ]);
+    }
+    let axes = axes(sweep, &cells);
+    Ok((cells, axes))
+}
+
+fn read_cell(raw: &RawSwept, top: Span, folder: &Path) -> Result<Cell, Vec<Problem>> {
+    let tree = &raw.tree;
+    let mut problems = Vec::new();
+    let dataset = section::<Dataset>(tree, "dataset", top, &mut problems);
+    let model = section::<Model>(tree, "model", top, &mut problems);
+    let objective = section::<Option<Objective>>(tree, "objective", top, &mut problems).flatten().unwrap_or_default();
+    let optimizer = section::<Option<Optimizer>>(tree, "optimizer", top, &mut problems).flatten().unwrap_or_default();
+    let training = section::<Option<Training>>(tree, "training", top, &mut problems).flatten().unwrap_or_default();
+    if let (Some(dataset), Some(model), true) = (dataset, model, problems.is_empty()) {
+        let raw_cell = RawCell { dataset, model, objective, optimizer, training };
+        match raw_cell.check() {
+            Ok(mut cell) => {
+                match &mut cell.dataset.name {
+                    Source::Glyphs | Source::Mnist | Source::FashionMnist => {}
+                    Source::Hdf5(path) | Source::Idx(path) | Source::Folder(path) => {
+                        *path = place::resolve(folder, path)
+                    }
+                }
+                // The folder may have a name that no cell can hold.
+                match cell.check() {
+                    Ok(()) => return Ok(cell),
+                    Err(error) => problems.extend(error.complaints.iter().map(|complaint| complained(complaint, tree))),
+                }
+            }
+            Err(error) => problems.extend(error.complaints.iter().map(|complaint| complained(complaint, tree))),
+        }
+    }
+    Err(problems.into_iter().map(|problem| in_sweep(problem, raw)).collect())
+}
+
+/// Adds what the sweep has to do with a problem of one of its cells.
+fn in_sweep(problem: Problem, raw: &RawSwept) -> Problem {
+    // These are about several values, any of which may be swept.
+    const TOGETHER: [&str; 3] = ["dataset.pixels", "dataset.validation", "objective.warm_up_epochs"];
+    let is_together = problem.path.as_deref().is_some_and(|path| TOGETHER.contains(&path));
+    let is_swept = problem.span.is_some_and(|span| raw.has_set(span));
+    let set = raw.assigned.iter().find(|set| Some(set.value.span) == problem.span);
+    let hint = match set {
+        Some(set) if set.path == "model.hidden" && !matches!(set.value.value, Value::List(_)) => {
+            let written = set.value.written();
+            Some(format!("each of the swept values is a list itself: `model.hidden: [[{written}], …]`"))
+        }
+        Some(set)
+            if matches!(set.value.value, Value::Float(_)) && problem.message.starts_with("expected a whole number") =>
+        {
+            Some("draw whole numbers by `{ integer: [a, b] }`, and list them without a point".to_owned())
+        }
+        _ => None,
+    };
+    let problem = match raw.describe() {
+        Some(cell) if is_together || is_swept => problem.note(cell),
+        _ => problem,
+    };
+    match hint {
+        Some(hint) => problem.hint_instead(hint),
+        None => problem,
+    }
+}
+
+fn section<T: serde::de::DeserializeOwned>(
+    tree: &Node,
+    key: &str,
+    top: Span,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let missing = Node { value: Value::Null, span: top };
+    let entry = tree.entries().iter().find(|entry| entry.key == key);
+    if entry.is_none() && (key == "dataset" || key == "model") {
+        let such_as = match key {
+            "dataset" => "add `dataset: { name: glyphs }`, or another dataset's name",
+            _ => "add `model: { hidden: [400], latent_dim: 20 }`",
+        };
+        problems.push(Problem::new(format!("missing section `{key}`")).at(top).hint(such_as));
+        return None;
+    }
+    let (node, at) = entry.map_or((&missing, top), |entry| (&entry.value, entry.key_span));
+    keep(de::read(node, key, at), problems)
+}
+
+/// A complaint at the place of its value.
+fn complained(complaint: &Complaint, tree: &Node) -> Problem {
+    let (path, item) = match complaint.path.split_once('[') {
+        Some((path, item)) => (path, item.trim_end_matches(']').parse::<usize>().ok()),
+        None => (complaint.path.as_str(), None),
+    };
+    let keys = split(path);
+    let node = tree.at(&keys);
+    let node = match (node.map(|node| &node.value), item) {
+        (Some(Value::List(items)), Some(item)) => items.get(item),
+        _ => node,
+    };
+    let span = match node {
+        Some(node) if !matches!(node.value, Value::Map(_) | Value::Null) => node.span,
+        _ => tree.nearest_span(&keys),
+    };
+    let problem = Problem::new(&*complaint.message).at(span).path(&*complaint.path).hint(&*complaint.hint);
+    match node {
+        Some(node) => problem.value(node.written()),
+        None => problem,
+    }
+}
+
+/// The swept paths with the values that cells have, then every other path at which cells differ.
+fn axes(sweep: &Sweep, cells: &[Cell]) -> Vec<Axis> {
+    let listed = sweep.listed();
+    let mut paths: Vec<String> = listed.iter().map(|(path, _)| (*path).to_owned()).collect();
+    for path in differing_paths(cells) {
+        if !paths.iter().any(|known| contains(known, &path) || contains(&path, known)) {
+            paths.push(path);
+        }
+    }
+    paths
+        .into_iter()
+        .map(|path| {
+            let mut values: Vec<serde_json::Value> = Vec::new();
+            let mut seen = HashSet::new();
+            for value in cells.iter().filter_map(|cell| cell.value_at(&path)) {
+                if seen.insert(value.to_string()) {
+                    values.push(value);
+                }
+            }
+            // An excluded cell must not change the order that the file lists.
+            let order =
+                listed.iter().find(|(known, _)| *known == path).map(|(_, values)| &values[..]).unwrap_or_default();
+            values.sort_by_key(|value| {
+                let value = from_json(value, Span::new(0, 0, 0));
+                order.iter().position(|listed| value.matches(listed)).unwrap_or(usize::MAX)
+            });
+            Axis { path, values }
+        })
+        .collect()
+}
