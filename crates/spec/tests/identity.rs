@@ -250,3 +250,17 @@ proptest! {
         prop_assert_eq!(id(&text.join("\n")), expected);
     }
 }
+
+proptest! {
+    /// Workers are given their cells as JSON, and record the id that they compute from it.
+    #[test]
+    fn ids_survive_json(rate in prop::num::f64::POSITIVE, beta in 0.0..1e9f64, seed: u64) {
+        let mut cell = cell(&[]);
+        cell.optimizer = spec::Optimizer::Adam(spec::Adam { learning_rate: rate.clamp(1e-30, 1e30), ..spec::Adam::default() });
+        cell.objective.beta = beta;
+        cell.training.seed = seed;
+        let read: Cell = serde_json::from_str(&serde_json::to_string(&cell).unwrap()).unwrap();
+        prop_assert_eq!(&read, &cell);
+        prop_assert_eq!(read.run_id(), cell.run_id());
+    }
+}
