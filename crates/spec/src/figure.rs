@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
-use crate::identity::differing_paths;
 
 /// A figure of the paper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,8 +62,8 @@ impl FigureKind {
             FigureKind::LossCurves | FigureKind::Reconstructions | FigureKind::Samples | FigureKind::KlPerDim => true,
             FigureKind::Manifold => cells.iter().any(|cell| cell.model.latent_dim == 2),
             FigureKind::LatentScatter => cells.iter().any(|cell| cell.model.latent_dim >= 2),
-            FigureKind::ElboByLatentDim => differing_paths(cells).iter().any(|path| path == "model.latent_dim"),
-            FigureKind::RateDistortion => differing_paths(cells).iter().any(|path| path == "objective.beta"),
+            FigureKind::ElboByLatentDim => cells.iter().any(|cell| cell.model.latent_dim != cells[0].model.latent_dim),
+            FigureKind::RateDistortion => cells.iter().any(|cell| cell.objective.beta != cells[0].objective.beta),
         }
     }
 }

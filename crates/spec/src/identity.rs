@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -228,36 +229,72 @@ fn canonical(cell: &Cell) -> Value {
         // Nothing is drawn with it.
         dataset.seed = 0;
     }
-    canonical.insert("dataset".to_owned(), without_defaults(&dataset, &default_dataset(), &["name"]));
+    canonical.insert("dataset".to_owned(), without(&DEFAULTS.dataset, to_map(&dataset), &["name"]));
 
-    let mut value = without_defaults(model, &default_model(), &["hidden", "latent_dim"]);
-    if let (Likelihood::Gaussian { .. }, Some(Value::Object(settings))) =
-        (model.likelihood, value.pointer_mut("/likelihood/gaussian"))
-    {
-        let default = to_map(&Likelihood::Gaussian { sigma: crate::cell::one() });
-        let default = default.get("gaussian").cloned().unwrap_or_default();
-        settings.retain(|key, value| default.get(key) != Some(value));
+    let mut model_map = without(&DEFAULTS.model, to_map(model), &["hidden", "latent_dim"]);
+    if let Some(Value::Object(settings)) = model_map.pointer_mut("/likelihood/gaussian") {
+        settings.retain(|key, value| DEFAULTS.gaussian.get(key) != Some(value));
     }
-    canonical.insert("model".to_owned(), value);
+    canonical.insert("model".to_owned(), model_map);
 
-    canonical.insert("objective".to_owned(), without_defaults(objective, &Objective::default(), &[]));
+    canonical.insert("objective".to_owned(), without(&DEFAULTS.objective, to_map(objective), &[]));
     match optimizer {
         Optimizer::Adam(adam) => {
             // Adam is the default optimizer, so that Adam with its defaults is left out as a whole.
-            let adam = without_defaults(adam, &Adam::default(), &[]);
+            let adam = without(&DEFAULTS.adam, to_map(adam), &[]);
             if adam.as_object().is_some_and(|settings| !settings.is_empty()) {
                 canonical.insert("optimizer".to_owned(), json!({ "adam": adam }));
             }
         }
     }
-    canonical.insert("training".to_owned(), without_defaults(training, &Training::default(), &[]));
+    canonical.insert("training".to_owned(), without(&DEFAULTS.training, to_map(training), &[]));
     canonical.retain(|_, section| section.as_object().is_none_or(|section| !section.is_empty()));
     Value::Object(canonical)
 }
 
-fn without_defaults<T: Serialize>(section: &T, default: &T, required: &[&str]) -> Value {
-    let default = to_map(default);
-    let mut section = to_map(section);
+/// Every section, and every enum's settings, with all fields at their default.
+struct Defaults {
+    dataset: Map<String, Value>,
+    model: Map<String, Value>,
+    gaussian: Map<String, Value>,
+    objective: Map<String, Value>,
+    adam: Map<String, Value>,
+    training: Map<String, Value>,
+}
+
+static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| {
+    // Fields without a default have any value here; they are never left out.
+    let dataset = Dataset {
+        name: Source::Glyphs,
+        pixels: Pixels::default(),
+        validation: 0,
+        seed: 0,
+        train_images: None,
+        test_images: None,
+    };
+    let model = Model {
+        kind: Default::default(),
+        hidden: Vec::new(),
+        activation: Default::default(),
+        latent_dim: 0,
+        likelihood: Likelihood::default(),
+    };
+    let gaussian = match to_map(&Likelihood::Gaussian { sigma: crate::cell::one() }).remove("gaussian") {
+        Some(Value::Object(settings)) => settings,
+        _ => Map::new(),
+    };
+    Defaults {
+        dataset: to_map(&dataset),
+        model: to_map(&model),
+        gaussian,
+        objective: to_map(&Objective::default()),
+        adam: to_map(&Adam::default()),
+        training: to_map(&Training::default()),
+    }
+});
+
+/// What is left of a section without the fields at their default.
+fn without(default: &Map<String, Value>, mut section: Map<String, Value>, required: &[&str]) -> Value {
     section.retain(|key, value| required.contains(&key.as_str()) || default.get(key) != Some(value));
     Value::Object(section)
 }
@@ -266,27 +303,6 @@ fn to_map<T: Serialize>(value: &T) -> Map<String, Value> {
     match serde_json::to_value(value) {
         Ok(Value::Object(map)) => map,
         _ => Map::new(),
-    }
-}
-
-fn default_dataset() -> Dataset {
-    Dataset {
-        name: Source::Glyphs,
-        pixels: Pixels::default(),
-        validation: 0,
-        seed: 0,
-        train_images: None,
-        test_images: None,
-    }
-}
-
-fn default_model() -> Model {
-    Model {
-        kind: Default::default(),
-        hidden: Vec::new(),
-        activation: Default::default(),
-        latent_dim: 0,
-        likelihood: Likelihood::default(),
     }
 }
 
@@ -310,5 +326,32 @@ fn canonical_text(value: &Value) -> String {
             (None, None) => number.to_string(),
         },
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What happens to an id when a later version adds a field: nothing, as long as the field is at its default.
+    #[test]
+    fn a_new_field_at_its_default_is_left_out() {
+        let mut default = DEFAULTS.training.clone();
+        let section = to_map(&Training { epochs: 7, ..Training::default() });
+        let before = canonical_text(&without(&default, section.clone(), &[]));
+        default.insert("ema_decay".to_owned(), json!(0.0));
+        let with = |value: f64| {
+            let mut section = section.clone();
+            section.insert("ema_decay".to_owned(), json!(value));
+            canonical_text(&without(&default, section, &[]))
+        };
+        assert_eq!(with(0.0), before);
+        assert_ne!(with(0.5), before);
+    }
+
+    #[test]
+    fn canonical_text_has_one_spelling() {
+        let text = canonical_text(&json!({ "b": [1, 1.0, -0.0, 1e-3, u64::MAX], "a": { "d": null, "c": "\"" } }));
+        assert_eq!(text, r#"{"a":{"c":"\"","d":null},"b":[1,1e0,0e0,1e-3,18446744073709551615]}"#);
     }
 }

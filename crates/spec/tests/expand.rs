@@ -118,6 +118,15 @@ fn grid_zip_and_random_are_multiplied() {
 }
 
 #[test]
+fn the_largest_sweep() {
+    let seeds: Vec<String> = (0..spec::MAX_CELLS).map(|seed| seed.to_string()).collect();
+    let experiment = sweep(&format!("  grid: {{ training.seed: [{}] }}\n", seeds.join(", ")));
+    assert_eq!(experiment.cells.len(), spec::MAX_CELLS);
+    assert_eq!(experiment.axes[0].values.len(), spec::MAX_CELLS);
+    assert_eq!(experiment.cells[9_999].training.seed, 9_999);
+}
+
+#[test]
 fn random_draws_are_the_same_everywhere_and_do_not_depend_on_each_other() {
     let draws = |section: &str, path: &str| table(&sweep(&format!("  random: {section}\n")), &[path]);
     let three = draws(

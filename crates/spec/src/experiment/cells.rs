@@ -1,6 +1,6 @@
 //! The cells of an experiment: read, checked, each once; and what varies among them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -192,22 +192,32 @@ fn axes(sweep: &Sweep, cells: &[Cell]) -> Vec<Axis> {
             paths.push(path);
         }
     }
+    let cells: Vec<serde_json::Value> = cells.iter().map(Cell::to_json).collect();
     paths
         .into_iter()
         .map(|path| {
+            let pointer = format!("/{}", path.replace('.', "/"));
             let mut values: Vec<serde_json::Value> = Vec::new();
             let mut seen = HashSet::new();
-            for value in cells.iter().filter_map(|cell| cell.value_at(&path)) {
+            for value in cells.iter().filter_map(|cell| cell.pointer(&pointer)) {
                 if seen.insert(value.to_string()) {
-                    values.push(value);
+                    values.push(value.clone());
                 }
             }
             // An excluded cell must not change the order that the file lists.
-            let order =
-                listed.iter().find(|(known, _)| *known == path).map(|(_, values)| &values[..]).unwrap_or_default();
-            values.sort_by_key(|value| {
+            let listed = listed.iter().find(|(known, _)| *known == path).map(|(_, values)| &values[..]);
+            let order = |node: &Node| match node.value {
+                Value::Int(value) if value.unsigned_abs() < 1 << 53 => crate::number::shortest(value as f64),
+                Value::Float(value) => crate::number::shortest(value),
+                _ => node.written(),
+            };
+            let mut places = HashMap::new();
+            for (n, node) in listed.unwrap_or_default().iter().enumerate() {
+                places.entry(order(node)).or_insert(n);
+            }
+            values.sort_by_cached_key(|value| {
                 let value = from_json(value, Span::new(0, 0, 0));
-                order.iter().position(|listed| value.matches(listed)).unwrap_or(usize::MAX)
+                places.get(&order(&value)).copied().unwrap_or(usize::MAX)
             });
             Axis { path, values }
         })
