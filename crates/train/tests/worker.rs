@@ -1,0 +1,263 @@
+//! The built `elbo-train` on small images: cohorts against single runs, resuming, signals, kills and failures.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use record::{Event, MetricsRow, Split, Status, Store};
+use spec::{Cell, Likelihood};
+use tempfile::TempDir;
+
+const SIDE: usize = 10;
+
+/// A folder with 600 training and 150 test images in IDX form: bright bars at a place that depends on the class.
+fn images() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, n) in [("train", 600), ("t10k", 150)] {
+        let mut pixels = vec![0, 0, 8, 3];
+        let mut labels = vec![0, 0, 8, 1];
+        pixels.extend([n as u32, SIDE as u32, SIDE as u32].iter().flat_map(|value| value.to_be_bytes()));
+        labels.extend((n as u32).to_be_bytes());
+        for i in 0..n {
+            let class = i % 10;
+            labels.push(class as u8);
+            for pixel in 0..SIDE * SIDE {
+                let (row, column) = (pixel / SIDE, pixel % SIDE);
+                let noise = (i * 7919 + pixel * 104_729) % 97;
+                pixels.push(if row == class || column == (class * 3 + i / 50) % SIDE { 150 + noise as u8 } else { noise as u8 / 4 });
+            }
+        }
+        std::fs::write(folder.path().join(format!("{name}-images-idx3-ubyte")), pixels).unwrap();
+        std::fs::write(folder.path().join(format!("{name}-labels-idx1-ubyte")), labels).unwrap();
+    }
+    folder
+}
+
+fn cell(images: &Path, latent_dim: usize, seed: u64, epochs: usize) -> Cell {
+    let text = format!(
+        r#"{{"dataset": {{"name": {{"idx": {images:?}}}}},
+            "model": {{"hidden": [32], "latent_dim": {latent_dim}}}, "objective": {{}}, "optimizer": {{"adam": {{}}}},
+            "training": {{"epochs": {epochs}, "batch_size": 8, "seed": {seed}}}}}"#
+    );
+    serde_json::from_str(&text).unwrap()
+}
+
+fn start(results: &Path, cells: &[Cell], extra: &[&str]) -> Child {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_elbo-train"))
+        .args(["--threads", "1", "--results"])
+        .arg(results)
+        .args(extra)
+        .env("OMP_NUM_THREADS", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let job = serde_json::json!({ "cells": cells });
+    child.stdin.take().unwrap().write_all(job.to_string().as_bytes()).unwrap();
+    child
+}
+
+fn train(results: &Path, cells: &[Cell]) -> Output {
+    let output = start(results, cells, &[]).wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+fn metrics(results: &Path, cell: &Cell) -> Vec<MetricsRow> {
+    Store::open(results).unwrap().run(&cell.run_id()).metrics().unwrap()
+}
+
+fn status(results: &Path, cell: &Cell) -> Status {
+    Store::open(results).unwrap().run(&cell.run_id()).status().unwrap()
+}
+
+/// All that training decides, to the bit: rows without the seconds, and the weights.
+fn outcome(results: &Path, cell: &Cell) -> (Vec<MetricsRow>, Vec<u8>) {
+    let rows = metrics(results, cell).into_iter().map(|row| MetricsRow { seconds: 0.0, ..row }).collect();
+    let model = Store::open(results).unwrap().run(&cell.run_id()).model_file();
+    (rows, std::fs::read(model).unwrap())
+}
+
+/// Reads events until one satisfies the condition.
+fn wait_for(child: &mut Child, mut wanted: impl FnMut(&Event) -> bool) {
+    let reader = BufReader::new(child.stdout.as_mut().unwrap());
+    for line in reader.lines() {
+        if wanted(&serde_json::from_str(&line.unwrap()).unwrap()) {
+            return;
+        }
+    }
+    panic!("the worker ended before the event");
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+/// Drains standard output and waits.
+fn end(mut child: Child) -> i32 {
+    let mut rest = Vec::new();
+    child.stdout.as_mut().unwrap().read_to_end(&mut rest).unwrap();
+    child.wait().unwrap().code().unwrap_or(-1)
+}
+
+#[test]
+fn a_cohort_of_four_trains_as_four_single_runs() {
+    let images = images();
+    let mut cells: Vec<Cell> = [(2, 0), (5, 1), (12, 0), (12, 2)].map(|(d, seed)| cell(images.path(), d, seed, 2)).into();
+    cells[1].objective.beta = 4.0;
+    cells[2].objective.warm_up_epochs = 1;
+    let spec::Optimizer::Adam(adam) = &mut cells[3].optimizer;
+    adam.learning_rate = 3e-3;
+    let together = tempfile::tempdir().unwrap();
+    train(together.path(), &cells);
+    for cell in &cells {
+        let alone = tempfile::tempdir().unwrap();
+        train(alone.path(), std::slice::from_ref(cell));
+        let (together, alone) = (metrics(together.path(), cell), metrics(alone.path(), cell));
+        assert_eq!(together.len(), 4);
+        for (a, b) in together.iter().zip(&alone) {
+            assert_eq!((a.split, a.epoch, a.step, a.images, a.beta), (b.split, b.epoch, b.step, b.images, b.beta));
+            for (quantity, a, b) in [
+                ("elbo", a.elbo, b.elbo),
+                ("reconstruction", a.reconstruction, b.reconstruction),
+                ("kl", a.kl, b.kl),
+                ("objective", a.objective, b.objective),
+            ] {
+                assert!((a - b).abs() <= 1e-3 * b.abs(), "{quantity} of {}: {a} and {b}", cell.readable_name());
+            }
+            assert_eq!(a.kl_per_dim.len(), cell.model.latent_dim);
+        }
+        let losses: Vec<f64> = alone.iter().filter(|row| row.split == Split::Train).map(|row| row.elbo).collect();
+        assert!(losses[1] > losses[0], "training must improve the bound: {losses:?}");
+    }
+}
+
+#[test]
+fn a_likelihood_scale_of_its_own_does_not_disturb_the_others() {
+    let images = images();
+    let mut cells: Vec<Cell> = (0..2).map(|seed| cell(images.path(), 3, seed, 1)).collect();
+    cells[0].model.likelihood = Likelihood::Gaussian { sigma: 0.2 };
+    cells[1].model.likelihood = Likelihood::Gaussian { sigma: 1.0 };
+    let (together, alone) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    train(together.path(), &cells);
+    train(alone.path(), &cells[..1]);
+    let (a, b) = (&metrics(together.path(), &cells[0])[1], &metrics(alone.path(), &cells[0])[1]);
+    assert!((a.elbo - b.elbo).abs() < 1e-3 * b.elbo.abs(), "{} and {}", a.elbo, b.elbo);
+    // σ = 1 costs at least 100 pixels × ½ log 2π = 91.9 nats.
+    assert!(metrics(together.path(), &cells[1])[1].reconstruction > 91.8);
+}
+
+#[test]
+fn a_stopped_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
+    let images = images();
+    let cells: Vec<Cell> = [(2, 0), (6, 1)].map(|(d, seed)| cell(images.path(), d, seed, 12)).into();
+    let whole = tempfile::tempdir().unwrap();
+    train(whole.path(), &cells);
+
+    for (name, code) in [("-TERM", 143), ("-INT", 130)] {
+        let parts = tempfile::tempdir().unwrap();
+        let mut worker = start(parts.path(), &cells, &[]);
+        wait_for(&mut worker, |event| matches!(event, Event::Epoch { epoch: 3, .. }));
+        signal(&worker, name);
+        assert_eq!(end(worker), code);
+        assert!(matches!(status(parts.path(), &cells[0]), Status::Resumable { .. }), "{:?}", status(parts.path(), &cells[0]));
+        train(parts.path(), &cells);
+        for cell in &cells {
+            assert!(outcome(parts.path(), cell) == outcome(whole.path(), cell), "{name}: {}", cell.readable_name());
+        }
+    }
+}
+
+#[test]
+fn a_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
+    let images = images();
+    let cells = [cell(images.path(), 4, 0, 12)];
+    let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    train(whole.path(), &cells);
+    for epochs_more in [2, 3, 1] {
+        let mut worker = start(parts.path(), &cells, &["--checkpoint-every", "0"]);
+        let mut seen = 0;
+        wait_for(&mut worker, |event| {
+            seen += usize::from(matches!(event, Event::Epoch { .. }));
+            seen == epochs_more
+        });
+        worker.kill().unwrap();
+        worker.wait().unwrap();
+        assert!(metrics(parts.path(), &cells[0]).len() < 24, "the kill came too late to show anything");
+    }
+    train(parts.path(), &cells);
+    assert!(outcome(parts.path(), &cells[0]) == outcome(whole.path(), &cells[0]));
+}
+
+#[test]
+fn a_run_whose_numbers_explode_fails_alone_and_says_where() {
+    let images = images();
+    let mut cells: Vec<Cell> = [(2, 0), (6, 1)].map(|(d, seed)| cell(images.path(), d, seed, 2)).into();
+    let spec::Optimizer::Adam(adam) = &mut cells[0].optimizer;
+    adam.learning_rate = 1e25;
+    let (results, alone) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let output = start(results.path(), &cells, &[]).wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let Status::Failed { reason } = status(results.path(), &cells[0]) else { panic!("{:?}", status(results.path(), &cells[0])) };
+    assert!(reason.contains("at step") && reason.contains("learning rate"), "{reason}");
+    assert_eq!(status(results.path(), &cells[1]), Status::Done);
+    train(alone.path(), &cells[1..]);
+    let (a, b) = (metrics(results.path(), &cells[1]), metrics(alone.path(), &cells[1]));
+    assert_eq!(a.len(), 4);
+    assert!((a[3].elbo - b[3].elbo).abs() < 1e-3 * b[3].elbo.abs(), "{} and {}", a[3].elbo, b[3].elbo);
+}
+
+#[test]
+fn a_done_run_is_not_trained_again() {
+    let images = images();
+    let cells = [cell(images.path(), 2, 0, 1)];
+    let results = tempfile::tempdir().unwrap();
+    train(results.path(), &cells);
+    let before = outcome(results.path(), &cells[0]);
+    let output = train(results.path(), &cells);
+    assert!(output.stdout.is_empty());
+    assert!(outcome(results.path(), &cells[0]) == before);
+    let run = Store::open(results.path()).unwrap().run(&cells[0].run_id());
+    let arrays = run.arrays().unwrap();
+    assert_eq!(arrays.originals.shape, [20, 1, SIDE, SIDE]);
+    assert_eq!(arrays.reconstructions.shape, [20, 1, SIDE, SIDE]);
+    assert_eq!(arrays.samples.shape, [100, 1, SIDE, SIDE]);
+    assert_eq!(arrays.manifold.unwrap().shape, [20, 20, 1, SIDE, SIDE]);
+    assert_eq!(arrays.latent_mean.shape, [150, 2]);
+    let elbo = run.evaluation().unwrap().into_iter().find(|row| row.metric == "elbo").unwrap();
+    let last = metrics(results.path(), &cells[0]).pop().unwrap();
+    assert_eq!((elbo.n, elbo.value), (150, last.elbo));
+}
+
+#[test]
+fn a_reader_that_is_gone_stops_the_worker_at_a_checkpoint() {
+    let images = images();
+    let cells = [cell(images.path(), 2, 0, 2000)];
+    let results = tempfile::tempdir().unwrap();
+    let mut worker = start(results.path(), &cells, &[]);
+    wait_for(&mut worker, |event| matches!(event, Event::Epoch { .. }));
+    drop(worker.stdout.take());
+    assert_eq!(worker.wait().unwrap().code(), Some(143));
+    assert!(matches!(status(results.path(), &cells[0]), Status::Resumable { .. }));
+}
+
+#[test]
+fn bad_jobs_and_arguments_are_refused_with_a_hint() {
+    let images = images();
+    let results = tempfile::tempdir().unwrap();
+    let message = |child: Child, code: i32| {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let good = cell(images.path(), 2, 0, 1);
+    assert!(message(start(results.path(), &[], &["--device", "tpu"]), 2).contains("use `cpu` or `cuda`"));
+    assert!(message(start(results.path(), &[], &["--thread", "1"]), 2).contains("unknown argument `--thread`"));
+    let mut other = good.clone();
+    other.training.batch_size = 4;
+    assert!(message(start(results.path(), &[good, other], &[]), 1).contains("cannot train as one cohort"));
+    let absent = cell(&images.path().join("absent"), 2, 0, 1);
+    assert!(message(start(results.path(), &[absent], &[]), 1).contains("absent"));
+}
