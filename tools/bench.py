@@ -1,0 +1,154 @@
+"""Time elbo against PyTorch: one epoch of the 784-400-20-400-784 VAE, trained and evaluated, and the start of `elbo`.
+
+Usage: ./just bench [--rounds N] [--threads N] [--data FOLDER]
+
+What is timed, in turns within one run, each in a process of its own: (1) PyTorch, the same model, images preloaded as
+one float tensor, `binary_cross_entropy_with_logits` (faster than sigmoid and then cross-entropy), Adam(fused=True);
+(2) `elbo-train` with one run; (3) `elbo-train` with a cohort of four, per model. An epoch is a pass over 60,000 training
+images in batches of 128 and an evaluation of 10,000 test images, without start-up and loading. The first epoch of each
+process is a warm-up. The machine's speed drifts, so read the ratios, which are formed within a round.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / "target" / "debug"
+EPOCHS = 3
+
+
+def images(data: str | None):
+    """Training and test images as float32 in 0…1, [n, 784]: MNIST under `data`, else the glyphs of elbo's cache."""
+    import numpy as np
+
+    if data:
+        def idx(name: str):
+            found = [p for p in Path(data).rglob(f"{name}*") if p.is_file()]
+            opened = gzip.open(found[0]) if found[0].suffix == ".gz" else open(found[0], "rb")
+            with opened as file:
+                return np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 784).astype(np.float32) / 255
+
+        return idx("train-images-idx3-ubyte"), idx("t10k-images-idx3-ubyte")
+    import h5py
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elbo" / "glyphs" / "glyphs.h5"
+    with h5py.File(cache) as file:
+        return tuple(file[f"{part}/images"][:].reshape(-1, 784).astype(np.float32) / 255 for part in ("train", "test"))
+
+
+def peer(threads: int, data: str | None) -> None:
+    """The PyTorch side; prints the seconds of each epoch."""
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    train, test = (torch.from_numpy(part) for part in images(data))
+
+    class Vae(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden, self.mean, self.log_variance = nn.Linear(784, 400), nn.Linear(400, 20), nn.Linear(400, 20)
+            self.decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
+
+        def loss(self, x):
+            h = F.relu(self.hidden(x))
+            mean, log_variance = self.mean(h), self.log_variance(h)
+            logits = self.decoder(mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean))
+            reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
+            return reconstruction - 0.5 * torch.sum(1 + log_variance - mean.square() - log_variance.exp())
+
+    model = Vae()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    for _ in range(EPOCHS):
+        started = time.perf_counter()
+        order, total = torch.randperm(len(train)), 0.0
+        for batch in order.split(128):
+            optimizer.zero_grad()
+            loss = model.loss(train[batch])
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        with torch.no_grad():
+            evaluated = sum(model.loss(batch).item() for batch in test.split(500))
+        print(json.dumps({"seconds": time.perf_counter() - started, "train": total / 60000, "test": evaluated / 10000}))
+
+
+def peer_seconds(threads: int, data: str | None) -> float:
+    command = [sys.executable, __file__, "--peer", "--threads", str(threads)] + (["--data", data] if data else [])
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    return statistics.median(json.loads(line)["seconds"] for line in lines[1:])
+
+
+def elbo_seconds(n: int, threads: int, data: str | None) -> float:
+    """Seconds of an epoch per model, in a cohort of `n`."""
+    cells = [
+        {
+            "dataset": {"name": "mnist" if data else "glyphs"},
+            "model": {"hidden": [400], "latent_dim": 20},
+            "objective": {},
+            "optimizer": {"adam": {"learning_rate": 1e-3}},
+            "training": {"epochs": EPOCHS, "batch_size": 128, "seed": seed},
+        }
+        for seed in range(n)
+    ]
+    with tempfile.TemporaryDirectory() as results:
+        command = [str(BIN / "elbo-train"), "--results", results, "--threads", str(threads)]
+        command += ["--data", data] if data else []
+        job = json.dumps({"cells": cells})
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        worker = subprocess.run(command, check=True, capture_output=True, text=True, input=job, env=environment)
+    events = [json.loads(line) for line in worker.stdout.splitlines()]
+    epochs = [e["seconds"] for e in events if e["event"] == "epoch" and e["run_id"] == events[0]["run_id"]]
+    return statistics.median(epochs[1:]) / n
+
+
+def start_milliseconds(command: list[str]) -> float:
+    def once() -> float:
+        started = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        return 1e3 * (time.perf_counter() - started)
+
+    return statistics.median(once() for _ in range(20))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--data", default=os.environ.get("ELBO_DATA"), help="folder with MNIST; without it, the glyphs")
+    parser.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.peer:
+        return peer(options.threads, options.data)
+
+    if not options.data:
+        subprocess.run([str(BIN / "elbo"), "data", "prepare", "glyphs"], check=True, stdout=subprocess.DEVNULL)
+    print(f"{'round':>5} {'PyTorch s':>10} {'single s':>10} {'of 4, s':>10} {'single ÷':>10} {'of 4 ÷':>10}", flush=True)
+    rows = []
+    for i in range(options.rounds):
+        row = [peer_seconds(options.threads, options.data)] + [
+            elbo_seconds(n, options.threads, options.data) for n in (1, 4)
+        ]
+        row += [row[1] / row[0], row[2] / row[0]]
+        rows.append(row)
+        print(f"{i + 1:>5} " + " ".join(f"{value:>10.3f}" for value in row), flush=True)
+    for name, choose in [("min", min), ("med", statistics.median), ("max", max)]:
+        print(f"{name:>5} " + " ".join(f"{choose(column):>10.3f}" for column in zip(*rows)))
+
+    elbo = start_milliseconds([str(BIN / "elbo"), "list"])
+    python = start_milliseconds([sys.executable, "-S", "-c", "pass"])
+    print(f"\nstart of `elbo list` {elbo:.1f} ms, of an empty Python {python:.1f} ms: ratio {elbo / python:.2f}")
+
+
+if __name__ == "__main__":
+    main()
