@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use hdf5::types::FixedAscii;
 
 use crate::download::Progress;
 use crate::error::DataError;
@@ -135,8 +136,8 @@ fn write_file(path: &Path, train: &Images, test: &Images) -> hdf5::Result<()> {
             let shape = (n, factors.names.len());
             let dataset = file.new_dataset::<f64>().shape(shape).create(format!("{prefix}factors").as_str())?;
             dataset.write_raw(&factors.values)?;
-            let names = factors.names.join(" ").parse::<hdf5::types::VarLenUnicode>().map_err(|e| e.to_string())?;
-            dataset.new_attr::<hdf5::types::VarLenUnicode>().create("names")?.write_scalar(&names)?;
+            let names = FixedAscii::<128>::from_ascii(&factors.names.join(" ")).map_err(|error| error.to_string())?;
+            dataset.new_attr::<FixedAscii<128>>().create("names")?.write_scalar(&names)?;
         }
     }
     file.flush()

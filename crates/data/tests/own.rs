@@ -101,8 +101,7 @@ fn hdf5_channels_first_and_last_packed_and_floating() {
     for (shape, pixels) in [([2, 3, 2, 2], &first), ([2, 2, 2, 3], &last)] {
         hdf5_file(&folder, |file| {
             put(file, "test_images", &shape, pixels);
-            let packed =
-                file.new_dataset::<u8>().shape(&shape).chunk(&[1, 2, 2, 2]).deflate(9).create("images").unwrap();
+            let packed = file.new_dataset::<u8>().shape(shape).chunk([1, 2, 2, 2]).deflate(9).create("images").unwrap();
             packed.write_raw(pixels).unwrap();
         });
         let splits = read(&folder, A, "").unwrap();

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use hdf5::types::{FloatSize, IntSize, TypeDescriptor, VarLenUnicode};
+use hdf5::filters::Filter;
+use hdf5::types::{FixedAscii, FixedUnicode, FloatSize, IntSize, TypeDescriptor};
 use hdf5::{Dataset, File, H5Type, Hyperslab, SliceOrIndex};
 use ndarray::IxDyn;
 
@@ -16,6 +17,9 @@ use crate::split::Wanted;
 const BLOCK: usize = 16 << 20;
 /// The largest chunk that is read; HDF5 holds a whole one in memory.
 const LARGEST_CHUNK: usize = 1 << 30;
+
+/// The longest attribute that is read, in bytes.
+const MAX_TEXT: usize = 1024;
 
 const DSPRITES: [&str; 6] = ["color", "shape", "scale", "orientation", "position_x", "position_y"];
 const SHAPES3D: [&str; 6] = ["floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"];
@@ -106,6 +110,13 @@ impl Reader<'_> {
             let problem =
                 format!("`{name}` declares {} values, of which the file holds {stored} bytes", written(&shape));
             return Err(self.wrong(problem, "the file was cut off or never written whole; write or fetch it again"));
+        }
+        for filter in dataset.filters() {
+            // The others are not built in, or not safe: the library's Fletcher checksum reads beyond a damaged chunk.
+            if !matches!(filter, Filter::Deflate(_) | Filter::Shuffle) {
+                let problem = format!("`{name}` is packed by the filter {filter:?}");
+                return Err(self.wrong(problem, "write the file again with gzip or without packing"));
+            }
         }
         let chunk = dataset.chunk().unwrap_or_default();
         let chunk_bytes = chunk.iter().try_fold(width, |product, &axis| product.checked_mul(axis));
@@ -198,15 +209,15 @@ impl Part {
         Ok(())
     }
 
-    /// Factors [n, k], named by an attribute `names` of `k` words.
+    /// Factors [n, k], named by an attribute `names` of `k` words, else numbered.
     fn read_factors(&self, file: &Reader<'_>, name: &str) -> Result<Factors, DataError> {
         let dataset = file.dataset(name)?;
         let values = self.read_table(file, name)?;
         let k = values.len() / self.layout.shape.n;
-        let names = dataset.attr("names").and_then(|names| names.read_scalar::<VarLenUnicode>());
-        let names = names.map(|names| names.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let names = fixed_text(&dataset, "names").unwrap_or_default();
+        let names: Vec<_> = names.split_whitespace().map(str::to_owned).collect();
         let numbered = || (0..k).map(|i| format!("factor_{i}")).collect();
-        Ok(Factors { names: names.ok().filter(|names| names.len() == k).unwrap_or_else(numbered), values })
+        Ok(Factors { names: if names.len() == k { names } else { numbered() }, values })
     }
 
     /// dSprites: factors are `latents_values`, the label is the shape's number in `latents_classes`.
@@ -309,6 +320,22 @@ impl Part {
         slices.resize(self.dataset.ndim(), SliceOrIndex::from(..));
         let block = self.dataset.read_slice::<T, _, IxDyn>(Hyperslab::from(slices))?;
         Ok(block.into_raw_vec_and_offset().0)
+    }
+}
+
+/// An attribute that is a text of fixed length.
+///
+/// Texts of variable length lie in HDF5's global heap, which the library may read without end when it is damaged.
+fn fixed_text(dataset: &Dataset, name: &str) -> Option<String> {
+    let attribute = dataset.attr(name).ok()?;
+    match attribute.dtype().ok()?.to_descriptor().ok()? {
+        TypeDescriptor::FixedAscii(0..=MAX_TEXT) => {
+            Some(attribute.read_scalar::<FixedAscii<MAX_TEXT>>().ok()?.as_str().to_owned())
+        }
+        TypeDescriptor::FixedUnicode(0..=MAX_TEXT) => {
+            Some(attribute.read_scalar::<FixedUnicode<MAX_TEXT>>().ok()?.as_str().to_owned())
+        }
+        _ => None,
     }
 }
 

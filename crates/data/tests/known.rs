@@ -1,0 +1,132 @@
+//! MNIST and Fashion-MNIST: found where they lie, refused when they are something else; and what is told of datasets.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+
+use data::{Fetcher, Places, Progress, contact_sheet, info, list, load, load_with, prepare};
+
+fn dataset(json: &str) -> spec::Dataset {
+    serde_json::from_str(json).unwrap()
+}
+
+/// A fetcher that reaches nobody.
+fn offline() -> Fetcher {
+    Fetcher { mirrors: Some(vec!["http://127.0.0.1:9/".to_owned()]), ..Fetcher::default() }
+}
+
+/// Four small IDX files in MNIST's names.
+fn write_set(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    for (name, n) in [("train", 20u8), ("t10k", 10)] {
+        let mut images = vec![0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 2, 0, 0, 0, 2];
+        images.extend(vec![9; usize::from(n) * 4]);
+        fs::write(folder.join(format!("{name}-images-idx3-ubyte")), images).unwrap();
+        let mut labels = vec![0, 0, 8, 1, 0, 0, 0, n];
+        labels.extend(vec![1; usize::from(n)]);
+        fs::write(folder.join(format!("{name}-labels-idx1-ubyte")), labels).unwrap();
+    }
+}
+
+#[test]
+fn another_dataset_in_mnists_place_is_refused_by_its_digest() {
+    for (name, below) in [
+        ("mnist", "mnist"),
+        ("mnist", "MNIST/raw"),
+        ("fashion-mnist", "fashion-mnist"),
+        ("fashion-mnist", "FashionMNIST/raw"),
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        write_set(&data.path().join(below));
+        let places = Places { data: Some(data.path().to_path_buf()), cache: data.path().join("cache") };
+        let message = load(&dataset(&format!(r#"{{"name": "{name}"}}"#)), &places).unwrap_err().to_string();
+        assert!(message.contains(&format!("is not {name}'s: its contents have SHA-256")), "{message}");
+        assert!(message.contains(&*data.path().join(below).to_string_lossy()), "{message}");
+        let listed = list(&places).into_iter().find(|known| known.name == name).unwrap();
+        assert_eq!(listed.place, Some(data.path().join(below)));
+        assert_eq!(listed.n_bytes, 16 + 80 + 8 + 20 + 16 + 40 + 8 + 10);
+    }
+}
+
+#[test]
+fn files_in_the_data_folder_itself_count_only_when_they_are_the_datasets() {
+    let data = tempfile::tempdir().unwrap();
+    write_set(data.path());
+    let places = Places { data: Some(data.path().to_path_buf()), cache: data.path().join("cache") };
+    assert!(list(&places).iter().all(|known| known.place.is_none()));
+    let error = load_with(&dataset(r#"{"name": "mnist"}"#), &places, &offline(), &mut |_| ()).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("cannot download `train-images-idx3-ubyte` of `mnist`"), "{message}");
+    assert!(message.contains("hint: check the network") && message.contains("`glyphs` needs no download"), "{message}");
+}
+
+#[test]
+fn a_damaged_file_in_the_cache_is_downloaded_again_and_one_of_the_users_is_not() {
+    let data = tempfile::tempdir().unwrap();
+    let places = Places { data: None, cache: data.path().to_path_buf() };
+    write_set(&data.path().join("mnist"));
+    let error = load_with(&dataset(r#"{"name": "mnist"}"#), &places, &offline(), &mut |_| ()).unwrap_err();
+    assert!(error.to_string().contains("cannot download"), "{error}");
+}
+
+#[test]
+fn glyphs_are_listed_prepared_and_described() {
+    let folder = tempfile::tempdir().unwrap();
+    let places = Places { data: None, cache: folder.path().to_path_buf() };
+    let listed = list(&places);
+    assert_eq!(listed.iter().map(|known| &*known.name).collect::<Vec<_>>(), ["glyphs", "mnist", "fashion-mnist"]);
+    assert!(listed.iter().all(|known| known.place.is_none() && known.n_bytes == 0));
+    assert!(listed[1].origin.starts_with("would be downloaded from https://"));
+
+    let mut told = Vec::new();
+    let mut note = |progress: Progress<'_>| told.push(format!("{progress:?}"));
+    let prepared = prepare(&spec::Source::Glyphs, &places, &offline(), &mut note).unwrap();
+    assert_eq!(told, [r#"Message("drawing the glyphs, once")"#]);
+    assert_eq!(list(&places)[0].place.as_ref(), Some(&prepared.place));
+    assert_eq!(prepared.n_bytes, fs::metadata(&prepared.place).unwrap().len());
+
+    let info = info(&dataset(r#"{"name": "glyphs", "validation": 5000}"#), &places, &offline(), &mut |_| ()).unwrap();
+    let train = &info.splits[0];
+    assert_eq!(
+        info.splits.iter().map(|split| (&*split.split, split.n)).collect::<Vec<_>>(),
+        [("train", 55_000), ("validation", 5_000), ("test", 10_000)]
+    );
+    assert_eq!(train.classes.iter().map(|class| class.n).sum::<usize>(), 55_000);
+    assert_eq!(info.splits[2].classes[3].n, 1_000);
+    assert!((0.09..0.15).contains(&train.mean_gray), "{}", train.mean_gray);
+    assert!((30.0..60.0).contains(&train.gray_bce_floor), "{}", train.gray_bce_floor);
+    assert_eq!(info.factors[3].name, "rotation");
+    assert!(info.factors[3].min < -11.9 && info.factors[3].max > 11.9);
+    assert_eq!(info.digest.len(), 64);
+}
+
+#[test]
+fn contact_sheets_hold_the_first_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = data::glyphs::images(data::glyphs::Part::Test, 30);
+    let path = folder.path().join("sheet.png");
+    contact_sheet(&images, 25, 10, 2, &path).unwrap();
+    let sheet = image::open(&path).unwrap().into_luma8();
+    assert_eq!(sheet.dimensions(), (10 * 58 + 2, 3 * 58 + 2));
+    // Image 11 is the second of the second row.
+    let pixel = |x: u32, y: u32| sheet.get_pixel(60 + 2 * x, 60 + 2 * y).0[0];
+    assert!((0..28).all(|y| (0..28).all(|x| pixel(x, y) == images.image(11)[(y * 28 + x) as usize])));
+    assert!(contact_sheet(&images, 0, 10, 2, &path).unwrap_err().to_string().contains("hint: "));
+}
+
+/// Needs a copy of MNIST: set `ELBO_DATA` to a folder that has it.
+#[test]
+fn mnist_where_there_is_a_copy() {
+    let cache = tempfile::tempdir().unwrap();
+    let Some(data) = Places::from_env(None).unwrap().data else {
+        return;
+    };
+    let places = Places { data: Some(data), cache: cache.path().to_path_buf() };
+    if list(&places)[1].place.is_none() {
+        return;
+    }
+    let splits = load(&dataset(r#"{"name": "mnist"}"#), &places).unwrap();
+    assert_eq!((splits.train.shape.n, splits.test.shape.n), (60_000, 10_000));
+    assert_eq!(splits.train.labels.unwrap()[..5], [5, 0, 4, 1, 9]);
+    assert_eq!(splits.digest, "0100ba589561dca191e173a651f9a352f455d5077e3316f93899c32185be9d06");
+}
