@@ -191,7 +191,7 @@ pub fn info(
             "glyphs".to_owned(),
             GLYPHS.to_owned(),
             "drawn by this project".to_owned(),
-            "as this project: MIT or Apache-2.0".to_owned(),
+            "as this project: MIT".to_owned(),
         ),
         Source::Mnist => known(&MNIST),
         Source::FashionMnist => known(&FASHION_MNIST),
