@@ -125,7 +125,7 @@ impl Arrays {
         // The format of HDF5 1.10 protects its metadata by checksums, as the filter below does the values.
         let file = hdf5::FileBuilder::new().with_fapl(|access| access.libver_v110()).create(path)?;
         text_attribute(&file, "format_version", &FormatVersion::CURRENT.to_string())?;
-        text_attribute(&file, "run_id", &run.to_string())?;
+        text_attribute(&file, "run_id", run.as_ref())?;
         let images = |first: &str| format!("{first}, {IMAGES}");
         let put = |name: &str, array: &Array, dimensions: &str, description: &str| {
             write_dataset(&file, name, &array.shape, &array.values, dimensions, description)

@@ -19,7 +19,7 @@ pub(crate) fn write(path: &Path, rows: &[EvaluationRow]) -> Result<(), RecordErr
         ("n", Values::U64(rows.iter().map(|row| row.n).collect())),
         ("settings", Values::Text(rows.iter().map(|row| row.settings.clone()).collect())),
     ];
-    table::write(path, KIND, columns)
+    table::extend(path, KIND, columns)
 }
 
 /// Reads the rows of one parquet file.

@@ -20,7 +20,7 @@ impl Store {
         for leftover in files::stale_leftovers(self.root())? {
             files::remove(&leftover)?;
         }
-        table::write(&self.index_file(), "runs", columns(&listing.runs))?;
+        table::extend(&self.index_file(), "runs", columns(&listing.runs))?;
         Ok(listing)
     }
 }

@@ -12,10 +12,19 @@ const KIND: &str = "metrics";
 
 /// Writes rows as one parquet file, atomically.
 pub(crate) fn write(path: &Path, rows: &[MetricsRow]) -> Result<(), RecordError> {
+    table::write(path, KIND, columns(rows))
+}
+
+/// Replaces a file of rows that others may be reading.
+pub(crate) fn replace(path: &Path, rows: &[MetricsRow]) -> Result<(), RecordError> {
+    table::extend(path, KIND, columns(rows))
+}
+
+fn columns(rows: &[MetricsRow]) -> Vec<(&'static str, Values)> {
     fn all<T>(rows: &[MetricsRow], value: impl Fn(&MetricsRow) -> T) -> Vec<T> {
         rows.iter().map(value).collect()
     }
-    let columns = vec![
+    vec![
         ("run_id", Values::Text(all(rows, |row| row.run_id.to_string()))),
         ("split", Values::Text(all(rows, |row| row.split.as_str().to_owned()))),
         ("epoch", Values::U32(all(rows, |row| row.epoch))),
@@ -32,8 +41,7 @@ pub(crate) fn write(path: &Path, rows: &[MetricsRow]) -> Result<(), RecordError>
         ("learning_rate", Values::F64(all(rows, |row| row.learning_rate))),
         ("gradient_norm", Values::OptionalF64(all(rows, |row| row.gradient_norm))),
         ("seconds", Values::F64(all(rows, |row| row.seconds))),
-    ];
-    table::write(path, KIND, columns)
+    ]
 }
 
 /// Reads the rows of one parquet file.

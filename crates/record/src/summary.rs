@@ -181,7 +181,7 @@ fn write(path: &Path, rows: &[SummaryRow]) -> Result<(), RecordError> {
         ("half_width_95", estimates(&|estimate| estimate.half_width)),
         ("n", Values::U32(rows.iter().map(|row| u32::try_from(row.estimate.n).unwrap_or(u32::MAX)).collect())),
     ]);
-    table::write(path, "summary", columns)
+    table::extend(path, "summary", columns)
 }
 
 /// The narrowest type that holds all values of an axis: integers, numbers, booleans, or else text (JSON for what is

@@ -3,6 +3,14 @@
 //! Each file carries its own checksum in its key-value metadata, since parquet as polars writes it has none and a
 //! flipped bit would be a different number: `elbo.sha256` is the SHA-256 of the whole file with 64 zeros in the place
 //! of those digits. Other readers pass over it.
+//!
+//! # Replacing a table that others read
+//!
+//! polars, DuckDB and pyarrow open a path more than once while they read it: for its size, its footer, its pages. A
+//! rename in between gives them the size or the footer of one file and the bytes of another, and they fail; under a
+//! sweep's writes polars did so in most of its reads. So [`extend`] makes the new file begin with all bytes of the old
+//! one, its footer included, and puts its own pages and footer behind them: whatever was learnt from the old file is
+//! true of the new one. Parquet allows such gaps. They cost the sum of the file's earlier sizes, up to a limit.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,8 +18,11 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::{
     Column, DataFrame, DataType, Float64Type, IntoColumn, KeyValueMetadata, ListBuilderTrait,
-    ListPrimitiveChunkedBuilder, ParquetReader, ParquetWriter, SerReader,
+    ListPrimitiveChunkedBuilder, ParquetReader, ParquetWriter, SerReader, StatisticsOptions,
 };
+
+use polars_parquet_format::FileMetaData;
+use polars_parquet_format::thrift::protocol::{TCompactInputProtocol, TCompactOutputProtocol};
 
 use crate::error::RecordError;
 use crate::files;
@@ -26,6 +37,10 @@ const TABLE_KEY: &str = "elbo.table";
 const SHA256_KEY: &str = "elbo.sha256";
 /// Digits of a SHA-256.
 const N_DIGITS: usize = 64;
+/// What a parquet file begins and ends with.
+const MAGIC: &[u8] = b"PAR1";
+/// What the footer of a table that was just made may ask for when it is read, in bytes.
+const MAX_FOOTER: usize = 1 << 30;
 
 /// The values of a column, by type; `Option` columns may hold nulls.
 pub(crate) enum Values {
@@ -51,30 +66,99 @@ pub(crate) enum Values {
     ListF64(Vec<Vec<f64>>),
 }
 
+/// What a table may carry of its earlier versions, in bytes, before it is written afresh.
+const MAX_EARLIER: usize = 512 << 10;
+
+type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Writes a table as one parquet file, atomically. `kind` names the table in the file's metadata.
 ///
 /// # Errors
 /// If columns differ in length or the file cannot be written.
 pub(crate) fn write(path: &Path, kind: &str, columns: Vec<(&str, Values)>) -> Result<(), RecordError> {
-    files::write_atomically(path, |temporary| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let columns: Vec<Column> = columns.into_iter().map(|(name, values)| column(name, values)).collect();
-        let mut frame = DataFrame::new_infer_height(columns)?;
-        let metadata = KeyValueMetadata::from_static(vec![
-            (VERSION_KEY.to_owned(), FormatVersion::CURRENT.to_string()),
-            (TABLE_KEY.to_owned(), kind.to_owned()),
-            (SHA256_KEY.to_owned(), "0".repeat(N_DIGITS)),
-        ]);
-        let mut bytes = Vec::new();
-        ParquetWriter::new(&mut bytes)
-            .set_parallel(false)
-            .with_key_value_metadata(Some(metadata))
-            .finish(&mut frame)?;
-        let digest = files::sha256(&bytes);
-        let place = checksum_place(&bytes).ok_or("the checksum has no place in the file's metadata")?;
-        bytes[place].copy_from_slice(digest.as_bytes());
-        fs_err::write(temporary, &bytes)?;
-        Ok(())
+    files::write_atomically(path, |temporary| -> Result<(), BoxedError> {
+        Ok(fs_err::write(temporary, with_checksum(encode(kind, columns)?)?)?)
     })
+}
+
+/// As [`write`], for a file that others may be reading: the new file begins with the old one.
+///
+/// # Errors
+/// If columns differ in length or the file cannot be written.
+pub(crate) fn extend(path: &Path, kind: &str, columns: Vec<(&str, Values)>) -> Result<(), RecordError> {
+    // Whatever is wrong with the old file, it is no reason not to write the new one.
+    let old = fs_err::read(path).unwrap_or_default();
+    files::write_atomically(path, |temporary| -> Result<(), BoxedError> {
+        let mut bytes = encode(kind, columns)?;
+        if old.len() <= MAX_EARLIER && implausible(&old).is_none() {
+            bytes = behind(old, &bytes)?;
+        }
+        Ok(fs_err::write(temporary, with_checksum(bytes)?)?)
+    })
+}
+
+/// A parquet file with zeros for its checksum.
+fn encode(kind: &str, columns: Vec<(&str, Values)>) -> Result<Vec<u8>, BoxedError> {
+    let columns: Vec<Column> = columns.into_iter().map(|(name, values)| column(name, values)).collect();
+    let mut frame = DataFrame::new_infer_height(columns)?;
+    let metadata = KeyValueMetadata::from_static(vec![
+        (VERSION_KEY.to_owned(), FormatVersion::CURRENT.to_string()),
+        (TABLE_KEY.to_owned(), kind.to_owned()),
+        (SHA256_KEY.to_owned(), "0".repeat(N_DIGITS)),
+    ]);
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes)
+        .set_parallel(false)
+        .with_statistics(StatisticsOptions::empty())
+        .with_key_value_metadata(Some(metadata))
+        .finish(&mut frame)?;
+    Ok(bytes)
+}
+
+/// The parquet file `new` with the bytes of another before its pages.
+fn behind(old: Vec<u8>, new: &[u8]) -> Result<Vec<u8>, BoxedError> {
+    let (pages, footer) = parts(new).ok_or("the table has no footer")?;
+    let mut metadata = FileMetaData::read_from_in_protocol(&mut TCompactInputProtocol::new(footer, MAX_FOOTER))?;
+    let shift = i64::try_from(old.len() - MAGIC.len())?;
+    for group in &mut metadata.row_groups {
+        group.file_offset = group.file_offset.map(|offset| offset + shift);
+        for chunk in &mut group.columns {
+            let data = chunk.meta_data.as_mut().ok_or("a column has no metadata")?;
+            data.data_page_offset += shift;
+            let optional = [
+                &mut data.index_page_offset,
+                &mut data.dictionary_page_offset,
+                &mut data.bloom_filter_offset,
+                &mut chunk.offset_index_offset,
+                &mut chunk.column_index_offset,
+            ];
+            optional.into_iter().flatten().for_each(|offset| *offset += shift);
+            chunk.file_offset += shift;
+        }
+    }
+    let mut bytes = old;
+    bytes.extend_from_slice(pages);
+    let start = bytes.len();
+    metadata.write_to_out_protocol(&mut TCompactOutputProtocol::new(&mut bytes))?;
+    let length = u32::try_from(bytes.len() - start)?;
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(MAGIC);
+    Ok(bytes)
+}
+
+/// The pages and the footer of a parquet file that is not [`implausible`].
+fn parts(file: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = file.strip_prefix(MAGIC)?.strip_suffix(MAGIC)?;
+    let (rest, length) = rest.split_last_chunk()?;
+    rest.split_at_checked(rest.len().checked_sub(u32::from_le_bytes(*length) as usize)?)
+}
+
+/// Puts the checksum into its place.
+fn with_checksum(mut bytes: Vec<u8>) -> Result<Vec<u8>, BoxedError> {
+    let digest = files::sha256(&bytes);
+    let place = checksum_place(&bytes).ok_or("the checksum has no place in the file's metadata")?;
+    bytes[place].copy_from_slice(digest.as_bytes());
+    Ok(bytes)
 }
 
 fn column(name: &str, values: Values) -> Column {
@@ -228,16 +312,13 @@ impl Table {
 
 /// What tells at a glance that bytes are no parquet file: magic at both ends, and a footer that fits.
 fn implausible(bytes: &[u8]) -> Option<String> {
-    let magic = b"PAR1";
     if bytes.is_empty() {
         return Some("it is empty".to_owned());
     }
-    if bytes.len() < 12 || !bytes.starts_with(magic) {
+    if bytes.len() < 12 || !bytes.starts_with(MAGIC) {
         return Some("it is not a parquet file".to_owned());
     }
-    let (rest, end) = bytes.split_at(bytes.len() - 4);
-    let footer: Option<[u8; 4]> = rest.last_chunk().copied();
-    if end != magic || footer.is_none_or(|length| u32::from_le_bytes(length) as usize > bytes.len() - 12) {
+    if parts(bytes).is_none() {
         return Some("it is cut off or damaged at its end".to_owned());
     }
     None

@@ -36,6 +36,8 @@ pub struct RunWriter {
     /// Seconds of the attempts before this one.
     earlier_seconds: f64,
     refreshed: Option<Instant>,
+    /// Rows in `metrics.parquet`.
+    n_refreshed: usize,
     _lock: RunLock,
 }
 
@@ -98,10 +100,11 @@ impl RunWriter {
             log,
             started: Instant::now(),
             refreshed: None,
+            n_refreshed: 0,
             _lock: lock,
         };
-        // An empty table at once, so that a run is seen by readers of all runs from its start.
-        metrics::write(&writer.run.metrics_file(), &writer.rows)?;
+        // An empty table at once, so that readers of all runs find a file from the start.
+        metrics::replace(&writer.run.metrics_file(), &writer.rows)?;
         Ok(writer)
     }
 
@@ -160,7 +163,9 @@ impl RunWriter {
         metrics::write(&path, &rows)?;
         self.rows.extend(rows);
         self.manifest.last_epoch = last_epoch(&self.rows);
-        if self.refreshed.is_none_or(|last| last.elapsed() >= REFRESH) {
+        // A long run's table is replaced less often, since each replacement carries those before it.
+        let n_new = self.rows.len() - self.n_refreshed;
+        if self.refreshed.is_none_or(|last| last.elapsed() >= REFRESH) && n_new * 50 >= self.n_refreshed {
             self.refresh()?;
         }
         Ok(())
@@ -203,10 +208,11 @@ impl RunWriter {
 
     /// Brings `metrics.parquet` and `run.json` up to the rows on record.
     fn refresh(&mut self) -> Result<(), RecordError> {
-        metrics::write(&self.run.metrics_file(), &self.rows)?;
+        metrics::replace(&self.run.metrics_file(), &self.rows)?;
         self.manifest.timing.seconds = self.earlier_seconds + self.started.elapsed().as_secs_f64();
         self.write_manifest()?;
         self.refreshed = Some(Instant::now());
+        self.n_refreshed = self.rows.len();
         Ok(())
     }
 
@@ -271,7 +277,7 @@ impl RunWriter {
     /// # Errors
     /// If the file system refuses; the run can then be finished again from its last checkpoint.
     pub fn finish(mut self, seconds: f64) -> Result<(), RecordError> {
-        metrics::write(&self.run.metrics_file(), &self.rows)?;
+        metrics::replace(&self.run.metrics_file(), &self.rows)?;
         self.manifest.timing.seconds = self.earlier_seconds + seconds;
         self.end(StoredStatus::Done)?;
         files::remove_folder(&self.run.segments_dir())?;

@@ -4,5 +4,6 @@
 mod damage;
 mod kills;
 mod list;
+mod readers;
 mod store;
 mod support;
