@@ -1,0 +1,278 @@
+//! What can be typed: the clap types and their help texts, and nothing that acts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+First steps:
+  elbo plan experiments/sweep.yaml      what would be trained, and how long it would take
+  elbo sweep experiments/sweep.yaml     train it, draw its figures, write its report
+  elbo list                             the runs there are
+  elbo compare experiments/sweep.yaml   mean ± 95 % interval over seeds
+
+All numbers are nats per image, means over images. Data goes to standard output, progress to standard error.
+Exit codes: 0 all well, 1 some runs failed, 2 usage or spec error, 130 and 143 stopped by a signal.";
+
+/// Variational autoencoders as experiments: plan, train, compare and draw.
+#[derive(Debug, Parser)]
+#[command(name = "elbo", version, after_help = EXAMPLES, max_term_width = 110, arg_required_else_help = true)]
+pub struct Cli {
+    /// Where things are.
+    #[command(flatten)]
+    pub places: PlaceArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Places")]
+pub struct PlaceArgs {
+    /// Folder of runs, figures and reports
+    #[arg(long, global = true, value_name = "DIR", env = "ELBO_RESULTS", default_value = "results")]
+    #[arg(hide_env_values = true)]
+    pub results: PathBuf,
+    /// Folder to look for data sets in, before the cache
+    #[arg(long, global = true, value_name = "DIR", env = "ELBO_DATA", hide_env_values = true)]
+    pub data: Option<PathBuf>,
+}
+
+/// The commands, in the order one meets them.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show every cell of an experiment, which are done, and how long the rest takes
+    Plan(PlanArgs),
+    /// Train what is not done, then draw figures and write the report
+    Sweep(SweepArgs),
+    /// List the stored runs
+    List(ListArgs),
+    /// Show one run: its settings, where it stands, and its numbers
+    Show(ShowArgs),
+    /// Show what two runs differ in, and their numbers side by side
+    Diff(DiffArgs),
+    /// Compare an experiment's cells: mean ± 95 % interval over seeds
+    Compare(CompareArgs),
+    /// Draw an experiment's figures and tables from its records
+    Figures(ExperimentArgs),
+    /// Write an experiment's report, one self-contained HTML page
+    Report(ExperimentArgs),
+    /// Find stored runs that no experiment needs, and remove them
+    Gc(GcArgs),
+    /// Print a script that completes elbo's commands in a shell
+    #[command(after_help = "\
+Examples:
+  elbo completions bash > ~/.local/share/bash-completion/completions/elbo
+  elbo completions fish > ~/.config/fish/completions/elbo.fish")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which experiment.
+#[derive(Args, Debug)]
+pub struct ExperimentArgs {
+    /// The experiment's file, or its name in `experiments/`
+    #[arg(value_name = "EXPERIMENT")]
+    pub experiment: PathBuf,
+    /// Set a value of the experiment, such as `training.epochs=5`; may be given several times
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// How to print.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct FormatArgs {
+    /// Print JSON with stable keys instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `elbo plan`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo plan experiments/sweep.yaml
+  elbo plan sweep --set training.epochs=1 --json | jq '.totals'
+
+JSON: `name`; `cells` with `run_id, name, status, reason, epoch, epochs, seconds, rough, cohort`; `cohorts` with
+`runs, resume, seconds`; `totals` with a count for each status, `cohorts, jobs, threads, seconds, rough`.")]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    #[command(flatten)]
+    pub execution: ExecutionArgs,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// How the training is laid out on the machine; none of it changes a result beyond rounding.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Execution")]
+pub struct ExecutionArgs {
+    /// Training processes at once [default: the experiment's, else from cores and memory]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub jobs: Option<usize>,
+    /// Threads of each process [default: the experiment's, else cores / jobs]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub threads: Option<usize>,
+    /// Cells trained together as one program, at most [default: the experiment's, else from memory, up to 4 on a CPU]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub cohort: Option<usize>,
+    /// Where to compute: `cpu` or `cuda` [default: the experiment's]
+    #[arg(long, value_name = "DEVICE", value_parser = device)]
+    pub device: Option<spec::Device>,
+    /// Try failed runs again, from their last checkpoint where there is one
+    #[arg(long)]
+    pub retry_failed: bool,
+}
+
+/// `elbo sweep`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo sweep experiments/sweep.yaml
+  elbo sweep experiments/sweep.yaml --jobs 2 --threads 4
+  elbo sweep sweep --set training.epochs=1      a quick look, kept apart from the full runs
+
+Ctrl-C lets every run write a checkpoint and ends; the same command goes on from there. A second Ctrl-C kills.")]
+pub struct SweepArgs {
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    #[command(flatten)]
+    pub execution: ExecutionArgs,
+    /// Train only: draw no figures and write no report
+    #[arg(long)]
+    pub no_figures: bool,
+}
+
+/// `elbo list`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo list --dataset mnist --status done
+  elbo list --where model.latent_dim=20 --where 'objective.beta>=1' --sort -elbo
+  elbo list --json | jq '.runs[].run_id'
+
+JSON: `runs` with `run_id, name, status, reason, epoch, epochs, scale, elbo, reconstruction, kl, split, started, seconds, cell`.")]
+pub struct ListArgs {
+    /// Only runs on this data set
+    #[arg(long, value_name = "NAME")]
+    pub dataset: Option<String>,
+    /// Only runs of this status: new, running, resumable, failed or done
+    #[arg(long, value_name = "STATUS", value_parser = ["new", "running", "resumable", "failed", "done"])]
+    pub status: Option<String>,
+    /// Only runs whose setting compares so: `path=value`, also with != < <= > >=; may be given several times
+    #[arg(long = "where", value_name = "PATH=VALUE")]
+    pub conditions: Vec<String>,
+    /// Order by name, id, status, started, seconds, elbo, reconstruction, kl, or a path in the spec; `-` before it reverses
+    #[arg(long, value_name = "KEY", default_value = "name", allow_hyphen_values = true)]
+    pub sort: String,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// `elbo show`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo show vae-mnist-z20-b1-s0
+  elbo show 3f2a --json | jq '.evaluation'
+
+JSON: the keys of run.json, and `status, reason, epoch, folder, evaluation`.")]
+pub struct ShowArgs {
+    /// The run: its readable name, its id, or the beginning of its id
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// `elbo diff`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  elbo diff vae-mnist-z2-b1-s0 vae-mnist-z20-b1-s0
+
+JSON: `runs` (two, with `run_id, name, status, scale`), `settings` with `path, a, b`, `metrics` with
+`split, metric, a, b, difference` (`null` where the scales differ).")]
+pub struct DiffArgs {
+    /// One run: its readable name, its id, or the beginning of its id
+    #[arg(value_name = "RUN")]
+    pub a: String,
+    /// The other run
+    #[arg(value_name = "RUN")]
+    pub b: String,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// `elbo compare`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo compare experiments/sweep.yaml
+  elbo compare sweep --by objective.beta            one column for each β
+  elbo compare sweep --metric kl --metric active_units --where model.latent_dim=20
+
+Runs are averaged over nothing but their seed. Runs on different scales (gray-bce, bernoulli, gaussian-density) are
+not comparable and are refused; pick one with --where.
+
+JSON: `name, split, scale`; `rows` with `group` (an object from path to value), `metric, settings, epoch, mean,
+standard_deviation, half_width_95, n`.")]
+pub struct CompareArgs {
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// One column for each value of this path in the spec
+    #[arg(long, value_name = "PATH")]
+    pub by: Option<String>,
+    /// What to compare: elbo, reconstruction, kl, objective, active_units or a metric of the evaluation; may be given
+    /// several times [default: elbo, reconstruction, kl]
+    #[arg(long = "metric", value_name = "METRIC")]
+    pub metrics: Vec<String>,
+    /// The images it was measured on
+    #[arg(long, value_name = "SPLIT", default_value = "test", value_parser = ["train", "validation", "test"])]
+    pub split: String,
+    /// Only cells whose setting compares so: `path=value`, also with != < <= > >=; may be given several times
+    #[arg(long = "where", value_name = "PATH=VALUE")]
+    pub conditions: Vec<String>,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// `elbo gc`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo gc                      what could go: nothing is removed
+  elbo gc --delete             remove it
+  elbo gc paper.yaml           also keep what paper.yaml needs
+
+Kept: every run that an experiment in the folder of experiments (or named here) has as a cell, and every run that a
+process is training. JSON: `runs` with `run_id, name, status, bytes`, `leftovers` with `path, bytes`, `bytes, deleted`.")]
+pub struct GcArgs {
+    /// Further experiments whose runs are kept
+    #[arg(value_name = "EXPERIMENT")]
+    pub experiments: Vec<PathBuf>,
+    /// The folder of experiments whose runs are kept
+    #[arg(long, value_name = "DIR", default_value = "experiments")]
+    pub keep: PathBuf,
+    /// Remove what is found
+    #[arg(long)]
+    pub delete: bool,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err("expected a whole number from 1".to_owned()),
+    }
+}
+
+fn device(text: &str) -> Result<spec::Device, String> {
+    serde_json::from_value(text.into()).map_err(|_| "expected `cpu` or `cuda`".to_owned())
+}

@@ -1,0 +1,46 @@
+//! One plain function for each command, each in a file of its own.
+
+mod compare;
+mod completions;
+mod diff;
+mod figures;
+mod gc;
+mod list;
+mod plan;
+mod report;
+mod show;
+mod sweep;
+
+use anyhow::Result;
+
+use crate::Outcome;
+use crate::args::Command;
+use crate::settings::{Settings, load_experiment};
+
+/// Does what was typed.
+///
+/// # Errors
+/// If anything but the failure of runs stands in the way.
+pub fn run(command: Command, settings: &Settings) -> Result<Outcome> {
+    match command {
+        Command::Plan(args) => {
+            let experiment = load_experiment(&args.experiment)?;
+            plan::plan(settings, &experiment, &args.execution, args.format.json)
+        }
+        Command::Sweep(args) => {
+            let experiment = load_experiment(&args.experiment)?;
+            sweep::sweep(settings, &experiment, &args.execution, !args.no_figures)
+        }
+        Command::List(args) => list::list(settings, &list::Selection::resolve(&args)?, args.format.json),
+        Command::Show(args) => show::show(settings, &args.run, args.format.json),
+        Command::Diff(args) => diff::diff(settings, &args.a, &args.b, args.format.json),
+        Command::Compare(args) => {
+            let experiment = load_experiment(&args.experiment)?;
+            compare::compare(settings, &experiment, &compare::Question::resolve(&args)?, args.format.json)
+        }
+        Command::Figures(args) => figures::figures(settings, &load_experiment(&args)?),
+        Command::Report(args) => report::report(settings, &load_experiment(&args)?),
+        Command::Gc(args) => gc::gc(settings, &args),
+        Command::Completions { shell } => completions::completions(shell),
+    }
+}

@@ -1,0 +1,165 @@
+//! `elbo diff`: what two runs differ in, and their numbers side by side.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use record::{Run, RunManifest, Split, Status};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Outcome;
+use crate::commands::show::flat_settings;
+use crate::output;
+use crate::settings::Settings;
+use crate::table::{Align, Table};
+use crate::text;
+
+#[derive(Serialize)]
+struct DiffJson {
+    runs: [RunJson; 2],
+    settings: Vec<SettingJson>,
+    metrics: Vec<MetricJson>,
+}
+
+#[derive(Serialize)]
+struct RunJson {
+    run_id: String,
+    name: String,
+    status: &'static str,
+    scale: &'static str,
+}
+
+/// A setting that differs; `null` where a run has no such setting.
+#[derive(Serialize)]
+struct SettingJson {
+    path: String,
+    a: Option<Value>,
+    b: Option<Value>,
+}
+
+/// A number of both runs, in nats per image unless the metric's name says otherwise.
+#[derive(Serialize)]
+struct MetricJson {
+    split: &'static str,
+    metric: String,
+    a: Option<f64>,
+    b: Option<f64>,
+    /// b − a; `null` where the scales differ or one is missing.
+    difference: Option<f64>,
+}
+
+/// Prints the differences.
+///
+/// # Errors
+/// If there is no such run, or its files cannot be read.
+pub fn diff(settings: &Settings, a: &str, b: &str, json: bool) -> Result<Outcome> {
+    let store = settings.store()?;
+    let (a, b) = (store.find(a)?, store.find(b)?);
+    let manifests = [a.manifest()?, b.manifest()?];
+    let statuses = [a.status()?, b.status()?];
+    let is_comparable = manifests[0].scale == manifests[1].scale;
+    let found = DiffJson {
+        settings: differing_settings(&manifests),
+        metrics: side_by_side(numbers(&a, &manifests[0])?, numbers(&b, &manifests[1])?, is_comparable),
+        runs: [described(&manifests[0], &statuses[0]), described(&manifests[1], &statuses[1])],
+    };
+    if json {
+        output::print_json(&found)?;
+    } else {
+        output::print(&to_text(&found, is_comparable, settings.is_coloured))?;
+    }
+    Ok(Outcome::Well)
+}
+
+fn described(manifest: &RunManifest, status: &Status) -> RunJson {
+    RunJson {
+        run_id: manifest.run_id.to_string(),
+        name: manifest.name.clone(),
+        status: status.word(),
+        scale: manifest.scale.as_str(),
+    }
+}
+
+fn differing_settings([a, b]: &[RunManifest; 2]) -> Vec<SettingJson> {
+    let first = flat_settings(&a.cell);
+    let mut second: BTreeMap<String, Value> = flat_settings(&b.cell).into_iter().collect();
+    let mut differing = Vec::new();
+    for (path, a) in first {
+        let b = second.remove(&path);
+        if b.as_ref() != Some(&a) {
+            differing.push(SettingJson { path, a: Some(a), b });
+        }
+    }
+    differing.extend(second.into_iter().map(|(path, b)| SettingJson { path, a: None, b: Some(b) }));
+    differing
+}
+
+/// Numbers by split and metric, in the order of a table.
+type Numbers = BTreeMap<(Split, usize, String), f64>;
+
+fn numbers(run: &Run, manifest: &RunManifest) -> Result<Numbers> {
+    let mut numbers = Numbers::new();
+    for (split, terms) in manifest.last_epoch.iter().flat_map(|last| &last.splits) {
+        let named = [("elbo", terms.elbo), ("reconstruction", terms.reconstruction), ("kl", terms.kl)];
+        for (order, (metric, value)) in named.into_iter().enumerate() {
+            numbers.insert((*split, order, metric.to_owned()), value);
+        }
+    }
+    for row in run.evaluation()? {
+        let metric = if row.settings == "{}" { row.metric } else { format!("{} {}", row.metric, row.settings) };
+        numbers.insert((row.split, usize::MAX, metric), row.value);
+    }
+    Ok(numbers)
+}
+
+fn side_by_side(a: Numbers, b: Numbers, is_comparable: bool) -> Vec<MetricJson> {
+    let mut both: BTreeMap<(Split, usize, String), [Option<f64>; 2]> = BTreeMap::new();
+    for (place, numbers) in [a, b].into_iter().enumerate() {
+        for (key, value) in numbers {
+            both.entry(key).or_default()[place] = Some(value);
+        }
+    }
+    let rows = both.into_iter().map(|((split, _, metric), [a, b])| {
+        let difference = a.zip(b).filter(|_| is_comparable).map(|(a, b)| b - a);
+        MetricJson { split: split.as_str(), metric, a, b, difference }
+    });
+    rows.collect()
+}
+
+fn to_text(found: &DiffJson, is_comparable: bool, is_coloured: bool) -> String {
+    use Align::{Left, Right};
+    let [a, b] = &found.runs;
+    let mut text = format!("a  {}  {}\nb  {}  {}\n\n", a.run_id, a.name, b.run_id, b.name);
+    if found.settings.is_empty() {
+        text.push_str("no setting differs\n");
+    } else {
+        let mut table = Table::new([("setting", Left), ("a", Left), ("b", Left)]);
+        for setting in &found.settings {
+            let shown = |value: &Option<Value>| text::value(value.as_ref().unwrap_or(&Value::Null));
+            table.row(vec![setting.path.as_str().into(), shown(&setting.a).into(), shown(&setting.b).into()]);
+        }
+        text.push_str(&table.render(is_coloured));
+    }
+    if !found.metrics.is_empty() {
+        let mut table = Table::new([("split", Left), ("metric", Left), ("a", Right), ("b", Right), ("b − a", Right)]);
+        for row in &found.metrics {
+            let shown = |value: Option<f64>| value.map(text::number).unwrap_or_default();
+            table.row(vec![
+                row.split.into(),
+                row.metric.as_str().into(),
+                shown(row.a).into(),
+                shown(row.b).into(),
+                shown(row.difference).into(),
+            ]);
+        }
+        text.push('\n');
+        text.push_str(&table.render(is_coloured));
+    }
+    if !is_comparable {
+        text.push_str(&format!(
+            "\nno differences of numbers: a is on the scale {}, b on {}, which cannot be compared\n",
+            a.scale, b.scale
+        ));
+    }
+    text
+}

@@ -1,0 +1,134 @@
+//! `elbo gc`: stored runs that no experiment needs, and what killed processes left behind.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use record::gc::{self, Garbage};
+use serde::Serialize;
+use spec::{Experiment, RunId};
+
+use crate::Outcome;
+use crate::args::GcArgs;
+use crate::output;
+use crate::settings::{Settings, experiment_file};
+use crate::table::{Align, Entry, Table, Tone};
+use crate::text;
+
+#[derive(Serialize)]
+struct GcJson {
+    runs: Vec<RunJson>,
+    leftovers: Vec<LeftoverJson>,
+    /// The size of all of it.
+    bytes: u64,
+    /// Whether it was removed.
+    deleted: bool,
+}
+
+#[derive(Serialize)]
+struct RunJson {
+    run_id: String,
+    name: String,
+    status: &'static str,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct LeftoverJson {
+    path: String,
+    bytes: u64,
+}
+
+/// Prints what could go, and removes it if asked to.
+///
+/// # Errors
+/// If an experiment that may need runs cannot be read (nothing is removed then), or the store cannot be.
+pub fn gc(settings: &Settings, args: &GcArgs) -> Result<Outcome> {
+    let store = settings.store()?;
+    let mut files = experiments_in(&args.keep)?;
+    files.extend(args.experiments.iter().map(|path| experiment_file(path)));
+    let mut keep: BTreeSet<RunId> = BTreeSet::new();
+    for file in &files {
+        let experiment = Experiment::load(file, &[])?;
+        keep.extend(experiment.cells.iter().map(|cell| cell.run_id()));
+    }
+    let garbage = gc::find(&store, &keep)?;
+    let freed = if args.delete { Some(gc::remove(&store, &garbage)?) } else { None };
+    if args.delete {
+        store.rebuild_index()?;
+    }
+    if args.format.json {
+        output::print_json(&to_json(&garbage, args.delete))?;
+    } else {
+        output::print(&to_text(&garbage, freed, files.len(), settings.is_coloured))?;
+    }
+    Ok(Outcome::Well)
+}
+
+/// Every experiment in a folder and the folders in it; none if there is no such folder.
+fn experiments_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        if !folder.is_dir() {
+            continue;
+        }
+        for entry in fs_err::read_dir(&folder)? {
+            let path = entry.context("cannot list experiments")?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn to_json(garbage: &Garbage, deleted: bool) -> GcJson {
+    let runs = garbage.runs.iter().map(|run| RunJson {
+        run_id: run.id.to_string(),
+        name: run.name.clone(),
+        status: run.status.word(),
+        bytes: run.bytes,
+    });
+    let leftovers = garbage
+        .leftovers
+        .iter()
+        .map(|leftover| LeftoverJson { path: leftover.path.display().to_string(), bytes: leftover.bytes });
+    GcJson { runs: runs.collect(), leftovers: leftovers.collect(), bytes: garbage.bytes(), deleted }
+}
+
+fn to_text(garbage: &Garbage, freed: Option<u64>, n_experiments: usize, is_coloured: bool) -> String {
+    if garbage.runs.is_empty() && garbage.leftovers.is_empty() {
+        return format!("nothing to remove: {} need every run there is\n", text::counted(n_experiments, "experiment"));
+    }
+    let mut table =
+        Table::new([("run", Align::Left), ("name", Align::Left), ("status", Align::Left), ("size", Align::Right)]);
+    for run in &garbage.runs {
+        table.row(vec![
+            Entry::toned(run.id.to_string(), Tone::Dim),
+            run.name.as_str().into(),
+            text::status(&run.status),
+            text::bytes(run.bytes).into(),
+        ]);
+    }
+    for leftover in &garbage.leftovers {
+        table.row(vec![
+            Entry::toned("leftover", Tone::Dim),
+            leftover.path.display().to_string().into(),
+            "".into(),
+            text::bytes(leftover.bytes).into(),
+        ]);
+    }
+    let last = match freed {
+        Some(bytes) => format!("removed: {} freed", text::bytes(bytes)),
+        None => format!(
+            "{} that none of {} needs; `elbo gc --delete` removes them",
+            text::bytes(garbage.bytes()),
+            text::counted(n_experiments, "experiment")
+        ),
+    };
+    format!("{}\n{last}\n", table.render(is_coloured))
+}

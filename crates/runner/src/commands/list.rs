@@ -1,0 +1,229 @@
+//! `elbo list`: the stored runs.
+
+use std::cmp::Ordering;
+
+use anyhow::{Result, bail};
+use record::{RunSummary, Split, Status, Terms};
+use serde::Serialize;
+use serde_json::Value;
+use spec::Cell;
+
+use crate::Outcome;
+use crate::args::ListArgs;
+use crate::filter::{self, Condition};
+use crate::output;
+use crate::settings::Settings;
+use crate::table::{Align, Entry, Table, Tone};
+use crate::text;
+
+/// Which runs, in which order.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    dataset: Option<String>,
+    status: Option<String>,
+    conditions: Vec<Condition>,
+    key: String,
+    is_reversed: bool,
+}
+
+impl Selection {
+    /// Reads what was typed.
+    ///
+    /// # Errors
+    /// If a condition cannot be read.
+    pub fn resolve(args: &ListArgs) -> Result<Selection> {
+        let (key, is_reversed) = match args.sort.strip_prefix('-') {
+            Some(key) => (key, true),
+            None => (args.sort.as_str(), false),
+        };
+        Ok(Selection {
+            dataset: args.dataset.clone(),
+            status: args.status.clone(),
+            conditions: Condition::parse_all(&args.conditions)?,
+            key: key.to_owned(),
+            is_reversed,
+        })
+    }
+
+    fn takes(&self, run: &RunSummary) -> bool {
+        self.status.as_ref().is_none_or(|status| status == run.status.word())
+            && self.dataset.as_ref().is_none_or(|name| *name == dataset_name(&run.manifest.cell))
+            && self.conditions.iter().all(|condition| condition.holds(&run.manifest.cell))
+    }
+}
+
+/// One run in the JSON.
+#[derive(Serialize)]
+struct RunJson<'a> {
+    run_id: String,
+    name: &'a str,
+    /// `new`, `running`, `resumable`, `failed` or `done`.
+    status: &'static str,
+    /// Why it failed.
+    reason: Option<&'a str>,
+    /// Epochs completed.
+    epoch: Option<u32>,
+    /// Epochs in all.
+    epochs: usize,
+    scale: &'static str,
+    /// At `epoch`, on `split`; nats per image, means over images.
+    elbo: Option<f64>,
+    reconstruction: Option<f64>,
+    kl: Option<f64>,
+    /// `test`, or else `validation` or `train`, whichever was measured.
+    split: Option<&'static str>,
+    started: String,
+    /// Wall-clock seconds of its training, shared by all runs of its cohort.
+    seconds: f64,
+    cell: &'a Cell,
+}
+
+#[derive(Serialize)]
+struct ListJson<'a> {
+    runs: Vec<RunJson<'a>>,
+}
+
+/// Prints the runs.
+///
+/// # Errors
+/// If the store cannot be read, or a path in a condition or in the order is one that no run has.
+pub fn list(settings: &Settings, selection: &Selection, json: bool) -> Result<Outcome> {
+    let listing = settings.store()?.runs()?;
+    for unreadable in &listing.unreadable {
+        output::say(&format!("warning: left out `{}`: {}", unreadable.path.display(), unreadable.error));
+    }
+    for condition in &selection.conditions {
+        condition.check_path(listing.runs.iter().map(|run| &run.manifest.cell))?;
+    }
+    let n_stored = listing.runs.len();
+    let mut runs: Vec<&RunSummary> = listing.runs.iter().filter(|run| selection.takes(run)).collect();
+    sort(&mut runs, &selection.key, selection.is_reversed)?;
+    if json {
+        output::print_json(&ListJson { runs: runs.iter().map(|run| to_json(run)).collect() })?;
+    } else if n_stored == 0 {
+        output::say(&format!(
+            "no runs in `{}` yet\nhint: `elbo sweep experiments/sweep.yaml` trains some; --results names another folder",
+            settings.results.display()
+        ));
+    } else if runs.is_empty() {
+        output::say(&format!("none of the {} meets these conditions", text::counted(n_stored, "stored run")));
+    } else {
+        output::print(&to_table(&runs).render(settings.is_coloured))?;
+    }
+    Ok(Outcome::Well)
+}
+
+fn sort(runs: &mut [&RunSummary], key: &str, is_reversed: bool) -> Result<()> {
+    let term = |run: &RunSummary| measured(run).map(|(_, terms)| terms);
+    // A run without the value comes last, whichever way the others go.
+    let by_value = |value: &dyn Fn(&RunSummary) -> Value, a: &RunSummary, b: &RunSummary| match (value(a), value(b)) {
+        (Value::Null, Value::Null) => Ordering::Equal,
+        (Value::Null, _) => Ordering::Greater,
+        (_, Value::Null) => Ordering::Less,
+        (a, b) if is_reversed => filter::order(&b, &a),
+        (a, b) => filter::order(&a, &b),
+    };
+    let value: Box<dyn Fn(&RunSummary) -> Value> = match key {
+        "name" => {
+            // The store lists by name, numbers in it by size.
+            if is_reversed {
+                runs.reverse();
+            }
+            return Ok(());
+        }
+        "id" => Box::new(|run| run.manifest.run_id.to_string().into()),
+        "status" => Box::new(|run| run.status.word().into()),
+        "started" => Box::new(|run| run.manifest.timing.started.as_millisecond().into()),
+        "seconds" => Box::new(|run| run.manifest.timing.seconds.into()),
+        "elbo" => Box::new(move |run| term(run).map(|terms| terms.elbo).into()),
+        "reconstruction" => Box::new(move |run| term(run).map(|terms| terms.reconstruction).into()),
+        "kl" => Box::new(move |run| term(run).map(|terms| terms.kl).into()),
+        path => {
+            if !runs.is_empty() && runs.iter().all(|run| run.manifest.cell.value_at(path).is_none()) {
+                bail!(
+                    "cannot sort by `{path}`: no run has such a setting\nhint: use name, id, status, started, seconds, elbo, reconstruction, kl, or a path such as model.latent_dim"
+                );
+            }
+            let path = path.to_owned();
+            Box::new(move |run| run.manifest.cell.value_at(&path).unwrap_or_default())
+        }
+    };
+    runs.sort_by(|a, b| by_value(&*value, a, b));
+    Ok(())
+}
+
+/// What `--dataset` compares: `mnist`, or the path of a user's own.
+fn dataset_name(cell: &Cell) -> String {
+    match serde_json::to_value(&cell.dataset.name) {
+        Ok(Value::Object(tagged)) => tagged.values().next().map(text::value).unwrap_or_default(),
+        Ok(name) => text::value(&name),
+        Err(_) => String::new(),
+    }
+}
+
+/// The terms at the latest epoch, on the split that says most.
+fn measured(run: &RunSummary) -> Option<(Split, Terms)> {
+    let splits = &run.manifest.last_epoch.as_ref()?.splits;
+    let best = [Split::Test, Split::Validation, Split::Train];
+    best.into_iter().find_map(|split| splits.get(&split).map(|terms| (split, *terms)))
+}
+
+fn to_json(run: &RunSummary) -> RunJson<'_> {
+    let manifest = &run.manifest;
+    let measured = measured(run);
+    let terms = measured.map(|(_, terms)| terms);
+    RunJson {
+        run_id: manifest.run_id.to_string(),
+        name: &manifest.name,
+        status: run.status.word(),
+        reason: match &run.status {
+            Status::Failed { reason } => Some(reason),
+            _ => None,
+        },
+        epoch: manifest.last_epoch.as_ref().map(|last| last.epoch),
+        epochs: manifest.cell.training.epochs,
+        scale: manifest.scale.as_str(),
+        elbo: terms.map(|terms| terms.elbo),
+        reconstruction: terms.map(|terms| terms.reconstruction),
+        kl: terms.map(|terms| terms.kl),
+        split: measured.map(|(split, _)| split.as_str()),
+        started: manifest.timing.started.to_string(),
+        seconds: manifest.timing.seconds,
+        cell: &manifest.cell,
+    }
+}
+
+fn to_table(runs: &[&RunSummary]) -> Table {
+    use Align::{Left, Right};
+    let mut table = Table::new([
+        ("run", Left),
+        ("name", Left),
+        ("status", Left),
+        ("epoch", Right),
+        ("ELBO", Right),
+        ("rec.", Right),
+        ("KL", Right),
+        ("scale", Left),
+        ("time", Right),
+        ("", Left),
+    ]);
+    for run in runs {
+        let manifest = &run.manifest;
+        let terms = measured(run).map(|(_, terms)| terms);
+        let shown = |value: Option<f64>| Entry::from(value.map(text::number).unwrap_or_default());
+        let epoch = manifest.last_epoch.as_ref().map_or(0, |last| last.epoch);
+        table.row(vec![
+            Entry::toned(manifest.run_id.to_string(), Tone::Dim),
+            manifest.name.as_str().into(),
+            text::status(&run.status),
+            format!("{epoch}/{}", manifest.cell.training.epochs).into(),
+            shown(terms.map(|terms| terms.elbo)),
+            shown(terms.map(|terms| terms.reconstruction)),
+            shown(terms.map(|terms| terms.kl)),
+            manifest.scale.as_str().into(),
+            text::duration(manifest.timing.seconds).into(),
+            text::remark(&run.status).into(),
+        ]);
+    }
+    table
+}

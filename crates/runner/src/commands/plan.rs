@@ -1,0 +1,200 @@
+//! `elbo plan`: every cell of an experiment, where it stands, and how long the rest takes.
+
+use anyhow::Result;
+use record::Status;
+use serde::Serialize;
+use spec::Experiment;
+
+use crate::Outcome;
+use crate::args::ExecutionArgs;
+use crate::machine::Machine;
+use crate::output;
+use crate::plan::Plan;
+use crate::plan::estimate::{ROUGH_CPU_RATE, ROUGH_GPU_RATE};
+use crate::settings::Settings;
+use crate::table::{Align, Entry, Table, Tone};
+use crate::text;
+
+/// The JSON of a plan.
+#[derive(Serialize)]
+struct PlanJson<'a> {
+    name: &'a str,
+    cells: Vec<CellJson>,
+    cohorts: Vec<CohortJson>,
+    totals: TotalsJson,
+}
+
+#[derive(Serialize)]
+struct CellJson {
+    run_id: String,
+    name: String,
+    /// `new`, `running`, `resumable`, `failed` or `done`.
+    status: &'static str,
+    /// Why it failed.
+    reason: Option<String>,
+    /// Epochs completed.
+    epoch: u32,
+    /// Epochs in all.
+    epochs: usize,
+    /// What its training still takes.
+    seconds: Option<f64>,
+    /// Whether `seconds` rests on no stored run.
+    rough: Option<bool>,
+    /// Its place in `cohorts`.
+    cohort: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct CohortJson {
+    /// Ids of its runs.
+    runs: Vec<String>,
+    /// Epochs behind it, if it goes on.
+    resume: Option<u32>,
+    seconds: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct TotalsJson {
+    done: usize,
+    running: usize,
+    resumable: usize,
+    failed: usize,
+    new: usize,
+    cohorts: usize,
+    jobs: usize,
+    threads: usize,
+    /// Wall-clock seconds with so many jobs.
+    seconds: Option<f64>,
+    rough: bool,
+}
+
+/// Prints the plan.
+///
+/// # Errors
+/// If the store or the images cannot be looked at.
+pub fn plan(settings: &Settings, experiment: &Experiment, execution: &ExecutionArgs, json: bool) -> Result<Outcome> {
+    let plan = Plan::make(experiment, &settings.store()?, &settings.places()?, execution, Machine::here())?;
+    if json {
+        output::print_json(&to_json(experiment, &plan))?;
+    } else {
+        output::print(&to_text(experiment, &plan, settings.is_coloured))?;
+    }
+    Ok(Outcome::Well)
+}
+
+/// Epochs that a cell has behind it.
+fn epoch(status: &Status, epochs: usize, recorded: Option<u32>) -> u32 {
+    match status {
+        Status::New => 0,
+        Status::Resumable { epoch } => *epoch,
+        Status::Done => u32::try_from(epochs).unwrap_or(u32::MAX),
+        Status::Running { .. } | Status::Failed { .. } => recorded.unwrap_or(0),
+    }
+}
+
+fn to_json<'a>(experiment: &'a Experiment, plan: &Plan) -> PlanJson<'a> {
+    let cells = plan.cells.iter().map(|planned| {
+        let recorded = planned.manifest.as_ref().and_then(|manifest| manifest.last_epoch.as_ref());
+        let epochs = planned.cell.training.epochs;
+        CellJson {
+            run_id: planned.id.to_string(),
+            name: planned.cell.readable_name(),
+            status: planned.status.word(),
+            reason: match &planned.status {
+                Status::Failed { reason } => Some(reason.clone()),
+                _ => None,
+            },
+            epoch: epoch(&planned.status, epochs, recorded.map(|last| last.epoch)),
+            epochs,
+            seconds: planned.estimate.map(|estimate| estimate.seconds),
+            rough: planned.estimate.map(|estimate| estimate.is_rough),
+            cohort: planned.cohort,
+        }
+    });
+    let cohorts = plan.cohorts.iter().map(|cohort| CohortJson {
+        runs: cohort.cells.iter().map(|&index| plan.cells[index].id.to_string()).collect(),
+        resume: cohort.resume,
+        seconds: cohort.seconds,
+    });
+    PlanJson {
+        name: &experiment.name,
+        cells: cells.collect(),
+        cohorts: cohorts.collect(),
+        totals: TotalsJson {
+            done: plan.count("done"),
+            running: plan.count("running"),
+            resumable: plan.count("resumable"),
+            failed: plan.count("failed"),
+            new: plan.count("new"),
+            cohorts: plan.cohorts.len(),
+            jobs: plan.layout.jobs,
+            threads: plan.layout.threads,
+            seconds: plan.seconds(),
+            rough: plan.is_rough(),
+        },
+    }
+}
+
+fn to_text(experiment: &Experiment, plan: &Plan, is_coloured: bool) -> String {
+    use Align::{Left, Right};
+    let mut table =
+        Table::new([("run", Left), ("name", Left), ("status", Left), ("cohort", Right), ("time", Right), ("", Left)]);
+    for planned in &plan.cells {
+        let time = planned.estimate.map(|estimate| {
+            let about = if estimate.is_rough { "~" } else { "" };
+            format!("{about}{}", text::duration(estimate.seconds))
+        });
+        table.row(vec![
+            Entry::toned(planned.id.to_string(), Tone::Dim),
+            planned.cell.readable_name().into(),
+            text::status(&planned.status),
+            planned.cohort.map(|cohort| (cohort + 1).to_string()).unwrap_or_default().into(),
+            time.unwrap_or_default().into(),
+            text::remark(&planned.status).into(),
+        ]);
+    }
+    format!("{}\n{}", table.render(is_coloured), summary(experiment, plan))
+}
+
+/// A few lines under the table: how many cells stand how, and how the rest would be trained.
+fn summary(experiment: &Experiment, plan: &Plan) -> String {
+    let counts: Vec<String> = ["done", "running", "resumable", "failed", "new"]
+        .into_iter()
+        .filter_map(|word| Some(plan.count(word)).filter(|&n| n > 0).map(|n| format!("{n} {word}")))
+        .collect();
+    let mut lines =
+        format!("{}: {}: {}\n", experiment.name, text::counted(plan.cells.len(), "cell"), counts.join(", "));
+    if plan.cohorts.is_empty() {
+        lines.push_str("nothing to train\n");
+    } else {
+        lines.push_str(&to_train(plan));
+        lines.push('\n');
+    }
+    if plan.is_rough() {
+        let threads = plan.layout.threads;
+        let rate = match plan.layout.device {
+            spec::Device::Cpu => {
+                format!("{ROUGH_CPU_RATE:.0e} parameters × images a second and thread ({threads} of them)")
+            }
+            spec::Device::Cuda => format!("{ROUGH_GPU_RATE:.0e} parameters × images a second"),
+        };
+        lines.push_str(&format!("~ is a rough guess, since no run of similar shape is stored: {rate}\n"));
+    }
+    if plan.count("failed") > 0 && plan.cells.iter().any(|p| p.status.word() == "failed" && p.cohort.is_none()) {
+        lines.push_str("failed cells are tried again with --retry-failed\n");
+    }
+    lines
+}
+
+/// One line on what a sweep would train.
+pub fn to_train(plan: &Plan) -> String {
+    let about = if plan.is_rough() { "~" } else { "about " };
+    let time = plan.seconds().map(|seconds| format!(", {about}{}", text::duration(seconds))).unwrap_or_default();
+    format!(
+        "{} to train in {}, {} × {}{time}",
+        text::counted(plan.n_to_train(), "cell"),
+        text::counted(plan.cohorts.len(), "cohort"),
+        text::counted(plan.layout.jobs, "job"),
+        text::counted(plan.layout.threads, "thread"),
+    )
+}

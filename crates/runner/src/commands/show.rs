@@ -1,0 +1,178 @@
+//! `elbo show`: one run's settings, where it stands, and its numbers.
+
+use anyhow::Result;
+use record::{EvaluationRow, RunManifest, Status, Terms};
+use serde::Serialize;
+use serde_json::Value;
+use spec::Cell;
+
+use crate::Outcome;
+use crate::output;
+use crate::settings::Settings;
+use crate::table::{Align, Entry, Table, Tone};
+use crate::text;
+
+/// The JSON: run.json's keys, and what only the store knows.
+#[derive(Serialize)]
+struct ShowJson {
+    #[serde(flatten)]
+    manifest: Value,
+    /// `new`, `running`, `resumable`, `failed` or `done`.
+    status: &'static str,
+    /// Why it failed.
+    reason: Option<String>,
+    /// Epochs completed.
+    epoch: u32,
+    folder: String,
+    evaluation: Vec<EvaluationJson>,
+}
+
+#[derive(Serialize)]
+struct EvaluationJson {
+    metric: String,
+    split: &'static str,
+    value: f64,
+    standard_error: Option<f64>,
+    n: u64,
+    settings: Value,
+}
+
+/// Prints one run.
+///
+/// # Errors
+/// If there is no such run, or its files cannot be read.
+pub fn show(settings: &Settings, run: &str, json: bool) -> Result<Outcome> {
+    let run = settings.store()?.find(run)?;
+    let (manifest, status, evaluation) = (run.manifest()?, run.status()?, run.evaluation()?);
+    if json {
+        let mut value = serde_json::to_value(&manifest)?;
+        if let Value::Object(keys) = &mut value {
+            keys.remove("status");
+        }
+        output::print_json(&ShowJson {
+            manifest: value,
+            status: status.word(),
+            reason: match &status {
+                Status::Failed { reason } => Some(reason.clone()),
+                _ => None,
+            },
+            epoch: manifest.last_epoch.as_ref().map_or(0, |last| last.epoch),
+            folder: run.dir().display().to_string(),
+            evaluation: evaluation.into_iter().map(to_json).collect(),
+        })?;
+    } else {
+        let mut text = head(&manifest, &status, &run.dir().display().to_string(), settings.is_coloured);
+        text.push_str(&settings_table(&manifest.cell).render(settings.is_coloured));
+        if let Some(numbers) = numbers(&manifest, &evaluation) {
+            text.push_str("\nnats per image, means over images, unless a metric's name says otherwise:\n");
+            text.push_str(&numbers.render(settings.is_coloured));
+        }
+        output::print(&text)?;
+    }
+    Ok(Outcome::Well)
+}
+
+fn to_json(row: EvaluationRow) -> EvaluationJson {
+    EvaluationJson {
+        metric: row.metric,
+        split: row.split.as_str(),
+        value: row.value,
+        standard_error: row.standard_error,
+        n: row.n,
+        settings: serde_json::from_str(&row.settings).unwrap_or(Value::String(row.settings)),
+    }
+}
+
+fn head(manifest: &RunManifest, status: &Status, folder: &str, is_coloured: bool) -> String {
+    let epoch = manifest.last_epoch.as_ref().map_or(0, |last| last.epoch);
+    let provenance = &manifest.provenance;
+    let code = provenance.git.as_ref().map(|git| {
+        let changed = if git.dirty_patch_sha256.is_some() { ", with changes" } else { "" };
+        format!("{}{changed}", git.commit.chars().take(12).collect::<String>())
+    });
+    let versions: Vec<String> = provenance.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    let machine = [&provenance.host.name, &provenance.host.cpu, &provenance.device];
+    let machine: Vec<&str> = machine.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    let mut table = Table::new([("", Align::Left), ("", Align::Left)]);
+    let mut line = |name: &str, entry: Entry| table.row(vec![Entry::toned(name, Tone::Dim), entry]);
+    line("run", manifest.run_id.to_string().into());
+    line("name", manifest.name.as_str().into());
+    line("status", text::status(status));
+    line("", text::remark(status).into());
+    line("epochs", format!("{epoch} of {}", manifest.cell.training.epochs).into());
+    line("scale", manifest.scale.as_str().into());
+    line("started", manifest.timing.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string().into());
+    let shared = match provenance.cohort.len() {
+        0 | 1 => String::new(),
+        n => format!(", shared by the {n} runs of its cohort"),
+    };
+    line("time", format!("{}{shared}", text::duration(manifest.timing.seconds)).into());
+    line("machine", machine.join(", ").into());
+    line("code", code.unwrap_or_default().into());
+    line("versions", versions.join(", ").into());
+    line("folder", folder.into());
+    // The table has no heads; its lines without a value say nothing.
+    let lines = table.render(is_coloured);
+    lines.lines().skip(1).filter(|line| line.contains("  ")).map(|line| format!("{line}\n")).collect::<String>() + "\n"
+}
+
+/// Every setting with its path, as `--set` and `--where` take it.
+fn settings_table(cell: &Cell) -> Table {
+    let mut table = Table::new([("setting", Align::Left), ("value", Align::Left)]);
+    for (path, value) in flat_settings(cell) {
+        table.row(vec![path.into(), text::value(&value).into()]);
+    }
+    table
+}
+
+/// Path and value of every setting of a cell.
+pub fn flat_settings(cell: &Cell) -> Vec<(String, Value)> {
+    fn visit(path: &str, value: Value, into: &mut Vec<(String, Value)>) {
+        match value {
+            Value::Object(keys) => {
+                for (key, value) in keys {
+                    let path = if path.is_empty() { key } else { format!("{path}.{key}") };
+                    visit(&path, value, into);
+                }
+            }
+            Value::Null => {}
+            value => into.push((path.to_owned(), value)),
+        }
+    }
+    let mut settings = Vec::new();
+    visit("", serde_json::to_value(cell).unwrap_or_default(), &mut settings);
+    settings
+}
+
+fn numbers(manifest: &RunManifest, evaluation: &[EvaluationRow]) -> Option<Table> {
+    use Align::{Left, Right};
+    let mut table =
+        Table::new([("split", Left), ("metric", Left), ("value", Right), ("std. error", Right), ("settings", Left)]);
+    let mut n_rows = 0;
+    if let Some(last) = &manifest.last_epoch {
+        for (split, terms) in &last.splits {
+            let Terms { elbo, reconstruction, kl } = terms;
+            for (metric, value) in [("elbo", elbo), ("reconstruction", reconstruction), ("kl", kl)] {
+                table.row(vec![
+                    split.as_str().into(),
+                    metric.into(),
+                    text::number(*value).into(),
+                    "".into(),
+                    Entry::toned(format!("at epoch {}", last.epoch), Tone::Dim),
+                ]);
+                n_rows += 1;
+            }
+        }
+    }
+    for row in evaluation {
+        table.row(vec![
+            row.split.as_str().into(),
+            row.metric.as_str().into(),
+            text::number(row.value).into(),
+            row.standard_error.map(text::number).unwrap_or_default().into(),
+            Entry::toned(if row.settings == "{}" { "" } else { &row.settings }, Tone::Dim),
+        ]);
+        n_rows += 1;
+    }
+    (n_rows > 0).then_some(table)
+}

@@ -1,0 +1,95 @@
+//! `elbo sweep`: trains what is not done, draws what is not drawn, and says how it went.
+
+use anyhow::{Context, Result};
+use record::{Status, Store};
+use spec::Experiment;
+
+use crate::Outcome;
+use crate::args::ExecutionArgs;
+use crate::commands::{compare, plan};
+use crate::machine::Machine;
+use crate::output;
+use crate::plan::Plan;
+use crate::settings::Settings;
+use crate::sweep::{Drawing, Trained, find_worker, train};
+use crate::text;
+
+/// Sweeps.
+///
+/// # Errors
+/// If the store cannot be read or written, there is no worker, or figures cannot be drawn. Runs that fail are no
+/// error: see [`Outcome::SomeFailed`].
+pub fn sweep(
+    settings: &Settings,
+    experiment: &Experiment,
+    execution: &ExecutionArgs,
+    has_figures: bool,
+) -> Result<Outcome> {
+    let store = settings.store()?;
+    let plan = Plan::make(experiment, &store, &settings.places()?, execution, Machine::here())?;
+    output::say(&format!(
+        "{}: {} of {} done",
+        experiment.name,
+        plan.count("done"),
+        text::counted(plan.cells.len(), "cell"),
+    ));
+    let trained = if plan.cohorts.is_empty() {
+        Trained::default()
+    } else {
+        find_worker()?;
+        output::say(&plan::to_train(&plan));
+        let trained = train(&plan, &store, settings)?;
+        store.rebuild_index().context("cannot write the index of runs")?;
+        trained
+    };
+    if let Some(signal) = trained.signal {
+        output::say("stopped; the same command goes on from here");
+        return Ok(Outcome::Stopped(u8::try_from(signal).unwrap_or(0)));
+    }
+    finish(settings, experiment, &store, has_figures)?;
+    Ok(account(&plan, &trained))
+}
+
+/// Figures and report where records are newer, then the table of results on standard output.
+fn finish(settings: &Settings, experiment: &Experiment, store: &Store, has_figures: bool) -> Result<()> {
+    let mut is_any_done = false;
+    for cell in &experiment.cells {
+        is_any_done = is_any_done || store.run(&cell.run_id()).status()? == Status::Done;
+    }
+    if !is_any_done {
+        return Ok(());
+    }
+    let drawing = Drawing::of(experiment, store)?;
+    if has_figures && !drawing.is_fresh() {
+        output::say("drawing figures, tables and the report");
+        drawing.draw()?;
+    }
+    let mut text = compare::results(experiment, store, settings.is_coloured)?;
+    if drawing.report().is_file() {
+        text.push_str(&format!("report: {}\n", drawing.report().display()));
+    }
+    output::print(&text)
+}
+
+/// Says what is amiss, and how the sweep ended.
+fn account(plan: &Plan, trained: &Trained) -> Outcome {
+    let n_elsewhere = trained.n_elsewhere + plan.count("running");
+    if n_elsewhere > 0 {
+        output::say(&format!(
+            "another process is training {}; run this again when it is done",
+            text::counted(n_elsewhere, "cell")
+        ));
+    }
+    for (name, reason) in &trained.failed {
+        output::say(&format!("failed: {name}: {}", reason.lines().next().unwrap_or_default()));
+    }
+    let untried: Vec<_> =
+        plan.cells.iter().filter(|cell| cell.cohort.is_none() && cell.status.word() == "failed").collect();
+    for cell in &untried {
+        output::say(&format!("failed earlier: {}: {}", cell.cell.readable_name(), text::remark(&cell.status)));
+    }
+    if !untried.is_empty() {
+        output::say("hint: --retry-failed tries failed cells again");
+    }
+    if trained.failed.is_empty() && untried.is_empty() { Outcome::Well } else { Outcome::SomeFailed }
+}

@@ -1,0 +1,50 @@
+//! What is printed: data to standard output, everything else to standard error. A reader that goes away is no error.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+/// Prints data.
+///
+/// # Errors
+/// If standard output cannot be written, also when its reader has gone; see [`is_closed_pipe`].
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Prints data as JSON.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print(&(serde_json::to_string_pretty(value)? + "\n"))
+}
+
+/// Says something to the person in front of the terminal.
+pub fn say(text: &str) {
+    // There is nobody left to tell when standard error is closed.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Prints an error, what caused it, and its hints.
+pub fn complain(error: &anyhow::Error) {
+    let mut text = format!("error: {error}");
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        // Many errors end in the message of their cause.
+        if !text.contains(&cause) {
+            text.push_str(&format!("\ncaused by: {cause}"));
+        }
+    }
+    say(&text);
+}
+
+/// Whether an error says no more than that the reader of standard output has gone, as in `elbo list | head`.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
+}

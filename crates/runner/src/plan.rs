@@ -1,0 +1,164 @@
+//! What an experiment still needs: where each cell stands, which cells train together, and how long it takes.
+
+pub mod cohorts;
+pub mod estimate;
+pub mod layout;
+pub mod work;
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use record::{RunManifest, Status, Store};
+use spec::{Cell, Experiment, RunId};
+
+use crate::args::ExecutionArgs;
+use crate::machine::Machine;
+use crate::plan::cohorts::{Candidate, Past};
+use crate::plan::estimate::{Estimate, Estimator};
+use crate::plan::layout::Layout;
+
+/// Where one cell stands.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The cell.
+    pub cell: Cell,
+    /// Its run.
+    pub id: RunId,
+    /// How far that run is.
+    pub status: Status,
+    /// What `run.json` says, where there is one.
+    pub manifest: Option<RunManifest>,
+    /// What its training still takes, if it were trained alone; `None` for what is not trained, or of unknown size.
+    pub estimate: Option<Estimate>,
+    /// Its place in [`Plan::cohorts`]; `None` for what is not trained.
+    pub cohort: Option<usize>,
+}
+
+/// Cells that are trained together as one program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cohort {
+    /// Places in [`Plan::cells`].
+    pub cells: Vec<usize>,
+    /// Epochs that its runs have behind them, of those that have the fewest; `None` if the runs are new.
+    pub resume: Option<u32>,
+    /// What it takes, if that can be told.
+    pub seconds: Option<f64>,
+}
+
+/// What is to be done for an experiment.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Every cell, in the order of the experiment.
+    pub cells: Vec<Planned>,
+    /// What is to be trained.
+    pub cohorts: Vec<Cohort>,
+    /// How it is laid out on the machine.
+    pub layout: Layout,
+}
+
+impl Plan {
+    /// Looks at the store and lays out what is missing.
+    ///
+    /// # Errors
+    /// If a run's `run.json` cannot be read, or a data set of the user's own cannot be looked at.
+    pub fn make(
+        experiment: &Experiment,
+        store: &Store,
+        places: &data::Places,
+        args: &ExecutionArgs,
+        machine: Machine,
+    ) -> Result<Plan> {
+        let mut seen = BTreeSet::new();
+        let mut cells = Vec::with_capacity(experiment.cells.len());
+        for cell in &experiment.cells {
+            let id = cell.run_id();
+            if seen.insert(id.clone()) {
+                cells.push(look(cell, id, store)?);
+            }
+        }
+        let is_trained = |planned: &Planned| match planned.status {
+            Status::New | Status::Resumable { .. } => true,
+            Status::Failed { .. } => args.retry_failed,
+            Status::Running { .. } | Status::Done => false,
+        };
+        let mut candidates = Vec::new();
+        for (index, planned) in cells.iter().enumerate().filter(|(_, planned)| is_trained(planned)) {
+            candidates.push(Candidate {
+                index,
+                id: planned.id.clone(),
+                key: planned.cell.cohort_key(),
+                latent_dim: planned.cell.model.latent_dim,
+                past: past(planned, store)?,
+            });
+        }
+        let mut estimator = Estimator::new(places);
+        let wants: Vec<work::Work> =
+            candidates.iter().filter_map(|candidate| estimator.work(&cells[candidate.index].cell)).collect();
+        let layout = Layout::choose(args, &experiment.execution, machine, &wants);
+        let mut cohorts = cohorts::group(&candidates, layout.cohort);
+        let layout = layout.fit(cohorts.len());
+        if !cohorts.is_empty() {
+            estimator.learn(&store.runs()?.runs, layout);
+        }
+        for candidate in &candidates {
+            let planned = &mut cells[candidate.index];
+            let behind = candidate.past.as_ref().map_or(0, |past| past.epoch);
+            planned.estimate = estimator.estimate(&planned.cell, behind);
+        }
+        for (place, cohort) in cohorts.iter_mut().enumerate() {
+            cohort.seconds =
+                cohort.cells.iter().map(|&index| cells[index].estimate.map(|estimate| estimate.seconds)).sum();
+            for &index in &cohort.cells {
+                cells[index].cohort = Some(place);
+            }
+        }
+        Ok(Plan { cells, cohorts, layout })
+    }
+
+    /// How many cells have this status.
+    pub fn count(&self, word: &str) -> usize {
+        self.cells.iter().filter(|planned| planned.status.word() == word).count()
+    }
+
+    /// How many cells are to be trained.
+    pub fn n_to_train(&self) -> usize {
+        self.cohorts.iter().map(|cohort| cohort.cells.len()).sum()
+    }
+
+    /// Seconds until all cohorts are trained, so many at once; `None` if one of them cannot be told.
+    pub fn seconds(&self) -> Option<f64> {
+        let mut ends = vec![0.0_f64; self.layout.jobs];
+        for cohort in &self.cohorts {
+            let free = ends.iter_mut().min_by(|a, b| a.total_cmp(b))?;
+            *free += cohort.seconds?;
+        }
+        ends.into_iter().reduce(f64::max)
+    }
+
+    /// Whether the estimate rests on no stored run.
+    pub fn is_rough(&self) -> bool {
+        self.cells.iter().any(|planned| planned.estimate.is_some_and(|estimate| estimate.is_rough))
+    }
+}
+
+fn look(cell: &Cell, id: RunId, store: &Store) -> Result<Planned> {
+    let run = store.run(&id);
+    let status = run.status()?;
+    let manifest = match run.manifest() {
+        Ok(manifest) => Some(manifest),
+        Err(error) if error.is_not_found() => None,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Planned { cell: cell.clone(), id, status, manifest, estimate: None, cohort: None })
+}
+
+/// What a run that is to be trained has behind it: its checkpoint's epoch and the cohort it was trained in.
+fn past(planned: &Planned, store: &Store) -> Result<Option<Past>> {
+    let epoch = match planned.status {
+        Status::Resumable { epoch } => Some(epoch),
+        Status::Failed { .. } => store.run(&planned.id).latest_checkpoint()?.checkpoint.map(|found| found.epoch),
+        _ => None,
+    };
+    let cohort = planned.manifest.as_ref().map(|manifest| manifest.provenance.cohort.clone()).unwrap_or_default();
+    Ok(epoch.map(|epoch| Past { epoch, cohort }))
+}

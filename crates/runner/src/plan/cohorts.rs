@@ -1,0 +1,141 @@
+//! Which cells are trained together.
+//!
+//! A resumed run equals an uninterrupted one bit for bit only in the cohort it was in before: so runs that were one
+//! cohort and can all go on stay one cohort, whatever its size. What is left goes by the key of the spec: new runs
+//! with new ones, resumable ones with those of the same epoch, narrow latents beside narrow ones (the widest sets the
+//! padding), in cohorts of nearly equal size.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use spec::RunId;
+
+use crate::plan::Cohort;
+
+/// A cell that is to be trained.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Its place among all cells.
+    pub index: usize,
+    /// Its run.
+    pub id: RunId,
+    /// Equal for cells that may be trained together.
+    pub key: String,
+    /// Width of its latent space.
+    pub latent_dim: usize,
+    /// What it has behind it; `None` for a new run.
+    pub past: Option<Past>,
+}
+
+/// What a run that goes on has behind it.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// Epochs completed at its checkpoint.
+    pub epoch: u32,
+    /// The runs it was trained with, itself included.
+    pub cohort: Vec<RunId>,
+}
+
+/// Groups cells into cohorts of at most `size` cells, in the order of their first cells.
+pub fn group(candidates: &[Candidate], size: usize) -> Vec<Cohort> {
+    let by_id: BTreeMap<&RunId, &Candidate> = candidates.iter().map(|candidate| (&candidate.id, candidate)).collect();
+    let mut placed: BTreeSet<&RunId> = BTreeSet::new();
+    let mut cohorts: Vec<Vec<&Candidate>> = Vec::new();
+    for candidate in candidates {
+        if placed.contains(&candidate.id) {
+            continue;
+        }
+        if let Some(members) = former_cohort(candidate, &by_id) {
+            placed.extend(members.iter().map(|member| &member.id));
+            cohorts.push(members);
+        }
+    }
+    let mut groups: BTreeMap<(Option<u32>, &str), Vec<&Candidate>> = BTreeMap::new();
+    for candidate in candidates.iter().filter(|candidate| !placed.contains(&candidate.id)) {
+        let epoch = candidate.past.as_ref().map(|past| past.epoch);
+        groups.entry((epoch, &candidate.key)).or_default().push(candidate);
+    }
+    for mut members in groups.into_values() {
+        members.sort_by_key(|member| member.latent_dim);
+        cohorts.extend(even_parts(&members, size.max(1)));
+    }
+    cohorts.sort_by_key(|members| members.iter().map(|member| member.index).min());
+    cohorts.into_iter().map(|members| cohort(&members)).collect()
+}
+
+/// The runs that `candidate` was trained with, in their order then, if all of them go on now.
+fn former_cohort<'a>(candidate: &Candidate, by_id: &BTreeMap<&RunId, &'a Candidate>) -> Option<Vec<&'a Candidate>> {
+    let former = &candidate.past.as_ref()?.cohort;
+    let members: Option<Vec<&Candidate>> = former.iter().map(|id| by_id.get(id).copied()).collect();
+    let is_same = |member: &&Candidate| {
+        member.key == candidate.key && member.past.as_ref().is_some_and(|past| past.cohort == *former)
+    };
+    members.filter(|members| !members.is_empty() && members.iter().all(is_same))
+}
+
+/// Cuts into the fewest parts of at most `size`, whose sizes differ by one at most.
+fn even_parts<T: Copy>(items: &[T], size: usize) -> Vec<Vec<T>> {
+    let n_parts = items.len().div_ceil(size);
+    let cut = |part: usize| part * items.len() / n_parts;
+    (0..n_parts).map(|part| items[cut(part)..cut(part + 1)].to_vec()).collect()
+}
+
+fn cohort(members: &[&Candidate]) -> Cohort {
+    let epochs = members.iter().map(|member| member.past.as_ref().map(|past| past.epoch));
+    Cohort { cells: members.iter().map(|member| member.index).collect(), resume: epochs.min().flatten(), seconds: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(n: usize) -> RunId {
+        format!("{n:016x}").parse().expect("16 digits are an id")
+    }
+
+    fn new(index: usize, key: &str, latent_dim: usize) -> Candidate {
+        Candidate { index, id: id(index), key: key.to_owned(), latent_dim, past: None }
+    }
+
+    fn resumable(index: usize, epoch: u32, cohort: &[usize]) -> Candidate {
+        let cohort = cohort.iter().map(|&n| id(n)).collect();
+        Candidate { past: Some(Past { epoch, cohort }), ..new(index, "a", 2) }
+    }
+
+    fn groups(candidates: &[Candidate], size: usize) -> Vec<Vec<usize>> {
+        group(candidates, size).into_iter().map(|cohort| cohort.cells).collect()
+    }
+
+    #[test]
+    fn cells_are_grouped_by_key_and_width() {
+        let cells = [new(0, "a", 20), new(1, "b", 2), new(2, "a", 2), new(3, "a", 20), new(4, "a", 2)];
+        assert_eq!(groups(&cells, 2), [vec![0, 3], vec![1], vec![2, 4]]);
+    }
+
+    #[test]
+    fn cohorts_are_of_nearly_equal_size() {
+        let cells: Vec<Candidate> = (0..9).map(|index| new(index, "a", 2)).collect();
+        assert_eq!(groups(&cells, 4), [vec![0, 1, 2], vec![3, 4, 5], vec![6, 7, 8]]);
+    }
+
+    #[test]
+    fn a_former_cohort_goes_on_as_it_was() {
+        let cells =
+            [new(0, "a", 2), resumable(1, 5, &[3, 1, 2]), resumable(2, 5, &[3, 1, 2]), resumable(3, 4, &[3, 1, 2])];
+        let found = group(&cells, 1);
+        assert_eq!(found.iter().map(|cohort| cohort.cells.clone()).collect::<Vec<_>>(), [vec![0], vec![3, 1, 2]]);
+        assert_eq!(found.iter().map(|cohort| cohort.resume).collect::<Vec<_>>(), [None, Some(4)]);
+    }
+
+    #[test]
+    fn what_is_left_of_a_cohort_goes_with_runs_of_its_epoch() {
+        // Run 9 was in the cohort and is done or gone.
+        let cells =
+            [resumable(0, 5, &[0, 1, 9]), resumable(1, 5, &[0, 1, 9]), resumable(2, 6, &[2, 9]), new(3, "a", 2)];
+        assert_eq!(groups(&cells, 4), [vec![0, 1], vec![2], vec![3]]);
+    }
+
+    #[test]
+    fn nothing_makes_no_cohort() {
+        assert!(group(&[], 4).is_empty());
+    }
+}

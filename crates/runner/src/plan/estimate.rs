@@ -1,0 +1,125 @@
+//! How long training takes: from stored runs of a similar shape, else from a stated rough rate.
+
+use std::collections::HashMap;
+
+use record::RunSummary;
+use spec::{Cell, Dataset, Device, Source};
+
+use crate::plan::layout::Layout;
+use crate::plan::work::Work;
+
+/// Parameters × images that one thread of a CPU trains in a second, when nothing better is known.
+pub const ROUGH_CPU_RATE: f64 = 1e10;
+/// The same for a GPU.
+pub const ROUGH_GPU_RATE: f64 = 5e11;
+
+/// What a cell's training still takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Wall-clock seconds, if its cohort takes the sum of its cells.
+    pub seconds: f64,
+    /// Whether it rests on no stored run.
+    pub is_rough: bool,
+}
+
+/// Channels × height × width and number of the training images.
+type Size = (usize, usize);
+
+/// How long one stored run took.
+#[derive(Clone, Debug)]
+struct Sample {
+    cell: Cell,
+    device: String,
+    work: Work,
+    /// Seconds of an epoch, for this run's part of its cohort.
+    seconds_per_epoch: f64,
+}
+
+/// Knows how long stored runs took.
+#[derive(Debug)]
+pub struct Estimator<'a> {
+    places: &'a data::Places,
+    sizes: HashMap<String, Option<Size>>,
+    samples: Vec<Sample>,
+    layout: Option<Layout>,
+}
+
+impl<'a> Estimator<'a> {
+    /// Knows nothing yet.
+    pub fn new(places: &'a data::Places) -> Estimator<'a> {
+        Estimator { places, sizes: HashMap::new(), samples: Vec::new(), layout: None }
+    }
+
+    /// Learns from stored runs, for a layout.
+    pub fn learn(&mut self, runs: &[RunSummary], layout: Layout) {
+        self.layout = Some(layout);
+        for run in runs.iter().map(|run| &run.manifest) {
+            let Some(epochs) = run.last_epoch.as_ref().map(|last| last.epoch).filter(|&epochs| epochs > 0) else {
+                continue;
+            };
+            let Some(work) = self.work(&run.cell) else { continue };
+            let shared = run.timing.seconds / run.provenance.cohort.len().max(1) as f64;
+            if shared > 0.0 {
+                let device = run.provenance.device.clone();
+                let seconds_per_epoch = shared / f64::from(epochs);
+                self.samples.push(Sample { cell: run.cell.clone(), device, work, seconds_per_epoch });
+            }
+        }
+    }
+
+    /// The size of a cell's training; `None` if its images cannot be looked at.
+    pub fn work(&mut self, cell: &Cell) -> Option<Work> {
+        let key = serde_json::to_string(&cell.dataset.name).ok()?;
+        let size = match self.sizes.get(&key) {
+            Some(size) => *size,
+            None => {
+                let size = size(&cell.dataset, self.places);
+                self.sizes.insert(key, size);
+                size
+            }
+        };
+        size.map(|(n_pixels, n_images)| Work::of(cell, n_pixels, n_images))
+    }
+
+    /// What `cell` still takes after so many epochs.
+    pub fn estimate(&mut self, cell: &Cell, epochs_behind: u32) -> Option<Estimate> {
+        let work = self.work(cell)?;
+        let layout = self.layout?;
+        let epochs = (cell.training.epochs as f64 - f64::from(epochs_behind)).max(0.0);
+        let (device, rough_rate) = match layout.device {
+            Device::Cpu => ("cpu", ROUGH_CPU_RATE * layout.threads as f64),
+            Device::Cuda => ("cuda", ROUGH_GPU_RATE),
+        };
+        let mut known: Vec<f64> = self
+            .samples
+            .iter()
+            .filter(|sample| sample.device == device && is_similar(sample, cell, &work))
+            .map(|sample| sample.seconds_per_epoch * work.per_epoch() / sample.work.per_epoch())
+            .collect();
+        known.sort_by(f64::total_cmp);
+        Some(match known.get(known.len() / 2) {
+            Some(&median) => Estimate { seconds: epochs * median, is_rough: false },
+            None => Estimate { seconds: epochs * work.per_epoch() / rough_rate, is_rough: true },
+        })
+    }
+}
+
+/// Whether a stored run says how long an epoch of `cell` takes: the same batches, as many layers, and both parameters
+/// and images within a factor of two.
+fn is_similar(sample: &Sample, cell: &Cell, work: &Work) -> bool {
+    let within_two = |a: u64, b: u64| a > 0 && b > 0 && a <= 2 * b && b <= 2 * a;
+    sample.cell.training.batch_size == cell.training.batch_size
+        && sample.cell.model.hidden.len() == cell.model.hidden.len()
+        && within_two(sample.work.parameters, work.parameters)
+        && within_two(sample.work.images, work.images)
+}
+
+fn size(dataset: &Dataset, places: &data::Places) -> Option<Size> {
+    match &dataset.name {
+        Source::Glyphs | Source::Mnist | Source::FashionMnist => Some((28 * 28, 60_000)),
+        own => {
+            let shape = data::load(&Dataset { name: own.clone(), ..dataset.clone() }, places).ok()?.train.shape;
+            Some((shape.n_pixels(), shape.n))
+        }
+    }
+}

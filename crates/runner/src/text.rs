@@ -1,0 +1,134 @@
+//! Numbers, durations and values as people read them.
+
+use std::time::Duration;
+
+use record::Status;
+use serde_json::Value;
+
+use crate::table::{Entry, Tone};
+
+/// A duration to two significant parts: `850 ms`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`.
+pub fn duration(seconds: f64) -> String {
+    let Ok(exact) = Duration::try_from_secs_f64(seconds.max(0.0)) else { return "forever".to_owned() };
+    let whole = exact.as_secs_f64().round() as u64;
+    let pair = |big: u64, big_unit: &str, small: u64, small_unit: &str| match small {
+        0 => format!("{big} {big_unit}"),
+        _ => format!("{big} {big_unit} {small} {small_unit}"),
+    };
+    match whole {
+        _ if exact.as_millis() == 0 => "0 s".to_owned(),
+        _ if exact.as_secs_f64() < 0.9995 => format!("{} ms", exact.as_millis()),
+        _ if exact.as_secs_f64() < 9.95 => format!("{:.1} s", exact.as_secs_f64()),
+        0..60 => format!("{whole} s"),
+        60..3600 => pair(whole / 60, "min", whole % 60, "s"),
+        3600..86400 => pair(whole / 3600, "h", whole % 3600 / 60, "min"),
+        _ => pair(whole / 86400, "d", whole % 86400 / 3600, "h"),
+    }
+}
+
+/// A size in bytes to three digits: `512 B`, `1.4 MB`, in powers of 1000.
+pub fn bytes(n: u64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB"];
+    let mut value = n as f64;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < units.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = if unit == 0 || value >= 99.95 { 0 } else { 1 };
+    format!("{value:.digits$} {}", units[unit])
+}
+
+/// A count and its noun: `1 run`, `2 runs`.
+pub fn counted(n: usize, noun: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{s}")
+}
+
+/// A number with two decimals and a true minus sign, as in the tables of papers.
+pub fn number(value: f64) -> String {
+    let digits = format!("{value:.2}");
+    match digits.strip_prefix('-') {
+        Some("0.00") => "0.00".to_owned(),
+        Some(rest) => format!("−{rest}"),
+        None => digits,
+    }
+}
+
+/// A mean and half the width of its 95 % interval; no interval for one seed.
+pub fn interval(mean: f64, half_width: Option<f64>) -> String {
+    match half_width {
+        Some(half) => format!("{} ± {}", number(mean), number(half)),
+        None => number(mean),
+    }
+}
+
+/// A value of a spec, without the quotes of JSON.
+pub fn value(value: &Value) -> String {
+    match value {
+        Value::Null => "–".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A status in its colour.
+pub fn status(status: &Status) -> Entry {
+    let tone = match status {
+        Status::New => Tone::Plain,
+        Status::Running { .. } | Status::Resumable { .. } => Tone::Busy,
+        Status::Failed { .. } => Tone::Bad,
+        Status::Done => Tone::Good,
+    };
+    Entry::toned(status.word(), tone)
+}
+
+/// Why a run is in its status, in one line: the reason of a failure, the process that trains it, the epoch kept.
+pub fn remark(status: &Status) -> String {
+    match status {
+        Status::New | Status::Done => String::new(),
+        Status::Running { pid: Some(pid) } => format!("by process {pid}"),
+        Status::Running { pid: None } => String::new(),
+        Status::Resumable { epoch } => format!("from epoch {epoch}"),
+        Status::Failed { reason } => reason.lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_two_parts_at_most() {
+        let said: Vec<String> =
+            [0.0, 0.0004, 0.25, 1.0, 9.97, 59.6, 61.0, 3600.0, 7500.0, 90_000.0, -1.0, f64::INFINITY]
+                .into_iter()
+                .map(duration)
+                .collect();
+        let expected = [
+            "0 s",
+            "0 s",
+            "250 ms",
+            "1.0 s",
+            "10 s",
+            "1 min",
+            "1 min 1 s",
+            "1 h",
+            "2 h 5 min",
+            "1 d 1 h",
+            "0 s",
+            "forever",
+        ];
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn sizes_and_numbers_are_rounded() {
+        assert_eq!(
+            ["0 B", "999 B", "1.0 kB", "1.5 MB", "250 MB"],
+            [0, 999, 1000, 1_500_000, 250_000_000].map(bytes).each_ref().map(String::as_str)
+        );
+        assert_eq!([number(-105.564), number(-0.001), number(3.0)], ["−105.56", "0.00", "3.00"]);
+        assert_eq!(interval(-1.0, Some(0.25)), "−1.00 ± 0.25");
+    }
+}

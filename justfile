@@ -1,0 +1,91 @@
+# What can be done with this checkout, one recipe each: `./just --list`. `./just` brings its own `just`.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+set positional-arguments
+
+python := `command -v python3.11 || command -v python3 || echo python3`
+elbo := justfile_directory() / "target/debug/elbo"
+
+# Lists the recipes.
+_default:
+    @{{ quote(just_executable()) }} --justfile {{ quote(justfile()) }} --list --unsorted
+
+# Train what an experiment lacks, then draw its figures and report; again: only what is new
+[group('research')]
+sweep experiment="experiments/sweep.yaml" *arguments: build
+    @shift || true; {{ quote(elbo) }} sweep {{ quote(experiment) }} "$@"
+
+# Show every cell of an experiment: done, resumable, failed or new, and how long the rest takes
+[group('research')]
+plan experiment="experiments/sweep.yaml" *arguments: build
+    @shift || true; {{ quote(elbo) }} plan {{ quote(experiment) }} "$@"
+
+# List the stored runs; takes the options of `elbo list`
+[group('research')]
+list *arguments: build
+    @{{ quote(elbo) }} list "$@"
+
+# Compare an experiment's cells: mean ± 95 % interval over seeds
+[group('research')]
+compare experiment="experiments/sweep.yaml" *arguments: build
+    @shift || true; {{ quote(elbo) }} compare {{ quote(experiment) }} "$@"
+
+# Redraw an experiment's figures, tables and report from the stored records
+[group('research')]
+figures experiment="experiments/sweep.yaml" *arguments: build
+    @shift || true; {{ quote(elbo) }} figures {{ quote(experiment) }} "$@"
+    @{{ quote(elbo) }} report {{ quote(experiment) }}
+
+# Run the notebooks from top to bottom, in a Python environment under .tools/venv
+[group('research')]
+notebooks: build venv
+    .tools/venv/bin/python tools/notebooks.py
+
+# Fetch libtorch and the build tools; milliseconds when they are there
+[group('develop')]
+setup:
+    @{{ quote(python) }} tools/setup.py
+
+# Build everything
+[group('develop')]
+build: setup
+    @cargo build --workspace --quiet
+
+# Format all Rust files
+[group('develop')]
+fmt:
+    cargo fmt --all
+
+# Check format, lints and documentation; warnings are errors
+[group('develop')]
+lint: setup
+    @cargo fmt --version >/dev/null 2>&1 || { echo "error: rustfmt is missing; hint: rustup component add rustfmt" >&2; exit 1; }
+    @cargo clippy --version >/dev/null 2>&1 || { echo "error: clippy is missing; hint: rustup component add clippy" >&2; exit 1; }
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+
+# Run every test; takes the options of `cargo test`
+[group('develop')]
+test *arguments: setup
+    cargo test --workspace "$@"
+
+# Time the training step and the start of `elbo`
+[group('develop')]
+bench *arguments: build
+    {{ quote(python) }} tools/bench.py "$@"
+
+# Rewrite the committed snapshots of help, tables and figures; look at the difference before you commit it
+[group('develop')]
+golden: setup
+    TRYCMD=overwrite INSTA_UPDATE=always ELBO_GOLDEN=overwrite cargo test --workspace
+
+# What continuous integration runs: lint, then test
+[group('develop')]
+ci:
+    .ci/run
+
+# A Python environment with what the notebooks need.
+[private]
+venv: setup
+    @{{ quote(python) }} tools/setup.py --notebooks
