@@ -140,9 +140,9 @@ fn flipped_hdf5(folder: &Path) {
         file.new_dataset::<f64>().shape([20]).create("labels").unwrap().write_raw(&[1.0; 20]).unwrap();
     });
     let whole = fs::read(&path).unwrap();
-    for position in 0..whole.len() {
+    for position in (0..whole.len()).step_by(3) {
         let mut bytes = whole.clone();
-        bytes[position] ^= 1 << (position % 8);
+        bytes[position] ^= 1 << (position / 3 % 8);
         fs::write(&path, &bytes).unwrap();
         if let Some(message) = error("hdf5", &path) {
             assert!(message.contains("\nhint: "), "flipped at {position}: {message}");
@@ -165,7 +165,11 @@ fn image_files() {
     huge[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
     let checksum = crc32(&huge[12..29]);
     huge[29..33].copy_from_slice(&checksum.to_be_bytes());
-    let damaged: [(&str, &[u8]); 9] = [
+    // And a JPEG that declares as many as are allowed at all.
+    let mut large = jpeg.clone();
+    let frame = large.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+    large[frame + 5..frame + 9].copy_from_slice(&[0x20, 0, 0x20, 0]);
+    let damaged: [(&str, &[u8]); 10] = [
         ("empty", b""),
         ("text", b"not an image"),
         ("png head", &png[..8]),
@@ -174,6 +178,7 @@ fn image_files() {
         ("jpeg head", &jpeg[..3]),
         ("jpeg cut off", &jpeg[..jpeg.len() / 2]),
         ("png of 60,000 × 60,000", &huge),
+        ("jpeg of 8,192 × 8,192", &large),
         ("zeros", &[0; 500]),
     ];
     for (what, bytes) in damaged {
@@ -182,6 +187,28 @@ fn image_files() {
             refused("folder", folder.path(), &path(name), what);
             fs::remove_file(path(name)).unwrap();
         }
+    }
+    for n in 0..3 {
+        fs::remove_file(path(&format!("{n}.png"))).unwrap();
+        fs::write(path(&format!("{n}.jpg")), &large).unwrap();
+    }
+    assert!(
+        refused("folder", folder.path(), folder.path(), "only large ones").contains("more than a file of its size")
+    );
+    // Bits flipped all over: read or refused, never a panic.
+    for whole in [&png, &jpeg] {
+        for position in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[position] ^= 1 << (position % 8);
+            for n in 0..3 {
+                fs::write(path(&format!("{n}.jpg")), &bytes).unwrap();
+            }
+            let message = error("folder", folder.path()).unwrap_or("\nhint: ".to_owned());
+            assert!(message.contains("\nhint: "), "flipped at {position}: {message}");
+        }
+    }
+    for n in 0..3 {
+        fs::write(path(&format!("{n}.jpg")), &jpeg).unwrap();
     }
     fs::create_dir(path("folder.png")).unwrap();
     fs::write(path("folder.png/a.txt"), "").unwrap();

@@ -39,6 +39,8 @@ pub struct Fetcher {
     pub stall_timeout: Duration,
     /// How often each mirror is tried; every try goes on where the last one broke off.
     pub n_attempts: usize,
+    /// How long to wait before the second try; before later ones as many times longer.
+    pub pause: Duration,
     /// How many redirections are followed.
     pub n_redirects: u32,
 }
@@ -50,6 +52,7 @@ impl Default for Fetcher {
             connect_timeout: Duration::from_secs(20),
             stall_timeout: Duration::from_secs(30),
             n_attempts: 5,
+            pause: Duration::from_secs(1),
             n_redirects: 5,
         }
     }
@@ -114,7 +117,8 @@ impl Fetcher {
             // A part is continued only from the mirror it came from, for another may have wrapped the file otherwise.
             let words: Vec<u64> = url.bytes().map(u64::from).collect();
             let part = path.with_file_name(format!(".{}.part-{:016x}", file.name, noise::key(&words)));
-            for _ in 0..self.n_attempts.max(1) {
+            for n_before in 0..self.n_attempts.max(1) {
+                std::thread::sleep(self.pause.saturating_mul(n_before as u32));
                 match self.attempt(&url, file, &part, progress) {
                     Ok(()) => return files::publish(&part, path),
                     Err(failure) => {
@@ -251,7 +255,15 @@ fn restart(out: &mut fs::File, why: &str) -> Result<(), Failure> {
 
 /// Whether trying again may help: not where the address or the answer is at fault.
 fn describe(error: ureq::Error) -> Failure {
-    let again = matches!(error, ureq::Error::Timeout(_) | ureq::Error::Io(_) | ureq::Error::ConnectionFailed);
+    let again = match error {
+        // Nobody is there; more waiting is for the next mirror.
+        ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => false,
+        ureq::Error::Io(ref error) if error.kind() == ErrorKind::ConnectionRefused => false,
+        // The standard library gives an unknown host no kind of its own.
+        ureq::Error::Io(ref error) => !error.to_string().contains("lookup address"),
+        ureq::Error::Timeout(_) => true,
+        _ => false,
+    };
     Failure { why: error.to_string(), again }
 }
 

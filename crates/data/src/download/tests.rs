@@ -41,6 +41,7 @@ fn fetcher(mirrors: &[&str]) -> Fetcher {
         connect_timeout: Duration::from_millis(600),
         stall_timeout: Duration::from_millis(600),
         n_attempts: 3,
+        pause: Duration::from_millis(1),
         n_redirects: 5,
     }
 }

@@ -10,11 +10,15 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageReader, Limits};
 
 use crate::error::DataError;
+use crate::idx::DEFLATE_RATIO;
 use crate::images::{Images, Shape, bytes};
 use crate::split::Wanted;
 
 /// The longest side of an image.
 const LONGEST_SIDE: u32 = 8_192;
+
+/// More pixels than a byte of a file can stand for: in PNG they are one bit each at least, and deflated.
+const PIXELS_PER_BYTE: u64 = 8 * DEFLATE_RATIO;
 
 /// An image file and the name of its label.
 type Labelled = (PathBuf, Option<OsString>);
@@ -115,7 +119,8 @@ fn label_names(folder: &Path, train: &[Labelled], test: &[Labelled]) -> Result<V
 
 /// A decoder of a file, whose kind is told by its contents, that allocates no more than an image may take.
 fn decoder(path: &Path) -> Result<impl ImageDecoder, DataError> {
-    if fs::metadata(path)?.len() == 0 {
+    let length = fs::metadata(path)?.len();
+    if length == 0 {
         return Err(DataError::file(path, "the file is empty", "replace it, or take it away"));
     }
     let mut reader = ImageReader::new(BufReader::new(fs::File::open(path)?)).with_guessed_format()?;
@@ -123,7 +128,13 @@ fn decoder(path: &Path) -> Result<impl ImageDecoder, DataError> {
     limits.max_image_width = Some(LONGEST_SIDE);
     limits.max_image_height = Some(LONGEST_SIDE);
     reader.limits(limits);
-    reader.into_decoder().map_err(|error| undecodable(path, &error))
+    let decoder = reader.into_decoder().map_err(|error| undecodable(path, &error))?;
+    let (width, height) = decoder.dimensions();
+    if u64::from(width) * u64::from(height) > length.saturating_mul(PIXELS_PER_BYTE) {
+        let problem = format!("declares {height}×{width} pixels, more than a file of its size can hold");
+        return Err(DataError::file(path, problem, "replace the file by a whole PNG or JPEG, or take it away"));
+    }
+    Ok(decoder)
 }
 
 fn undecodable(path: &Path, error: &image::ImageError) -> DataError {
