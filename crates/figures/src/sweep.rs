@@ -213,12 +213,25 @@ pub fn seeds_note(groups: &[&Group]) -> String {
     }
 }
 
-/// The variant of each cell: what tells it from the other cells besides seed, β and latent dimension, in words.
+/// The variant of each cell: what tells it from the other cells of its scale besides seed, β and latent dimension, in
+/// words. (Cells of different scales are never drawn together, so that their likelihoods need no mention.)
 ///
 /// Settings that follow from β and the latent dimension (such as a width chosen per latent dimension) are left out,
 /// since those two tell the cells apart already.
 pub fn variants_of(cells: &[Cell]) -> Vec<String> {
-    let paths = differing_paths(cells);
+    let mut variants = vec![String::new(); cells.len()];
+    for scale in Scale::ALL {
+        let places: Vec<usize> = (0..cells.len()).filter(|&i| cells[i].scale() == scale).collect();
+        let of_scale: Vec<&Cell> = places.iter().map(|&i| &cells[i]).collect();
+        for (place, variant) in places.into_iter().zip(variants_within(&of_scale)) {
+            variants[place] = variant;
+        }
+    }
+    variants
+}
+
+fn variants_within(cells: &[&Cell]) -> Vec<String> {
+    let paths = differing_paths(cells.iter().copied());
     let value = |index: usize, path: &str| cells[index].value_at(path).map_or_else(|| "–".to_owned(), |v| words(&v));
     let mut kept: Vec<&String> = Vec::new();
     for path in &paths {

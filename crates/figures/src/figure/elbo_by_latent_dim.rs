@@ -53,9 +53,10 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let height = if rows.len() == 1 { 120.0 } else { 90.0 };
     let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
     let caption = format!(
-        "Terms of the ELBO on the test images after training, in nats per image, against the latent dimension{}; {}.",
+        "Terms of the ELBO on the test images after training, in nats per image, against the latent dimension{}; {}.{}",
         if many_betas { ", a line for each β" } else { "" },
         seeds_note(groups),
+        facets::dropped_note(groups, along),
     );
     let single = facets::shared(groups);
     let pages = rows

@@ -10,7 +10,7 @@ use crate::sweep::{Group, betas, latent_dims, variants};
 use super::spread;
 
 /// The most lines in one panel.
-const MAX_LINES: usize = 7;
+const MAX_LINES: usize = 8;
 
 /// Groups shown in one row of panels.
 #[derive(Clone, Debug)]
@@ -123,6 +123,17 @@ pub fn styles(groups: &[&Group], along: Along) -> Vec<Style> {
     labels.into_iter().enumerate().map(style).collect()
 }
 
+/// ` Only 8 of 20 values are drawn.`, or nothing when all are.
+pub fn dropped_note(groups: &[&Group], along: Along) -> String {
+    let mut labels: Vec<String> = groups.iter().map(|group| along.value(group)).collect();
+    labels.sort();
+    labels.dedup();
+    if labels.len() <= MAX_LINES {
+        return String::new();
+    }
+    format!(" {MAX_LINES} of {} values are drawn, evenly spaced.", labels.len())
+}
+
 /// What all groups share of latent dimension and β, for figures with a single line: `D = 20, β = 1`.
 pub fn shared(groups: &[&Group]) -> String {
     let mut words = Vec::new();
@@ -147,9 +158,27 @@ pub fn row_label(drawing: &mut Drawing, index: usize, label: &str, top: f64) {
 }
 
 /// `a`, `b`, …, `z`, `aa`, ….
-fn letter(index: usize) -> String {
+pub fn letter(index: usize) -> String {
     let last = char::from(b'a' + (index % 26) as u8);
     if index < 26 { last.to_string() } else { format!("{}{last}", letter(index / 26 - 1)) }
+}
+
+/// How many panels stand side by side, at most `most`, so that the rows of one facet are about equally long.
+pub fn columns(facets: &[Facet<'_>], most: usize) -> usize {
+    let widest = facets.iter().map(|facet| facet.groups.len()).max().unwrap_or(1).max(1);
+    widest.div_ceil(widest.div_ceil(most.max(1)))
+}
+
+/// The text in lines of at most `room` points, broken behind commas; what is too long even so is cut.
+pub fn wrap(text: &str, room: f64, size: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in text.split(", ") {
+        match lines.last_mut() {
+            Some(line) if font::width(&format!("{line}, {part}"), size) <= room => *line = format!("{line}, {part}"),
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines.into_iter().map(|line| shorten(&line, room, size)).collect()
 }
 
 /// The text, cut with an ellipsis so that it fits into `room` points.

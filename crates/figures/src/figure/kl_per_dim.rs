@@ -74,28 +74,30 @@ fn bars_of(group: &Group, along: Along) -> Bars {
 
 fn page(rows: &[(String, Vec<Bars>)], height: f64) -> Drawing {
     let mut drawing = Drawing::new();
-    let entries = [
-        Entry::new(Sample::Square(BLUE), "active"),
-        Entry::new(Sample::Square(FAINT), "inactive"),
-        Entry::new(Sample::Line(GREY, 0.7, Some((2.4, 1.6))), "border of active units"),
-    ];
+    let mut entries = vec![Entry::new(Sample::Square(BLUE), "active")];
+    if rows.iter().flat_map(|(_, bars)| bars).any(|bars| bars.active < bars.kl.len() as f64) {
+        entries.push(Entry::new(Sample::Square(FAINT), "inactive"));
+        entries.push(Entry::new(Sample::Line(GREY, 0.7, Some((2.4, 1.6))), "border of active units"));
+    }
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 14.0;
     let columns = rows.iter().map(|(_, bars)| bars.len()).max().unwrap_or(1);
-    let axis = |bars: &[Bars]| Axis::from_zero(bars.iter().flat_map(|b| &b.kl).map(|e| interval(e).1), 4);
+    let axis = |bars: &[Bars]| Axis::from_zero(bars.iter().flat_map(|b| &b.kl).map(|e| 1.12 * interval(e).1), 4);
     let room = rows.iter().map(|(_, bars)| y_label_room(&axis(bars))).fold(0.0, f64::max);
     let (title, gap, right) = (12.0, 9.0, 4.0);
     let width = (WIDTH - title - right - room - gap * (columns - 1) as f64) / columns as f64;
     let width = width.min(230.0);
     let start = (WIDTH - (title + room + width * columns as f64 + gap * (columns - 1) as f64 + right)) / 2.0;
+    let mut n_labels = 0;
     for (index, (label, bars)) in rows.iter().enumerate() {
         let is_last = index + 1 == rows.len();
         if !label.is_empty() {
-            facets::row_label(&mut drawing, index, label, if index == 0 { top - 14.0 } else { top });
+            facets::row_label(&mut drawing, n_labels, label, if index == 0 { top - 14.0 } else { top });
+            n_labels += 1;
             top += if index == 0 { LABEL - 1.0 } else { LABEL };
         }
         let same_titles = index > 0 && rows[index - 1].1.iter().map(|b| &b.label).eq(bars.iter().map(|b| &b.label));
         if index > 0 && !same_titles {
-            top += 10.0;
+            top += 14.0;
         }
         for (column, bars_here) in bars.iter().enumerate() {
             let n = bars_here.kl.len().max(1);

@@ -38,7 +38,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
     }
     let along = Along::choose(&groups);
     let blocks = facets::rows(&groups, along);
-    let columns = blocks.iter().map(|b| b.groups.len()).max().unwrap_or(1).min(MAX_COLUMNS);
+    let columns = facets::columns(&blocks, MAX_COLUMNS);
     let rows: Vec<(String, Vec<&Group>)> = blocks
         .iter()
         .flat_map(|block| {
@@ -136,9 +136,11 @@ fn page(rows: &[(String, Vec<Cloud>)], columns: usize, n_classes: usize) -> Draw
     }
     let size = panel_size(columns);
     let start = (WIDTH - (size + LEFT) * columns as f64 - BETWEEN * (columns - 1) as f64) / 2.0;
-    for (index, (label, clouds)) in rows.iter().enumerate() {
+    let mut n_labels = 0;
+    for (label, clouds) in rows {
         if !label.is_empty() {
-            facets::row_label(&mut drawing, index, label, top);
+            facets::row_label(&mut drawing, n_labels, label, top);
+            n_labels += 1;
             top += LABEL - 3.0;
         }
         top += 12.0;

@@ -3,9 +3,8 @@
 use super::facets::{self, Along, LABEL, Style};
 use super::{PAGE, Page, Pages};
 use crate::axis::{Axis, range};
-use crate::colour::GREY;
-use crate::drawing::{Drawing, SMALL, WIDTH};
-use crate::font;
+use crate::colour::{GREY, INK};
+use crate::drawing::{Drawing, Mark, SMALL, WIDTH};
 use crate::legend::{self, Entry, Sample};
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::stats::{Estimate, estimate, interval};
@@ -58,10 +57,11 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
     let caption = format!(
         "ELBO terms against the epoch, in nats per image: test images solid, training images (averaged while the \
-         weights change) dashed; {}.{}{}",
+         weights change) dashed; {}.{}{}{}",
         seeds_note(groups),
         if rows.len() > 1 { format!(" One colour per {}.", along.name()) } else { String::new() },
-        if axes.cut { " The first epochs lie beyond the panels." } else { "" },
+        facets::dropped_note(groups, along),
+        if axes.cut { " Some of the first epochs lie beyond the panels." } else { "" },
     );
     let pages = rows
         .chunks(per_page)
@@ -88,38 +88,57 @@ struct Axes {
     x: Axis,
     /// By term; the objective's is each row's own, since its values depend on β.
     shared: [Option<Axis>; 4],
-    /// Whether the first epochs lie beyond the axes.
+    /// Whether some of the first epochs lie beyond the axes.
     cut: bool,
-    /// Epochs before this one do not count for the axes.
+    /// Epochs of the test images before this one do not count for the axes.
     from: f64,
+}
+
+/// Where both curves count for the axes: at first the training images' is a mean over weights that change fast.
+fn settled(last: f64) -> f64 {
+    (1.0 + (0.1 * last).ceil()).min(last)
+}
+
+/// The values that the axes span: those of the test images from an epoch on, those of the training images once settled.
+fn values<'a>(rows: impl Iterator<Item = &'a Row>, term: usize, from: f64, last: f64) -> Vec<f64> {
+    let of = |series: &Series, from: f64| -> Vec<f64> {
+        series.iter().filter(|(epoch, _)| *epoch >= from).flat_map(|(_, estimate)| ends(estimate)).collect()
+    };
+    rows.flat_map(|row| &row.curves)
+        .flat_map(|curve| {
+            let (test, train) = &curve.terms[term];
+            [of(test, from), of(train, from.max(settled(last)))].concat()
+        })
+        .collect()
 }
 
 impl Axes {
     fn of(rows: &[Row]) -> Axes {
-        let all = |from: f64, term: usize| {
-            let series =
-                rows.iter().flat_map(|row| &row.curves).flat_map(move |c| [&c.terms[term].0, &c.terms[term].1]);
-            series.flatten().filter(move |(epoch, _)| *epoch >= from).flat_map(|(_, e)| ends(e))
-        };
         let epochs = rows.iter().flat_map(|row| &row.curves).flat_map(|c| c.terms[0].0.iter().map(|(epoch, _)| *epoch));
         let (first, last) = range(epochs);
-        // What an untrained network scores says nothing, and the fall from there would flatten all that does.
-        let late = (1.0 + (0.05 * last).ceil()).min(last);
-        let span = |(low, high): (f64, f64)| high - low;
-        let cut =
-            first < late && (0..4).any(|t| span(range(all(first, t))) > 2.5 * span(range(all(late, t))) && last > 5.0);
-        let from = if cut { late } else { first };
-        let shared = |term: usize| (term != 3).then(|| Axis::around(all(from, term), 4));
+        let span = |from: f64, term: usize| {
+            let (low, high) = range(values(rows.iter(), term, from, last));
+            high - low
+        };
+        // What a hardly trained network scores would flatten all that comes after.
+        let late = settled(last);
+        let is_steep = |term| span(first, term) > 2.5 * span(late, term);
+        let from = if last > 5.0 && (0..4).any(is_steep) { late } else { first };
+        let axis = |term: usize| Axis::around(values(rows.iter(), term, from, last), 5);
+        let shared: [Option<Axis>; 4] = std::array::from_fn(|term| (term != 3).then(|| axis(term)));
+        let all = rows.iter().flat_map(|row| &row.curves).flat_map(|c| c.terms.iter().zip(&shared));
+        let is_beyond = |estimate: &Estimate, axis: &Axis| estimate.mean < axis.low || estimate.mean > axis.high;
+        let cut = all
+            .filter_map(|((test, train), axis)| Some((test.iter().chain(train), axis.as_ref()?)))
+            .any(|(mut series, axis)| series.any(|(_, estimate)| is_beyond(estimate, axis)));
         let x =
-            if last > first { Axis::whole(first.min(1.0), last, 4) } else { Axis::whole(first - 1.0, last + 1.0, 3) };
-        Axes { x, shared: [shared(0), shared(1), shared(2), shared(3)], cut, from }
+            if last > first { Axis::whole(first.min(1.0), last, 4) } else { Axis::whole(first - 0.5, last + 0.5, 3) };
+        Axes { x, shared, cut, from }
     }
 
     fn y(&self, row: &Row, term: usize) -> Axis {
-        self.shared[term].clone().unwrap_or_else(|| {
-            let series = row.curves.iter().flat_map(|c| [&c.terms[term].0, &c.terms[term].1]);
-            Axis::around(series.flatten().filter(|(epoch, _)| *epoch >= self.from).flat_map(|(_, e)| ends(e)), 4)
-        })
+        let own = || Axis::around(values(std::iter::once(row), term, self.from, self.x.high), 5);
+        self.shared[term].clone().unwrap_or_else(own)
     }
 }
 
@@ -139,7 +158,7 @@ fn page(rows: &[Row], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
     let n = Term::ALL.len();
     let room = |term: usize| rows.iter().map(|row| y_label_room(&axes.y(row, term))).fold(0.0, f64::max);
     let rooms: Vec<f64> = (0..n).map(room).collect();
-    let (title, gap, right) = (11.5, 7.0, 5.0);
+    let (title, gap, right) = (11.5, 7.0, 6.5);
     let width = (WIDTH - title - right - gap * (n - 1) as f64 - rooms.iter().sum::<f64>()) / n as f64;
     for (index, row) in rows.iter().enumerate() {
         let is_last = index + 1 == rows.len();
@@ -161,8 +180,7 @@ fn page(rows: &[Row], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
             };
             panel.frame(&mut drawing, labels);
             if term == 0 {
-                let place = (font_ascent(), top + height / 2.0);
-                drawing.upright(place, "nats per image", SMALL, crate::colour::INK);
+                drawing.upright((8.0, top + height / 2.0), "nats per image", SMALL, INK);
             }
             for curve in &row.curves {
                 curve_in(&mut drawing, &panel, curve, term);
@@ -175,12 +193,6 @@ fn page(rows: &[Row], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
     drawing
 }
 
-/// Where the baseline of upright text at the left edge lies.
-fn font_ascent() -> f64 {
-    debug_assert!(font::width("n", SMALL) > 0.0);
-    8.0
-}
-
 fn curve_in(drawing: &mut Drawing, panel: &Panel, curve: &Curve, term: usize) {
     let (test, train) = &curve.terms[term];
     let colour = curve.style.colour;
@@ -189,7 +201,11 @@ fn curve_in(drawing: &mut Drawing, panel: &Panel, curve: &Curve, term: usize) {
         let band: Vec<(f64, f64, f64)> = test.iter().map(|(x, e)| (*x, interval(e).0, interval(e).1)).collect();
         panel.band(drawing, &band, colour);
     }
-    if let ([(x, only)], true) = (test.as_slice(), test.len() == 1) {
+    // A single epoch makes no line.
+    if let [(x, only)] = train.as_slice() {
+        drawing.marks.push(Mark::Dot { at: panel.at(*x, only.mean), radius: 1.2, colour: GREY, opacity: 1.0 });
+    }
+    if let [(x, only)] = test.as_slice() {
         curve.style.marker.draw(drawing, panel.at(*x, only.mean), colour);
     }
     panel.line(drawing, &means(train), colour, THIN, Some(DASH));

@@ -9,6 +9,8 @@ use crate::tiles::{Images, Zoom, sheet};
 
 /// Room for an axis' name, in points.
 const NAME: f64 = 11.0;
+/// Distance of a title's lines, in points.
+const LINE: f64 = 9.5;
 /// The widest plane, in points.
 const WIDEST: f64 = 290.0;
 
@@ -44,23 +46,26 @@ pub fn draw(groups: &[&Group]) -> Pages {
             pages.push(std::mem::take(&mut drawing));
             top = 2.0;
         }
+        let titles: Vec<Vec<String>> = chunk
+            .iter()
+            .enumerate()
+            .map(|(column, (group, _))| {
+                let text = format!("({}) {}", facets::letter(row * columns + column), title(group, &chosen, along));
+                facets::wrap(&text, wide + NAME, NORMAL)
+            })
+            .collect();
+        let n_lines = titles.iter().map(Vec::len).max().unwrap_or(0);
         if titled {
-            top += LABEL - 1.0;
+            top += LABEL - 1.0 + LINE * n_lines.saturating_sub(1) as f64;
         }
-        for (column, (group, manifold)) in chunk.iter().enumerate() {
+        for (column, ((_, manifold), lines)) in chunk.iter().zip(titles).enumerate() {
             let left = start + NAME + column as f64 * (wide + NAME + 8.0);
             let middle = left + wide / 2.0;
             if titled {
-                let letter = char::from(b'a' + ((row * columns + column) % 26) as u8);
-                let label = match facets::rows(&chosen, along)
-                    .into_iter()
-                    .find(|r| r.groups.iter().any(|g| g.key == group.key))
-                {
-                    Some(facet) if !facet.label.is_empty() => format!("{}, {}", along.value(group), facet.label),
-                    _ => along.value(group),
-                };
-                let title = facets::shorten(&format!("({letter}) {label}"), wide + NAME, NORMAL);
-                drawing.text((middle, top - 4.0), title, NORMAL, INK, Anchor::Middle);
+                for (below, line) in lines.iter().rev().enumerate() {
+                    let baseline = top - 4.0 - LINE * below as f64;
+                    drawing.text((middle, baseline), line, NORMAL, INK, Anchor::Middle);
+                }
             }
             let indices: Vec<usize> = kept(manifold.n.isqrt(), stride);
             drawing.image((left, top), sheet(&manifold.pick(&indices), side, zoom, 0.0));
@@ -72,11 +77,19 @@ pub fn draw(groups: &[&Group]) -> Pages {
     drawing.height = top - 2.0;
     pages.push(drawing);
     let caption = format!(
-        "Decoder means on a {side} × {side} grid over the two latent dimensions{}, {}.",
+        "Decoder means on a {side} × {side} grid over the two latent dimensions, z₁ to the right and z₂ upwards{}, {}.",
         if titled { format!(", one plane per {}", along.name()) } else { format!(" ({})", facets::shared(&chosen)) },
         seed_note(&chosen)
     );
     Ok(pages.into_iter().map(|drawing| Page { drawing, caption: caption.clone() }).collect())
+}
+
+/// What tells a plane from the others.
+fn title(group: &Group, all: &[&Group], along: Along) -> String {
+    match facets::rows(all, along).into_iter().find(|row| row.groups.iter().any(|g| g.key == group.key)) {
+        Some(row) if !row.label.is_empty() => format!("{}, {}", along.value(group), row.label),
+        _ => along.value(group),
+    }
 }
 
 /// Planes side by side, the zoom, and which images of the grid are kept (every one, every second, …).

@@ -2,7 +2,7 @@
 
 use super::facets::{self, Along, LABEL, Style};
 use super::{Page, Pages};
-use crate::axis::{Axis, fixed, number};
+use crate::axis::{Axis, fixed, number, range};
 use crate::colour::{GREY, INK};
 use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
 use crate::font;
@@ -73,8 +73,13 @@ fn page(lines: &[Line], title: &str) -> Drawing {
     }
     let points = || lines.iter().flat_map(|line| &line.points);
     let ends = |e: &Estimate| [interval(e).0, interval(e).1];
-    let x = Axis::around(points().flat_map(|p| ends(&p.kl)), 7);
-    let y = Axis::around(points().flat_map(|p| ends(&p.reconstruction)), 6);
+    let (low, high) = range(points().flat_map(|p| ends(&p.kl)));
+    let pad = 0.06 * (high - low).max(1e-9);
+    let x = Axis::between(low - pad, high + pad, 7);
+    // Room below for the names of β.
+    let (low, high) = range(points().flat_map(|p| ends(&p.reconstruction)));
+    let pad = 0.06 * (high - low).max(1e-9);
+    let y = Axis::between(low - 1.6 * pad, high + pad, 6);
     let left = 34.0f64.max(16.0 + y_label_room(&y));
     let panel = Panel { left, top, width: WIDTH - left - 40.0, height: 190.0, x, y };
     let labels = Labels {
@@ -115,21 +120,27 @@ fn page(lines: &[Line], title: &str) -> Drawing {
 fn guides(drawing: &mut Drawing, panel: &Panel) {
     let (x, y) = (&panel.x, &panel.y);
     let axis = Axis::between(x.low + y.low, x.high + y.high, 7);
-    let mut last_right = f64::INFINITY;
+    let mut previous = f64::INFINITY;
+    // How far left of where a guide meets the lower edge it has risen above a line of text.
+    let aside = (SMALL + 3.0) * (panel.width / (x.high - x.low)) / (panel.height / (y.high - y.low));
     for (sum, _) in &axis.ticks {
         // reconstruction = sum − KL
         let ends = [(x.low, sum - x.low), (x.high, sum - x.high)];
         panel.line(drawing, &ends, GREY, 0.4, Some((0.8, 1.6)));
         let text = fixed(-sum, usize::from(sum.fract().abs() > 1e-9));
         let (edge_x, edge_y) = panel.at(x.high, sum - x.high);
-        if (panel.top..=panel.bottom()).contains(&edge_y) && last_right - edge_y > SMALL + 1.0 {
-            drawing.text((edge_x + 3.0, edge_y + 0.36 * SMALL), text, SMALL, GREY, Anchor::Start);
-            last_right = edge_y;
+        let (foot_x, foot_y) = panel.at(sum - y.low, y.low);
+        if (panel.top..=panel.bottom()).contains(&edge_y) {
+            if previous - edge_y > SMALL + 1.0 {
+                drawing.text((edge_x + 3.0, edge_y + 0.36 * SMALL), text, SMALL, GREY, Anchor::Start);
+                previous = edge_y;
+            }
+        } else if foot_x - aside - font::width(&text, SMALL) > panel.left && foot_x < panel.right() {
+            drawing.text((foot_x - aside, foot_y - 2.0), text, SMALL, GREY, Anchor::End);
         }
     }
-    let place = (panel.right() + 3.0, panel.top + 1.0);
-    if last_right - place.1 > 2.5 * SMALL {
-        drawing.text((place.0, place.1), "ELBO", SMALL, GREY, Anchor::Start);
+    if previous - panel.top > 2.5 * SMALL {
+        drawing.text((panel.right() + 3.0, panel.top + 1.0), "ELBO", SMALL, GREY, Anchor::Start);
     }
 }
 
@@ -139,14 +150,17 @@ fn name_betas(drawing: &mut Drawing, panel: &Panel, lines: &[Line]) {
     for p in &line.points {
         let (x, y) = panel.at(p.kl.mean, p.reconstruction.mean);
         let text = format!("β = {}", number(p.beta));
-        let fits = x + 5.0 + font::width(&text, SMALL) < panel.right();
-        let (dx, anchor) = if fits { (4.5, Anchor::Start) } else { (-4.5, Anchor::End) };
-        let dy = if y - 4.0 - SMALL > panel.top { -3.5 } else { SMALL + 2.0 };
-        drawing.text((x + dx, y + dy), text, SMALL, INK, anchor);
+        // The line falls to the right, so that it leaves both of these corners free.
+        let fits = x - 5.0 - font::width(&text, SMALL) > panel.left && y + SMALL + 4.0 < panel.bottom();
+        if fits {
+            drawing.text((x - 4.0, y + SMALL + 1.5), text, SMALL, INK, Anchor::End);
+        } else {
+            drawing.text((x + 4.0, y - 4.0), text, SMALL, INK, Anchor::Start);
+        }
     }
 }
 
 fn reach(line: &Line) -> f64 {
-    let (low, high) = crate::axis::range(line.points.iter().map(|p| p.kl.mean));
+    let (low, high) = range(line.points.iter().map(|p| p.kl.mean));
     high - low
 }

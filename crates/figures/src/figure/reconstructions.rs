@@ -12,6 +12,8 @@ use crate::tiles::{Images, Zoom, sheet};
 const MAX_COLUMNS: usize = 12;
 /// The fewest, as long as they need not shrink.
 const MIN_COLUMNS: usize = 6;
+/// A width in points at which an image is seen well.
+const LARGE: f64 = 20.0;
 const GAP: f64 = 0.96;
 
 /// One row of images.
@@ -112,7 +114,10 @@ impl Layout {
             Zoom::fitting(images.width, ((room - GAP * (columns - 1) as f64) / columns as f64).min(40.0))
         };
         let least = MIN_COLUMNS.min(most);
-        let columns = (least..=most).rev().find(|&c| matches!(fit(c), Zoom::Up(_))).unwrap_or(most.min(8));
+        let is_up = |c: &usize| matches!(fit(*c), Zoom::Up(_));
+        let is_large = |c: &usize| is_up(c) && fit(*c).points(images.width) >= LARGE;
+        let columns = (least..=most).rev().find(is_large).or_else(|| (least..=most).rev().find(is_up));
+        let columns = columns.unwrap_or(most.min(8));
         let zoom = fit(columns);
         let wide = columns as f64 * zoom.points(images.width) + GAP * (columns - 1) as f64;
         let tile = zoom.points(images.height);

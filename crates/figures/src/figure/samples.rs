@@ -25,7 +25,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
     };
     let along = Along::choose(&groups);
     let blocks = facets::rows(&groups, along);
-    let columns = blocks.iter().map(|b| b.groups.len()).max().unwrap_or(1).min(MAX_COLUMNS);
+    let columns = facets::columns(&blocks, MAX_COLUMNS);
     let layout = Layout::of(&first.samples, columns);
 
     let mut pages = Vec::new();

@@ -1,0 +1,237 @@
+//! Figures of made-up records: the same bytes every time, text where it can be read, and reasons for what is skipped.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use common::{Look, experiment, fill};
+use resvg::usvg;
+use spec::FigureKind;
+
+/// Two latent dimensions, two β, two seeds.
+const SMALL: &str = "
+name: small
+dataset: { name: glyphs }
+model: { hidden: [8], latent_dim: 2 }
+training: { epochs: 3 }
+sweep:
+  grid: { model.latent_dim: [2, 5], objective.beta: [1, 4], training.seed: [0, 1] }
+";
+
+/// Everything under a folder, by its path within it.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn walk(folder: &Path, from: &Path, into: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in fs_err::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, from, into);
+            } else {
+                let name = path.strip_prefix(from).unwrap().display().to_string();
+                into.insert(name, fs_err::read(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(folder, folder, &mut found);
+    found
+}
+
+fn svgs(folder: &Path) -> BTreeMap<String, String> {
+    let is_svg =
+        |(name, bytes): (String, Vec<u8>)| name.ends_with(".svg").then(|| (name, String::from_utf8(bytes).unwrap()));
+    files(folder).into_iter().filter_map(is_svg).collect()
+}
+
+#[test]
+fn figures_are_as_committed() {
+    let root = tempfile::tempdir().unwrap();
+    let experiment = experiment(SMALL);
+    let store = fill(root.path(), &experiment, Look::TINY, |_| true);
+    let drawn = figures::draw(&experiment, &store).unwrap();
+    assert_eq!(drawn.skipped, []);
+    let folder = store.sweep_dir("small");
+    let drawings = svgs(&folder.join("figures"));
+    assert_eq!(drawings.len(), FigureKind::ALL.len());
+    for (name, svg) in drawings {
+        insta::assert_binary_snapshot!(name.as_str(), svg.into_bytes());
+    }
+    insta::assert_snapshot!("elbo-terms.csv", fs_err::read_to_string(folder.join("tables/elbo-terms.csv")).unwrap());
+    insta::assert_snapshot!("elbo-terms.tex", fs_err::read_to_string(folder.join("tables/elbo-terms.tex")).unwrap());
+}
+
+#[test]
+fn drawing_again_gives_the_same_bytes() {
+    let root = tempfile::tempdir().unwrap();
+    let experiment = experiment(SMALL);
+    let store = fill(root.path(), &experiment, Look::TINY, |_| true);
+    let folder = store.sweep_dir("small");
+    let once = || {
+        figures::draw(&experiment, &store).unwrap();
+        figures::report(&experiment, &store).unwrap();
+        let found = files(&folder);
+        fs_err::remove_dir_all(&folder).unwrap();
+        found
+    };
+    let (first, second) = (once(), once());
+    assert_eq!(first.keys().collect::<Vec<_>>(), second.keys().collect::<Vec<_>>());
+    for (name, bytes) in &first {
+        assert!(second[name] == *bytes, "{name} differs");
+    }
+    for suffix in [".svg", ".pdf", ".png"] {
+        assert_eq!(first.keys().filter(|name| name.ends_with(suffix)).count(), FigureKind::ALL.len());
+    }
+}
+
+/// Every text of a parsed SVG with its font sizes and its box, in pixels of 300 per inch.
+fn texts(group: &usvg::Group, into: &mut Vec<(String, f32, usvg::Rect)>) {
+    for node in group.children() {
+        match node {
+            usvg::Node::Group(group) => texts(group, into),
+            usvg::Node::Text(text) => {
+                let scale = text.abs_transform().get_scale().0;
+                for chunk in text.chunks() {
+                    let size = chunk.spans().iter().map(|span| span.font_size().get()).fold(f32::INFINITY, f32::min);
+                    into.push((chunk.text().to_owned(), size * scale, text.abs_bounding_box()));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn assert_readable(folder: &Path) {
+    let drawings = svgs(folder);
+    assert!(!drawings.is_empty());
+    for (name, svg) in drawings {
+        assert!(!svg.contains("NaN") && !svg.contains("inf\""), "{name} has a coordinate that is not finite");
+        assert!(svg.contains("width=\"5.5in\""), "{name} is not 5.5 inches wide");
+        let mut options = usvg::Options { dpi: 300.0, ..usvg::Options::default() };
+        options.fontdb_mut().load_font_data(dejavu::sans_condensed::regular().to_vec());
+        options.fontdb_mut().set_sans_serif_family("DejaVu Sans");
+        let tree = usvg::Tree::from_str(&svg, &options).unwrap();
+        let mut found = Vec::new();
+        texts(tree.root(), &mut found);
+        assert!(!found.is_empty() || name.contains("manifold"), "{name} has no text");
+        for (text, size, place) in found {
+            // A pixel is 0.24 points.
+            assert!(size * 0.24 >= 6.5, "{name}: `{text}` has {} points", size * 0.24);
+            let inside = place.left() >= 0.0
+                && place.top() >= 0.0
+                && place.right() <= tree.size().width()
+                && place.bottom() <= tree.size().height();
+            assert!(inside, "{name}: `{text}` at {place:?} leaves the canvas of {:?}", tree.size());
+        }
+    }
+}
+
+#[test]
+fn text_is_large_enough_and_within_the_canvas() {
+    let others = "
+name: others
+dataset: { name: fashion-mnist }
+model: { hidden: [8], latent_dim: 2 }
+training: { epochs: 7 }
+sweep:
+  grid:
+    model.latent_dim: [2, 3, 24]
+    objective.beta: [0.001, 1, 8]
+    optimizer.adam.learning_rate: [1e-3, 1e-4]
+    model.likelihood: [bernoulli, { gaussian: { sigma: 0.1 } }]
+";
+    for text in [SMALL, others, common::SWEEP] {
+        let root = tempfile::tempdir().unwrap();
+        let experiment = experiment(text);
+        let store = fill(root.path(), &experiment, Look::TINY, |_| true);
+        figures::draw(&experiment, &store).unwrap();
+        assert_readable(&store.sweep_dir(&experiment.name).join("figures"));
+    }
+}
+
+#[test]
+fn scales_are_never_mixed() {
+    let text = "
+name: scales
+dataset: { name: glyphs }
+model: { hidden: [8], latent_dim: 2 }
+training: { epochs: 2 }
+sweep:
+  grid: { model.latent_dim: [2, 3], model.likelihood: [bernoulli, { gaussian: { sigma: 0.1 } }] }
+";
+    let root = tempfile::tempdir().unwrap();
+    let experiment = experiment(text);
+    let store = fill(root.path(), &experiment, Look::TINY, |_| true);
+    figures::draw(&experiment, &store).unwrap();
+    let found = files(&store.sweep_dir("scales"));
+    for scale in ["gray-bce", "gaussian-density"] {
+        assert!(found.contains_key(&format!("figures/loss-curves-{scale}.svg")), "{:?}", found.keys());
+        let csv = String::from_utf8(found[&format!("tables/elbo-terms-{scale}.csv")].clone()).unwrap();
+        assert!(csv.lines().skip(1).all(|line| line.starts_with(scale)), "{csv}");
+    }
+}
+
+#[test]
+fn a_single_run_has_what_makes_sense() {
+    let text = "
+name: single
+dataset: { name: glyphs }
+model: { hidden: [8], latent_dim: 3 }
+training: { epochs: 1 }
+";
+    let root = tempfile::tempdir().unwrap();
+    let experiment = experiment(text);
+    let store = fill(root.path(), &experiment, Look::TINY, |_| true);
+    let drawn = figures::draw_kinds(&experiment, &store, &FigureKind::ALL).unwrap();
+    let reason = |kind: FigureKind| drawn.skipped.iter().find(|(k, _)| *k == kind).map(|(_, why)| why.as_str());
+    assert_eq!(reason(FigureKind::Manifold), Some("no run has latent dimension 2"));
+    assert_eq!(reason(FigureKind::ElboByLatentDim), Some("there is a single latent dimension (3)"));
+    assert_eq!(reason(FigureKind::RateDistortion), Some("there is a single β (1)"));
+    assert_eq!(drawn.skipped.len(), 3);
+    assert_readable(&store.sweep_dir("single").join("figures"));
+}
+
+#[test]
+fn unfinished_runs_are_counted() {
+    let root = tempfile::tempdir().unwrap();
+    let experiment = experiment(SMALL);
+    let store =
+        fill(root.path(), &experiment, Look::TINY, |cell| cell.model.latent_dim == 2 && cell.training.seed == 0);
+    let drawn = figures::draw_kinds(&experiment, &store, &[FigureKind::LossCurves]).unwrap();
+    assert_eq!(drawn.missing.len(), 6);
+    let page = fs_err::read_to_string(figures::report(&experiment, &store).unwrap()).unwrap();
+    assert!(page.contains("2 of 8 runs finished"), "the report says how much there is");
+    assert!(page.contains("6 of 8 runs are missing."), "captions say how much is missing");
+}
+
+#[test]
+fn no_finished_run_is_an_error_with_a_hint() {
+    let root = tempfile::tempdir().unwrap();
+    let experiment = experiment(SMALL);
+    let store = fill(root.path(), &experiment, Look::TINY, |_| false);
+    let error = figures::draw(&experiment, &store).unwrap_err().to_string();
+    assert!(error.contains("no finished run of `small`") && error.contains("\nhint: "), "{error}");
+}
+
+#[test]
+fn names_are_escaped_and_the_report_asks_for_nothing() {
+    let text = "
+name: names
+dataset: { name: { folder: \"/data/a_b & <c>\" } }
+model: { hidden: [8], latent_dim: 2 }
+training: { epochs: 2 }
+";
+    let root = tempfile::tempdir().unwrap();
+    let experiment = experiment(text);
+    let store = fill(root.path(), &experiment, Look::TINY, |_| true);
+    figures::draw(&experiment, &store).unwrap();
+    let page = fs_err::read_to_string(figures::report(&experiment, &store).unwrap()).unwrap();
+    assert!(page.contains("a_b &amp; &lt;c&gt;") && !page.contains("<c>"));
+    let tex = fs_err::read_to_string(store.sweep_dir("names").join("tables/elbo-terms.tex")).unwrap();
+    assert!(tex.contains("a\\_b \\& \\textless{}c\\textgreater{}"), "{tex}");
+    // Names of namespaces are not requests.
+    let rest = page.replace("http://www.w3.org/", "");
+    for request in ["http:", "https:", "url(", "@import", "<script", "<link", "src="] {
+        assert!(!rest.contains(request), "the report holds `{request}`");
+    }
+}
