@@ -126,10 +126,12 @@ fn all_figures(sweep: &Sweep, kinds: &[FigureKind]) -> (Vec<Figure>, Skipped) {
     (figures, skipped)
 }
 
-/// Writes a file as a whole: readers see the old one or the new one.
+/// Writes a file as a whole: readers see the old one or the new one. It is not flushed to the disk, since it can always
+/// be drawn again.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), FiguresError> {
-    if let Some(folder) = path.parent() {
-        fs_err::create_dir_all(folder)?;
-    }
-    Ok(record::files::write_bytes_atomically(path, bytes)?)
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    fs_err::create_dir_all(folder)?;
+    let temporary = folder.join(format!(".{}.tmp-{}", name.to_string_lossy(), std::process::id()));
+    fs_err::write(&temporary, bytes)?;
+    Ok(fs_err::rename(&temporary, path)?)
 }

@@ -63,7 +63,7 @@ fn page(lines: &[Line], title: &str) -> Drawing {
     let entries: Vec<Entry> = lines
         .iter()
         .map(|l| Entry::new(Sample::Marked(l.style.colour, l.style.marker), l.style.label.clone()))
-        .chain([Entry::new(Sample::Line(GREY, 0.5, Some((0.8, 1.6))), "constant ELBO")])
+        .chain([Entry::new(Sample::Line(GREY, 0.5, Some((1.2, 2.4))), "constant ELBO")])
         .collect();
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;
     if !title.is_empty() {
@@ -126,7 +126,7 @@ fn guides(drawing: &mut Drawing, panel: &Panel) {
     for (sum, _) in &axis.ticks {
         // reconstruction = sum − KL
         let ends = [(x.low, sum - x.low), (x.high, sum - x.high)];
-        panel.line(drawing, &ends, GREY, 0.4, Some((0.8, 1.6)));
+        panel.line(drawing, &ends, GREY, 0.4, Some((1.2, 2.4)));
         let text = fixed(-sum, usize::from(sum.fract().abs() > 1e-9));
         let (edge_x, edge_y) = panel.at(x.high, sum - x.high);
         let (foot_x, foot_y) = panel.at(sum - y.low, y.low);
