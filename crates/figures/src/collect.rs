@@ -27,6 +27,7 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Sweep, FiguresE
             continue;
         }
         let mut run = numbers(&stored.metrics()?, cell);
+        run.measures = stored.evaluation()?.iter().filter(|row| !is_term(&row.metric)).map(measure).collect();
         let key = Key { scale: cell.scale(), variant, beta: cell.objective.beta, latent_dim: cell.model.latent_dim };
         let place = groups.iter().position(|group| group.key == key);
         // One seed's images are enough for the figures, and the smallest seed's are chosen.
@@ -91,6 +92,21 @@ fn file_name(path: &str) -> String {
     path.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(path).to_owned()
 }
 
+/// Whether a metric is among the final terms already.
+fn is_term(metric: &str) -> bool {
+    ["elbo", "reconstruction", "kl", "active_units"].contains(&metric)
+}
+
+/// `iwae (test, samples 5000)` and its value.
+fn measure(row: &record::EvaluationRow) -> (String, f64) {
+    let settings: Value = serde_json::from_str(&row.settings).unwrap_or(Value::Null);
+    let mut notes = vec![row.split.as_str().to_owned()];
+    if let Value::Object(fields) = settings {
+        notes.extend(fields.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), words(value))));
+    }
+    (format!("{} ({})", row.metric, notes.join(", ")), row.value)
+}
+
 fn numbers(rows: &[record::MetricsRow], cell: &Cell) -> Run {
     let terms = |split: Split| {
         let mut terms: Vec<Terms> = rows
@@ -114,7 +130,7 @@ fn numbers(rows: &[record::MetricsRow], cell: &Cell) -> Run {
         test: terms(Split::Test),
         kl_per_dim: last.map(|row| row.kl_per_dim.clone()).unwrap_or_default(),
         active_units: last.map_or(0, |row| row.active_units),
-        arrays: None,
+        ..Run::default()
     }
 }
 

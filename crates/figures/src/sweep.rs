@@ -41,6 +41,9 @@ pub struct Key {
     pub latent_dim: usize,
 }
 
+/// The name of the floor of the cross-entropy on gray values among a run's measures.
+pub const FLOOR: &str = "gray_bce_floor (test)";
+
 /// Runs that differ in their seed alone.
 #[derive(Clone, Debug)]
 pub struct Group {
@@ -63,6 +66,8 @@ pub struct Run {
     pub kl_per_dim: Vec<f64>,
     /// Active units on the test images at the end.
     pub active_units: u32,
+    /// What else was measured on the trained model: its name with split and settings, and the value.
+    pub measures: Vec<(String, f64)>,
     /// Images and latents; read for a group's first run only.
     pub arrays: Option<Arrays>,
 }
@@ -149,6 +154,12 @@ impl Group {
         estimate(&self.runs.iter().map(|run| f64::from(run.active_units)).collect::<Vec<_>>())
     }
 
+    /// A measure on the trained models, over seeds.
+    pub fn measure(&self, name: &str) -> Option<Estimate> {
+        let of = |run: &Run| run.measures.iter().find(|(other, _)| other == name).map(|(_, value)| *value);
+        estimate(&self.runs.iter().filter_map(of).collect::<Vec<_>>())
+    }
+
     /// The arrays of the run with the smallest seed that has any.
     pub fn arrays(&self) -> Option<(u64, &Arrays)> {
         self.runs.iter().find_map(|run| run.arrays.as_ref().map(|arrays| (run.seed, arrays)))
@@ -202,7 +213,21 @@ pub fn variants<'a>(groups: &[&'a Group]) -> Vec<&'a str> {
     variants
 }
 
-/// `2`, `2 and 5`, or `1 to 3` seeds, in words.
+/// What the reconstruction term cannot fall below on gray values: the smallest cross-entropy, in nats per image. Absent
+/// where it was not measured or where it differs between groups.
+pub fn gray_bce_floor(groups: &[&Group]) -> Option<f64> {
+    let floors: Vec<f64> = groups.iter().filter_map(|g| g.measure(FLOOR)).map(|e| e.mean).collect();
+    let first = *floors.first()?;
+    floors.iter().all(|floor| (floor - first).abs() <= 1e-6 * first.abs()).then_some(first)
+}
+
+/// ` No reconstruction on this scale is below 63.21.`, or nothing where there is no such floor.
+pub fn floor_note(groups: &[&Group]) -> String {
+    gray_bce_floor(groups)
+        .map_or_else(String::new, |floor| format!(" On gray values the reconstruction term has the floor {floor:.2}."))
+}
+
+/// How many seeds the means are over, in words.
 pub fn seeds_note(groups: &[&Group]) -> String {
     let least = groups.iter().map(|g| g.runs.len()).min().unwrap_or(0);
     let most = groups.iter().map(|g| g.runs.len()).max().unwrap_or(0);

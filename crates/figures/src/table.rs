@@ -1,14 +1,13 @@
 //! Tables of the final terms, as CSV for programs and as TeX (booktabs) for papers.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use spec::Scale;
 
 use crate::axis::number;
 use crate::escape;
 use crate::stats::Estimate;
-use crate::sweep::{Group, Sweep, Term, variants};
+use crate::sweep::{FLOOR, Group, Sweep, Term, floor_note, gray_bce_floor, variants};
 
 /// One table: a line for each group of runs that differ in their seed alone.
 #[derive(Clone, Debug)]
@@ -17,12 +16,25 @@ pub struct Table {
     pub name: String,
     /// What its lines have in common and what its numbers are.
     pub caption: String,
+    /// What its numbers are.
+    pub columns: Vec<Column>,
     /// Its lines.
     pub lines: Vec<Line>,
     /// The scale of all its numbers.
     pub scale: Scale,
     /// Whether the lines differ in other settings than latent dimension and β.
     pub has_variants: bool,
+}
+
+/// One quantity.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// For people.
+    pub title: String,
+    /// For programs.
+    pub key: String,
+    /// Digits behind the point.
+    pub decimals: usize,
 }
 
 /// One line.
@@ -36,74 +48,117 @@ pub struct Line {
     pub latent_dim: usize,
     /// How many seeds the means are over.
     pub n: usize,
-    /// ELBO, reconstruction, KL and objective on the test images at the end, in nats per image.
-    pub terms: Vec<Option<Estimate>>,
-    /// Active units on the test images at the end.
-    pub active_units: Option<Estimate>,
-    /// By term: whether it is the best of the table (for the objective: of the lines with this β).
-    pub best: Vec<bool>,
+    /// One for each column, over seeds.
+    pub values: Vec<Option<Estimate>>,
+    /// The column in which this line is the best of the table.
+    pub best: Option<usize>,
 }
 
-/// The final terms, one table for each scale.
+/// The final terms and what else was measured, each a table for each scale.
 pub fn tables(sweep: &Sweep) -> Vec<Table> {
     let scales = sweep.scales();
     let several = scales.len() > 1;
-    scales.into_iter().map(|(scale, groups)| table(sweep, scale, &groups, several)).collect()
+    let mut tables = Vec::new();
+    for (scale, groups) in scales {
+        let name = |name: &str| if several { format!("{name}-{}", scale.as_str()) } else { name.to_owned() };
+        tables.push(terms(sweep, scale, &groups, name("elbo-terms")));
+        tables.extend(measures(sweep, scale, &groups, name("evaluation")));
+    }
+    tables
 }
 
-fn table(sweep: &Sweep, scale: Scale, groups: &[&Group], several: bool) -> Table {
-    let mut lines: Vec<Line> = groups
+fn terms(sweep: &Sweep, scale: Scale, groups: &[&Group], name: String) -> Table {
+    let mut columns: Vec<Column> = Term::ALL
         .iter()
-        .map(|group| Line {
-            variant: group.key.variant.clone(),
-            beta: group.key.beta,
-            latent_dim: group.key.latent_dim,
-            n: group.runs.len(),
-            terms: Term::ALL.iter().map(|&term| group.last(term)).collect(),
-            active_units: group.active_units(),
-            best: vec![false; Term::ALL.len()],
-        })
+        .map(|term| Column { title: term.title().to_owned(), key: term.title().to_lowercase(), decimals: 2 })
         .collect();
+    columns.push(Column { title: "active units".to_owned(), key: "active_units".to_owned(), decimals: 1 });
+    let values = |group: &Group| {
+        let terms = Term::ALL.iter().map(|&term| group.last(term));
+        terms.chain([group.active_units()]).collect()
+    };
+    let mut lines = lines(groups, values);
     // The ELBO alone ranks runs of different β; the other terms are traded against each other.
-    let mean = |line: &Line| line.terms[0].map(|e| e.mean);
-    let best = lines.iter().filter_map(mean).fold(f64::NEG_INFINITY, f64::max);
+    let elbo = |line: &Line| line.values[0].map(|e| e.mean);
+    let best = lines.iter().filter_map(elbo).fold(f64::NEG_INFINITY, f64::max);
     if lines.len() > 1 {
         for line in &mut lines {
-            line.best[0] = mean(line) == Some(best);
+            line.best = (elbo(line) == Some(best)).then_some(0);
         }
     }
-    let seeds: BTreeSet<usize> = lines.iter().map(|line| line.n).collect();
-    let over = match seeds.iter().copied().collect::<Vec<_>>().as_slice() {
-        [1] => "one seed each, so without intervals".to_owned(),
-        [n] => format!("mean ± half width of the 95 % t-interval over n = {n} seeds"),
-        _ => "mean ± half width of the 95 % t-interval over n seeds".to_owned(),
-    };
-    let name = if several { format!("elbo-terms-{}", scale.as_str()) } else { "elbo-terms".to_owned() };
     let caption = format!(
         "{} on {}: terms of the ELBO on the test images after training, in nats per image (scale {}), and active units; \
-         {over}. Best ELBO in bold.{}",
+         {}. Best ELBO in bold.{}{}",
         sweep.name,
         sweep.dataset,
         scale.as_str(),
+        over(&lines),
+        floor_note(groups),
         sweep.missing_note(),
     );
-    Table { name, caption, lines, scale, has_variants: variants(groups).len() > 1 }
+    Table { name, caption, columns, lines, scale, has_variants: variants(groups).len() > 1 }
 }
 
-/// One line per group, full precision; an absent interval is an empty field.
+/// What was measured on the trained models besides the terms; none where that is nothing or the floor alone.
+fn measures(sweep: &Sweep, scale: Scale, groups: &[&Group], name: String) -> Option<Table> {
+    let names: BTreeSet<&String> =
+        groups.iter().flat_map(|g| &g.runs).flat_map(|run| run.measures.iter().map(|(name, _)| name)).collect();
+    let has_floor = gray_bce_floor(groups).is_some();
+    let names: Vec<&String> = names.into_iter().filter(|name| !(has_floor && *name == FLOOR)).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let column = |name: &&String| Column { title: name.replace('_', " "), key: (*name).clone(), decimals: 2 };
+    let lines = lines(groups, |group| names.iter().map(|name| group.measure(name)).collect());
+    let caption = format!(
+        "{} on {}: measured on the trained models (scale {}), in nats per image unless the name says otherwise; {}.{}",
+        sweep.name,
+        sweep.dataset,
+        scale.as_str(),
+        over(&lines),
+        sweep.missing_note(),
+    );
+    let columns = names.iter().map(column).collect();
+    Some(Table { name, caption, columns, lines, scale, has_variants: variants(groups).len() > 1 })
+}
+
+fn lines(groups: &[&Group], values: impl Fn(&Group) -> Vec<Option<Estimate>>) -> Vec<Line> {
+    let line = |group: &&Group| Line {
+        variant: group.key.variant.clone(),
+        beta: group.key.beta,
+        latent_dim: group.key.latent_dim,
+        n: group.runs.len(),
+        values: values(group),
+        best: None,
+    };
+    groups.iter().map(line).collect()
+}
+
+/// What the numbers are means over.
+fn over(lines: &[Line]) -> String {
+    let seeds: BTreeSet<usize> = lines.iter().map(|line| line.n).collect();
+    match seeds.into_iter().collect::<Vec<_>>().as_slice() {
+        [1] => "one seed each, so without intervals".to_owned(),
+        [n] => format!("mean ± half width of the 95 % t-interval over n = {n} seeds"),
+        _ => "mean ± half width of the 95 % t-interval over n seeds".to_owned(),
+    }
+}
+
+/// One line per group, six digits behind the point; an absent interval is an empty field.
 pub fn csv(table: &Table) -> String {
     let mut out = String::from("scale,variant,beta,latent_dim,n_seeds");
-    for name in ["elbo", "reconstruction", "kl", "objective", "active_units"] {
-        let _ = write!(out, ",{name},{name}_half_width_95");
+    for column in &table.columns {
+        let half_width = escape::csv(&format!("{}_half_width_95", column.key));
+        out.push_str(&format!(",{},{half_width}", escape::csv(&column.key)));
     }
     out.push('\n');
     for line in &table.lines {
         let variant = escape::csv(&line.variant);
-        let _ = write!(out, "{},{variant},{},{},{}", table.scale.as_str(), line.beta, line.latent_dim, line.n);
-        for estimate in line.terms.iter().chain([&line.active_units]) {
-            let mean = estimate.map_or_else(String::new, |e| e.mean.to_string());
-            let half = estimate.and_then(|e| e.half_width).map_or_else(String::new, |h| h.to_string());
-            let _ = write!(out, ",{mean},{half}");
+        out.push_str(&format!("{},{variant},{},{},{}", table.scale.as_str(), line.beta, line.latent_dim, line.n));
+        for estimate in &line.values {
+            let mean = estimate.map_or_else(String::new, |e| format!("{:.6}", e.mean));
+            let half = estimate.and_then(|e| e.half_width).map_or_else(String::new, |h| format!("{h:.6}"));
+            out.push_str(&format!(",{mean},{half}"));
         }
         out.push('\n');
     }
@@ -112,15 +167,15 @@ pub fn csv(table: &Table) -> String {
 
 /// A `table` environment that needs the package booktabs.
 pub fn tex(table: &Table) -> String {
-    let mut out = String::from("% needs \\usepackage{booktabs}\n\\begin{table}\n  \\centering\n  \\small\n");
-    let _ = writeln!(out, "  \\caption{{{}}}", escape::tex(&table.caption));
-    let _ = writeln!(out, "  \\label{{tab:{}}}", table.name);
-    let variant = if table.has_variants { "l" } else { "" };
-    let _ = writeln!(out, "  \\begin{{tabular}}{{{variant}rrrrrrrr}}\n    \\toprule");
-    let head = if table.has_variants { "setting & " } else { "" };
-    let _ = writeln!(
-        out,
-        "    {head}$\\beta$ & $D$ & $n$ & ELBO & reconstruction & KL & objective & active units \\\\\n    \\midrule"
+    let (variant, head) = if table.has_variants { ("l", "setting & ") } else { ("", "") };
+    let titles: Vec<String> = table.columns.iter().map(|column| escape::tex(&column.title)).collect();
+    let mut out = format!(
+        "% needs \\usepackage{{booktabs}}\n\\begin{{table}}\n  \\centering\n  \\small\n  \\caption{{{}}}\n  \\label{{tab:{}}}\n  \
+         \\begin{{tabular}}{{{variant}rrr{}}}\n    \\toprule\n    {head}$\\beta$ & $D$ & $n$ & {} \\\\\n    \\midrule\n",
+        escape::tex(&table.caption),
+        table.name,
+        "r".repeat(titles.len()),
+        titles.join(" & "),
     );
     let mut previous: Option<(&str, f64)> = None;
     for line in &table.lines {
@@ -130,17 +185,16 @@ pub fn tex(table: &Table) -> String {
         }
         let is_new = previous != Some(block);
         previous = Some(block);
+        let mut fields = Vec::new();
         if table.has_variants {
-            let _ = write!(out, "    {} & ", if is_new { escape::tex(&line.variant) } else { String::new() });
-        } else {
-            out.push_str("    ");
+            fields.push(if is_new { escape::tex(&line.variant) } else { String::new() });
         }
-        let beta = if is_new { number(line.beta) } else { String::new() };
-        let _ = write!(out, "{} & {} & {}", escape::tex(&beta), line.latent_dim, line.n);
-        for (estimate, best) in line.terms.iter().zip(&line.best) {
-            let _ = write!(out, " & {}", tex_number(estimate.as_ref(), *best, 2));
+        fields.push(if is_new { escape::tex(&number(line.beta)) } else { String::new() });
+        fields.extend([line.latent_dim.to_string(), line.n.to_string()]);
+        for (index, (estimate, column)) in line.values.iter().zip(&table.columns).enumerate() {
+            fields.push(tex_number(estimate.as_ref(), line.best == Some(index), column.decimals));
         }
-        let _ = writeln!(out, " & {} \\\\", tex_number(line.active_units.as_ref(), false, 1));
+        out.push_str(&format!("    {} \\\\\n", fields.join(" & ")));
     }
     out.push_str("    \\bottomrule\n  \\end{tabular}\n\\end{table}\n");
     out

@@ -54,7 +54,7 @@ fn figures_are_as_committed() {
     let found = files(&store.sweep_dir("small"));
     let is_text = |name: &&String| [".svg", ".csv", ".tex"].iter().any(|suffix| name.ends_with(suffix));
     let names: Vec<&String> = found.keys().filter(is_text).collect();
-    assert_eq!(names.len(), FigureKind::ALL.len() + 2);
+    assert_eq!(names.len(), FigureKind::ALL.len() + 4);
     for name in names {
         assert_golden(name.rsplit('/').next().unwrap(), std::str::from_utf8(&found[name]).unwrap());
     }

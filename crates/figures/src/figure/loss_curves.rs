@@ -8,7 +8,7 @@ use crate::drawing::{Drawing, Mark, SMALL, WIDTH};
 use crate::legend::{self, Entry, Sample};
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::stats::{Estimate, estimate, interval};
-use crate::sweep::{Group, Run, Term, Terms, seeds_note};
+use crate::sweep::{Group, Run, Term, Terms, floor_note, seeds_note};
 
 const SOLID: f64 = 1.0;
 const THIN: f64 = 0.7;
@@ -57,10 +57,11 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
     let caption = format!(
         "ELBO terms against the epoch, in nats per image: test images solid, training images (averaged while the \
-         weights change) dashed; {}.{}{}{}",
+         weights change) dashed; {}.{}{}{}{}",
         seeds_note(groups),
         if rows.len() > 1 { format!(" One colour per {}.", along.name()) } else { String::new() },
         facets::dropped_note(groups, along),
+        floor_note(groups),
         if axes.cut { " Some of the first epochs lie beyond the panels." } else { "" },
     );
     let pages = rows

@@ -9,7 +9,7 @@ use crate::sweep::{Arrays, Group};
 use crate::tiles::{Images, Zoom, sheet};
 
 /// The most images side by side.
-const MAX_COLUMNS: usize = 12;
+const MAX_COLUMNS: usize = 10;
 /// The fewest, as long as they need not shrink.
 const MIN_COLUMNS: usize = 6;
 /// A width in points at which an image is seen well.

@@ -8,7 +8,7 @@ use crate::axis::{fixed, number};
 use crate::escape::xml;
 use crate::figure::Figure;
 use crate::stats::Estimate;
-use crate::sweep::{Sweep, Term};
+use crate::sweep::Sweep;
 use crate::table::{self, Table};
 
 const STYLE: &str = include_str!("style.css");
@@ -77,10 +77,10 @@ fn results(out: &mut String, table: &Table) {
         out.push_str("<th scope=\"col\" class=\"text\">setting</th>");
     }
     out.push_str("<th scope=\"col\">β</th><th scope=\"col\">D</th><th scope=\"col\">n</th>");
-    for term in Term::ALL {
-        let _ = write!(out, "<th scope=\"col\">{}</th>", term.title());
+    for column in &table.columns {
+        let _ = write!(out, "<th scope=\"col\">{}</th>", xml(&column.title));
     }
-    out.push_str("<th scope=\"col\">active units</th></tr></thead>\n<tbody>\n");
+    out.push_str("</tr></thead>\n<tbody>\n");
     let mut previous: Option<(&str, f64)> = None;
     for line in &table.lines {
         let block = (line.variant.as_str(), line.beta);
@@ -91,10 +91,9 @@ fn results(out: &mut String, table: &Table) {
             let _ = write!(out, "<td class=\"text\">{}</td>", xml(&line.variant));
         }
         let _ = write!(out, "<td>{}</td><td>{}</td><td>{}</td>", number(line.beta), line.latent_dim, line.n);
-        for (estimate, best) in line.terms.iter().zip(&line.best) {
-            cell(out, estimate.as_ref(), *best, 2);
+        for (index, (estimate, column)) in line.values.iter().zip(&table.columns).enumerate() {
+            cell(out, estimate.as_ref(), line.best == Some(index), column.decimals);
         }
-        cell(out, line.active_units.as_ref(), false, 1);
         out.push_str("</tr>\n");
     }
     out.push_str("</tbody>\n</table></div>\n");

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use record::{Array, Arrays, MetricsRow, Provenance, RunWriter, Split, Store};
+use record::{Array, Arrays, EvaluationRow, MetricsRow, Provenance, RunWriter, Split, Store};
 use spec::{Cell, Experiment};
 
 /// A 36-run sweep.
@@ -53,9 +53,34 @@ pub fn fill(root: &Path, experiment: &Experiment, look: Look, keep: impl Fn(&Cel
             writer.epoch(&[Split::Train, Split::Test].map(|split| row(cell, epoch, split))).unwrap();
         }
         writer.arrays(&arrays(cell, look)).unwrap();
+        writer.evaluation(&evaluation(cell)).unwrap();
         writer.finish(12.5).unwrap();
     }
     store
+}
+
+fn evaluation(cell: &Cell) -> Vec<EvaluationRow> {
+    let row = |metric: &str, value: f64, settings: &str| EvaluationRow {
+        metric: metric.to_owned(),
+        split: Split::Test,
+        value,
+        standard_error: None,
+        n: 10_000,
+        settings: settings.to_owned(),
+    };
+    let last = row_of_last_epoch(cell);
+    let mut rows = vec![
+        row("elbo", last.elbo, r#"{"samples":1}"#),
+        row("iwae", last.elbo + 4.5 + 0.1 * normal(cell.training.seed), r#"{"samples":5000}"#),
+    ];
+    if cell.scale() == spec::Scale::GrayBce {
+        rows.push(row("gray_bce_floor", 63.25, "{}"));
+    }
+    rows
+}
+
+fn row_of_last_epoch(cell: &Cell) -> MetricsRow {
+    row(cell, cell.training.epochs as u32, Split::Test)
 }
 
 /// Evenly spread in 0…1, a function of the key alone.
