@@ -21,8 +21,10 @@ TORCH_VERSION = "2.11.0"
 # libtorch is the same in the wheels of every Python, so one is named: a user's own Python then does not matter.
 WHEEL_OPTIONS = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--disable-pip-version-check"]
 WHEEL_TARGET = ["--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", "--abi", "none"] + [
-    option for tag in ("2_28", "2_27", "2_25", "2_17") for option in ("--platform", f"manylinux_{tag}_x86_64")
-] + ["--platform", "manylinux2014_x86_64"]
+    option
+    for tag in ("_2_28", "_2_27", "_2_25", "_2_18", "_2_17", "2014", "2010", "1")
+    for option in ("--platform", f"manylinux{tag}_x86_64")
+]
 CPU_LIBRARIES = ("libtorch_cpu.so", "libc10.so", "libgomp.so.1", "libcudart.so.13", "libcupti.so.13")
 
 

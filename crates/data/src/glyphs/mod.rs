@@ -6,7 +6,7 @@
 //! # How an image is drawn
 //!
 //! 1. A style of its class is chosen: a list of strokes, each a list of knots (`strokes.rs`). There are 2 or 3 styles a
-//!    class, 26 in all.
+//!    class, 27 in all.
 //! 2. The knots stray: each by itself, the ends of strokes farther, and all of them along a smooth random warp of the
 //!    digit. How far is the factor `jitter`; where to is the only thing about an image that is not a factor, beside the
 //!    pen's pressure.
