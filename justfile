@@ -36,10 +36,13 @@ figures experiment="experiments/sweep.yaml" *arguments: build
     @shift || true; {{ quote(elbo) }} figures {{ quote(experiment) }} "$@"
     @{{ quote(elbo) }} report {{ quote(experiment) }}
 
-# Run the notebooks from top to bottom, in a Python environment under .tools/venv
+# Run the notebooks from top to bottom on the default sweep, with pinned Python packages
 [group('research')]
-notebooks: build venv
-    .tools/venv/bin/python tools/notebooks.py
+notebooks: build
+    @{{ quote(python) }} tools/setup.py notebooks
+    @{{ quote(elbo) }} sweep experiments/sweep.yaml
+    .tools/notebooks/python -m jupytext --sync notebooks/tour.py
+    .tools/notebooks/python -m nbconvert --to notebook --execute --inplace notebooks/tour.ipynb
 
 # Fetch libtorch and the build tools; milliseconds when they are there
 [group('develop')]
@@ -67,13 +70,21 @@ lint: setup
 
 # Run every test; takes the options of `cargo test`
 [group('develop')]
-test *arguments: setup
-    cargo test --workspace "$@"
+test *arguments:
+    @{{ quote(python) }} tools/setup.py notebooks
+    ELBO_PYTHON={{ quote(justfile_directory() / ".tools/notebooks/python") }} cargo test --workspace "$@"
 
-# Time the training step and the start of `elbo`
+# Time an epoch against PyTorch, in turns, and the start of `elbo`; fetches PyTorch (3 GB) at its first call
 [group('develop')]
 bench *arguments: build
-    {{ quote(python) }} tools/bench.py "$@"
+    @{{ quote(python) }} tools/setup.py torch
+    .tools/torch/python tools/bench.py "$@"
+
+# Recompute the golden numbers with PyTorch (3 GB at the first call); look at the difference before you commit it
+[group('develop')]
+golden-numbers:
+    @{{ quote(python) }} tools/setup.py torch
+    .tools/torch/python tools/golden.py
 
 # Rewrite the committed snapshots of help, tables and figures; look at the difference before you commit it
 [group('develop')]
@@ -84,8 +95,3 @@ golden: setup
 [group('develop')]
 ci:
     .ci/run
-
-# A Python environment with what the notebooks need.
-[private]
-venv: setup
-    @{{ quote(python) }} tools/setup.py --notebooks

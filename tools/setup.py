@@ -1,7 +1,10 @@
-"""Fetch what building elbo needs: pinned libtorch into the user's cache, `just` and CMake into the checkout.
+"""Fetch what elbo needs: pinned libtorch into the user's cache, `just`, CMake and Python packages into the checkout.
 
-Everything comes from PyPI wheels whose SHA-256 stands in `tools/*.txt`. Running this again when all is in place takes
-milliseconds. Environment: `LIBTORCH` (use this libtorch, fetch none), `ELBO_LIBTORCH` (`cpu` or `cuda`; default `cpu`),
+Usage: setup.py                what building needs; SHA-256 of every wheel stands in `tools/*.txt`
+       setup.py notebooks      also `.tools/notebooks/python`, an interpreter with `notebooks/requirements.txt`
+       setup.py torch          also `.tools/torch/python`, an interpreter with `tools/torch.txt`, for benchmarks and golden numbers
+
+Running this again when all is in place takes milliseconds. Environment: `LIBTORCH` (use this libtorch, fetch none), `ELBO_LIBTORCH` (`cpu` or `cuda`; default `cpu`),
 `XDG_CACHE_HOME` (where the shared copy lies; default `~/.cache`).
 """
 
@@ -19,7 +22,7 @@ TOOLS = ROOT / ".tools"
 LINK = ROOT / ".libtorch"
 TORCH_VERSION = "2.11.0"
 # libtorch is the same in the wheels of every Python, so one is named: a user's own Python then does not matter.
-WHEEL_OPTIONS = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--disable-pip-version-check"]
+WHEEL_OPTIONS = ["--no-deps", "--only-binary=:all:", "--require-hashes"]
 WHEEL_TARGET = ["--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", "--abi", "none"] + [
     option
     for tag in ("_2_28", "_2_27", "_2_25", "_2_18", "_2_17", "2014", "2010", "1")
@@ -38,26 +41,36 @@ def pip(*arguments: str) -> None:
         fail(f"`{' '.join(command)}` failed\nhint: is pip installed, and does a package index answer?")
 
 
-def stamp_of(requirements: Path) -> str:
-    return requirements.read_text()
+def install(requirements: Path, target: Path, *options: str) -> None:
+    """Install packages into a folder of their own; no root and no virtual environment needed."""
+    stamp = target.with_suffix(".stamp")
+    if stamp.exists() and stamp.read_text() == requirements.read_text():
+        return
+    print(f"setup: installing {requirements.relative_to(ROOT)} into {target.relative_to(ROOT)}", file=sys.stderr)
+    shutil.rmtree(target, ignore_errors=True)
+    pip("install", "--disable-pip-version-check", "--root-user-action=ignore", *options, "--target", str(target), "-r", str(requirements))
+    stamp.write_text(requirements.read_text())
 
 
 def install_build_tools() -> None:
-    """Unpack `just` and CMake under `.tools/python`; no compiler and no root needed."""
-    requirements = ROOT / "tools" / "build-tools.txt"
-    stamp = TOOLS / "build-tools.stamp"
-    if stamp.exists() and stamp.read_text() == stamp_of(requirements):
-        return
-    print("setup: installing just and CMake into .tools", file=sys.stderr)
-    target = TOOLS / "python"
-    shutil.rmtree(target, ignore_errors=True)
-    pip("install", *WHEEL_OPTIONS, "--target", str(target), "-r", str(requirements))
-    stamp.write_text(stamp_of(requirements))
+    install(ROOT / "tools" / "build-tools.txt", TOOLS / "python", *WHEEL_OPTIONS)
+
+
+def install_interpreter(requirements: Path, name: str) -> None:
+    """An executable `.tools/NAME/python` that finds these packages."""
+    packages = TOOLS / f"{name}-packages"
+    install(requirements, packages, "--only-binary=:all:")
+    launcher = TOOLS / name / "python"
+    text = f'#!/bin/sh\nPYTHONPATH="{packages}" exec "{sys.executable}" "$@"\n'
+    if not launcher.exists() or launcher.read_text() != text:
+        launcher.parent.mkdir(exist_ok=True)
+        launcher.write_text(text)
+        launcher.chmod(0o755)
 
 
 def wheels(requirements: Path, into: Path) -> list[Path]:
     print(f"setup: fetching libtorch {TORCH_VERSION} ({requirements.stem}); once for all clones", file=sys.stderr)
-    pip("download", *WHEEL_OPTIONS, *WHEEL_TARGET, "--dest", str(into), "-r", str(requirements))
+    pip("download", "--disable-pip-version-check", *WHEEL_OPTIONS, *WHEEL_TARGET, "--dest", str(into), "-r", str(requirements))
     return sorted(into.glob("*.whl"))
 
 
@@ -126,11 +139,19 @@ def point_checkout_at(home: Path) -> None:
     os.replace(temporary, LINK)
 
 
+INTERPRETERS = {"notebooks": ROOT / "notebooks" / "requirements.txt", "torch": ROOT / "tools" / "torch.txt"}
+
+
 def main() -> None:
+    wanted = sys.argv[1:]
+    if any(name not in INTERPRETERS for name in wanted):
+        fail(f"unknown argument in `{' '.join(wanted)}`\nhint: use {' or '.join(INTERPRETERS)}, or none")
     TOOLS.mkdir(exist_ok=True)
     with open(TOOLS / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         install_build_tools()
+        for name in wanted:
+            install_interpreter(INTERPRETERS[name], name)
         own = os.environ.get("LIBTORCH")
         if own:
             if not (Path(own) / "lib").is_dir():
