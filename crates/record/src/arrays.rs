@@ -165,7 +165,11 @@ impl Arrays {
         if size == 0 {
             return Err(damaged("it is empty".to_owned()));
         }
-        let file = hdf5::File::open(path).map_err(|error| damaged(short(&error)))?;
+        let file = hdf5::File::open(path).map_err(|error| match fs_err::metadata(path) {
+            Ok(_) => damaged(short(&error)),
+            // The run was removed between the two looks.
+            Err(gone) => gone.into(),
+        })?;
         let version = file
             .attr("format_version")
             .and_then(|attribute| attribute.read_scalar::<VarLenUnicode>())

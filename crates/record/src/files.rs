@@ -137,7 +137,6 @@ pub(crate) fn remove_folder(path: &Path) -> Result<(), RecordError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         other => other?,
     }
-    sync_parent(path)?;
     remove(&hidden)
 }
 

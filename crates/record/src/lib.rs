@@ -12,9 +12,9 @@
 //!
 //! Each epoch is a segment of its own, `metrics/epoch-00003.parquet`, written once and never touched again: that is
 //! what survives a kill and what [`Run::metrics`] reads. Beside it, `metrics.parquet` holds the same rows in one file
-//! and is replaced as a whole (again by rename) when an epoch ends, at most once a second, so that
-//! `pl.read_parquet("results/runs/*/metrics.parquet")` reads all runs while a sweep trains; it is an epoch and a second
-//! behind at worst (in a run of more than 50 epochs, two in a hundred of them). Only segments would leave a sweep's runs
+//! and is replaced as a whole (again by rename) when an epoch ends, at most every two seconds, so that
+//! `pl.read_parquet("results/runs/*/metrics.parquet")` reads all runs while a sweep trains; it is an epoch and two
+//! seconds behind at worst (in a run of more than 50 epochs, two in a hundred of them). Only segments would leave a sweep's runs
 //! invisible to that line until they finish; only the one file would cost a write that grows with every epoch, at every
 //! epoch. When a run ends the segments are merged into `metrics.parquet` and removed. How a file is replaced under
 //! readers that open it twice is told in `table.rs`.

@@ -137,4 +137,43 @@ mod tests {
             ]
         );
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(32))]
+
+        /// Every finite number comes back bit for bit, whichever file it goes through.
+        #[test]
+        fn rows_come_back_as_they_were(
+            values in proptest::collection::vec(proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO, 7),
+            per_dim in proptest::collection::vec(proptest::num::f64::NORMAL, 0..40),
+            norm in proptest::option::of(proptest::num::f64::POSITIVE),
+            (epoch, step, images) in proptest::prelude::any::<(u32, u64, u64)>(),
+        ) {
+            let row = |split| MetricsRow {
+                run_id: "0123456789abcdef".parse().unwrap(),
+                split,
+                epoch,
+                step,
+                images,
+                scale: Scale::GaussianDensity,
+                elbo: values[0],
+                reconstruction: values[1],
+                kl: values[2],
+                objective: values[3],
+                beta: values[4],
+                kl_per_dim: per_dim.clone(),
+                active_units: epoch,
+                learning_rate: values[5],
+                gradient_norm: norm,
+                seconds: values[6],
+            };
+            let rows = Split::ALL.map(row);
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("metrics.parquet");
+            write(&path, &rows).unwrap();
+            proptest::prop_assert_eq!(read(&path).unwrap(), &rows);
+            replace(&path, &rows[..2]).unwrap();
+            proptest::prop_assert_eq!(read(&path).unwrap(), &rows[..2]);
+        }
+    }
 }

@@ -54,6 +54,11 @@ impl Status {
             Status::Done => "done",
         }
     }
+
+    /// Whether [`crate::RunWriter::start`] would take the run now.
+    pub fn can_start(&self) -> bool {
+        !matches!(self, Status::Done | Status::Running { .. })
+    }
 }
 
 impl Run {

@@ -343,3 +343,60 @@ fn matches_checksum(bytes: &[u8]) -> Option<bool> {
 fn one_line(error: &polars::prelude::PolarsError) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn numbers(n: usize) -> Vec<(&'static str, Values)> {
+        let value = |row: usize| (row as f64).sqrt();
+        vec![
+            ("value", Values::F64((0..n).map(value).collect())),
+            ("list", Values::ListF64((0..n).map(|row| vec![value(row); row % 3]).collect())),
+        ]
+    }
+
+    #[test]
+    fn a_table_that_is_replaced_begins_with_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.parquet");
+        let mut old = Vec::new();
+        let mut n_afresh = 0;
+        for n in 0..150 {
+            extend(&path, "test", numbers(10 * n)).unwrap();
+            let table = Table::read(&path, "test").unwrap();
+            let lengths: Vec<_> = table.list_f64("list").unwrap().iter().map(Vec::len).collect();
+            assert_eq!(table.f64("value").unwrap(), (0..10 * n).map(|row| (row as f64).sqrt()).collect::<Vec<_>>());
+            assert_eq!(lengths, (0..10 * n).map(|row| row % 3).collect::<Vec<_>>());
+            let new = fs_err::read(&path).unwrap();
+            if !new.starts_with(&old) {
+                assert!(old.len() > MAX_EARLIER);
+                n_afresh += 1;
+            }
+            old = new;
+        }
+        // What it carries of its past has a limit.
+        assert!(n_afresh >= 1);
+        // And a damaged past is not carried on.
+        fs_err::write(&path, &old[..old.len() - 3]).unwrap();
+        extend(&path, "test", numbers(1)).unwrap();
+        assert_eq!(Table::read(&path, "test").unwrap().height(), 1);
+    }
+
+    #[test]
+    fn wrong_types_and_missing_columns_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.parquet");
+        write(&path, "test", vec![("a", Values::U32(vec![1])), ("b", Values::OptionalF64(vec![None]))]).unwrap();
+        let table = Table::read(&path, "test").unwrap();
+        let message = |error: RecordError| error.to_string();
+        assert!(message(table.f64("a").unwrap_err()).contains("its column `a` is of type `u32`, not `f64`"));
+        assert!(message(table.text("a").unwrap_err()).contains("its column `a` is of type `u32`, not `string`"));
+        assert!(message(table.list_f64("a").unwrap_err()).contains("not `list[f64]`"));
+        assert!(message(table.f64("b").unwrap_err()).contains("its column `b` has a null"));
+        assert!(message(table.u64("c").unwrap_err()).contains("it has no column `c`"));
+        assert_eq!(table.u32("a").unwrap(), [1]);
+    }
+}

@@ -1,9 +1,15 @@
 //! What the training process writes a run through; holds the run's lock from start to end.
+//!
+//! An epoch's files are written by a thread of their own while training goes on: flushing a file to the disk takes
+//! milliseconds, which the runs of a cohort would otherwise wait for one after the other (36 of them 1.5 s an epoch on a
+//! busy machine), and flushes that are asked for at once are served together. Each writer has at most one such thread,
+//! and whatever else it does to these files waits for it.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -16,12 +22,12 @@ use crate::event::Event;
 use crate::lock::RunLock;
 use crate::manifest::{FormatVersion, LastEpoch, Provenance, RunManifest, StoredStatus, Terms, Timing};
 use crate::rows::{EvaluationRow, MetricsRow};
-use crate::run::{Run, Status};
+use crate::run::Run;
 use crate::store::Store;
 use crate::{evaluation, files, metrics};
 
 /// How often `metrics.parquet` and `run.json` follow the segments while a run trains.
-const REFRESH: Duration = Duration::from_secs(1);
+const REFRESH: Duration = Duration::from_secs(2);
 
 /// The one writer of a run. Dropped without [`RunWriter::finish`], [`RunWriter::fail`] or [`RunWriter::interrupt`], it
 /// leaves the run as a kill would: to be taken up from its latest checkpoint.
@@ -38,6 +44,9 @@ pub struct RunWriter {
     refreshed: Option<Instant>,
     /// Rows in `metrics.parquet`.
     n_refreshed: usize,
+    /// Writes the latest epoch's files.
+    pending: Option<JoinHandle<Result<(), RecordError>>>,
+    /// Dropped after `pending` has ended.
     _lock: RunLock,
 }
 
@@ -101,6 +110,7 @@ impl RunWriter {
             started: Instant::now(),
             refreshed: None,
             n_refreshed: 0,
+            pending: None,
             _lock: lock,
         };
         // An empty table at once, so that readers of all runs find a file from the start.
@@ -139,6 +149,7 @@ impl RunWriter {
     /// # Errors
     /// If the file system refuses.
     pub fn forget_after(&mut self, epoch: u32) -> Result<(), RecordError> {
+        self.flush()?;
         self.rows.retain(|row| row.epoch <= epoch);
         self.manifest.last_epoch = last_epoch(&self.rows);
         // Newest first, and the table of all before them, so that no moment shows a gap.
@@ -149,26 +160,47 @@ impl RunWriter {
         Ok(files::sync_folder(&self.run.segments_dir())?)
     }
 
-    /// Records one epoch: its rows, one for each split, as a segment of their own.
+    /// Records one epoch: its rows, one for each split, as a segment of their own. The files are written while the
+    /// caller goes on; [`RunWriter::flush`] waits for them.
     ///
     /// # Errors
     /// [`RecordError::NotFinite`] for the first value that is NaN or infinite, [`RecordError::Refused`] for rows of
-    /// another run, scale or epoch, or an epoch that is on record already, or if the file cannot be written. Nothing
-    /// is recorded then.
+    /// another run, scale or epoch, or an epoch that is on record already; nothing is recorded then. Or if the files of
+    /// an earlier epoch could not be written.
     pub fn epoch(&mut self, rows: &[MetricsRow]) -> Result<(), RecordError> {
         let epoch = self.check(rows)?;
-        let path = self.run.segments_dir().join(format!("epoch-{epoch:05}.parquet"));
+        self.flush()?;
         let mut rows = rows.to_vec();
         rows.sort_by_key(|row| row.split);
-        metrics::write(&path, &rows)?;
-        self.rows.extend(rows);
+        self.rows.extend_from_slice(&rows);
         self.manifest.last_epoch = last_epoch(&self.rows);
         // A long run's table is replaced less often, since each replacement carries those before it.
         let n_new = self.rows.len() - self.n_refreshed;
-        if self.refreshed.is_none_or(|last| last.elapsed() >= REFRESH) && n_new * 50 >= self.n_refreshed {
-            self.refresh()?;
-        }
+        let is_due = self.refreshed.is_none_or(|last| last.elapsed() >= REFRESH) && n_new * 50 >= self.n_refreshed;
+        let refresh = is_due.then(|| self.refreshed());
+        let segment = self.run.segments_dir().join(format!("epoch-{epoch:05}.parquet"));
+        let write = move || {
+            metrics::write(&segment, &rows)?;
+            refresh.map_or(Ok(()), Refresh::write)
+        };
+        let thread = std::thread::Builder::new().name(format!("record {}", self.run.id())).spawn(write)?;
+        self.pending = Some(thread);
         Ok(())
+    }
+
+    /// Waits until all epochs recorded so far are on the disk.
+    ///
+    /// # Errors
+    /// If they could not be written.
+    pub fn flush(&mut self) -> Result<(), RecordError> {
+        match self.pending.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(RecordError::Write {
+                path: self.run.segments_dir(),
+                cause: "the thread that writes panicked".into(),
+            }),
+        }
     }
 
     /// The epoch that all `rows` are of, if they are what the next segment may hold.
@@ -208,12 +240,16 @@ impl RunWriter {
 
     /// Brings `metrics.parquet` and `run.json` up to the rows on record.
     fn refresh(&mut self) -> Result<(), RecordError> {
-        metrics::replace(&self.run.metrics_file(), &self.rows)?;
+        self.refreshed().write()
+    }
+
+    /// What brings `metrics.parquet` and `run.json` up to the rows on record, once it is written.
+    fn refreshed(&mut self) -> Refresh {
         self.manifest.timing.seconds = self.earlier_seconds + self.started.elapsed().as_secs_f64();
-        self.write_manifest()?;
+        self.manifest.timing.updated = Timestamp::now();
         self.refreshed = Some(Instant::now());
         self.n_refreshed = self.rows.len();
-        Ok(())
+        Refresh { run: self.run.clone(), rows: self.rows.clone(), manifest: self.manifest.clone() }
     }
 
     fn write_manifest(&mut self) -> Result<(), RecordError> {
@@ -235,6 +271,7 @@ impl RunWriter {
     where
         E: Into<Box<dyn Error + Send + Sync>>,
     {
+        self.flush()?;
         checkpoint::write(&self.run.checkpoint_dir(), epoch, step, write)
     }
 
@@ -277,6 +314,7 @@ impl RunWriter {
     /// # Errors
     /// If the file system refuses; the run can then be finished again from its last checkpoint.
     pub fn finish(mut self, seconds: f64) -> Result<(), RecordError> {
+        self.flush()?;
         metrics::replace(&self.run.metrics_file(), &self.rows)?;
         self.manifest.timing.seconds = self.earlier_seconds + seconds;
         self.end(StoredStatus::Done)?;
@@ -290,6 +328,7 @@ impl RunWriter {
     /// # Errors
     /// If the file system refuses.
     pub fn fail(mut self, reason: &str) -> Result<(), RecordError> {
+        self.flush()?;
         self.refresh()?;
         self.end(StoredStatus::Failed { reason: reason.to_owned() })
     }
@@ -299,6 +338,7 @@ impl RunWriter {
     /// # Errors
     /// If the file system refuses.
     pub fn interrupt(mut self) -> Result<(), RecordError> {
+        self.flush()?;
         self.refresh()?;
         self.end(StoredStatus::Interrupted)
     }
@@ -308,6 +348,27 @@ impl RunWriter {
         self.manifest.status = status;
         self.manifest.timing.ended = Some(Timestamp::now());
         self.write_manifest()
+    }
+}
+
+impl Drop for RunWriter {
+    fn drop(&mut self) {
+        // An error can be told to nobody here; the epoch is then missing, and trained again from the checkpoint.
+        let _ = self.flush();
+    }
+}
+
+/// A run's table and manifest, to be written.
+struct Refresh {
+    run: Run,
+    rows: Vec<MetricsRow>,
+    manifest: RunManifest,
+}
+
+impl Refresh {
+    fn write(self) -> Result<(), RecordError> {
+        metrics::replace(&self.run.metrics_file(), &self.rows)?;
+        self.manifest.write(&self.run.manifest_file())
     }
 }
 
@@ -377,11 +438,4 @@ pub(crate) fn check_evaluation(rows: &[EvaluationRow]) -> Result<(), RecordError
         }
     }
     Ok(())
-}
-
-impl Status {
-    /// Whether the run can be started now.
-    pub fn can_start(&self) -> bool {
-        !matches!(self, Status::Done | Status::Running { .. })
-    }
 }

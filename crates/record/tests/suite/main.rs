@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod damage;
+mod gc;
 mod kills;
 mod list;
 mod readers;
 mod store;
+mod summary;
 mod support;

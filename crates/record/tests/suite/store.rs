@@ -29,6 +29,7 @@ fn a_run_from_start_to_end() {
         writer.epoch(&rows(&cell, epoch)).unwrap();
         writer.log(&Event::Progress { epoch, epochs: 3, step: 10, steps: 10 }).unwrap();
     }
+    writer.flush().unwrap();
     let all: Vec<_> = (1..=3).flat_map(|epoch| rows(&cell, epoch)).collect();
     assert_eq!(run.metrics().unwrap(), all);
     writer.evaluation(&[evaluation("iwae", -99.5)]).unwrap();
@@ -120,4 +121,90 @@ fn runs_are_listed_by_name_and_found_by_it() {
     assert_eq!(store.find(name).unwrap().id(), &cell(20, 0).run_id());
     assert_eq!(store.find(&cell(20, 0).run_id().to_string()[..6]).unwrap().id(), &cell(20, 0).run_id());
     assert!(matches!(store.find("nothing"), Err(RecordError::NoSuchRun { .. })));
+}
+
+#[test]
+fn events_are_one_line_of_json_each() {
+    let run_id = cell(2, 0).run_id();
+    let events = [
+        (Event::Started { run_id: run_id.clone(), from_epoch: 2 }, "started"),
+        (Event::Progress { epoch: 1, epochs: 3, step: 4, steps: 10 }, "progress"),
+        (
+            Event::Epoch { run_id: run_id.clone(), epoch: 3, train_elbo: -99.5, test_elbo: -101.0, seconds: 2.5 },
+            "epoch",
+        ),
+        (Event::Finished { run_id: run_id.clone(), seconds: 9.0 }, "finished"),
+        (Event::Failed { run_id: run_id.clone(), reason: "two\nlines".to_owned() }, "failed"),
+        (Event::Interrupted { run_id, epoch: 3 }, "interrupted"),
+    ];
+    for (event, tag) in events {
+        let line = serde_json::to_string(&event).unwrap();
+        assert!(line.starts_with(&format!("{{\"event\":\"{tag}\"")) && !line.contains('\n'), "{line}");
+        assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
+    }
+}
+
+#[test]
+fn a_log_that_was_cut_short_spoils_no_other_line() {
+    let (_folder, store) = store();
+    let cell = cell(2, 0);
+    drop(RunWriter::start(&store, &cell, &provenance()).unwrap());
+    let log = store.run(&cell.run_id()).log_file();
+    std::fs::write(&log, "{\"event\":\"prog").unwrap();
+    let mut writer = RunWriter::start(&store, &cell, &provenance()).unwrap();
+    writer.log(&Event::Progress { epoch: 1, epochs: 3, step: 10, steps: 10 }).unwrap();
+    drop(writer);
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "{\"event\":\"prog");
+    assert!(serde_json::from_str::<Event>(lines[1]).is_ok() && lines.len() == 2);
+}
+
+#[test]
+fn leftovers_of_a_killed_writer_are_removed_at_the_next_start() {
+    let (_folder, store) = store();
+    let cell = cell(2, 0);
+    let run = store.run(&cell.run_id());
+    let mut writer = RunWriter::start(&store, &cell, &provenance()).unwrap();
+    writer.epoch(&rows(&cell, 1)).unwrap();
+    drop(writer);
+    let leftovers = [
+        run.dir().join(".metrics.parquet.tmp-4194999"),
+        run.segments_dir().join(".epoch-00002.parquet.tmp-4194999"),
+        run.checkpoint_dir().join(".epoch-00002-step-0000000020.tmp-4194999"),
+    ];
+    std::fs::write(&leftovers[0], b"PAR1").unwrap();
+    std::fs::write(&leftovers[1], b"PAR1").unwrap();
+    std::fs::create_dir_all(leftovers[2].join("half")).unwrap();
+    assert_eq!(run.metrics().unwrap().len(), 2);
+    assert_eq!(run.status().unwrap(), Status::New);
+    drop(RunWriter::start(&store, &cell, &provenance()).unwrap());
+    assert!(leftovers.iter().all(|path| !path.exists()));
+}
+
+#[test]
+fn provenance_names_code_and_machine() {
+    let found = record::Provenance::gather("cpu", 2, vec![cell(2, 0).run_id()]);
+    assert_eq!((found.device.as_str(), found.threads, found.cohort.len()), ("cpu", 2, 1));
+    assert!(found.host.cpus > 0 && found.host.platform.contains(std::env::consts::OS));
+    assert!(found.versions.contains_key("elbo"));
+    if let Some(git) = found.git {
+        assert!(git.commit.len() >= 40 && git.commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{}", git.commit);
+    }
+}
+
+#[test]
+fn a_run_that_is_done_can_be_evaluated_further() {
+    let (_folder, store) = store();
+    let cell = cell(2, 0);
+    let run = store.run(&cell.run_id());
+    assert!(run.add_evaluation(&[evaluation("iwae", 1.0)]).unwrap_err().is_not_found());
+    let mut writer = RunWriter::start(&store, &cell, &provenance()).unwrap();
+    writer.epoch(&rows(&cell, 1)).unwrap();
+    writer.evaluation(&[evaluation("iwae", 1.0)]).unwrap();
+    writer.finish(1.0).unwrap();
+    run.add_evaluation(&[evaluation("iwae", 2.0), evaluation("mutual_information", 3.0)]).unwrap();
+    assert_eq!(run.evaluation().unwrap(), [evaluation("iwae", 2.0), evaluation("mutual_information", 3.0)]);
+    run.replace_arrays(&arrays()).unwrap();
+    assert_eq!(run.arrays().unwrap(), arrays());
 }

@@ -1,0 +1,106 @@
+//! Means over seeds: which runs are pooled, and with which arithmetic.
+
+use record::summary::{Member, estimate, over_seeds};
+use record::{Arrays, RunWriter, Split, Store};
+use spec::Axis;
+
+use crate::support::{cell, evaluation, provenance, rows};
+
+fn axes() -> Vec<Axis> {
+    let axis = |path: &str, values: &[u64]| Axis {
+        path: path.to_owned(),
+        values: values.iter().map(|&value| value.into()).collect(),
+    };
+    vec![axis("model.latent_dim", &[2, 5]), axis("training.seed", &[0, 1, 2])]
+}
+
+#[test]
+fn an_estimate_has_students_interval() {
+    let found = estimate(&[1.0, 2.0, 4.0]).unwrap();
+    assert!((found.mean - 7.0 / 3.0).abs() < 1e-12);
+    assert!((found.standard_deviation.unwrap() - (7.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+    // 4.3027 · 1.5275 / √3
+    assert!((found.half_width.unwrap() - 3.794_582_6).abs() < 1e-6, "{found:?}");
+    assert_eq!(found.n, 3);
+}
+
+#[test]
+fn one_seed_has_no_interval_and_none_no_mean() {
+    let found = estimate(&[-3.0]).unwrap();
+    assert_eq!((found.mean, found.standard_deviation, found.half_width, found.n), (-3.0, None, None, 1));
+    assert_eq!(estimate(&[]), None);
+}
+
+#[test]
+fn a_value_that_is_not_finite_is_never_left_out() {
+    assert!(estimate(&[1.0, f64::NAN]).unwrap().mean.is_nan());
+}
+
+#[test]
+fn runs_are_pooled_only_if_nothing_but_the_seed_differs() {
+    let mut slower = cell(2, 0);
+    slower.training.batch_size = 64;
+    let cells = [cell(2, 0), cell(2, 1), cell(5, 0), slower];
+    let members: Vec<_> = cells
+        .iter()
+        .map(|cell| Member {
+            cell,
+            metrics: rows(cell, 1),
+            evaluation: vec![evaluation("iwae", cell.training.seed as f64)],
+        })
+        .collect();
+    let summary = over_seeds(&axes(), &members);
+    let n: Vec<_> = summary
+        .iter()
+        .filter(|row| row.metric == "elbo" && row.split == Split::Test)
+        .map(|row| (row.group.clone(), row.epoch, row.estimate.n))
+        .collect();
+    let group = |latent_dim: u64| vec![("model.latent_dim".to_owned(), latent_dim.into())];
+    assert_eq!(n, [(group(2), Some(1), 2), (group(5), Some(1), 1), (group(2), Some(1), 1)]);
+    let iwae: Vec<_> = summary.iter().filter(|row| row.metric == "iwae").collect();
+    assert_eq!((iwae[0].epoch, iwae[0].estimate.mean, iwae[0].estimate.n), (None, 0.5, 2));
+}
+
+#[test]
+fn a_sweeps_summary_is_written_for_other_readers() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let cells: Vec<_> = [(2, 0), (2, 1), (5, 0)].into_iter().map(|(latent_dim, seed)| cell(latent_dim, seed)).collect();
+    // One run is done, one under way, one not begun.
+    for (cell, epochs) in cells.iter().zip([2, 1]) {
+        let mut writer = RunWriter::start(&store, cell, &provenance()).unwrap();
+        for epoch in 1..=epochs {
+            writer.epoch(&rows(cell, epoch)).unwrap();
+        }
+        match epochs {
+            2 => writer.finish(1.0).unwrap(),
+            _ => writer.interrupt().unwrap(),
+        }
+    }
+    let summary = store.summary(&axes(), &cells).unwrap();
+    let n: Vec<_> = summary.iter().filter(|row| row.metric == "kl" && row.split == Split::Train).collect();
+    assert_eq!(n.iter().map(|row| (row.epoch, row.estimate.n)).collect::<Vec<_>>(), [(Some(1), 2), (Some(2), 1)]);
+    let path = store.write_summary("latent-dims", &summary).unwrap();
+    assert_eq!(path, folder.path().join("sweeps/latent-dims/summary.parquet"));
+    assert!(store.write_summary("empty", &[]).unwrap().is_file());
+}
+
+#[test]
+fn arrays_may_be_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let cell = cell(2, 0);
+    let mut writer = RunWriter::start(&store, &cell, &provenance()).unwrap();
+    let none = |shape: &[usize]| record::Array { shape: shape.to_vec(), values: Vec::new() };
+    let arrays = Arrays {
+        originals: none(&[0, 1, 28, 28]),
+        reconstructions: none(&[0, 1, 28, 28]),
+        samples: none(&[0, 1, 28, 28]),
+        manifold: None,
+        latent_mean: none(&[0, 2]),
+        latent_log_variance: none(&[0, 2]),
+        labels: None,
+    };
+    writer.arrays(&arrays).unwrap();
+    assert_eq!(writer.run().arrays().unwrap(), arrays);
+}
