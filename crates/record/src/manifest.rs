@@ -186,7 +186,7 @@ pub struct LastEpoch {
 pub struct Terms {
     /// −(reconstruction + kl).
     pub elbo: f64,
-    /// −E_q[log p(x|z)].
+    /// `−E_q[log p(x|z)]`.
     pub reconstruction: f64,
     /// KL(q(z|x) ‖ p(z)).
     pub kl: f64,

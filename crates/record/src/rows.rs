@@ -62,7 +62,7 @@ pub struct MetricsRow {
     pub scale: Scale,
     /// −(reconstruction + kl), without β; nats per image, a mean over images.
     pub elbo: f64,
-    /// −E_q[log p(x|z)]; nats per image, a mean over images. May be negative on the scale `gaussian-density`.
+    /// `−E_q[log p(x|z)]`; nats per image, a mean over images. May be negative on the scale `gaussian-density`.
     pub reconstruction: f64,
     /// KL(q(z|x) ‖ p(z)), summed over latent dimensions; nats per image, a mean over images.
     pub kl: f64,
@@ -72,7 +72,7 @@ pub struct MetricsRow {
     pub beta: f64,
     /// KL of each latent dimension, `[latent_dim]`, whose sum is `kl`; nats per image, a mean over images.
     pub kl_per_dim: Vec<f64>,
-    /// Latent dimensions in use: Var_x(E_q[z]) > 0.01 over the split (Burda et al. 2016).
+    /// Latent dimensions in use: `Var_x(E_q[z]) > 0.01` over the split (Burda et al. 2016).
     pub active_units: u32,
     /// The optimizer's step size at `step`; no unit.
     pub learning_rate: f64,
