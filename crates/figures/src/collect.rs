@@ -164,6 +164,7 @@ fn images(array: Array) -> Images {
 struct Provenance {
     commits: BTreeSet<String>,
     versions: BTreeSet<String>,
+    data: BTreeSet<String>,
     hosts: BTreeSet<String>,
     devices: BTreeSet<String>,
     started: Option<String>,
@@ -181,8 +182,15 @@ impl Provenance {
         });
         self.versions.extend(provenance.versions.iter().map(|(name, version)| format!("{name} {version}")));
         let host = &provenance.host;
-        self.hosts.insert(format!("{} ({}, {}, {} processors)", host.name, host.platform, host.cpu, host.cpus));
-        self.devices.insert(provenance.device.clone());
+        if !host.name.is_empty() {
+            self.hosts.insert(format!("{} ({}, {}, {} processors)", host.name, host.platform, host.cpu, host.cpus));
+        }
+        if !provenance.data_sha256.is_empty() {
+            self.data.insert(provenance.data_sha256.clone());
+        }
+        if !provenance.device.is_empty() {
+            self.devices.insert(provenance.device.clone());
+        }
         let started = manifest.timing.started.to_string();
         let ended = manifest.timing.ended.unwrap_or(manifest.timing.updated).to_string();
         self.started = Some(self.started.take().map_or(started.clone(), |other| other.min(started)));
@@ -196,6 +204,7 @@ impl Provenance {
         vec![
             ("commit".into(), self.commits.into_iter().collect()),
             ("versions".into(), self.versions.into_iter().collect()),
+            ("SHA-256 of the images".into(), self.data.into_iter().collect()),
             ("host".into(), self.hosts.into_iter().collect()),
             ("device".into(), self.devices.into_iter().collect()),
             ("first run started".into(), self.started.map(second).into_iter().collect()),

@@ -85,24 +85,46 @@ pub fn report(experiment: &Experiment, store: &Store) -> Result<PathBuf, Figures
 fn draw_sweep(sweep: &Sweep, kinds: &[FigureKind], folder: &Path) -> Result<Drawn, FiguresError> {
     let (figures, skipped) = all_figures(sweep, kinds);
     let mut drawn = Drawn { files: Vec::new(), skipped, missing: sweep.missing.clone() };
-    let mut keep = |path: PathBuf, bytes: &[u8]| {
-        write(&path, bytes)?;
-        drawn.files.push(path);
-        Ok::<(), FiguresError>(())
-    };
     for figure in &figures {
         let svg = output::svg(&figure.drawing, &figure.name)?;
         let path = |suffix: &str| folder.join("figures").join(format!("{}.{suffix}", figure.name));
-        keep(path("svg"), svg.as_bytes())?;
-        keep(path("pdf"), &output::pdf(&svg)?)?;
-        keep(path("png"), &output::png(&svg)?)?;
+        keep(&mut drawn, path("svg"), svg.as_bytes())?;
+        keep(&mut drawn, path("pdf"), &output::pdf(&svg)?)?;
+        keep(&mut drawn, path("png"), &output::png(&svg)?)?;
     }
+    forget(&folder.join("figures"), kinds, &drawn.files)?;
     for table in table::tables(sweep) {
         let path = |suffix: &str| folder.join("tables").join(format!("{}.{suffix}", table.name));
-        keep(path("csv"), table::csv(&table).as_bytes())?;
-        keep(path("tex"), table::tex(&table).as_bytes())?;
+        keep(&mut drawn, path("csv"), table::csv(&table).as_bytes())?;
+        keep(&mut drawn, path("tex"), table::tex(&table).as_bytes())?;
     }
     Ok(drawn)
+}
+
+fn keep(drawn: &mut Drawn, path: PathBuf, bytes: &[u8]) -> Result<(), FiguresError> {
+    write(&path, bytes)?;
+    drawn.files.push(path);
+    Ok(())
+}
+
+/// Removes figures of these kinds that an earlier drawing left and this one did not write, such as a third part.
+fn forget(folder: &Path, kinds: &[FigureKind], written: &[PathBuf]) -> Result<(), FiguresError> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in fs_err::read_dir(folder)? {
+        let path = entry?.path();
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let is_ours = kinds
+            .iter()
+            .filter_map(|kind| stem.strip_prefix(kind.name()))
+            .any(|rest| rest.is_empty() || rest.starts_with('-'));
+        let is_figure = path.extension().is_some_and(|suffix| suffix == "svg" || suffix == "pdf" || suffix == "png");
+        if is_ours && is_figure && !written.contains(&path) {
+            fs_err::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The report's page.

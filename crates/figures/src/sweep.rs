@@ -221,10 +221,11 @@ pub fn gray_bce_floor(groups: &[&Group]) -> Option<f64> {
     floors.iter().all(|floor| (floor - first).abs() <= 1e-6 * first.abs()).then_some(first)
 }
 
-/// ` No reconstruction on this scale is below 63.21.`, or nothing where there is no such floor.
+/// ` On gray values the reconstruction term has the floor 63.25 nats per image.`, or nothing where there is no floor.
 pub fn floor_note(groups: &[&Group]) -> String {
-    gray_bce_floor(groups)
-        .map_or_else(String::new, |floor| format!(" On gray values the reconstruction term has the floor {floor:.2}."))
+    gray_bce_floor(groups).map_or_else(String::new, |floor| {
+        format!(" On gray values the reconstruction term has the floor {floor:.2} nats per image.")
+    })
 }
 
 /// How many seeds the means are over, in words.

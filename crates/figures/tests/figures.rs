@@ -217,8 +217,14 @@ fn unfinished_runs_are_counted() {
     let experiment = experiment(SMALL);
     let store =
         fill(root.path(), &experiment, Look::TINY, |cell| cell.model.latent_dim == 2 && cell.training.seed == 0);
+    let folder = store.sweep_dir("small").join("figures");
+    fs_err::create_dir_all(&folder).unwrap();
+    fs_err::write(folder.join("loss-curves-2.svg"), "of an earlier drawing").unwrap();
+    fs_err::write(folder.join("samples.svg"), "of another kind").unwrap();
     let drawn = figures::draw_kinds(&experiment, &store, &[FigureKind::LossCurves]).unwrap();
     assert_eq!(drawn.missing.len(), 6);
+    let left: Vec<String> = svgs(&folder).into_keys().collect();
+    assert_eq!(left, ["loss-curves.svg", "samples.svg"]);
     let page = fs_err::read_to_string(figures::report(&experiment, &store).unwrap()).unwrap();
     assert!(page.contains("2 of 8 runs finished"), "the report says how much there is");
     assert!(page.contains("6 of 8 runs are missing."), "captions say how much is missing");

@@ -119,7 +119,7 @@ fn page(lines: &[Line], title: &str) -> Drawing {
 /// Lines of constant ELBO, at round values, named at the panel's right edge or above it.
 fn guides(drawing: &mut Drawing, panel: &Panel) {
     let (x, y) = (&panel.x, &panel.y);
-    let axis = Axis::between(x.low + y.low, x.high + y.high, 7);
+    let axis = Axis::between(x.low + y.low, x.high + y.high, 10);
     let mut previous = f64::INFINITY;
     // How far left of where a guide meets the lower edge it has risen above a line of text.
     let aside = (SMALL + 3.0) * (panel.width / (x.high - x.low)) / (panel.height / (y.high - y.low));

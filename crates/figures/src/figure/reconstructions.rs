@@ -41,8 +41,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let mut drawing = Drawing::new();
     let mut top = 2.0;
     let mut shown: Option<&Images> = None;
-    let mut index = 0;
-    for block in &blocks {
+    for (index, block) in blocks.iter().enumerate() {
         let rows = rows(block, &label);
         let height = rows.len() as f64 * layout.pitch + LABEL + layout.pitch + 4.0;
         if top + height > PAGE && !drawing.marks.is_empty() {
@@ -72,17 +71,13 @@ pub fn draw(groups: &[&Group]) -> Pages {
             top += layout.pitch;
         }
         top += 4.0;
-        index += 1;
     }
     drawing.height = top;
     pages.push(drawing);
     let shared = facets::shared(&groups);
     let caption = format!(
         "Test images (top row) and the decoder's means of their posterior means, {}{}.",
-        match along {
-            _ if groups.len() == 1 => format!("for {shared}, "),
-            along => format!("one row per {}, ", along.name()),
-        },
+        if groups.len() == 1 { format!("for {shared}, ") } else { format!("one row per {}, ", along.name()) },
         seed_note(&groups)
     );
     Ok(pages.into_iter().map(|drawing| Page { drawing, caption: caption.clone() }).collect())

@@ -31,8 +31,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let mut pages = Vec::new();
     let mut drawing = Drawing::new();
     let mut top = 2.0;
-    let mut index = 0;
-    for block in &blocks {
+    for (index, block) in blocks.iter().enumerate() {
         for (chunk_index, chunk) in block.groups.chunks(columns).enumerate() {
             let labelled = chunk_index == 0 && !block.label.is_empty();
             let height = LABEL + layout.tall + if labelled { LABEL } else { 0.0 };
@@ -59,7 +58,6 @@ pub fn draw(groups: &[&Group]) -> Pages {
             }
             top += LABEL - 1.0 + layout.tall + 6.0;
         }
-        index += 1;
     }
     drawing.height = top - 3.0;
     pages.push(drawing);
