@@ -2,9 +2,9 @@
 
 Usage: ./just bench [--rounds N] [--threads N] [--data FOLDER]
 
-What is timed, in turns within one run, each in a process of its own: (1) PyTorch, the same model, images preloaded as
-one float tensor, `binary_cross_entropy_with_logits` (faster than sigmoid and then cross-entropy), Adam(fused=True);
-(2) `elbo-train` with one run; (3) `elbo-train` with a cohort of four, per model. An epoch is a pass over 60,000 training
+What is timed, in turns within one run, each in a process of its own: PyTorch, the same model, images preloaded as one float
+tensor, Adam(fused=True), (1) with `sigmoid` and `binary_cross_entropy`, as pytorch/examples writes it, and (2) with the faster
+`binary_cross_entropy_with_logits`; (3) `elbo-train` with one run; (4) `elbo-train` with a cohort of four, per model. An epoch is a pass over 60,000 training
 images in batches of 128 and an evaluation of 10,000 test images, without start-up and loading. The first epoch of each
 process is a warm-up. The machine's speed drifts, so read the ratios, which are formed within a round.
 """
@@ -44,7 +44,7 @@ def images(data: str | None):
         return tuple(file[f"{part}/images"][:].reshape(-1, 784).astype(np.float32) / 255 for part in ("train", "test"))
 
 
-def peer(threads: int, data: str | None) -> None:
+def peer(form: str, threads: int, data: str | None) -> None:
     """The PyTorch side; prints the seconds of each epoch."""
     import torch
     from torch import nn
@@ -64,7 +64,10 @@ def peer(threads: int, data: str | None) -> None:
             h = F.relu(self.hidden(x))
             mean, log_variance = self.mean(h), self.log_variance(h)
             logits = self.decoder(mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean))
-            reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
+            if form == "sigmoid":
+                reconstruction = F.binary_cross_entropy(torch.sigmoid(logits), x, reduction="sum")
+            else:
+                reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
             return reconstruction - 0.5 * torch.sum(1 + log_variance - mean.square() - log_variance.exp())
 
     model = Vae()
@@ -83,8 +86,8 @@ def peer(threads: int, data: str | None) -> None:
         print(json.dumps({"seconds": time.perf_counter() - started, "train": total / 60000, "test": evaluated / 10000}))
 
 
-def peer_seconds(threads: int, data: str | None) -> float:
-    command = [sys.executable, __file__, "--peer", "--threads", str(threads)] + (["--data", data] if data else [])
+def peer_seconds(form: str, threads: int, data: str | None) -> float:
+    command = [sys.executable, __file__, "--peer", form, "--threads", str(threads)] + (["--data", data] if data else [])
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     return statistics.median(json.loads(line)["seconds"] for line in lines[1:])
 
@@ -121,29 +124,35 @@ def start_milliseconds(command: list[str]) -> float:
     return statistics.median(once() for _ in range(20))
 
 
+def line(name: str, row: list[float]) -> str:
+    return f"{name:>5} " + " ".join(f"{value:>13.3f}" for value in row[:4]) + " |" + "".join(f"{v:>9.3f}" for v in row[4:])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--data", default=os.environ.get("ELBO_DATA"), help="folder with MNIST; without it, the glyphs")
-    parser.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--peer", choices=["sigmoid", "logits"], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.peer:
-        return peer(options.threads, options.data)
+        return peer(options.peer, options.threads, options.data)
 
     if not options.data:
         subprocess.run([str(BIN / "elbo"), "data", "prepare", "glyphs"], check=True, stdout=subprocess.DEVNULL)
-    print(f"{'round':>5} {'PyTorch s':>10} {'single s':>10} {'of 4, s':>10} {'single ÷':>10} {'of 4 ÷':>10}", flush=True)
+    heads = ["torch sigmoid", "torch logits", "single", "of four"]
+    ratios = [("single", 2, 0), ("of four", 3, 0), ("single", 2, 1), ("of four", 3, 1)]
+    print(f"seconds of an epoch per model, {options.threads} threads; then ratios to torch sigmoid and to torch logits")
+    print("round " + " ".join(f"{head:>13}" for head in heads) + " |" + "".join(f"{name:>9}" for name, _, _ in ratios), flush=True)
     rows = []
     for i in range(options.rounds):
-        row = [peer_seconds(options.threads, options.data)] + [
-            elbo_seconds(n, options.threads, options.data) for n in (1, 4)
-        ]
-        row += [row[1] / row[0], row[2] / row[0]]
+        row = [peer_seconds(form, options.threads, options.data) for form in ("sigmoid", "logits")]
+        row += [elbo_seconds(n, options.threads, options.data) for n in (1, 4)]
+        row += [row[ours] / row[theirs] for _, ours, theirs in ratios]
         rows.append(row)
-        print(f"{i + 1:>5} " + " ".join(f"{value:>10.3f}" for value in row), flush=True)
+        print(line(str(i + 1), row), flush=True)
     for name, choose in [("min", min), ("med", statistics.median), ("max", max)]:
-        print(f"{name:>5} " + " ".join(f"{choose(column):>10.3f}" for column in zip(*rows)))
+        print(line(name, [choose(column) for column in zip(*rows)]))
 
     elbo = start_milliseconds([str(BIN / "elbo"), "list"])
     python = start_milliseconds([sys.executable, "-S", "-c", "pass"])

@@ -44,10 +44,11 @@ impl Mlp {
     }
 }
 
-fn activate(activation: Activation, x: Tensor) -> Tensor {
+/// In place where the derivative can be told from the result.
+fn activate(activation: Activation, mut x: Tensor) -> Tensor {
     match activation {
-        Activation::Relu => x.relu(),
-        Activation::Tanh => x.tanh(),
+        Activation::Relu => x.relu_(),
+        Activation::Tanh => x.tanh_(),
         Activation::Softplus => x.softplus(),
     }
 }

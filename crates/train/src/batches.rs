@@ -3,7 +3,7 @@
 use data::Images;
 use model::noise::{Stream, key, permutation};
 use spec::{Cell, Pixels};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Cuts a split into batches for every replica of a cohort.
 #[derive(Debug)]
@@ -50,41 +50,35 @@ impl<'a> Batches<'a> {
     pub fn batch(&self, step: usize) -> Tensor {
         let start = step * self.batch_size;
         let end = (start + self.batch_size).min(self.images.shape.n);
-        let mut values = vec![0f32; self.seeds.len() * (end - start) * self.n_pixels];
+        let mut bytes = Vec::with_capacity(self.seeds.len() * (end - start) * self.n_pixels);
         let mut drawn = vec![0u8; if self.dynamic { self.n_pixels } else { 0 }];
-        let mut rows = values.chunks_exact_mut(self.n_pixels);
         for (order, &seed) in self.order.iter().zip(&self.seeds) {
             let stream = key(seed, Stream::Pixels, self.epoch, 0);
-            for (&index, row) in order[start..end].iter().zip(&mut rows) {
-                let mut bytes = image(self.images, self.n_pixels, index as usize);
+            for &index in &order[start..end] {
+                let gray = self.images.image(index as usize);
                 if self.dynamic {
-                    data::binarise(stream, 0, u64::from(index), bytes, &mut drawn);
-                    bytes = &drawn;
+                    data::binarise(stream, 0, u64::from(index), gray, &mut drawn);
+                    bytes.extend_from_slice(&drawn);
+                } else {
+                    bytes.extend_from_slice(gray);
                 }
-                to_unit(bytes, row);
             }
         }
         let shape = [self.seeds.len() as i64, (end - start) as i64, self.n_pixels as i64];
-        Tensor::from_slice(&values).view(shape).to_device(self.device)
+        to_unit(&bytes, self.device).view(shape)
     }
 }
 
 /// Images `start..end` of a split in their stored order, the same for all replicas; shape `[R, B, P]`, values in 0…1.
 pub fn in_order(images: &Images, start: usize, end: usize, n_replicas: usize, device: Device) -> Tensor {
     let n_pixels = images.shape.n_pixels();
-    let mut values = vec![0f32; (end - start) * n_pixels];
-    to_unit(&images.pixels[start * n_pixels..end * n_pixels], &mut values);
-    let batch = Tensor::from_slice(&values).view([1, (end - start) as i64, n_pixels as i64]).to_device(device);
+    let batch = to_unit(&images.pixels[start * n_pixels..end * n_pixels], device);
+    let batch = batch.view([1, (end - start) as i64, n_pixels as i64]);
     batch.expand([n_replicas as i64, -1, -1], false).contiguous()
 }
 
-fn image(images: &Images, n_pixels: usize, index: usize) -> &[u8] {
-    &images.pixels[index * n_pixels..(index + 1) * n_pixels]
-}
-
-/// Bytes 0…255 to 0…1.
-fn to_unit(bytes: &[u8], out: &mut [f32]) {
-    for (value, &byte) in out.iter_mut().zip(bytes) {
-        *value = f32::from(byte) * (1.0 / 255.0);
-    }
+/// Bytes 0…255 to single precision in 0…1; the bytes travel to the device, not the floats.
+fn to_unit(bytes: &[u8], device: Device) -> Tensor {
+    let mut values = Tensor::from_slice(bytes).to_device(device).to_kind(Kind::Float);
+    values.g_mul_scalar_(1.0 / 255.0)
 }

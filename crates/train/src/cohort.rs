@@ -44,7 +44,13 @@ impl Cohort {
     pub fn new(cells: Vec<Cell>, n_pixels: usize, device: Device) -> anyhow::Result<Cohort> {
         let by_reference: Vec<_> = cells.iter().collect();
         let model = Vae::new(&by_reference, n_pixels, device).context("a cohort needs at least one cell")?;
-        let settings = cells.iter().map(|cell| { let Optimizer::Adam(adam) = cell.optimizer; adam }).collect();
+        let settings = cells
+            .iter()
+            .map(|cell| {
+                let Optimizer::Adam(adam) = cell.optimizer;
+                adam
+            })
+            .collect();
         let parameters: Vec<_> = model.parameters.iter().map(|parameter| &parameter.tensor).collect();
         let optimizer = Adam::new(&parameters, settings);
         let n = cells.len();

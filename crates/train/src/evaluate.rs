@@ -67,7 +67,12 @@ pub fn rows(cell: &Cell, sums: &Sums, test: &Images) -> Vec<EvaluationRow> {
         mean("elbo", -1.0, sums.negative_elbo),
         mean("reconstruction", 1.0, sums.reconstruction),
         mean("kl", 1.0, sums.kl),
-        row("active_units", f64::from(sums.active_units()), None, serde_json::json!({ "variance_above": ACTIVE_UNIT_VARIANCE })),
+        row(
+            "active_units",
+            f64::from(sums.active_units()),
+            None,
+            serde_json::json!({ "variance_above": ACTIVE_UNIT_VARIANCE }),
+        ),
     ];
     if cell.scale() == Scale::GrayBce {
         rows.push(row("gray_bce_floor", data::gray_bce_floor(test), None, serde_json::json!({})));

@@ -43,7 +43,12 @@ pub enum Fitted {
 ///
 /// The numbers of the training split are running means over the epoch's batches, as each was trained; validation and
 /// test are evaluated whole after the epoch.
-pub fn fit(cohort: &mut Cohort, splits: &Splits, device: Device, observer: &mut dyn Observer) -> anyhow::Result<Fitted> {
+pub fn fit(
+    cohort: &mut Cohort,
+    splits: &Splits,
+    device: Device,
+    observer: &mut dyn Observer,
+) -> anyhow::Result<Fitted> {
     let epochs = cohort.cells.first().map_or(0, |cell| cell.training.epochs) as u32;
     let mut batches = Batches::new(&splits.train, &cohort.cells, device);
     let steps = batches.n_steps() as u64;

@@ -1,11 +1,11 @@
 //! Training: batches, optimizer, the fit loop, evaluation, checkpoints; the only crate that links libtorch into a program.
 
-pub mod fit;
-pub mod cohort;
-pub mod schedule;
 pub mod batches;
-pub mod optimizer;
-pub mod statistics;
+pub mod cohort;
 pub mod evaluate;
+pub mod fit;
+pub mod optimizer;
+pub mod schedule;
+pub mod statistics;
 pub mod weights;
 pub mod work;

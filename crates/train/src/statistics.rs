@@ -60,8 +60,11 @@ impl BatchSums {
                     [over_batch(&term), over_batch(&term.square())]
                 })
                 .collect::<Vec<_>>();
-            let vectors =
-                [over_batch(&terms.kl_per_dim), over_batch(&terms.latent_mean), over_batch(&terms.latent_mean.square())];
+            let vectors = [
+                over_batch(&terms.kl_per_dim),
+                over_batch(&terms.latent_mean),
+                over_batch(&terms.latent_mean.square()),
+            ];
             let [kl_per_dim, mean, square] = vectors;
             let all = Tensor::cat(&[Tensor::stack(&scalars, 1), kl_per_dim, mean, square], 1);
             let size = terms.kl_per_dim.size();
@@ -82,7 +85,9 @@ impl BatchSums {
             }
         }
         sums.images += self.n_images;
-        for (sum, pair) in [(&mut sums.reconstruction, &own[0..2]), (&mut sums.kl, &own[2..4]), (&mut sums.negative_elbo, &own[4..6])] {
+        for (sum, pair) in
+            [(&mut sums.reconstruction, &own[0..2]), (&mut sums.kl, &own[2..4]), (&mut sums.negative_elbo, &own[4..6])]
+        {
             sum[0] += pair[0];
             sum[1] += pair[1];
         }

@@ -25,7 +25,11 @@ fn images() -> TempDir {
             for pixel in 0..SIDE * SIDE {
                 let (row, column) = (pixel / SIDE, pixel % SIDE);
                 let noise = (i * 7919 + pixel * 104_729) % 97;
-                pixels.push(if row == class || column == (class * 3 + i / 50) % SIDE { 150 + noise as u8 } else { noise as u8 / 4 });
+                pixels.push(if row == class || column == (class * 3 + i / 50) % SIDE {
+                    150 + noise as u8
+                } else {
+                    noise as u8 / 4
+                });
             }
         }
         std::fs::write(folder.path().join(format!("{name}-images-idx3-ubyte")), pixels).unwrap();
@@ -105,7 +109,8 @@ fn end(mut child: Child) -> i32 {
 #[test]
 fn a_cohort_of_four_trains_as_four_single_runs() {
     let images = images();
-    let mut cells: Vec<Cell> = [(2, 0), (5, 1), (12, 0), (12, 2)].map(|(d, seed)| cell(images.path(), d, seed, 2)).into();
+    let mut cells: Vec<Cell> =
+        [(2, 0), (5, 1), (12, 0), (12, 2)].map(|(d, seed)| cell(images.path(), d, seed, 2)).into();
     cells[1].objective.beta = 4.0;
     cells[2].objective.warm_up_epochs = 1;
     let spec::Optimizer::Adam(adam) = &mut cells[3].optimizer;
@@ -162,7 +167,11 @@ fn a_stopped_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
         wait_for(&mut worker, |event| matches!(event, Event::Epoch { epoch: 3, .. }));
         signal(&worker, name);
         assert_eq!(end(worker), code);
-        assert!(matches!(status(parts.path(), &cells[0]), Status::Resumable { .. }), "{:?}", status(parts.path(), &cells[0]));
+        assert!(
+            matches!(status(parts.path(), &cells[0]), Status::Resumable { .. }),
+            "{:?}",
+            status(parts.path(), &cells[0])
+        );
         train(parts.path(), &cells);
         for cell in &cells {
             assert!(outcome(parts.path(), cell) == outcome(whole.path(), cell), "{name}: {}", cell.readable_name());
@@ -200,7 +209,9 @@ fn a_run_whose_numbers_explode_fails_alone_and_says_where() {
     let (results, alone) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let output = start(results.path(), &cells, &[]).wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let Status::Failed { reason } = status(results.path(), &cells[0]) else { panic!("{:?}", status(results.path(), &cells[0])) };
+    let Status::Failed { reason } = status(results.path(), &cells[0]) else {
+        panic!("{:?}", status(results.path(), &cells[0]))
+    };
     assert!(reason.contains("at step") && reason.contains("learning rate"), "{reason}");
     assert_eq!(status(results.path(), &cells[1]), Status::Done);
     train(alone.path(), &cells[1..]);
