@@ -58,6 +58,8 @@ pub enum Command {
     Figures(ExperimentArgs),
     /// Write an experiment's report, one self-contained HTML page
     Report(ExperimentArgs),
+    /// Look at the data sets, or fetch one
+    Data(DataArgs),
     /// Find stored runs that no experiment needs, and remove them
     Gc(GcArgs),
     /// Print a script that completes elbo's commands in a shell
@@ -238,6 +240,42 @@ pub struct CompareArgs {
     /// Only cells whose setting compares so: `path=value`, also with != < <= > >=; may be given several times
     #[arg(long = "where", value_name = "PATH=VALUE")]
     pub conditions: Vec<String>,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// `elbo data`
+#[derive(Args, Debug)]
+pub struct DataArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DataCommand,
+}
+
+/// The commands on data sets.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// List the data sets known by name, and which are here
+    List(FormatArgs),
+    /// Make a data set ready: look for it, else fetch it, check it, and cache it
+    Prepare(DataNameArgs),
+    /// Show a data set: where it is, its shape, its factors
+    Info(DataInfoArgs),
+}
+
+/// Which data set.
+#[derive(Args, Debug)]
+pub struct DataNameArgs {
+    /// `glyphs`, `mnist`, `fashion-mnist`, or your own: `hdf5:FILE`, `idx:FOLDER`, `folder:FOLDER`
+    #[arg(value_name = "NAME")]
+    pub name: String,
+}
+
+/// `elbo data info`
+#[derive(Args, Debug)]
+pub struct DataInfoArgs {
+    #[command(flatten)]
+    pub data_set: DataNameArgs,
     #[command(flatten)]
     pub format: FormatArgs,
 }

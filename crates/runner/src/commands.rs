@@ -2,6 +2,7 @@
 
 mod compare;
 mod completions;
+mod data;
 mod diff;
 mod figures;
 mod gc;
@@ -14,7 +15,7 @@ mod sweep;
 use anyhow::Result;
 
 use crate::Outcome;
-use crate::args::Command;
+use crate::args::{Command, DataCommand};
 use crate::settings::{Settings, load_experiment};
 
 /// Does what was typed.
@@ -40,6 +41,11 @@ pub fn run(command: Command, settings: &Settings) -> Result<Outcome> {
         }
         Command::Figures(args) => figures::figures(settings, &load_experiment(&args)?),
         Command::Report(args) => report::report(settings, &load_experiment(&args)?),
+        Command::Data(args) => match args.command {
+            DataCommand::List(format) => data::list(settings, format.json),
+            DataCommand::Prepare(args) => data::prepare(settings, &args.name),
+            DataCommand::Info(args) => data::info(settings, &args.data_set.name, args.format.json),
+        },
         Command::Gc(args) => gc::gc(settings, &args),
         Command::Completions { shell } => completions::completions(shell),
     }

@@ -63,6 +63,17 @@ pub fn interval(mean: f64, half_width: Option<f64>) -> String {
     }
 }
 
+/// The settings of an evaluation: `{"samples":5000}` as `samples 5000`, nothing for none.
+pub fn settings(json: &str) -> String {
+    match serde_json::from_str(json) {
+        Ok(Value::Object(settings)) => {
+            let pairs = settings.iter().map(|(name, set)| format!("{} {}", name.replace('_', " "), value(set)));
+            pairs.collect::<Vec<_>>().join(", ")
+        }
+        _ => json.to_owned(),
+    }
+}
+
 /// A value of a spec, without the quotes of JSON.
 pub fn value(value: &Value) -> String {
     match value {

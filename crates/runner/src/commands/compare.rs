@@ -177,6 +177,11 @@ fn single_scale(cells: &[Cell]) -> Result<Option<Scale>> {
     Ok(cells.first().map(Cell::scale))
 }
 
+/// Whether a number of the evaluation is the one that the last epoch has anyway: a term from a single sample.
+pub fn is_of_last_epoch(metric: &str, settings: &str) -> bool {
+    USUAL_METRICS.contains(&metric) && settings == r#"{"samples":1}"#
+}
+
 /// The asked-for rows of each group, at its last epoch or of its evaluation; groups in the experiment's order.
 fn rows(experiment: &Experiment, cells: &[Cell], question: &Question, store: &Store) -> Result<Vec<SummaryRow>> {
     let summary = store.summary(&experiment.axes, cells)?;
@@ -196,6 +201,7 @@ fn rows(experiment: &Experiment, cells: &[Cell], question: &Question, store: &St
     let is_asked = |row: &&SummaryRow| {
         row.split == question.split
             && question.metrics.contains(&row.metric)
+            && (row.epoch.is_some() || !is_of_last_epoch(&row.metric, &row.settings))
             && (row.epoch.is_none() || row.epoch == last_epoch(row))
     };
     Ok(summary.iter().filter(is_asked).cloned().collect())
@@ -216,7 +222,10 @@ fn to_json(row: SummaryRow) -> RowJson {
 
 /// A metric's name with the settings it was computed with.
 fn title(row: &SummaryRow) -> String {
-    if row.settings == "{}" { row.metric.clone() } else { format!("{} {}", row.metric, row.settings) }
+    match text::settings(&row.settings) {
+        settings if settings.is_empty() => row.metric.clone(),
+        settings => format!("{} ({settings})", row.metric),
+    }
 }
 
 fn entry(row: Option<&&SummaryRow>) -> Entry {

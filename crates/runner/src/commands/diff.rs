@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::Outcome;
+use crate::commands::compare::is_of_last_epoch;
 use crate::commands::show::flat_settings;
 use crate::output;
 use crate::settings::Settings;
@@ -105,8 +106,11 @@ fn numbers(run: &Run, manifest: &RunManifest) -> Result<Numbers> {
             numbers.insert((*split, order, metric.to_owned()), value);
         }
     }
-    for row in run.evaluation()? {
-        let metric = if row.settings == "{}" { row.metric } else { format!("{} {}", row.metric, row.settings) };
+    for row in run.evaluation()?.into_iter().filter(|row| !is_of_last_epoch(&row.metric, &row.settings)) {
+        let metric = match text::settings(&row.settings) {
+            settings if settings.is_empty() => row.metric,
+            settings => format!("{} ({settings})", row.metric),
+        };
         numbers.insert((row.split, usize::MAX, metric), row.value);
     }
     Ok(numbers)

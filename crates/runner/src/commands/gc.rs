@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use record::gc::{self, Garbage};
 use serde::Serialize;
 use spec::{Experiment, RunId};
@@ -47,6 +47,12 @@ pub fn gc(settings: &Settings, args: &GcArgs) -> Result<Outcome> {
     let store = settings.store()?;
     let mut files = experiments_in(&args.keep)?;
     files.extend(args.experiments.iter().map(|path| experiment_file(path)));
+    if files.is_empty() && args.delete {
+        bail!(
+            "there is no experiment in `{}`, so every run would be removed\nhint: name the folder of experiments with --keep, or one experiment whose runs are kept",
+            args.keep.display()
+        );
+    }
     let mut keep: BTreeSet<RunId> = BTreeSet::new();
     for file in &files {
         let experiment = Experiment::load(file, &[])?;

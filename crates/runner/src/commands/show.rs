@@ -7,6 +7,7 @@ use serde_json::Value;
 use spec::Cell;
 
 use crate::Outcome;
+use crate::commands::compare::is_of_last_epoch;
 use crate::output;
 use crate::settings::Settings;
 use crate::table::{Align, Entry, Table, Tone};
@@ -164,13 +165,14 @@ fn numbers(manifest: &RunManifest, evaluation: &[EvaluationRow]) -> Option<Table
             }
         }
     }
-    for row in evaluation {
+    let is_new = |row: &&EvaluationRow| !is_of_last_epoch(&row.metric, &row.settings);
+    for row in evaluation.iter().filter(is_new) {
         table.row(vec![
             row.split.as_str().into(),
             row.metric.as_str().into(),
             text::number(row.value).into(),
             row.standard_error.map(text::number).unwrap_or_default().into(),
-            Entry::toned(if row.settings == "{}" { "" } else { &row.settings }, Tone::Dim),
+            Entry::toned(text::settings(&row.settings), Tone::Dim),
         ]);
         n_rows += 1;
     }

@@ -38,6 +38,7 @@ pub fn sweep(
     } else {
         find_worker()?;
         output::say(&plan::to_train(&plan));
+        store.rebuild_index().context("cannot write the index of runs")?;
         let trained = train(&plan, &store, settings)?;
         store.rebuild_index().context("cannot write the index of runs")?;
         trained

@@ -69,7 +69,7 @@ impl<'a> Estimator<'a> {
 
     /// The size of a cell's training; `None` if its images cannot be looked at.
     pub fn work(&mut self, cell: &Cell) -> Option<Work> {
-        let key = serde_json::to_string(&cell.dataset.name).ok()?;
+        let key = serde_json::to_string(&cell.dataset).ok()?;
         let size = match self.sizes.get(&key) {
             Some(size) => *size,
             None => {
@@ -117,9 +117,10 @@ fn is_similar(sample: &Sample, cell: &Cell, work: &Work) -> bool {
 fn size(dataset: &Dataset, places: &data::Places) -> Option<Size> {
     match &dataset.name {
         Source::Glyphs | Source::Mnist | Source::FashionMnist => Some((28 * 28, 60_000)),
-        own => {
-            let shape = data::load(&Dataset { name: own.clone(), ..dataset.clone() }, places).ok()?.train.shape;
-            Some((shape.n_pixels(), shape.n))
+        Source::Hdf5(_) | Source::Idx(_) | Source::Folder(_) => {
+            let splits = data::load(dataset, places).ok()?;
+            let held_out = splits.validation.map_or(0, |images| images.shape.n);
+            Some((splits.train.shape.n_pixels(), splits.train.shape.n + held_out))
         }
     }
 }

@@ -1,9 +1,11 @@
 //! How far the training is: bars that move on a terminal, a line now and then otherwise; always on standard error.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use record::Event;
+use spec::RunId;
 
 use crate::output;
 use crate::text;
@@ -33,9 +35,18 @@ struct State {
     task: Task,
     /// In parts of an epoch.
     position: u64,
-    test_elbo: Option<f64>,
+    /// The latest of each run.
+    test_elbos: BTreeMap<RunId, f64>,
     n_lines: usize,
     bar: Option<ProgressBar>,
+}
+
+impl State {
+    /// The latest ELBO on the test images, a mean over the cohort's runs.
+    fn mean_elbo(&self) -> Option<f64> {
+        let n = self.test_elbos.len();
+        (n > 0).then(|| self.test_elbos.values().sum::<f64>() / n as f64)
+    }
 }
 
 /// How far all cohorts are.
@@ -57,7 +68,7 @@ impl Progress {
             .into_iter()
             .map(|task| {
                 let position = task.epochs_behind * PER_EPOCH;
-                State { task, position, test_elbo: None, n_lines: 0, bar: None }
+                State { task, position, test_elbos: BTreeMap::new(), n_lines: 0, bar: None }
             })
             .collect();
         let now = Instant::now();
@@ -109,14 +120,15 @@ impl Progress {
                 let within = PER_EPOCH * (*step).min(*steps) / (*steps).max(1);
                 state.position = u64::from(epoch.saturating_sub(1)) * PER_EPOCH + within;
                 if let Some(bar) = &state.bar {
-                    let elbo = state.test_elbo.map(|elbo| format!("  ELBO {}", text::number(elbo))).unwrap_or_default();
+                    let elbo =
+                        state.mean_elbo().map(|elbo| format!("  ELBO {}", text::number(elbo))).unwrap_or_default();
                     bar.set_position(state.position);
                     bar.set_message(format!("cohort {}/{of}  epoch {epoch}/{epochs}{elbo}", cohort + 1));
                 }
             }
-            Event::Epoch { epoch, test_elbo, .. } => {
+            Event::Epoch { run_id, epoch, test_elbo, .. } => {
                 state.position = state.position.max(u64::from(*epoch) * PER_EPOCH);
-                state.test_elbo = Some(*test_elbo);
+                state.test_elbos.insert(run_id.clone(), *test_elbo);
             }
             Event::Started { .. } | Event::Finished { .. } | Event::Failed { .. } | Event::Interrupted { .. } => {}
         }
@@ -144,7 +156,9 @@ impl Progress {
         let is_complete = state.position >= state.task.epochs * PER_EPOCH;
         state.position = state.task.epochs * PER_EPOCH;
         if self.bars.is_none() && is_complete {
-            let elbo = state.test_elbo.map(|elbo| format!(", test ELBO {}", text::number(elbo))).unwrap_or_default();
+            let mean = if state.task.n_cells > 1 { "mean " } else { "" };
+            let elbo = state.mean_elbo().map(|elbo| format!(", {mean}test ELBO {}", text::number(elbo)));
+            let elbo = elbo.unwrap_or_default();
             output::say(&format!("cohort {}/{}: trained{elbo}{}", cohort + 1, self.states.len(), self.left()));
             self.last_line = Instant::now();
         }

@@ -1,0 +1,219 @@
+//! `elbo data`: the data sets known by name, and those of one's own.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use data::{DatasetInfo, Fetcher, Info, Prepared, Progress};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use spec::{Dataset, Pixels, Source};
+
+use crate::Outcome;
+use crate::output;
+use crate::settings::Settings;
+use crate::table::{Align, Entry, Table, Tone};
+use crate::text;
+
+#[derive(Serialize)]
+struct ListJson {
+    datasets: Vec<DatasetInfo>,
+}
+
+/// Prints the data sets that are known by name.
+///
+/// # Errors
+/// If there is no cache folder or standard output cannot be written.
+pub fn list(settings: &Settings, json: bool) -> Result<Outcome> {
+    let datasets = data::list(&settings.places()?);
+    if json {
+        output::print_json(&ListJson { datasets })?;
+        return Ok(Outcome::Well);
+    }
+    let mut table =
+        Table::new([("name", Align::Left), ("what", Align::Left), ("size", Align::Right), ("where", Align::Left)]);
+    for dataset in datasets {
+        let place = match &dataset.place {
+            Some(place) => Entry::from(place.display().to_string()),
+            None => Entry::toned(dataset.origin, Tone::Dim),
+        };
+        let size = if dataset.place.is_some() { text::bytes(dataset.n_bytes) } else { String::new() };
+        table.row(vec![dataset.name.into(), dataset.what.into(), size.into(), place]);
+    }
+    output::print(&format!(
+        "{}\nyour own images: `hdf5:FILE`, `idx:FOLDER` or `folder:FOLDER`, as in `elbo data info folder:photos`\n",
+        table.render(settings.is_coloured)
+    ))?;
+    Ok(Outcome::Well)
+}
+
+/// Makes a data set ready, and prints where it is.
+///
+/// # Errors
+/// If it is not found and cannot be fetched, or is damaged.
+pub fn prepare(settings: &Settings, name: &str) -> Result<Outcome> {
+    let source = source(name)?;
+    let mut news = News::new(settings.has_bars);
+    let prepared =
+        data::prepare(&source, &settings.places()?, &Fetcher::default(), &mut |progress| news.tell(progress));
+    news.close();
+    let Prepared { place, n_bytes, digest } = prepared?;
+    output::say(&format!("{name} is ready: {}, SHA-256 of its images {digest}", text::bytes(n_bytes)));
+    output::print(&format!("{}\n", place.display()))?;
+    Ok(Outcome::Well)
+}
+
+/// Prints what is in a data set.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn info(settings: &Settings, name: &str, json: bool) -> Result<Outcome> {
+    let dataset = Dataset {
+        name: source(name)?,
+        pixels: Pixels::Gray,
+        validation: 0,
+        seed: 0,
+        train_images: None,
+        test_images: None,
+    };
+    let mut news = News::new(settings.has_bars);
+    let found = data::info(&dataset, &settings.places()?, &Fetcher::default(), &mut |progress| news.tell(progress));
+    news.close();
+    let found = found?;
+    if json {
+        output::print_json(&found)?;
+    } else {
+        output::print(&to_text(&found, settings.is_coloured))?;
+    }
+    Ok(Outcome::Well)
+}
+
+/// What a name on the command line means: the name of a data set, or a kind and a path.
+fn source(name: &str) -> Result<Source> {
+    let path = |path: &str| -> Result<PathBuf> {
+        if path.is_empty() {
+            bail!("`{name}` has no path\nhint: write it behind the colon, as in `folder:photos`");
+        }
+        Ok(PathBuf::from(path))
+    };
+    match name.split_once(':') {
+        None => Ok(match name {
+            "glyphs" => Source::Glyphs,
+            "mnist" => Source::Mnist,
+            "fashion-mnist" => Source::FashionMnist,
+            _ => bail!(
+                "there is no data set `{name}`\nhint: use glyphs, mnist or fashion-mnist, or your own images: `hdf5:FILE`, `idx:FOLDER`, `folder:FOLDER`"
+            ),
+        }),
+        Some(("hdf5", rest)) => Ok(Source::Hdf5(path(rest)?)),
+        Some(("idx", rest)) => Ok(Source::Idx(path(rest)?)),
+        Some(("folder", rest)) => Ok(Source::Folder(path(rest)?)),
+        Some((kind, _)) => {
+            bail!("`{kind}` is not a kind of data set\nhint: use `hdf5:FILE`, `idx:FOLDER` or `folder:FOLDER`")
+        }
+    }
+}
+
+fn to_text(found: &Info, is_coloured: bool) -> String {
+    use Align::{Left, Right};
+    let mut text = format!("{}: {}\n", found.name, found.what);
+    for (name, value) in [("cite", &found.citation), ("licence", &found.licence), ("SHA-256", &found.digest)] {
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    let mut splits = Table::new([
+        ("split", Left),
+        ("images", Right),
+        ("height × width", Right),
+        ("channels", Right),
+        ("mean gray", Right),
+        ("floor of gray-bce", Right),
+        ("classes", Right),
+    ]);
+    for split in &found.splits {
+        let classes = if split.classes.is_empty() { String::new() } else { split.classes.len().to_string() };
+        splits.row(vec![
+            split.split.as_str().into(),
+            split.n.to_string().into(),
+            format!("{} × {}", split.height, split.width).into(),
+            split.channels.to_string().into(),
+            format!("{:.4}", split.mean_gray).into(),
+            format!("{} nats", text::number(split.gray_bce_floor)).into(),
+            classes.into(),
+        ]);
+    }
+    text.push('\n');
+    text.push_str(&splits.render(is_coloured));
+    if !found.factors.is_empty() {
+        let mut factors = Table::new([("factor", Left), ("least", Right), ("greatest", Right)]);
+        for factor in &found.factors {
+            let shown = |value: f64| Entry::from(text::number(value));
+            factors.row(vec![factor.name.as_str().into(), shown(factor.min), shown(factor.max)]);
+        }
+        text.push('\n');
+        text.push_str(&factors.render(is_coloured));
+    }
+    text
+}
+
+/// Says what takes long: a bar that moves on a terminal, a line for each file otherwise.
+struct News {
+    has_bars: bool,
+    bar: Option<(String, ProgressBar)>,
+    last_file: String,
+}
+
+impl News {
+    fn new(has_bars: bool) -> News {
+        News { has_bars, bar: None, last_file: String::new() }
+    }
+
+    fn tell(&mut self, progress: Progress<'_>) {
+        match progress {
+            Progress::Message(message) => {
+                self.close();
+                output::say(message);
+            }
+            Progress::Download { file, n_bytes, of } if self.has_bars => {
+                if self.bar.as_ref().is_none_or(|(name, _)| name != file) {
+                    self.close();
+                    let bar = ProgressBar::with_draw_target(of, ProgressDrawTarget::stderr());
+                    let template = "{prefix:28} {wide_bar} {bytes} of {total_bytes}  {eta} left";
+                    bar.set_style(
+                        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+                    );
+                    bar.set_prefix(file.to_owned());
+                    self.bar = Some((file.to_owned(), bar));
+                }
+                if let Some((_, bar)) = &self.bar {
+                    bar.set_position(n_bytes);
+                }
+            }
+            Progress::Download { file, of, .. } => {
+                if self.last_file != file {
+                    let size = of.map(|n| format!(", {}", text::bytes(n))).unwrap_or_default();
+                    output::say(&format!("downloading {file}{size}"));
+                    file.clone_into(&mut self.last_file);
+                }
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some((_, bar)) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_known_sets_or_kinds_with_paths() {
+        assert_eq!(source("mnist").ok(), Some(Source::Mnist));
+        assert_eq!(source("folder:a:b").ok(), Some(Source::Folder(PathBuf::from("a:b"))));
+        for wrong in ["minst", "folder:", "zip:x", ""] {
+            assert!(source(wrong).is_err(), "{wrong}");
+        }
+    }
+}
