@@ -11,7 +11,8 @@ First steps:
   elbo list                             the runs there are
   elbo compare experiments/sweep.yaml   mean ± 95 % interval over seeds
 
-All numbers are nats per image, means over images. Data goes to standard output, progress to standard error.
+All numbers are nats per image, means over images.
+Data goes to standard output, progress to standard error.
 Exit codes: 0 all well, 1 some runs failed, 2 usage or spec error, 130 and 143 stopped by a signal.";
 
 /// Variational autoencoders as experiments: plan, train, compare and draw.
@@ -55,8 +56,18 @@ pub enum Command {
     /// Compare an experiment's cells: mean ± 95 % interval over seeds
     Compare(CompareArgs),
     /// Draw an experiment's figures and tables from its records
+    #[command(after_help = "\
+Example:
+  elbo figures experiments/sweep.yaml
+
+Prints the folder: every figure as SVG, PDF and PNG. Tables (CSV and LaTeX) lie in a folder beside it.")]
     Figures(ExperimentArgs),
     /// Write an experiment's report, one self-contained HTML page
+    #[command(after_help = "\
+Example:
+  elbo report experiments/sweep.yaml
+
+Prints the page's path.")]
     Report(ExperimentArgs),
     /// Look at the data sets, or fetch one
     Data(DataArgs),
@@ -79,7 +90,7 @@ pub struct ExperimentArgs {
     /// The experiment's file, or its name in `experiments/`
     #[arg(value_name = "EXPERIMENT")]
     pub experiment: PathBuf,
-    /// Set a value of the experiment, such as `training.epochs=5`; may be given several times
+    /// Change a setting of the experiment, such as `training.epochs=5`; may be given several times
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
 }
@@ -99,15 +110,16 @@ Examples:
   elbo plan experiments/sweep.yaml
   elbo plan sweep --set training.epochs=1 --json | jq '.totals'
 
-JSON: `name`; `cells` with `run_id, name, status, reason, epoch, epochs, seconds, rough, cohort`; `cohorts` with
-`runs, resume, seconds`; `totals` with a count for each status, `cohorts, jobs, threads, seconds, rough`.")]
+JSON: `name`; `cells` with `run_id, name, status, reason, epoch, epochs, seconds, rough, cohort`;
+`cohorts` with `runs, resume, seconds`; `totals` with a count for each status, and with
+`cohorts, jobs, threads, seconds, rough`.")]
 pub struct PlanArgs {
     #[command(flatten)]
     pub experiment: ExperimentArgs,
     #[command(flatten)]
-    pub execution: ExecutionArgs,
-    #[command(flatten)]
     pub format: FormatArgs,
+    #[command(flatten)]
+    pub execution: ExecutionArgs,
 }
 
 /// How the training is laid out on the machine; none of it changes a result beyond rounding.
@@ -139,15 +151,16 @@ Examples:
   elbo sweep experiments/sweep.yaml --jobs 2 --threads 4
   elbo sweep sweep --set training.epochs=1      a quick look, kept apart from the full runs
 
-Ctrl-C lets every run write a checkpoint and ends; the same command goes on from there. A second Ctrl-C kills.")]
+Runs that are done are not trained again. Ctrl-C lets every run write a checkpoint and ends; the same
+command goes on from there. A second Ctrl-C kills.")]
 pub struct SweepArgs {
     #[command(flatten)]
     pub experiment: ExperimentArgs,
-    #[command(flatten)]
-    pub execution: ExecutionArgs,
     /// Train only: draw no figures and write no report
     #[arg(long)]
     pub no_figures: bool,
+    #[command(flatten)]
+    pub execution: ExecutionArgs,
 }
 
 /// `elbo list`
@@ -158,15 +171,16 @@ Examples:
   elbo list --where model.latent_dim=20 --where 'objective.beta>=1' --sort -elbo
   elbo list --json | jq '.runs[].run_id'
 
-JSON: `runs` with `run_id, name, status, reason, epoch, epochs, scale, elbo, reconstruction, kl, split, started, seconds, cell`.")]
+JSON: `runs` with `run_id, name, status, reason, epoch, epochs, scale, elbo, reconstruction, kl, split,
+started, seconds, cell`.")]
 pub struct ListArgs {
     /// Only runs on this data set
     #[arg(long, value_name = "NAME")]
     pub dataset: Option<String>,
-    /// Only runs of this status: new, running, resumable, failed or done
+    /// Only runs of this status
     #[arg(long, value_name = "STATUS", value_parser = ["new", "running", "resumable", "failed", "done"])]
     pub status: Option<String>,
-    /// Only runs whose setting compares so: `path=value`, also with != < <= > >=; may be given several times
+    /// Only runs with this setting, such as `model.latent_dim=20`; also != < <= > >=; may be given several times
     #[arg(long = "where", value_name = "PATH=VALUE")]
     pub conditions: Vec<String>,
     /// Order by name, id, status, started, seconds, elbo, reconstruction, kl, or a path in the spec; `-` before it reverses
@@ -198,7 +212,7 @@ pub struct ShowArgs {
 Example:
   elbo diff vae-mnist-z2-b1-s0 vae-mnist-z20-b1-s0
 
-JSON: `runs` (two, with `run_id, name, status, scale`), `settings` with `path, a, b`, `metrics` with
+JSON: `runs` (two, with `run_id, name, status, scale`); `settings` with `path, a, b`; `metrics` with
 `split, metric, a, b, difference` (`null` where the scales differ).")]
 pub struct DiffArgs {
     /// One run: its readable name, its id, or the beginning of its id
@@ -219,11 +233,11 @@ Examples:
   elbo compare sweep --by objective.beta            one column for each β
   elbo compare sweep --metric kl --metric active_units --where model.latent_dim=20
 
-Runs are averaged over nothing but their seed. Runs on different scales (gray-bce, bernoulli, gaussian-density) are
-not comparable and are refused; pick one with --where.
+Runs are averaged over nothing but their seed. Runs on different scales (gray-bce, bernoulli,
+gaussian-density) are not comparable and are refused; pick one with --where.
 
-JSON: `name, split, scale`; `rows` with `group` (an object from path to value), `metric, settings, epoch, mean,
-standard_deviation, half_width_95, n`.")]
+JSON: `name, split, scale`; `rows` with `group` (an object from path to value), `metric, settings,
+epoch, mean, standard_deviation, half_width_95, n`.")]
 pub struct CompareArgs {
     #[command(flatten)]
     pub experiment: ExperimentArgs,
@@ -237,7 +251,7 @@ pub struct CompareArgs {
     /// The images it was measured on
     #[arg(long, value_name = "SPLIT", default_value = "test", value_parser = ["train", "validation", "test"])]
     pub split: String,
-    /// Only cells whose setting compares so: `path=value`, also with != < <= > >=; may be given several times
+    /// Only cells with this setting, such as `model.latent_dim=20`; also != < <= > >=; may be given several times
     #[arg(long = "where", value_name = "PATH=VALUE")]
     pub conditions: Vec<String>,
     #[command(flatten)]
@@ -288,8 +302,10 @@ Examples:
   elbo gc --delete             remove it
   elbo gc paper.yaml           also keep what paper.yaml needs
 
-Kept: every run that an experiment in the folder of experiments (or named here) has as a cell, and every run that a
-process is training. JSON: `runs` with `run_id, name, status, bytes`, `leftovers` with `path, bytes`, `bytes, deleted`.")]
+Kept: every run that is a cell of an experiment in the folder of experiments, or of one named here, and
+every run that a process is training.
+
+JSON: `runs` with `run_id, name, status, bytes`; `leftovers` with `path, bytes`; `bytes, deleted`.")]
 pub struct GcArgs {
     /// Further experiments whose runs are kept
     #[arg(value_name = "EXPERIMENT")]

@@ -64,5 +64,6 @@ pub fn load_experiment(args: &ExperimentArgs) -> Result<Experiment> {
 pub fn experiment_file(given: &Path) -> PathBuf {
     let by_name = Path::new("experiments").join(given).with_extension("yaml");
     let is_name = given.components().count() == 1 && given.extension().is_none_or(|extension| extension == "yaml");
-    if !given.exists() && is_name && by_name.exists() { by_name } else { given.to_owned() }
+    let is_there = given.exists() && !given.is_dir();
+    if !is_there && is_name && by_name.exists() { by_name } else { given.to_owned() }
 }

@@ -33,12 +33,13 @@ pub fn sweep(
         plan.count("done"),
         text::counted(plan.cells.len(), "cell"),
     ));
+    // Also when there is nothing to train: an earlier sweep may have been killed before it could do this.
+    store.rebuild_index().context("cannot write the index of runs")?;
     let trained = if plan.cohorts.is_empty() {
         Trained::default()
     } else {
         find_worker()?;
         output::say(&plan::to_train(&plan));
-        store.rebuild_index().context("cannot write the index of runs")?;
         let trained = train(&plan, &store, settings)?;
         store.rebuild_index().context("cannot write the index of runs")?;
         trained
@@ -47,8 +48,13 @@ pub fn sweep(
         output::say("stopped; the same command goes on from here");
         return Ok(Outcome::Stopped(u8::try_from(signal).unwrap_or(0)));
     }
-    finish(settings, experiment, &store, has_figures)?;
-    Ok(account(&plan, &trained))
+    let finished = finish(settings, experiment, &store, has_figures);
+    // Whatever became of the figures, and of whoever reads the table: failed runs are told.
+    let outcome = account(&plan, &trained);
+    match finished {
+        Err(error) if !output::is_closed_pipe(&error) => Err(error),
+        _ => Ok(outcome),
+    }
 }
 
 /// Figures and report where records are newer, then the table of results on standard output.

@@ -57,6 +57,10 @@ impl<'a> Estimator<'a> {
             let Some(epochs) = run.last_epoch.as_ref().map(|last| last.epoch).filter(|&epochs| epochs > 0) else {
                 continue;
             };
+            // Images of the user's own are not loaded for the sake of an estimate, unless the plan needed them anyway.
+            if is_own(&run.cell.dataset) && !self.is_sized(&run.cell.dataset) {
+                continue;
+            }
             let Some(work) = self.work(&run.cell) else { continue };
             let shared = run.timing.seconds / run.provenance.cohort.len().max(1) as f64;
             if shared > 0.0 {
@@ -65,6 +69,10 @@ impl<'a> Estimator<'a> {
                 self.samples.push(Sample { cell: run.cell.clone(), device, work, seconds_per_epoch });
             }
         }
+    }
+
+    fn is_sized(&self, dataset: &Dataset) -> bool {
+        serde_json::to_string(dataset).is_ok_and(|key| self.sizes.contains_key(&key))
     }
 
     /// The size of a cell's training; `None` if its images cannot be looked at.
@@ -112,6 +120,11 @@ fn is_similar(sample: &Sample, cell: &Cell, work: &Work) -> bool {
         && sample.cell.model.hidden.len() == cell.model.hidden.len()
         && within_two(sample.work.parameters, work.parameters)
         && within_two(sample.work.images, work.images)
+}
+
+/// Whether the size of a data set can be told by nothing but loading it.
+fn is_own(dataset: &Dataset) -> bool {
+    matches!(dataset.name, Source::Hdf5(_) | Source::Idx(_) | Source::Folder(_))
 }
 
 fn size(dataset: &Dataset, places: &data::Places) -> Option<Size> {

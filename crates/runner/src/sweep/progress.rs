@@ -137,6 +137,9 @@ impl Progress {
     /// A worker printed a line that is no event.
     pub fn line(&mut self, cohort: usize, line: &str) {
         let state = &mut self.states[cohort];
+        if line.trim().is_empty() {
+            return;
+        }
         state.n_lines += 1;
         let n_lines = state.n_lines;
         if n_lines <= SHOWN_LINES {
