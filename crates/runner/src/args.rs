@@ -60,7 +60,7 @@ pub enum Command {
 Example:
   elbo figures experiments/sweep.yaml
 
-Prints the folder: every figure as SVG, PDF and PNG. Tables (CSV and LaTeX) lie in a folder beside it.")]
+Prints the folder of figures (SVG, PDF and PNG); the one of tables (CSV and LaTeX) lies beside it.")]
     Figures(ExperimentArgs),
     /// Write an experiment's report, one self-contained HTML page
     #[command(after_help = "\
@@ -151,8 +151,8 @@ Examples:
   elbo sweep experiments/sweep.yaml --jobs 2 --threads 4
   elbo sweep sweep --set training.epochs=1      a quick look, kept apart from the full runs
 
-Runs that are done are not trained again. Ctrl-C lets every run write a checkpoint and ends; the same
-command goes on from there. A second Ctrl-C kills.")]
+Runs that are done are not trained again. Ctrl-C lets every run write a checkpoint and ends; the
+same command goes on from there. A second Ctrl-C kills.")]
 pub struct SweepArgs {
     #[command(flatten)]
     pub experiment: ExperimentArgs,
@@ -171,8 +171,8 @@ Examples:
   elbo list --where model.latent_dim=20 --where 'objective.beta>=1' --sort -elbo
   elbo list --json | jq '.runs[].run_id'
 
-JSON: `runs` with `run_id, name, status, reason, epoch, epochs, scale, elbo, reconstruction, kl, split,
-started, seconds, cell`.")]
+JSON: `runs` with `run_id, name, status, reason, epoch, epochs, scale, elbo, reconstruction, kl,
+split, started, seconds, cell`.")]
 pub struct ListArgs {
     /// Only runs on this data set
     #[arg(long, value_name = "NAME")]
@@ -302,8 +302,8 @@ Examples:
   elbo gc --delete             remove it
   elbo gc paper.yaml           also keep what paper.yaml needs
 
-Kept: every run that is a cell of an experiment in the folder of experiments, or of one named here, and
-every run that a process is training.
+Kept: every run that is a cell of an experiment in the folder of experiments, or of one named here,
+and every run that a process is training.
 
 JSON: `runs` with `run_id, name, status, bytes`; `leftovers` with `path, bytes`; `bytes, deleted`.")]
 pub struct GcArgs {

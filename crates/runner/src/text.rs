@@ -79,6 +79,8 @@ pub fn value(value: &Value) -> String {
     match value {
         Value::Null => "–".to_owned(),
         Value::String(text) => text.clone(),
+        // A β of 1 is a float in JSON, and `1` to whoever wrote it.
+        Value::Number(number) => number.to_string().trim_end_matches(".0").to_owned(),
         other => other.to_string(),
     }
 }
@@ -141,5 +143,6 @@ mod tests {
         );
         assert_eq!([number(-105.564), number(-0.001), number(3.0)], ["−105.56", "0.00", "3.00"]);
         assert_eq!(interval(-1.0, Some(0.25)), "−1.00 ± 0.25");
+        assert_eq!([1.0, 0.5, 1e-8, 100.0].map(|number| value(&number.into())), ["1", "0.5", "1e-8", "100"]);
     }
 }

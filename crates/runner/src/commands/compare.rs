@@ -170,7 +170,7 @@ fn single_scale(cells: &[Cell]) -> Result<Option<Scale>> {
             "these runs are on different scales, which cannot be compared: {}\n\
              gray-bce is a cross-entropy on gray values, bernoulli a likelihood of binary pixels, gaussian-density a \
              density: equal numbers mean different things\n\
-             hint: compare one of them, such as `--where dataset.pixels=gray` or `--where model.likelihood=bernoulli`",
+             hint: pick one by the setting that sets them apart, such as `--where dataset.pixels=gray` or `--where model.likelihood=bernoulli`",
             listed(&scales)
         );
     }

@@ -108,7 +108,7 @@ pub fn list(settings: &Settings, selection: &Selection, json: bool) -> Result<Ou
     } else if runs.is_empty() {
         output::say(&format!("none of the {} meets these conditions", text::counted(n_stored, "stored run")));
     } else {
-        output::print(&to_table(&runs).render(settings.is_coloured))?;
+        output::print(&format!("{}\n{}\n", to_table(&runs).render(settings.is_coloured), legend(&runs)))?;
     }
     Ok(Outcome::Well)
 }
@@ -191,6 +191,16 @@ fn to_json(run: &RunSummary) -> RunJson<'_> {
         seconds: manifest.timing.seconds,
         cell: &manifest.cell,
     }
+}
+
+/// What the numbers of the table are.
+fn legend(runs: &[&RunSummary]) -> String {
+    let has_other = runs.iter().filter_map(|run| measured(run)).any(|(split, _)| split != Split::Test);
+    let otherwise = if has_other { ", else on those for validation or training" } else { "" };
+    format!(
+        "{}; at the latest epoch, on the test images{otherwise}: ELBO = −(rec. + KL), nats per image",
+        text::counted(runs.len(), "run")
+    )
 }
 
 fn to_table(runs: &[&RunSummary]) -> Table {

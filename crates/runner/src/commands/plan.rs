@@ -163,7 +163,7 @@ fn summary(experiment: &Experiment, plan: &Plan) -> String {
         .filter_map(|word| Some(plan.count(word)).filter(|&n| n > 0).map(|n| format!("{n} {word}")))
         .collect();
     let mut lines =
-        format!("{}: {}: {}\n", experiment.name, text::counted(plan.cells.len(), "cell"), counts.join(", "));
+        format!("{}: {} ({})\n", experiment.name, text::counted(plan.cells.len(), "cell"), counts.join(", "));
     if plan.cohorts.is_empty() {
         lines.push_str("nothing to train\n");
     } else {

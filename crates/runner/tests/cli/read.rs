@@ -1,0 +1,246 @@
+//! The commands that read a store: `list`, `show`, `diff`, `compare`, `plan`, `figures`, `report`, `gc`.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::support::{Place, SMALL, begin, experiment, filled, finish};
+
+/// A store with one run of each status but `running`.
+fn mixed() -> Place {
+    let place = Place::new();
+    let (store, cells) = (place.store(), experiment(SMALL).cells);
+    finish(&store, &cells[0]);
+    begin(&store, &cells[1], 2).fail("`kl` is NaN at step 939\nhint: lower the learning rate").unwrap();
+    let mut writer = begin(&store, &cells[2], 2);
+    writer.checkpoint(2, 938, |folder| std::fs::write(folder.join("weights"), b"1")).unwrap();
+    writer.interrupt().unwrap();
+    for cell in &cells[..3] {
+        let name = format!("results/runs/{}/run.json", cell.run_id());
+        let mut manifest: Value = serde_json::from_str(&place.read(&name)).unwrap();
+        manifest["timing"]["seconds"] = 4.into();
+        place.write(&name, &manifest.to_string());
+    }
+    place
+}
+
+/// The names in a list, in its order.
+fn names(place: &Place, options: &str) -> Vec<String> {
+    let list = place.json(&format!("list --json {options}"));
+    list["runs"].as_array().unwrap().iter().map(|run| run["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn list_shows_the_runs() {
+    insta::assert_snapshot!(filled().elbo("list").out);
+    insta::assert_snapshot!(mixed().elbo("list").out);
+}
+
+#[test]
+fn list_filters_and_sorts() {
+    let place = filled();
+    assert_eq!(names(&place, "").len(), 8);
+    assert_eq!(names(&place, "--where model.latent_dim=5 --where objective.beta>=2").len(), 2);
+    assert_eq!(names(&place, "--where training.seed!=0 --where model.latent_dim<5").len(), 2);
+    assert_eq!(names(&place, "--dataset mnist").len(), 0);
+    assert_eq!(names(&place, "--dataset glyphs --status done").len(), 8);
+    assert_eq!(names(&place, "--status failed").len(), 0);
+    let best = names(&place, "--sort -elbo");
+    let mut worst = names(&place, "--sort elbo");
+    worst.reverse();
+    assert_eq!(best, worst);
+    assert_eq!(names(&place, "--sort model.latent_dim")[0], "vae-glyphs-z2-b1-s0");
+    assert_eq!(names(&place, "--sort -model.latent_dim")[0], "vae-glyphs-z5-b1-s0");
+    let nothing = place.elbo("list --status failed");
+    assert_eq!((nothing.code, nothing.out.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(nothing.err, @"none of the 8 stored runs meets these conditions");
+}
+
+#[test]
+fn list_says_so_where_there_is_nothing() {
+    let place = Place::new();
+    let said = place.elbo("list --results elsewhere");
+    assert_eq!((said.code, said.out.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(said.err);
+    assert_eq!(place.json("list --json")["runs"], Value::Array(vec![]));
+    assert!(!place.path("elsewhere").exists(), "to look makes no folder");
+}
+
+#[test]
+fn lists_as_json_have_the_promised_keys() {
+    let list = mixed().json("list --json");
+    let runs = list["runs"].as_array().unwrap();
+    assert_eq!(
+        runs.iter().map(|run| run["status"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["done", "failed", "resumable"]
+    );
+    let keys: Vec<&String> = runs[0].as_object().unwrap().keys().collect();
+    insta::assert_snapshot!(keys.into_iter().map(String::as_str).collect::<Vec<_>>().join(" "));
+    assert!(runs[1]["reason"].as_str().unwrap().starts_with("`kl` is NaN"));
+    assert_eq!((&runs[0]["epoch"], &runs[2]["epoch"], &runs[0]["split"]), (&3.into(), &2.into(), &"test".into()));
+    let sum = runs[0]["reconstruction"].as_f64().unwrap() + runs[0]["kl"].as_f64().unwrap();
+    assert!((runs[0]["elbo"].as_f64().unwrap() + sum).abs() < 1e-9);
+}
+
+#[test]
+fn a_damaged_run_is_named_and_the_others_are_listed() {
+    let place = filled();
+    let id = experiment(SMALL).cells[0].run_id();
+    place.write(&format!("results/runs/{id}/run.json"), "{ half");
+    let said = place.elbo("list");
+    assert_eq!((said.code, said.out.matches("vae-glyphs-").count()), (Some(0), 7));
+    assert!(said.err.contains("warning: left out") && said.err.contains(&id.to_string()), "{said:?}");
+}
+
+#[test]
+fn show_shows_one_run() {
+    let place = filled();
+    insta::assert_snapshot!(place.elbo("show vae-glyphs-z5-b4-s1").out);
+    let by_name = place.json("show vae-glyphs-z5-b4-s1 --json");
+    let id = by_name["run_id"].as_str().unwrap();
+    assert_eq!(place.json(&format!("show {} --json", &id[..6])), by_name);
+    assert_eq!((&by_name["status"], &by_name["epoch"]), (&"done".into(), &3.into()));
+    assert_eq!(by_name["evaluation"][1]["settings"]["samples"], 100);
+    insta::assert_snapshot!(mixed().elbo("show vae-glyphs-z2-b1-s1").out);
+}
+
+#[test]
+fn diff_shows_what_differs() {
+    let place = filled();
+    insta::assert_snapshot!(place.elbo("diff vae-glyphs-z2-b1-s0 vae-glyphs-z5-b4-s0").out);
+    let same = place.json("diff vae-glyphs-z2-b1-s0 vae-glyphs-z2-b1-s0 --json");
+    assert_eq!(same["settings"], Value::Array(vec![]));
+    assert!(same["metrics"].as_array().unwrap().iter().all(|row| row["difference"] == 0.0));
+}
+
+/// [`SMALL`], on gray and on binary pixels.
+fn two_scales() -> Place {
+    let text = SMALL.replace("objective.beta: [1, 4]", "dataset.pixels: [gray, static]");
+    let place = Place::new();
+    place.write("scales.yaml", &text);
+    for cell in &experiment(&text).cells {
+        finish(&place.store(), cell);
+    }
+    place
+}
+
+#[test]
+fn scales_are_never_mixed() {
+    let place = two_scales();
+    let refused = place.elbo("compare scales.yaml");
+    assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""));
+    insta::assert_snapshot!(refused.err);
+    let one = place.json("compare scales.yaml --where dataset.pixels=static --json");
+    assert_eq!(one["scale"], "bernoulli");
+    let list = place.json("list --json --sort dataset.pixels");
+    let ids = [&list["runs"][0], &list["runs"][7]].map(|run| run["run_id"].as_str().unwrap().to_owned());
+    let diff = place.json(&format!("diff {} {} --json", ids[0], ids[1]));
+    assert!(diff["metrics"].as_array().unwrap().iter().all(|row| row["difference"].is_null()));
+    let said = place.elbo(&format!("diff {} {}", ids[0], ids[1]));
+    assert!(said.out.contains("which cannot be compared"), "{said:?}");
+}
+
+#[test]
+fn compare_averages_over_seeds_alone() {
+    let place = filled();
+    insta::assert_snapshot!(place.elbo("compare small.yaml").out);
+    insta::assert_snapshot!(place.elbo("compare small.yaml --by objective.beta --metric elbo --metric iwae").out);
+    let compared = place.json("compare small.yaml --json --metric kl --where model.latent_dim=5");
+    let rows = compared["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    // kl of seeds 0 and 1: 25 and 25.625.
+    assert_eq!((&rows[0]["mean"], &rows[0]["n"]), (&25.3125.into(), &2.into()));
+    assert_eq!(rows[0]["group"]["objective.beta"], 1.0);
+    // t(0.975, 1 degree of freedom) × 0.625 / √2 / √2.
+    let half = rows[0]["half_width_95"].as_f64().unwrap();
+    assert!((half - 12.706_204_7 * 0.3125).abs() < 1e-6, "{half}");
+}
+
+#[test]
+fn compare_says_what_is_missing() {
+    let place = mixed();
+    let said = place.elbo("compare small.yaml");
+    assert_eq!(said.code, Some(0));
+    insta::assert_snapshot!(said.err, @"7 of 8 cells are not done and left out");
+    for (options, complaint) in [
+        ("--metric fid", "no run has a metric `fid`"),
+        ("--by training.epochs", "does not vary"),
+        ("--where model.latentdim=2", "no run has a setting `model.latentdim`"),
+        ("--split validation", "on the validation split"),
+    ] {
+        let said = place.elbo(&format!("compare small.yaml {options}"));
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{options}");
+        assert!(said.err.contains(complaint) && said.err.contains("hint: "), "{options}: {said:?}");
+    }
+}
+
+#[test]
+fn a_plan_has_every_cell() {
+    let place = mixed();
+    let plan = place.json("plan small.yaml --json --jobs 1 --threads 1 --cohort 4");
+    let totals = &plan["totals"];
+    let counts = ["done", "failed", "resumable", "new", "running"].map(|word| totals[word].as_u64().unwrap());
+    assert_eq!(counts, [1, 1, 1, 5, 0]);
+    assert_eq!(plan["cells"].as_array().unwrap().len(), 8);
+    // The resumable run by itself, the five new ones in two.
+    assert_eq!(totals["cohorts"], 3);
+    assert_eq!(plan["cohorts"][0]["resume"], 2);
+    assert_eq!(plan["cells"][2]["epoch"], 2);
+    let text = place.elbo("plan small.yaml --jobs 1 --threads 1 --cohort 4").out;
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_changed_setting_is_another_run() {
+    let place = filled();
+    assert_eq!(place.json("plan small.yaml --json")["totals"]["done"], 8);
+    assert_eq!(place.json("plan small.yaml --json --set training.epochs=4")["totals"]["new"], 8);
+    assert_eq!(place.json("plan small.yaml --json --jobs 2 --threads 7")["totals"]["done"], 8);
+}
+
+#[test]
+fn figures_and_report_are_drawn_from_records() {
+    let place = filled();
+    let figures = place.elbo("figures small.yaml");
+    assert_eq!((figures.code, figures.out.as_str()), (Some(0), "results/sweeps/small/figures\n"), "{figures:?}");
+    for ending in ["svg", "pdf", "png"] {
+        let file = place.path(&format!("results/sweeps/small/figures/loss-curves.{ending}"));
+        assert!(std::fs::metadata(&file).unwrap().len() > 1000, "{}", file.display());
+    }
+    let report = place.elbo("report small.yaml");
+    assert_eq!((report.code, report.out.as_str()), (Some(0), "results/sweeps/small/report.html\n"), "{report:?}");
+    assert!(place.read("results/sweeps/small/report.html").contains("</html>"));
+}
+
+#[test]
+fn gc_removes_only_when_asked_and_only_what_nobody_needs() {
+    let place = filled();
+    std::fs::create_dir(place.path("experiments")).unwrap();
+    place.write("experiments/narrow.yaml", &SMALL.replace("[2, 5]", "[2]").replace("name: small", "name: narrow"));
+    let found = place.json("gc --json");
+    assert_eq!((found["runs"].as_array().unwrap().len(), &found["deleted"]), (4, &false.into()));
+    assert_eq!(names(&place, "").len(), 8);
+    assert_eq!(place.json("gc --json small.yaml")["runs"], Value::Array(vec![]));
+    let removed = place.elbo("gc --delete");
+    assert!(removed.code == Some(0) && removed.out.contains("removed: "), "{removed:?}");
+    assert_eq!(names(&place, "--where model.latent_dim=2").len(), 4);
+    assert_eq!(names(&place, "").len(), 4);
+    place.write("experiments/broken.yaml", "name: [");
+    assert_eq!(place.elbo("gc --delete").code, Some(2), "nothing is removed beside an experiment that cannot be read");
+    assert_eq!(place.elbo("gc --delete --keep nowhere").code, Some(2));
+    assert_eq!(names(&place, "").len(), 4);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let place = filled();
+    for arguments in
+        ["list", "list --json", "plan small.yaml", "show vae-glyphs-z2-b1-s0", "compare small.yaml", "completions bash"]
+    {
+        let mut child = place.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), said.as_ref()), (Some(0), ""), "{arguments}");
+    }
+}

@@ -1,0 +1,228 @@
+//! A workspace in a temporary folder: `elbo`, a stand-in for `elbo-train`, experiments, and made-up records.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use record::{Array, Arrays, EvaluationRow, Host, MetricsRow, Provenance, RunWriter, Split, Store};
+use spec::{Cell, Experiment};
+
+/// Two latent widths × two β × two seeds, on the digits that need no file.
+pub const SMALL: &str = "
+name: small
+dataset: { name: glyphs }
+model: { hidden: [8], latent_dim: 2 }
+training: { epochs: 3 }
+sweep:
+  grid: { model.latent_dim: [2, 5], objective.beta: [1, 4], training.seed: [0, 1] }
+figures: [loss-curves, elbo-by-latent-dim]
+";
+
+/// A folder with everything a command may need; removed when dropped.
+pub struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    /// A place that holds `elbo` alone and the experiment `small.yaml`.
+    pub fn new() -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        let (built, own) = (env!("CARGO_BIN_EXE_elbo"), folder.path().join("elbo"));
+        if std::fs::hard_link(built, &own).is_err() {
+            std::fs::copy(built, &own).unwrap();
+        }
+        let place = Place { folder };
+        place.write("small.yaml", SMALL);
+        place
+    }
+
+    /// A place in which `elbo-train` is this shell script.
+    pub fn with_worker(script: &str) -> Place {
+        use std::os::unix::fs::PermissionsExt;
+        let place = Place::new();
+        // Written beside and renamed: a file that was just open for writing may be too busy to be started.
+        place.write("elbo-train.new", &format!("#!/bin/sh\n{script}\n"));
+        let new = place.path("elbo-train.new");
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::rename(new, place.path("elbo-train")).unwrap();
+        place
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    pub fn store(&self) -> Store {
+        Store::open(&self.path("results")).unwrap()
+    }
+
+    /// `elbo` with arguments as they would be typed, in this folder and out of reach of the user's settings.
+    pub fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(self.path("elbo"));
+        command.args(arguments.split_whitespace()).current_dir(self.folder.path()).stdin(Stdio::null());
+        for name in ["ELBO_RESULTS", "ELBO_DATA", "NO_COLOR", "COLUMNS", "CLICOLOR_FORCE", "OMP_NUM_THREADS"] {
+            command.env_remove(name);
+        }
+        command.env("XDG_CACHE_HOME", self.path("cache")).env("HOME", self.folder.path());
+        command
+    }
+
+    /// Runs `elbo` to its end.
+    pub fn elbo(&self, arguments: &str) -> Said {
+        Said::of(self, &self.command(arguments).output().unwrap())
+    }
+
+    /// Standard output as JSON, of a command that went well.
+    pub fn json(&self, arguments: &str) -> serde_json::Value {
+        let said = self.elbo(arguments);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{arguments}");
+        serde_json::from_str(&said.out).unwrap()
+    }
+}
+
+/// What a command said and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Said {
+    pub fn of(place: &Place, output: &Output) -> Said {
+        let text = |bytes: &[u8]| plain(place, &String::from_utf8_lossy(bytes));
+        Said { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+}
+
+/// Text in which the temporary folder, times and ids look the same at every run.
+fn plain(place: &Place, text: &str) -> String {
+    let text = text.replace(&place.folder.path().display().to_string(), "[FOLDER]");
+    let mut plain = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let is_time = line.starts_with("started ");
+        if is_time {
+            plain.push_str("started   [TIME]\n");
+        } else {
+            plain.push_str(line);
+        }
+    }
+    plain
+}
+
+pub fn experiment(text: &str) -> Experiment {
+    Experiment::parse("made-up.yaml", text.as_bytes(), &[]).unwrap()
+}
+
+/// Where made-up runs were trained.
+pub fn provenance() -> Provenance {
+    Provenance {
+        versions: [("elbo".to_owned(), "0.0.0".to_owned())].into(),
+        host: Host { name: "somewhere".to_owned(), cpu: "a processor".to_owned(), ..Host::default() },
+        device: "cpu".to_owned(),
+        threads: 1,
+        ..Provenance::default()
+    }
+}
+
+/// Writes a finished run.
+pub fn finish(store: &Store, cell: &Cell) {
+    let mut writer = begin(store, cell, cell.training.epochs as u32);
+    writer.arrays(&arrays(cell)).unwrap();
+    let last = row(cell, cell.training.epochs as u32, Split::Test);
+    let number = |metric: &str, value: f64, settings: &str| EvaluationRow {
+        metric: metric.to_owned(),
+        split: Split::Test,
+        value,
+        standard_error: Some(0.25),
+        n: 10_000,
+        settings: settings.to_owned(),
+    };
+    writer
+        .evaluation(&[
+            number("elbo", last.elbo, r#"{"samples":1}"#),
+            number("iwae", last.elbo + 2.0, r#"{"samples":100}"#),
+        ])
+        .unwrap();
+    writer.finish(12.5).unwrap();
+}
+
+/// Starts a run and records epochs.
+pub fn begin(store: &Store, cell: &Cell, epochs: u32) -> RunWriter {
+    let mut writer = RunWriter::start(store, cell, &provenance()).unwrap();
+    for epoch in 1..=epochs {
+        writer.epoch(&[Split::Train, Split::Test].map(|split| row(cell, epoch, split))).unwrap();
+    }
+    writer
+}
+
+/// Numbers that are a formula of the cell.
+fn row(cell: &Cell, epoch: u32, split: Split) -> MetricsRow {
+    let (beta, width, seed) = (cell.objective.beta, cell.model.latent_dim, cell.training.seed as f64);
+    let kl_per_dim = vec![5.0 / beta + 0.125 * seed; width];
+    let kl: f64 = kl_per_dim.iter().sum();
+    let reconstruction = 150.0 - 5.5 * width as f64 + 4.0 * beta + seed + 10.0 / f64::from(epoch);
+    let reconstruction = if split == Split::Test { reconstruction + 1.0 } else { reconstruction };
+    MetricsRow {
+        run_id: cell.run_id(),
+        split,
+        epoch,
+        step: u64::from(epoch) * 469,
+        images: if split == Split::Test { 10_000 } else { 60_000 },
+        scale: cell.scale(),
+        elbo: -(reconstruction + kl),
+        reconstruction,
+        kl,
+        objective: reconstruction + beta * kl,
+        beta,
+        kl_per_dim,
+        active_units: width as u32,
+        learning_rate: 1e-3,
+        gradient_norm: (split == Split::Train).then_some(2.0),
+        seconds: 2.5,
+    }
+}
+
+fn arrays(cell: &Cell) -> Arrays {
+    let filled = |shape: Vec<usize>| {
+        let n = shape.iter().product();
+        Array::new(shape, vec![0.5; n]).unwrap()
+    };
+    let width = cell.model.latent_dim;
+    Arrays {
+        originals: filled(vec![4, 1, 4, 4]),
+        reconstructions: filled(vec![4, 1, 4, 4]),
+        samples: filled(vec![4, 1, 4, 4]),
+        manifold: (width == 2).then(|| filled(vec![2, 2, 1, 4, 4])),
+        latent_mean: filled(vec![6, width]),
+        latent_log_variance: filled(vec![6, width]),
+        labels: Some(vec![0, 1, 2, 3, 4, 5]),
+    }
+}
+
+/// A store in which every cell of [`SMALL`] is done.
+pub fn filled() -> Place {
+    let place = Place::new();
+    for cell in &experiment(SMALL).cells {
+        finish(&place.store(), cell);
+    }
+    place
+}
+
+/// Waits until a file is there.
+pub fn wait_for(path: &Path) {
+    for _ in 0..1000 {
+        if path.exists() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("`{}` did not appear", path.display());
+}

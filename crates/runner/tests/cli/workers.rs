@@ -1,0 +1,212 @@
+//! `elbo sweep` over workers that succeed, fail, die, talk nonsense or are stopped.
+//!
+//! The workers are shell scripts. They cannot write records, so what a worker would record is written beforehand, by
+//! [`record::RunWriter`], where a test needs it.
+
+use std::process::{Child, Command, Stdio};
+
+use record::Status;
+use spec::Cell;
+
+use crate::support::{Place, Said, begin, experiment, finish, wait_for};
+
+/// Two cells of different shapes, so that there are two cohorts.
+const TWO: &str = "
+name: two
+dataset: { name: glyphs }
+model: { hidden: [8], latent_dim: 2 }
+training: { epochs: 2 }
+sweep: { grid: { model.hidden: [[8], [9]] } }
+figures: [loss-curves]
+";
+
+fn cells() -> Vec<Cell> {
+    experiment(TWO).cells
+}
+
+fn place(script: &str) -> Place {
+    let place = Place::with_worker(script);
+    place.write("two.yaml", TWO);
+    place
+}
+
+/// A shell condition that holds for the first of the two cells alone; the cells are read from standard input.
+const FIRST: &str = "grep -q '\"hidden\":\\[8\\]'";
+
+#[test]
+fn a_worker_is_given_its_cells_and_its_share_of_the_machine() {
+    let place = place("cat > said.$$.json; echo \"$@ OMP=$OMP_NUM_THREADS\" > arguments.$$");
+    place.elbo("sweep two.yaml --jobs 1 --threads 3 --data somewhere");
+    let named = |start: &str| {
+        let entries = std::fs::read_dir(place.path("")).unwrap().map(|entry| entry.unwrap());
+        let names: Vec<String> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
+        names.into_iter().filter(|name| name.starts_with(start)).map(|name| place.read(&name)).collect::<Vec<_>>()
+    };
+    let (arguments, given) = (named("arguments."), named("said."));
+    assert_eq!((arguments.len(), given.len()), (2, 2));
+    for line in arguments {
+        let folder = place.path("").display().to_string();
+        let line = line.replace(folder.trim_end_matches('/'), "[FOLDER]");
+        assert_eq!(line.trim(), "--results [FOLDER]/results --threads 3 --device cpu --data [FOLDER]/somewhere OMP=3");
+    }
+    for text in given {
+        let input: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let cells: Vec<Cell> = serde_json::from_value(input["cells"].clone()).unwrap();
+        assert!(cells.len() == 1 && crate::workers::cells().contains(&cells[0]));
+    }
+}
+
+#[test]
+fn a_worker_that_ends_well_but_records_nothing_has_failed() {
+    let id = cells()[0].run_id();
+    let event = format!(r#"{{"event":"finished","run_id":"{id}","seconds":1.0}}"#);
+    let place = place(&format!("cat > /dev/null; echo '{event}'"));
+    let said = place.elbo("sweep two.yaml");
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("elbo-train ended without finishing the run"), "{said:?}");
+    assert_eq!(said.out, "");
+    // The index that results/README.md promises is there, if empty.
+    assert!(place.path("results/runs.parquet").is_file());
+}
+
+#[test]
+fn a_worker_that_fails_fails_its_runs_and_no_others() {
+    // While the workers "train", this test records what they would have.
+    let script = format!(
+        "if {FIRST}; then touch dying; while ! test -e die; do sleep 0.02; done; echo 'error: out of luck' >&2; exit 1
+         else touch training; while ! test -e trained; do sleep 0.02; done; fi"
+    );
+    let place = place(&script);
+    let mut command = place.command("sweep two.yaml --jobs 2 --no-figures");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for(&place.path("dying"));
+    wait_for(&place.path("training"));
+    drop(begin(&place.store(), &cells()[0], 1));
+    place.write("die", "");
+    finish(&place.store(), &cells()[1]);
+    place.write("trained", "");
+    let said = Said::of(&place, &child.wait_with_output().unwrap());
+
+    let reason = "elbo-train ended with exit code 1: error: out of luck";
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains(reason), "{said:?}");
+    let status = |cell: &Cell| place.store().run(&cell.run_id()).status().unwrap();
+    assert_eq!(status(&cells()[0]), Status::Failed { reason: reason.to_owned() });
+    assert_eq!(status(&cells()[1]), Status::Done);
+
+    // It is told again until it is asked to be retried, and the exit code stays 1.
+    let again = place.elbo("sweep two.yaml --no-figures");
+    assert_eq!(again.code, Some(1));
+    assert!(again.err.contains("failed earlier") && again.err.contains("--retry-failed"), "{again:?}");
+    let plan = place.json("plan two.yaml --json");
+    assert_eq!((&plan["totals"]["failed"], &plan["cells"][0]["reason"]), (&1.into(), &reason.into()));
+    assert_eq!(plan["totals"]["cohorts"], 0);
+    assert_eq!(place.json("plan two.yaml --json --retry-failed")["totals"]["cohorts"], 1);
+}
+
+#[test]
+fn a_resumable_run_whose_worker_dies_stays_resumable() {
+    let place = place("cat > /dev/null; kill -9 $$");
+    let mut writer = begin(&place.store(), &cells()[0], 1);
+    writer.checkpoint(1, 469, |folder| std::fs::write(folder.join("weights"), b"1")).unwrap();
+    writer.interrupt().unwrap();
+    let said = place.elbo("sweep two.yaml");
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("was killed (signal 9)"), "{said:?}");
+    assert!(said.err.contains("it can go on from epoch 1"), "{said:?}");
+    assert!(said.err.contains("goes on from epoch 1"), "{said:?}");
+    assert_eq!(place.store().run(&cells()[0].run_id()).status().unwrap(), Status::Resumable { epoch: 1 });
+}
+
+#[test]
+fn nonsense_from_a_worker_is_shown_and_survived() {
+    let garbage = r#"cat > /dev/null; printf '\377\376\000 not json\n{"event":"fly"}\n\033[31mred\n'; yes nonsense | head -n 5000"#;
+    let said = place(garbage).elbo("sweep two.yaml");
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("not json") && said.err.contains("further lines are not shown"), "{said:?}");
+    assert!(!said.err.contains('\u{1b}'), "no worker colours the terminal: {said:?}");
+    assert!(said.err.lines().count() < 80, "{} lines", said.err.lines().count());
+}
+
+/// Starts a sweep whose workers note the signals they get; waits until one of them runs.
+fn started(place: &Place) -> Child {
+    let mut command = place.command("sweep two.yaml --jobs 1");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for(&place.path("ready"));
+    child
+}
+
+fn send(child: &Child, signal: &str) {
+    let status = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// A worker that notes each signal, and ends some time after the first.
+const NOTES: &str = "
+trap 'echo INT >> signals' INT
+trap 'echo TERM >> signals' TERM
+cat > /dev/null
+touch ready
+while ! test -e signals; do sleep 0.02; done
+sleep 0.3
+exit 130";
+
+#[test]
+fn a_signal_is_passed_on_once() {
+    for (signal, noted, code) in [("-INT", "INT\n", 130), ("-TERM", "TERM\n", 143)] {
+        let place = place(NOTES);
+        let child = started(&place);
+        send(&child, signal);
+        let said = Said::of(&place, &child.wait_with_output().unwrap());
+        assert_eq!(said.code, Some(code), "{said:?}");
+        assert_eq!(place.read("signals"), noted);
+        assert!(said.err.contains("waiting for checkpoints"), "{said:?}");
+        assert!(said.err.contains("the same command goes on from here"), "{said:?}");
+        assert!(!said.err.contains("failed"), "a stopped run has not failed: {said:?}");
+        assert!(said.err.matches("training vae").count() == 1, "no cohort is begun behind a signal: {said:?}");
+    }
+}
+
+#[test]
+fn a_second_signal_kills() {
+    let place = place("trap '' INT; cat > /dev/null; echo $$ > pid; touch ready; while true; do sleep 0.1; done");
+    let child = started(&place);
+    send(&child, "-INT");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    send(&child, "-INT");
+    let said = Said::of(&place, &child.wait_with_output().unwrap());
+    assert_eq!(said.code, Some(130), "{said:?}");
+    assert!(said.err.contains("killing the workers"), "{said:?}");
+    let pid = place.read("pid");
+    let is_gone = !Command::new("kill").args(["-0", pid.trim()]).stderr(Stdio::null()).status().unwrap().success();
+    assert!(is_gone, "worker {pid} is still there");
+}
+
+#[test]
+fn without_its_worker_elbo_says_how_to_get_it() {
+    let place = Place::new();
+    let said = place.elbo("sweep small.yaml");
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    insta::assert_snapshot!(said.err.lines().filter(|line| !line.contains("done")).collect::<Vec<_>>().join("\n"));
+    assert_eq!(place.elbo("plan small.yaml").code, Some(0), "planning needs no worker");
+}
+
+#[test]
+fn what_is_done_needs_no_worker() {
+    let place = Place::new();
+    place.write("two.yaml", TWO);
+    for cell in &cells() {
+        finish(&place.store(), cell);
+    }
+    let first = place.elbo("sweep two.yaml");
+    assert_eq!(first.code, Some(0), "{first:?}");
+    assert!(first.err.contains("2 of 2 cells done") && first.err.contains("drawing figures"), "{first:?}");
+    assert!(first.out.contains("report: results/sweeps/two/report.html"), "{first:?}");
+    assert!(place.path("results/runs.parquet").is_file());
+    let drawn = std::fs::metadata(place.path("results/sweeps/two/report.html")).unwrap().modified().unwrap();
+    let second = place.elbo("sweep two.yaml");
+    assert!(!second.err.contains("drawing"), "{second:?}");
+    assert_eq!(second.out, first.out);
+    let still = std::fs::metadata(place.path("results/sweeps/two/report.html")).unwrap().modified().unwrap();
+    assert_eq!(drawn, still);
+}
