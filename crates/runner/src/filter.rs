@@ -8,8 +8,11 @@ use spec::Cell;
 
 use crate::text;
 
+/// Whether a setting that compares so with the given value is taken.
+type Accepts = fn(Ordering) -> bool;
+
 /// How a value is compared, longer signs before the shorter ones they begin with.
-const SIGNS: [(&str, fn(Ordering) -> bool); 6] = [
+const SIGNS: [(&str, Accepts); 6] = [
     ("!=", Ordering::is_ne),
     ("<=", Ordering::is_le),
     (">=", Ordering::is_ge),
@@ -22,7 +25,7 @@ const SIGNS: [(&str, fn(Ordering) -> bool); 6] = [
 #[derive(Clone, Debug)]
 pub struct Condition {
     path: String,
-    accepts: fn(Ordering) -> bool,
+    accepts: Accepts,
     value: String,
 }
 
