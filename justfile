@@ -89,7 +89,7 @@ golden-numbers:
 # Rewrite the committed snapshots of help, tables and figures; look at the difference before you commit it
 [group('develop')]
 golden: setup
-    TRYCMD=overwrite INSTA_UPDATE=always ELBO_GOLDEN=overwrite cargo test --workspace
+    INSTA_UPDATE=always UPDATE_GOLDEN=1 cargo test --workspace
 
 # What continuous integration runs: lint, then test
 [group('develop')]

@@ -40,7 +40,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         .map(|facet| {
             let find = |group: &&Group| styles.iter().find(|s| s.label == along.value(group)).cloned();
             let curve = |group: &&Group| Some(Curve { style: find(group)?, terms: terms(group) });
-            Row { label: facet.label, curves: facet.groups.iter().filter_map(|g| curve(g)).collect() }
+            Row { label: facet.label, curves: facet.groups.iter().filter_map(curve).collect() }
         })
         .filter(|row| row.curves.iter().any(|curve| curve.terms.iter().any(|(test, _)| !test.is_empty())))
         .collect();

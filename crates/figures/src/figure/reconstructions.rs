@@ -50,12 +50,12 @@ pub fn draw(groups: &[&Group]) -> Pages {
             (top, shown) = (2.0, None);
         }
         // The originals head the page; they come again only where a block has others.
-        if let Some((_, arrays)) = block.groups.first().and_then(|g| g.arrays()) {
-            if shown != Some(&arrays.originals) {
-                layout.row(&mut drawing, &Row { label: "original".to_owned(), images: &arrays.originals }, top);
-                top += layout.pitch + 2.0;
-                shown = Some(&arrays.originals);
-            }
+        if let Some((_, arrays)) = block.groups.first().and_then(|g| g.arrays())
+            && shown != Some(&arrays.originals)
+        {
+            layout.row(&mut drawing, &Row { label: "original".to_owned(), images: &arrays.originals }, top);
+            top += layout.pitch + 2.0;
+            shown = Some(&arrays.originals);
         }
         if !block.label.is_empty() {
             facets::row_label(&mut drawing, index, &block.label, top);

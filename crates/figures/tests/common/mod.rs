@@ -152,7 +152,7 @@ fn image(class: usize, a: f64, b: f64, blur: f64, look: Look) -> Vec<f32> {
                 let turn = class as f64 * 0.61 + 0.2 * b;
                 let bar = (x * turn.cos() + y * turn.sin()).abs();
                 let inside = (x * x + y * y).sqrt() < 0.72;
-                let distance = if class % 2 == 0 {
+                let distance = if class.is_multiple_of(2) {
                     ring
                 } else if inside {
                     bar.min(ring + 0.1)
@@ -185,7 +185,7 @@ pub fn arrays(cell: &Cell, look: Look) -> Arrays {
             let angle = class as f64 * 0.628;
             let at = |d: usize| {
                 let used = if d % 4 == 1 || dim == 2 { 1.0 } else { 0.3 / (1 + d) as f64 };
-                let centre = if d % 2 == 0 { angle.cos() } else { angle.sin() } * 1.3;
+                let centre = if d.is_multiple_of(2) { angle.cos() } else { angle.sin() } * 1.3;
                 (used * (centre * (0.4 + 0.12 * (class % 4) as f64) + 0.28 * normal((i * 64 + d) as u64))) as f32
             };
             (class as u8, (0..dim).map(at).collect())
