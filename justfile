@@ -66,7 +66,7 @@ lint: setup
     @cargo clippy --version >/dev/null 2>&1 || { echo "error: clippy is missing; hint: rustup component add clippy" >&2; exit 1; }
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+    RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --workspace --no-deps --document-private-items --quiet
 
 # Run every test; takes the options of `cargo test`
 [group('develop')]

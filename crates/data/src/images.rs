@@ -11,7 +11,7 @@ pub struct Images {
     pub pixels: Vec<u8>,
     /// The shape of `pixels`.
     pub shape: Shape,
-    /// The class of each image; shape [n].
+    /// The class of each image; shape `[n]`.
     pub labels: Option<Vec<u8>>,
     /// What each image was made from, where that is known.
     pub factors: Option<Factors>,

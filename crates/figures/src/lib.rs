@@ -2,7 +2,7 @@
 //!
 //! Modules in reading order. Records become plain numbers ([`sweep`]); each kind of figure turns numbers into a list of
 //! marks in points ([`figure`]); one function per output format turns the marks into a file ([`output`], [`table`],
-//! [`report`]). Nothing here reads the clock, the environment or a system font, so that drawing again gives the same
+//! `report`). Nothing here reads the clock, the environment or a system font, so that drawing again gives the same
 //! bytes on every machine. Nothing here needs libtorch, and no number is computed that is not in the records, but for
 //! means over seeds and their intervals.
 //!

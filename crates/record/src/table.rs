@@ -81,7 +81,7 @@ pub(crate) fn write(path: &Path, kind: &str, columns: Vec<(&str, Values)>) -> Re
     })
 }
 
-/// As [`write`], for a file that others may be reading: the new file begins with the old one.
+/// As [`write()`], for a file that others may be reading: the new file begins with the old one.
 ///
 /// # Errors
 /// If columns differ in length or the file cannot be written.

@@ -18,7 +18,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 /// Prints data as JSON.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&(serde_json::to_string_pretty(value)? + "\n"))
 }

@@ -188,7 +188,7 @@ impl Part {
         Ok(part)
     }
 
-    /// Labels [n], or 3dshapes' factors [n, 6].
+    /// Labels `[n]`, or 3dshapes' factors `[n, 6]`.
     fn read_labels(&mut self, file: &Reader<'_>, name: &str) -> Result<(), DataError> {
         let shape = file.dataset(name)?.shape();
         if let [_, n_factors] = shape[..]
