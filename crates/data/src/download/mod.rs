@@ -175,8 +175,9 @@ impl Fetcher {
         part: &Path,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), Failure> {
-        // Incompressible bytes grow a little when they are compressed.
-        let cap = file.length + file.length / 1024 + 4096;
+        // Incompressible bytes grow when they are compressed: fixed Huffman codes, which fast encoders write, spend nine bits
+        // on most bytes.
+        let cap = file.length + file.length / 8 + 4096;
         let mut out =
             fs::OpenOptions::new().create(true).truncate(false).write(true).open(part).map_err(Failure::disk)?;
         let mut n_bytes = out.seek(SeekFrom::End(0)).map_err(Failure::disk)?;
