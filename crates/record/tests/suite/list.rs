@@ -1,7 +1,5 @@
 //! A list of many runs comes at once: it reads one small file for each.
 
-use std::time::{Duration, Instant};
-
 use crate::support::{cell, provenance, rows};
 use record::{RunManifest, RunWriter, Store};
 
@@ -27,19 +25,9 @@ fn many(n: u64) -> (tempfile::TempDir, Store) {
 }
 
 #[test]
-fn a_thousand_runs_are_listed_in_a_tenth_of_a_second() {
+fn a_thousand_runs_are_listed_in_order() {
     let (_folder, store) = many(1000);
-    // The machine may be busy with other things: the best of a few tries counts.
-    let best = (0..5)
-        .map(|_| {
-            let start = Instant::now();
-            let listing = store.runs().unwrap();
-            assert_eq!((listing.runs.len(), listing.unreadable.len()), (1000, 0));
-            assert!(listing.runs.is_sorted_by_key(|run| run.manifest.seed));
-            start.elapsed()
-        })
-        .min()
-        .unwrap();
-    eprintln!("1,000 runs listed in {best:?}");
-    assert!(best < Duration::from_millis(100), "{best:?}");
+    let listing = store.runs().unwrap();
+    assert_eq!((listing.runs.len(), listing.unreadable.len()), (1000, 0));
+    assert!(listing.runs.is_sorted_by_key(|run| run.manifest.seed));
 }
