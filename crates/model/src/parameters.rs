@@ -95,20 +95,9 @@ impl Parameters {
         self.padded
     }
 
-    /// Where the parameters are.
-    pub fn device(&self) -> Device {
-        self.device
-    }
-
     /// All parameters, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &Parameter> {
         self.list.iter()
-    }
-
-    /// Numbers of one replica, padding left out.
-    pub fn count(&self, replica: usize) -> usize {
-        let latent = self.replicas[replica].width;
-        self.list.iter().map(|p| p.inputs.map_or(1, |w| w.of(latent)) * p.outputs.of(latent)).sum()
     }
 
     /// Add a linear map's weight and bias under `name`, initialised as PyTorch's `nn.Linear`: both uniform in

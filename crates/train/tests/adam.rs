@@ -1,6 +1,10 @@
 //! Ten whole training steps of the 784-400-20 model against PyTorch's, from the dump that `tools/golden.py` wrote.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../model/tests/golden/formula.rs"]
+mod formula;
+
+use formula::values;
 use model::Vae;
 use model::parameters::Exported;
 use serde_json::Value;
@@ -9,18 +13,6 @@ use tch::{Device, Kind, Tensor};
 use train::optimizer::Adam;
 
 const BATCH: i64 = 6;
-
-/// The formula of `tools/golden.py`.
-fn values(t: u64, shape: &[i64], bound: f64) -> Tensor {
-    let n = shape.iter().product::<i64>() as u64;
-    let values: Vec<f32> = (0..n)
-        .map(|k| {
-            let hash = (k * 2654435761 + t * 974634621 + 12345) % (1 << 32);
-            (((hash >> 8) as f64 / f64::from(1 << 24) - 0.5) * 2.0 * bound) as f32
-        })
-        .collect();
-    Tensor::from_slice(&values).view(shape)
-}
 
 fn cell(latent_dim: usize) -> Cell {
     let text = format!(
