@@ -75,7 +75,7 @@ impl<'a> De<'a> {
 
     fn hint(&self, what: &str) -> Option<String> {
         let path = self.path.split('[').next().unwrap_or(&self.path);
-        let write = fields::write_at(path).map(|write| format!("write {write}"));
+        let write = fields::write_at_item(&self.path).map(|write| format!("write {write}"));
         match &self.node.value {
             Value::Text(text) if what.contains("number") => number_hint(text).or(write),
             Value::Text(_) | Value::Int(_) if path == "model.hidden" && what == "a list" => {
@@ -155,7 +155,7 @@ impl<'a> De<'a> {
             let is_missing = problem.span.is_none() && problem.message.starts_with("missing key");
             if let Some(field) = problem.value.take_if(|_| is_missing) {
                 let whole = if path.is_empty() { field.clone() } else { format!("{path}.{field}") };
-                if let Some(write) = fields::write_at(&whole) {
+                if let Some(write) = fields::write_at_item(&whole) {
                     problem = problem.hint(format!("add `{field}: …`: {write}"));
                 }
             }
@@ -345,7 +345,9 @@ impl De<'_> {
         }
         let suggestion = suggest::nearest(word, variants.iter().copied());
         let suggestion = suggestion.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-        let allowed = match fields::write_at(&self.path) {
+        // What is known of a list as a whole says nothing about one of its items.
+        let is_field = !self.path.ends_with(']');
+        let allowed = match fields::write_at_item(&self.path).filter(|_| is_field) {
             Some(write) => write.to_owned(),
             None => suggest::list(variants.iter().copied()),
         };
@@ -363,6 +365,7 @@ impl De<'_> {
             "training.precision" => "precision",
             "execution.device" => "device",
             path if path.starts_with("figures") => "figure",
+            path if path.starts_with("reference.") => "metric",
             _ => "value",
         }
     }

@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize};
 use crate::cell::Cell;
 use crate::de;
 use crate::diagnostic::{MAX_PROBLEMS, Problem, Source, Sources, Span, SpecError, quote};
+use crate::evaluation::{self, Evaluation};
 use crate::fields::{self, TOP_LEVEL};
 use crate::figure::FigureKind;
 use crate::node::{Node, Value};
 use crate::place;
+use crate::reference::{self, Reference};
 use crate::suggest;
 use crate::sweep::Sweep;
 use crate::yaml;
@@ -36,6 +38,10 @@ pub struct Experiment {
     pub axes: Vec<Axis>,
     /// What to draw; all that fit when the spec does not say.
     pub figures: Vec<FigureKind>,
+    /// What to measure on the trained models beyond what every run records; nothing when absent.
+    pub evaluation: Option<Evaluation>,
+    /// The published numbers it is held against.
+    pub reference: Option<Reference>,
     /// How to run it.
     pub execution: Execution,
 }
@@ -172,6 +178,8 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
     let name = keep(read_name(&tree), &mut problems);
     let execution = keep(read_execution(&tree), &mut problems).unwrap_or_default();
     let figures = keep(read_figures(&tree), &mut problems).flatten();
+    let evaluation = keep(evaluation::read(&tree), &mut problems).flatten();
+    let reference = keep(reference::read(&tree), &mut problems).flatten();
 
     let sweep_node = tree.get("sweep");
     let sweep = sweep_node.map_or_else(|| Ok(Sweep::default()), Sweep::read);
@@ -194,11 +202,15 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
             Default::default()
         }
     };
+    // With `--set`, the cells may well be others than those that the numbers were published for.
+    if let Some(reference) = reference.as_ref().filter(|_| problems.is_empty() && sources.0.len() == 1) {
+        problems.extend(reference::check_cells(&tree, reference, evaluation.as_ref(), &cells).err());
+    }
     match name {
         Some(name) if problems.is_empty() => {
             let figures =
                 figures.unwrap_or_else(|| FigureKind::ALL.into_iter().filter(|figure| figure.fits(&cells)).collect());
-            Ok(Experiment { name, cells, axes, figures, execution })
+            Ok(Experiment { name, cells, axes, figures, evaluation, reference, execution })
         }
         _ => {
             problems.sort_by_key(|problem| problem.span.map(|span| (span.source, span.start)));
@@ -216,7 +228,7 @@ fn top(tree: &Node) -> Span {
     tree.entries().first().map_or(tree.span, |entry| entry.key_span)
 }
 
-fn entry_span(tree: &Node, key: &str) -> Span {
+pub(crate) fn entry_span(tree: &Node, key: &str) -> Span {
     tree.entries().iter().find(|entry| entry.key == key).map_or_else(|| top(tree), |entry| entry.key_span)
 }
 

@@ -6,8 +6,19 @@ use crate::suggest;
 pub(crate) const SECTIONS: [&str; 5] = ["dataset", "model", "objective", "optimizer", "training"];
 
 /// Every top-level key.
-pub(crate) const TOP_LEVEL: [&str; 9] =
-    ["name", "dataset", "model", "objective", "optimizer", "training", "execution", "sweep", "figures"];
+pub(crate) const TOP_LEVEL: [&str; 11] = [
+    "name",
+    "dataset",
+    "model",
+    "objective",
+    "optimizer",
+    "training",
+    "execution",
+    "sweep",
+    "evaluation",
+    "reference",
+    "figures",
+];
 
 /// A path of a cell.
 pub(crate) struct Field {
@@ -53,6 +64,23 @@ pub(crate) const FIELDS: &[Field] = &[
     field("execution.threads", "how many threads every worker uses, such as `1`; leave it out for a fair share"),
     field("execution.cohort", "how many cells train together at most, such as `8`"),
     field("execution.device", "`cpu` or `cuda`"),
+    field("evaluation", "`{ importance_samples: 5000 }`; leave it out to measure nothing more"),
+    field("evaluation.importance_samples", "how many samples estimate log p(x) of each image, such as `5000`"),
+    field("evaluation.images", "how many test images it is estimated on, such as `1000`; leave it out for all"),
+    field("reference.set_up", "the published set-up in a few words"),
+    field("reference.rows", "a list of published numbers, each `{ id: A, metric: negative-elbo, published: …, … }`"),
+    field("reference.rows.id", "a short name for the row, such as `D1`"),
+    field(
+        "reference.rows.metric",
+        "`negative-elbo`, `reconstruction`, `kl`, `nll` (by importance sampling) or `active-units`",
+    ),
+    field("reference.rows.published", "what was published, as text in quotes, such as `\"105.56 (pytorch/examples)\"`"),
+    field("reference.rows.value", "the published number, such as `105.56`"),
+    field("reference.rows.tolerance", "how far off still counts as reproduced, such as `0.5`"),
+    field("reference.rows.below", "the id of the row whose number is larger"),
+    field("reference.rows.where", "the cells that are meant, such as `{ model.latent_dim: 20 }`; leave it out for all"),
+    field("reference.rows.full_epochs", "the epochs of the published schedule, such as `10`"),
+    field("reference.rows.note", "what differs from what was published, as text"),
     field("figures", "a list such as `[loss-curves, samples]`; leave it out for every figure that fits, `[]` for none"),
 ];
 
@@ -62,6 +90,11 @@ pub(crate) fn write_at(path: &str) -> Option<&'static str> {
         return Some("a path, absolute or relative to the experiment file's folder");
     }
     FIELDS.iter().find(|field| field.path == path).map(|field| field.write)
+}
+
+/// As [`write_at`], of a path with the places of items in it, such as `reference.rows[0].id`.
+pub(crate) fn write_at_item(path: &str) -> Option<&'static str> {
+    write_at(&path.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect::<String>())
 }
 
 /// The paths of a cell that end in `key`, such as `model.latent_dim` for `latent_dim`.

@@ -29,9 +29,11 @@
 //! ```
 
 pub mod cell;
+pub mod evaluation;
 pub mod experiment;
 pub mod figure;
 pub mod identity;
+pub mod reference;
 pub mod sweep;
 
 pub mod check;
@@ -47,7 +49,9 @@ mod yaml;
 pub use cell::*;
 pub use check::{CheckError, Complaint};
 pub use diagnostic::{Diagnostic, SpecError};
+pub use evaluation::Evaluation;
 pub use experiment::{Axis, Device, Execution, Experiment};
 pub use figure::FigureKind;
 pub use identity::{NUMBERS_VERSION, RunId, RunIdError, Scale, differing_paths};
+pub use reference::{Reference, ReferenceMetric, ReferenceRow};
 pub use sweep::MAX_CELLS;

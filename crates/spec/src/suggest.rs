@@ -29,6 +29,8 @@ const OTHER_NAMES: &[(&str, &str)] = &[
     ("single", "f32"),
     ("workers", "jobs"),
     ("data", "dataset"),
+    ("samples", "importance_samples"),
+    ("elbo", "negative-elbo"),
     ("plots", "figures"),
     ("if", "when"),
     ("conditions", "when"),
