@@ -118,6 +118,7 @@ fn numbers(rows: &[record::MetricsRow], cell: &Cell) -> Run {
                 reconstruction: row.reconstruction,
                 kl: row.kl,
                 objective: row.objective,
+                discriminator: row.discriminator,
             })
             .collect();
         terms.sort_by_key(|t| t.epoch);
@@ -129,7 +130,7 @@ fn numbers(rows: &[record::MetricsRow], cell: &Cell) -> Run {
         train: terms(Split::Train),
         test: terms(Split::Test),
         kl_per_dim: last.map(|row| row.kl_per_dim.clone()).unwrap_or_default(),
-        active_units: last.map_or(0, |row| row.active_units),
+        active_units: last.and_then(|row| row.active_units),
         ..Run::default()
     }
 }

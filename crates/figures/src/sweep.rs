@@ -62,29 +62,31 @@ pub struct Run {
     pub train: Vec<Terms>,
     /// On the test images, by epoch.
     pub test: Vec<Terms>,
-    /// KL of each latent dimension on the test images at the end, in nats per image.
+    /// KL of each latent dimension on the test images at the end, in nats per image; empty where there is none.
     pub kl_per_dim: Vec<f64>,
-    /// Active units on the test images at the end.
-    pub active_units: u32,
+    /// Active units on the test images at the end; `None` without an encoder.
+    pub active_units: Option<u32>,
     /// What else was measured on the trained model: its name with split and settings, and the value.
     pub measures: Vec<(String, f64)>,
     /// Images and latents; read for a group's first run only.
     pub arrays: Option<Arrays>,
 }
 
-/// The ELBO's terms at one epoch, in nats per image.
+/// The terms at one epoch, in nats per image; `None` where the model has no such term.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Terms {
     /// Epochs completed.
     pub epoch: u32,
     /// −(reconstruction + KL).
-    pub elbo: f64,
+    pub elbo: Option<f64>,
     /// −E_q[log p(x|z)].
-    pub reconstruction: f64,
+    pub reconstruction: Option<f64>,
     /// KL(q(z|x) ‖ p(z)).
-    pub kl: f64,
-    /// reconstruction + β·KL.
+    pub kl: Option<f64>,
+    /// What is minimised: reconstruction + β·KL, or the loss of a GAN's generator.
     pub objective: f64,
+    /// Loss of a GAN's discriminator.
+    pub discriminator: Option<f64>,
 }
 
 /// One of the terms.
@@ -96,13 +98,15 @@ pub enum Term {
     Reconstruction,
     /// KL(q(z|x) ‖ p(z)).
     Kl,
-    /// reconstruction + β·KL.
+    /// What is minimised: reconstruction + β·KL, or the loss of a GAN's generator.
     Objective,
+    /// Loss of a GAN's discriminator.
+    Discriminator,
 }
 
 impl Term {
     /// In the order of panels and columns.
-    pub const ALL: [Term; 4] = [Term::Elbo, Term::Reconstruction, Term::Kl, Term::Objective];
+    pub const ALL: [Term; 5] = [Term::Elbo, Term::Reconstruction, Term::Kl, Term::Objective, Term::Discriminator];
 
     /// For titles.
     pub fn title(self) -> &'static str {
@@ -111,16 +115,18 @@ impl Term {
             Term::Reconstruction => "reconstruction",
             Term::Kl => "KL",
             Term::Objective => "objective",
+            Term::Discriminator => "discriminator",
         }
     }
 
-    /// Its value.
-    pub fn of(self, terms: &Terms) -> f64 {
+    /// Its value; `None` where the model has no such term.
+    pub fn of(self, terms: &Terms) -> Option<f64> {
         match self {
             Term::Elbo => terms.elbo,
             Term::Reconstruction => terms.reconstruction,
             Term::Kl => terms.kl,
-            Term::Objective => terms.objective,
+            Term::Objective => Some(terms.objective),
+            Term::Discriminator => terms.discriminator,
         }
     }
 }
@@ -143,15 +149,15 @@ pub struct Arrays {
 }
 
 impl Group {
-    /// A term on the test images at the end, over seeds.
+    /// A term on the test images at the end, over seeds; `None` where the model has no such term.
     pub fn last(&self, term: Term) -> Option<Estimate> {
-        let values: Vec<f64> = self.runs.iter().filter_map(|run| run.test.last()).map(|t| term.of(t)).collect();
+        let values: Vec<f64> = self.runs.iter().filter_map(|run| term.of(run.test.last()?)).collect();
         estimate(&values)
     }
 
-    /// Active units on the test images at the end, over seeds.
+    /// Active units on the test images at the end, over seeds; `None` without an encoder.
     pub fn active_units(&self) -> Option<Estimate> {
-        estimate(&self.runs.iter().map(|run| f64::from(run.active_units)).collect::<Vec<_>>())
+        estimate(&self.runs.iter().filter_map(|run| run.active_units.map(f64::from)).collect::<Vec<_>>())
     }
 
     /// A measure on the trained models, over seeds.

@@ -86,16 +86,26 @@ fn terms(sweep: &Sweep, scale: Scale, groups: &[&Group], name: String) -> Table 
             line.best = (elbo(line) == Some(best)).then_some(0);
         }
     }
+    let has_bound = lines.iter().any(|line| elbo(line).is_some());
     let caption = format!(
-        "{} on {}: terms of the ELBO on the test images after training, in nats per image (scale {}), and active units; \
-         {}. Best ELBO in bold.{}{}",
+        "{} on {}: {} on the test images after training, in nats per image (scale {}), and active units; {}.{}{}{}",
         sweep.name,
         sweep.dataset,
+        if has_bound { "terms of the ELBO" } else { "the terms of models without a bound" },
         scale.as_str(),
         over(&lines),
+        if has_bound { " Best ELBO in bold." } else { "" },
         floor_note(groups),
         sweep.missing_note(),
     );
+    // Models of other families have no use for a column, such as the discriminator's.
+    let is_used: Vec<bool> = (0..columns.len()).map(|i| lines.iter().any(|line| line.values[i].is_some())).collect();
+    let mut used = is_used.iter();
+    columns.retain(|_| used.next() == Some(&true));
+    for line in &mut lines {
+        let mut used = is_used.iter();
+        line.values.retain(|_| used.next() == Some(&true));
+    }
     Table { name, caption, columns, lines, scale, has_variants: variants(groups).len() > 1 }
 }
 

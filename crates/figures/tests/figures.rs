@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::{Look, experiment, fill};
+use common::{Family, Look, experiment, fill, fill_families};
 use resvg::usvg;
 use spec::FigureKind;
 
@@ -209,6 +209,61 @@ training: { epochs: 1 }
     assert_eq!(reason(FigureKind::RateDistortion), Some("there is a single β (1)"));
     assert_eq!(drawn.skipped.len(), 3);
     assert_readable(&store.sweep_dir("single").join("figures"));
+}
+
+/// A sweep whose runs with two latent dimensions are of the first family and those with five of the second.
+fn families(first: Family, second: Family) -> (tempfile::TempDir, figures::Drawn, BTreeMap<String, Vec<u8>>) {
+    let root = tempfile::tempdir().unwrap();
+    let experiment = experiment(SMALL);
+    let family = |cell: &spec::Cell| Some(if cell.model.latent_dim == 2 { first } else { second });
+    let store = fill_families(root.path(), &experiment, Look::TINY, family);
+    let drawn = figures::draw(&experiment, &store).unwrap();
+    assert_readable(&store.sweep_dir("small").join("figures"));
+    let found = files(&store.sweep_dir("small"));
+    (root, drawn, found)
+}
+
+#[test]
+fn models_without_a_bound_stand_beside_others() {
+    let (_root, drawn, found) = families(Family::Vae, Family::Autoencoder);
+    assert_eq!(drawn.skipped, []);
+    let csv = String::from_utf8(found["tables/elbo-terms.csv"].clone()).unwrap();
+    let heads: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+    let column = |name: &str| heads.iter().position(|head| *head == name).unwrap();
+    assert!(!heads.contains(&"discriminator"), "no model has one");
+    for line in csv.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let is_vae = fields[column("latent_dim")] == "2";
+        assert_eq!(!fields[column("elbo")].is_empty(), is_vae, "{line}");
+        assert_eq!(!fields[column("kl")].is_empty(), is_vae, "{line}");
+        assert!(!fields[column("reconstruction")].is_empty(), "{line}");
+    }
+    let svg = String::from_utf8(found["figures/kl-per-dim.svg"].clone()).unwrap();
+    assert!(!svg.contains("D = 5"), "an autoencoder has no KL to draw");
+}
+
+#[test]
+fn gans_have_their_losses_and_samples() {
+    let (_root, drawn, found) = families(Family::Gan, Family::Gan);
+    let skipped: Vec<(FigureKind, &str)> = drawn.skipped.iter().map(|(kind, why)| (*kind, why.as_str())).collect();
+    let expected = [
+        (FigureKind::ElboByLatentDim, "no finished run has any of the ELBO's terms"),
+        (FigureKind::KlPerDim, "no finished run has a KL that is a sum over latent dimensions"),
+        (FigureKind::RateDistortion, "no finished run has both a reconstruction and a KL"),
+    ];
+    assert!(expected.iter().all(|reason| skipped.contains(reason)), "{skipped:?}");
+    let svg = String::from_utf8(found["figures/loss-curves.svg"].clone()).unwrap();
+    assert!(svg.contains("discriminator") && svg.contains("objective") && !svg.contains("ELBO"));
+    let csv = String::from_utf8(found["tables/elbo-terms.csv"].clone()).unwrap();
+    let heads = "scale,variant,beta,latent_dim,n_seeds,objective,objective_half_width_95,discriminator,";
+    assert!(csv.starts_with(heads), "{csv}");
+}
+
+#[test]
+fn a_kl_that_is_no_sum_over_dimensions_is_still_a_term() {
+    let (_root, drawn, found) = families(Family::Mixture, Family::Mixture);
+    assert_eq!(drawn.skipped.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [FigureKind::KlPerDim]);
+    assert!(found.contains_key("figures/rate-distortion.svg"));
 }
 
 #[test]

@@ -31,10 +31,10 @@ pub enum Event {
         run_id: RunId,
         /// Epochs completed.
         epoch: u32,
-        /// ELBO on the training split, in nats per image, a mean over images.
-        train_elbo: f64,
-        /// ELBO on the test split, in nats per image, a mean over images.
-        test_elbo: f64,
+        /// ELBO on the training split, in nats per image, a mean over images; `null` for a model without a bound.
+        train_elbo: Option<f64>,
+        /// ELBO on the test split, in nats per image, a mean over images; `null` for a model without a bound.
+        test_elbo: Option<f64>,
         /// Wall-clock seconds of the epoch, shared by all runs of the cohort.
         seconds: f64,
     },

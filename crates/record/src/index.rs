@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::error::RecordError;
 use crate::files;
+use crate::manifest::Terms;
 use crate::rows::Split;
 use crate::store::{Listing, RunSummary, Store};
 use crate::table::{self, Values};
@@ -27,8 +28,8 @@ impl Store {
 
 fn columns(runs: &[RunSummary]) -> Vec<(&'static str, Values)> {
     let text = |value: &dyn Fn(&RunSummary) -> String| Values::Text(runs.iter().map(value).collect());
-    let test = |value: &dyn Fn(&crate::manifest::Terms) -> f64| {
-        let terms = |run: &RunSummary| run.manifest.last_epoch.as_ref()?.splits.get(&Split::Test).map(value);
+    let test = |value: &dyn Fn(&Terms) -> Option<f64>| {
+        let terms = |run: &RunSummary| run.manifest.last_epoch.as_ref()?.splits.get(&Split::Test).and_then(value);
         Values::OptionalF64(runs.iter().map(terms).collect())
     };
     let at = |path: &'static str| move |run: &RunSummary| run.manifest.cell.value_at(path);

@@ -25,7 +25,7 @@ pub struct FormatVersion {
 
 impl FormatVersion {
     /// The version this program writes.
-    pub const CURRENT: FormatVersion = FormatVersion { major: 1, minor: 0 };
+    pub const CURRENT: FormatVersion = FormatVersion { major: 1, minor: 1 };
 
     /// # Errors
     /// [`RecordError::NewerFormat`] if `self`, found in `path`, has a newer major than this program.
@@ -181,15 +181,16 @@ pub struct LastEpoch {
     pub splits: BTreeMap<Split, Terms>,
 }
 
-/// The terms of the ELBO; nats per image, means over images; see [`crate::MetricsRow`].
+/// The terms of the ELBO, `null` where the model has no such term; nats per image, means over images; see
+/// [`crate::MetricsRow`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Terms {
     /// −(reconstruction + kl).
-    pub elbo: f64,
+    pub elbo: Option<f64>,
     /// `−E_q[log p(x|z)]`.
-    pub reconstruction: f64,
+    pub reconstruction: Option<f64>,
     /// KL(q(z|x) ‖ p(z)).
-    pub kl: f64,
+    pub kl: Option<f64>,
 }
 
 /// The part that every version of run.json has.

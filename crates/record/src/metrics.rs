@@ -31,16 +31,17 @@ fn columns(rows: &[MetricsRow]) -> Vec<(&'static str, Values)> {
         ("step", Values::U64(all(rows, |row| row.step))),
         ("images", Values::U64(all(rows, |row| row.images))),
         ("scale", Values::Text(all(rows, |row| row.scale.as_str().to_owned()))),
-        ("elbo", Values::F64(all(rows, |row| row.elbo))),
-        ("reconstruction", Values::F64(all(rows, |row| row.reconstruction))),
-        ("kl", Values::F64(all(rows, |row| row.kl))),
+        ("elbo", Values::OptionalF64(all(rows, |row| row.elbo))),
+        ("reconstruction", Values::OptionalF64(all(rows, |row| row.reconstruction))),
+        ("kl", Values::OptionalF64(all(rows, |row| row.kl))),
         ("objective", Values::F64(all(rows, |row| row.objective))),
         ("beta", Values::F64(all(rows, |row| row.beta))),
         ("kl_per_dim", Values::ListF64(all(rows, |row| row.kl_per_dim.clone()))),
-        ("active_units", Values::U32(all(rows, |row| row.active_units))),
+        ("active_units", Values::OptionalU32(all(rows, |row| row.active_units))),
         ("learning_rate", Values::F64(all(rows, |row| row.learning_rate))),
         ("gradient_norm", Values::OptionalF64(all(rows, |row| row.gradient_norm))),
         ("seconds", Values::F64(all(rows, |row| row.seconds))),
+        ("discriminator", Values::OptionalF64(all(rows, |row| row.discriminator))),
     ]
 }
 
@@ -53,16 +54,21 @@ pub(crate) fn read(path: &Path) -> Result<Vec<MetricsRow>, RecordError> {
     let step = table.u64("step")?;
     let images = table.u64("images")?;
     let scale = table.text("scale")?;
-    let elbo = table.f64("elbo")?;
-    let reconstruction = table.f64("reconstruction")?;
-    let kl = table.f64("kl")?;
+    let elbo = table.optional_f64("elbo")?;
+    let reconstruction = table.optional_f64("reconstruction")?;
+    let kl = table.optional_f64("kl")?;
     let objective = table.f64("objective")?;
     let beta = table.f64("beta")?;
     let mut kl_per_dim = table.list_f64("kl_per_dim")?;
-    let active_units = table.u32("active_units")?;
+    let active_units = table.optional_u32("active_units")?;
     let learning_rate = table.f64("learning_rate")?;
     let gradient_norm = table.optional_f64("gradient_norm")?;
     let seconds = table.f64("seconds")?;
+    // Files of version 1.0 have no such column.
+    let discriminator = match table.has("discriminator") {
+        true => table.optional_f64("discriminator")?,
+        false => vec![None; table.height()],
+    };
     (0..table.height())
         .map(|row| {
             Ok(MetricsRow {
@@ -82,6 +88,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<MetricsRow>, RecordError> {
                 learning_rate: learning_rate[row],
                 gradient_norm: gradient_norm[row],
                 seconds: seconds[row],
+                discriminator: discriminator[row],
             })
         })
         .collect()
@@ -114,7 +121,7 @@ mod tests {
         write(&path, &[]).unwrap();
         let schema = Table::read(&path, KIND).unwrap().schema();
         let schema: Vec<_> = schema.iter().map(|(name, dtype)| (name.as_str(), dtype.as_str())).collect();
-        assert_eq!(FormatVersion::CURRENT.to_string(), "1.0");
+        assert_eq!(FormatVersion::CURRENT.to_string(), "1.1");
         assert_eq!(
             schema,
             [
@@ -134,8 +141,26 @@ mod tests {
                 ("learning_rate", "f64"),
                 ("gradient_norm", "f64"),
                 ("seconds", "f64"),
+                ("discriminator", "f64"),
             ]
         );
+    }
+
+    /// What `tests/data/metrics-1.0.parquet` holds was written by version 1.0 of the format.
+    #[test]
+    fn a_file_of_version_1_0_has_no_discriminator() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/metrics-1.0.parquet");
+        let rows = read(&path).unwrap();
+        assert_eq!(
+            rows.iter().map(|row| (row.epoch, row.split)).collect::<Vec<_>>(),
+            [1, 2].map(|epoch| [(epoch, Split::Train), (epoch, Split::Test)]).concat()
+        );
+        for row in rows {
+            assert_eq!(row.discriminator, None);
+            assert_eq!((row.kl_per_dim.len(), row.active_units), (2, Some(0)));
+            let (elbo, sum) = (row.elbo.unwrap(), row.reconstruction.unwrap() + row.kl.unwrap());
+            assert!((elbo + sum).abs() < 1e-4 && elbo < -500.0, "{elbo}");
+        }
     }
 
     proptest::proptest! {
@@ -144,7 +169,9 @@ mod tests {
         /// Every finite number comes back bit for bit, whichever file it goes through.
         #[test]
         fn rows_come_back_as_they_were(
-            values in proptest::collection::vec(proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO, 7),
+            values in proptest::collection::vec(proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO, 4),
+            terms in proptest::collection::vec(proptest::option::of(proptest::num::f64::NORMAL), 4),
+            units in proptest::option::of(proptest::num::u32::ANY),
             per_dim in proptest::collection::vec(proptest::num::f64::NORMAL, 0..40),
             norm in proptest::option::of(proptest::num::f64::POSITIVE),
             (epoch, step, images) in proptest::prelude::any::<(u32, u64, u64)>(),
@@ -156,16 +183,17 @@ mod tests {
                 step,
                 images,
                 scale: Scale::GaussianDensity,
-                elbo: values[0],
-                reconstruction: values[1],
-                kl: values[2],
-                objective: values[3],
-                beta: values[4],
+                elbo: terms[0],
+                reconstruction: terms[1],
+                kl: terms[2],
+                objective: values[0],
+                beta: values[1],
                 kl_per_dim: per_dim.clone(),
-                active_units: epoch,
-                learning_rate: values[5],
+                active_units: units,
+                learning_rate: values[2],
                 gradient_norm: norm,
-                seconds: values[6],
+                seconds: values[3],
+                discriminator: terms[3],
             };
             let rows = Split::ALL.map(row);
             let folder = tempfile::tempdir().unwrap();

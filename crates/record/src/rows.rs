@@ -45,7 +45,8 @@ impl fmt::Display for Split {
 /// One row of `metrics.parquet`: one epoch on one split.
 ///
 /// Rows of the training split are running means over the epoch's batches as they were trained on, so under parameters
-/// that change; rows of other splits are evaluated at the epoch's end.
+/// that change; rows of other splits are evaluated at the epoch's end. What a model does not have is `None` (null): an
+/// autoencoder has a reconstruction, but no KL and no bound; a GAN has none of the three.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricsRow {
     /// The run.
@@ -60,20 +61,24 @@ pub struct MetricsRow {
     pub images: u64,
     /// The scale of the likelihood; rows of different scales are never compared.
     pub scale: Scale,
-    /// −(reconstruction + kl), without β; nats per image, a mean over images.
-    pub elbo: f64,
-    /// `−E_q[log p(x|z)]`; nats per image, a mean over images. May be negative on the scale `gaussian-density`.
-    pub reconstruction: f64,
-    /// KL(q(z|x) ‖ p(z)), summed over latent dimensions; nats per image, a mean over images.
-    pub kl: f64,
-    /// reconstruction + β·kl, what is minimised; nats per image, a mean over images.
+    /// −(reconstruction + kl), without β; nats per image, a mean over images. `None` for a model without a bound.
+    pub elbo: Option<f64>,
+    /// `−E_q[log p(x|z)]`; nats per image, a mean over images. May be negative on the scale `gaussian-density`. `None`
+    /// for a model that reconstructs nothing.
+    pub reconstruction: Option<f64>,
+    /// KL(q(z|x) ‖ p(z)) over all latent dimensions; nats per image, a mean over images. `None` for a model without
+    /// a distribution of latents given an image.
+    pub kl: Option<f64>,
+    /// What is minimised: reconstruction + β·kl, or the loss of a GAN's generator; nats per image, a mean over images.
     pub objective: f64,
     /// The weight of `kl` in `objective` at this epoch (it changes during a warm-up); no unit.
     pub beta: f64,
-    /// KL of each latent dimension, `[latent_dim]`, whose sum is `kl`; nats per image, a mean over images.
+    /// KL of each latent dimension, `[latent_dim]`, whose sum is `kl`; nats per image, a mean over images. Empty where
+    /// there is no `kl`, or it is no sum over dimensions (under a prior whose dimensions are not independent).
     pub kl_per_dim: Vec<f64>,
-    /// Latent dimensions in use: `Var_x(E_q[z]) > 0.01` over the split (Burda et al. 2016).
-    pub active_units: u32,
+    /// Latent dimensions in use: `Var_x(E_q[z]) > 0.01` over the split (Burda et al. 2016). `None`
+    /// for a model without an encoder.
+    pub active_units: Option<u32>,
     /// The optimizer's step size at `step`; no unit.
     pub learning_rate: f64,
     /// Euclidean norm of the objective's gradient over all parameters, a mean over every 16th step of the epoch; `None`
@@ -81,6 +86,8 @@ pub struct MetricsRow {
     pub gradient_norm: Option<f64>,
     /// Wall-clock seconds of this pass over the split, shared by all runs of the cohort.
     pub seconds: f64,
+    /// Loss of the discriminator; nats per image, a mean over images. `None` for a model without one.
+    pub discriminator: Option<f64>,
 }
 
 /// One row of `evaluation.parquet`: one number measured on a trained model.

@@ -65,8 +65,8 @@ pub struct SummaryRow {
     pub scale: Scale,
     /// Epochs completed; `None` for what was measured on the trained model.
     pub epoch: Option<u32>,
-    /// `elbo`, `reconstruction`, `kl`, `objective` (nats per image, means over images), `active_units`, or a metric of
-    /// `evaluation.parquet`.
+    /// `elbo`, `reconstruction`, `kl`, `objective`, `discriminator` (nats per image, means over images),
+    /// `active_units`, or a metric of `evaluation.parquet`. What a model does not have has no row.
     pub metric: String,
     /// The settings of a metric of `evaluation.parquet`, a JSON object; `{}` otherwise.
     pub settings: String,
@@ -99,10 +99,12 @@ pub fn over_seeds(axes: &[Axis], members: &[Member<'_>]) -> Vec<SummaryRow> {
                 ("elbo", row.elbo),
                 ("reconstruction", row.reconstruction),
                 ("kl", row.kl),
-                ("objective", row.objective),
-                ("active_units", f64::from(row.active_units)),
+                ("objective", Some(row.objective)),
+                ("active_units", row.active_units.map(f64::from)),
+                ("discriminator", row.discriminator),
             ];
             for (order, (metric, value)) in named.into_iter().enumerate() {
+                let Some(value) = value else { continue };
                 let key = (group, false, Some(row.epoch), order, metric.to_owned(), "{}".to_owned(), row.split);
                 values.entry(key).or_default().push(value);
             }

@@ -248,6 +248,11 @@ impl Table {
         RecordError::damaged(&self.path, reason)
     }
 
+    /// Whether there is a column of this name: one that a later minor version added.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.frame.column(name).is_ok()
+    }
+
     fn column(&self, name: &str) -> Result<&Column, RecordError> {
         self.frame.column(name).map_err(|_| self.damaged(format!("it has no column `{name}`")))
     }
@@ -270,9 +275,15 @@ impl Table {
 
     /// A column of u32.
     pub(crate) fn u32(&self, name: &str) -> Result<Vec<u32>, RecordError> {
+        let values = self.optional_u32(name)?;
+        self.without_nulls(name, values)
+    }
+
+    /// A column of u32 or null.
+    pub(crate) fn optional_u32(&self, name: &str) -> Result<Vec<Option<u32>>, RecordError> {
         let column = self.column(name)?;
         let values = column.u32().map_err(|_| self.wrong_type(column, "u32"))?;
-        self.without_nulls(name, values.iter().collect())
+        Ok(values.iter().collect())
     }
 
     /// A column of u64.
@@ -288,7 +299,7 @@ impl Table {
         self.without_nulls(name, values)
     }
 
-    /// A column of f64.
+    /// A column of f64 or null.
     pub(crate) fn optional_f64(&self, name: &str) -> Result<Vec<Option<f64>>, RecordError> {
         let column = self.column(name)?;
         let values = column.f64().map_err(|_| self.wrong_type(column, "f64"))?;

@@ -400,18 +400,22 @@ fn last_epoch(rows: &[MetricsRow]) -> Option<LastEpoch> {
 }
 
 fn check_finite(row: &MetricsRow) -> Result<(), RecordError> {
-    let named = [
+    let terms = [
         ("reconstruction", row.reconstruction),
         ("kl", row.kl),
         ("elbo", row.elbo),
+        ("gradient_norm", row.gradient_norm),
+        ("discriminator", row.discriminator),
+    ];
+    let terms = terms.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let named = [
         ("objective", row.objective),
         ("beta", row.beta),
         ("learning_rate", row.learning_rate),
         ("seconds", row.seconds),
     ];
     let per_dim = row.kl_per_dim.iter().map(|&value| ("kl_per_dim", value));
-    let norm = row.gradient_norm.map(|value| ("gradient_norm", value));
-    match named.into_iter().chain(per_dim).chain(norm).find(|(_, value)| !value.is_finite()) {
+    match terms.chain(named).chain(per_dim).find(|(_, value)| !value.is_finite()) {
         Some((quantity, value)) => {
             Err(RecordError::NotFinite { quantity, value, split: row.split, epoch: row.epoch, step: row.step })
         }

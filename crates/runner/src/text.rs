@@ -55,6 +55,11 @@ pub fn number(value: f64) -> String {
     }
 }
 
+/// As [`number`], with an en dash for what there is not.
+pub fn optional_number(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), number)
+}
+
 /// A mean and half the width of its 95 % interval; no interval for one seed.
 pub fn interval(mean: f64, half_width: Option<f64>) -> String {
     match half_width {

@@ -175,10 +175,11 @@ fn record_epoch(
             .iter()
             .map(|(split, sums, seconds)| row(cohort, replica, *split, &sums[replica], betas[replica], *seconds))
             .collect();
-        match rows.iter().find(|row| !(row.elbo.is_finite() && row.objective.is_finite())) {
+        match rows.iter().find(|row| !(row.elbo.is_none_or(f64::is_finite) && row.objective.is_finite())) {
             Some(row) => {
                 cohort.alive[replica] = false;
-                let reason = format!("`elbo` on the {} split is {} after epoch {epoch}", row.split, row.elbo);
+                let (quantity, value) = row.elbo.map_or(("objective", row.objective), |elbo| ("elbo", elbo));
+                let reason = format!("`{quantity}` on the {} split is {value} after epoch {epoch}", row.split);
                 observer.failed(replica, &reason)?;
             }
             None => observer.epoch(replica, &rows)?,
@@ -200,15 +201,16 @@ fn row(cohort: &Cohort, replica: usize, split: Split, sums: &Sums, beta: f64, se
         step: cohort.position.step,
         images: sums.images as u64,
         scale: cell.scale(),
-        elbo: -mean(sums.negative_elbo).value,
-        reconstruction: mean(sums.reconstruction).value,
-        kl: mean(sums.kl).value,
+        elbo: Some(-mean(sums.negative_elbo).value),
+        reconstruction: Some(mean(sums.reconstruction).value),
+        kl: Some(mean(sums.kl).value),
         objective: sums.objective / sums.images,
         beta,
         kl_per_dim: sums.kl_per_dim(),
-        active_units: sums.active_units(),
+        active_units: Some(sums.active_units()),
         learning_rate: adam.learning_rate,
         gradient_norm: (n_norms > 0.0).then(|| norm / n_norms),
         seconds,
+        discriminator: None,
     }
 }

@@ -244,7 +244,7 @@ impl Observer for Recorder<'_, '_> {
     fn epoch(&mut self, replica: usize, rows: &[MetricsRow]) -> anyhow::Result<()> {
         let Some(writer) = &mut self.writers[replica] else { return Ok(()) };
         writer.epoch(rows)?;
-        let elbo = |split| rows.iter().find(|row| row.split == split).map_or(f64::NAN, |row| row.elbo);
+        let elbo = |split| rows.iter().find(|row| row.split == split).and_then(|row| row.elbo);
         let event = Event::Epoch {
             run_id: writer.run().id().clone(),
             epoch: rows.first().map_or(0, |row| row.epoch),

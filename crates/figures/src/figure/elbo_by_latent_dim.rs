@@ -1,4 +1,4 @@
-//! The ELBO's terms at the end against the latent dimension, a line for each β.
+//! The ELBO's terms at the end against the latent dimension, a panel for each term, a line for each β.
 
 use super::facets::{self, Along, LABEL, Style};
 use super::{PAGE, Page, Pages};
@@ -19,6 +19,13 @@ struct Line {
 }
 
 pub fn draw(groups: &[&Group]) -> Pages {
+    let has = |group: &&Group, term: &Term| group.last(*term).is_some();
+    let terms: Vec<Term> = TERMS.into_iter().filter(|term| groups.iter().any(|group| has(group, term))).collect();
+    let groups: &[&Group] = &groups.iter().copied().filter(|g| terms.iter().any(|t| has(g, t))).collect::<Vec<_>>();
+    if groups.is_empty() {
+        return Err("no finished run has any of the ELBO's terms".to_owned());
+    }
+    let without_bound = groups.iter().filter(|group| !has(group, &Term::Elbo)).count();
     let dims = latent_dims(groups);
     if dims.len() < 2 {
         return Err(format!("there is a single latent dimension ({})", dims.first().map_or(0, |d| *d)));
@@ -37,11 +44,11 @@ pub fn draw(groups: &[&Group]) -> Pages {
         });
         let lines = &mut rows[place].1;
         let index = lines.iter().position(|line| line.style.label == style.label).unwrap_or_else(|| {
-            lines.push(Line { style: style.clone(), terms: vec![Vec::new(); TERMS.len()] });
+            lines.push(Line { style: style.clone(), terms: vec![Vec::new(); terms.len()] });
             lines.len() - 1
         });
-        for (series, term) in lines[index].terms.iter_mut().zip(TERMS) {
-            if let Some(estimate) = group.last(term) {
+        for (series, term) in lines[index].terms.iter_mut().zip(&terms) {
+            if let Some(estimate) = group.last(*term) {
                 series.push((group.key.latent_dim as f64, estimate));
             }
         }
@@ -53,19 +60,26 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let height = if rows.len() == 1 { 120.0 } else { 90.0 };
     let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
     let caption = format!(
-        "Terms of the ELBO on the test images after training, in nats per image, against the latent dimension{}; {}.{}",
+        "Terms of the ELBO on the test images after training, in nats per image, against the latent dimension{}; {}.{}{}",
         if many_betas { ", a line for each β" } else { "" },
         seeds_note(groups),
         facets::dropped_note(groups, along),
+        if without_bound > 0 { " Models without a bound have a reconstruction alone." } else { "" },
     );
     let single = facets::shared(groups);
     let pages = rows
         .chunks(per_page)
-        .map(|rows| Page { drawing: page(rows, &styles, &x, height, &single), caption: caption.clone() });
+        .map(|rows| Page { drawing: page(rows, &terms, &styles, (&x, height), &single), caption: caption.clone() });
     Ok(pages.collect())
 }
 
-fn page(rows: &[(String, Vec<Line>)], styles: &[Style], x: &Axis, height: f64, single: &str) -> Drawing {
+fn page(
+    rows: &[(String, Vec<Line>)],
+    terms: &[Term],
+    styles: &[Style],
+    (x, height): (&Axis, f64),
+    single: &str,
+) -> Drawing {
     let mut drawing = Drawing::new();
     let label = |s: &Style| if s.label.is_empty() { single.to_owned() } else { s.label.clone() };
     let entries: Vec<Entry> = styles.iter().map(|s| Entry::new(Sample::Marked(s.colour, s.marker), label(s))).collect();
@@ -75,10 +89,10 @@ fn page(rows: &[(String, Vec<Line>)], styles: &[Style], x: &Axis, height: f64, s
         let lines = rows.iter().flat_map(|(_, lines)| lines);
         Axis::around(lines.flat_map(|l| &l.terms[term]).flat_map(|(_, e)| ends(e)), 5)
     };
-    let axes: Vec<Axis> = (0..TERMS.len()).map(axis).collect();
+    let axes: Vec<Axis> = (0..terms.len()).map(axis).collect();
     let (title, gap, right) = (12.0, 10.0, 5.0);
     let rooms: f64 = axes.iter().map(y_label_room).sum();
-    let n = TERMS.len() as f64;
+    let n = terms.len() as f64;
     let width = (WIDTH - title - right - gap * (n - 1.0) - rooms) / n;
     for (index, (label, lines)) in rows.iter().enumerate() {
         let is_last = index + 1 == rows.len();
@@ -91,7 +105,7 @@ fn page(rows: &[(String, Vec<Line>)], styles: &[Style], x: &Axis, height: f64, s
             left += y_label_room(y);
             let panel = Panel { left, top, width, height, x: x.clone(), y: y.clone() };
             let labels = Labels {
-                title: (index == 0).then(|| TERMS[term].title()),
+                title: (index == 0).then(|| terms[term].title()),
                 x: is_last.then_some("latent dimension D"),
                 y: None,
                 x_ticks: is_last,

@@ -21,15 +21,15 @@ struct Bars {
     label: String,
     /// By rank, largest first.
     kl: Vec<Estimate>,
-    /// Active units, a mean over seeds.
-    active: f64,
+    /// Active units, a mean over seeds, where they were counted.
+    active: Option<f64>,
 }
 
 pub fn draw(groups: &[&Group]) -> Pages {
     let groups: Vec<&Group> =
         groups.iter().copied().filter(|g| g.runs.iter().any(|r| !r.kl_per_dim.is_empty())).collect();
     if groups.is_empty() {
-        return Err("no finished run has the KL of each latent dimension".to_owned());
+        return Err("no finished run has a KL that is a sum over latent dimensions".to_owned());
     }
     let many_dims = latent_dims(&groups).len() > 1;
     let along = if many_dims { Along::LatentDim } else { Along::choose(&groups) };
@@ -69,13 +69,17 @@ fn bars_of(group: &Group, along: Along) -> Bars {
         empty if empty.is_empty() => format!("D = {}", group.key.latent_dim),
         label => label,
     };
-    Bars { label, kl: (0..n).filter_map(rank).collect(), active: group.active_units().map_or(0.0, |e| e.mean) }
+    Bars { label, kl: (0..n).filter_map(rank).collect(), active: group.active_units().map(|e| e.mean) }
 }
 
 fn page(rows: &[(String, Vec<Bars>)], height: f64) -> Drawing {
     let mut drawing = Drawing::new();
     let mut entries = vec![Entry::new(Sample::Square(BLUE), "active")];
-    if rows.iter().flat_map(|(_, bars)| bars).any(|bars| bars.active < bars.kl.len() as f64) {
+    if rows
+        .iter()
+        .flat_map(|(_, bars)| bars)
+        .any(|bars| bars.active.is_some_and(|active| active < bars.kl.len() as f64))
+    {
         entries.push(Entry::new(Sample::Square(FAINT), "inactive"));
         entries.push(Entry::new(Sample::Line(GREY, 0.7, Some((2.4, 1.6))), "border of active units"));
     }
@@ -135,7 +139,8 @@ fn bars_in(drawing: &mut Drawing, panel: &Panel, bars: &Bars) {
     let half = (0.4 * slot).min(6.0);
     for (rank, estimate) in bars.kl.iter().enumerate() {
         let (x, y) = panel.at(rank as f64 + 1.0, estimate.mean.max(0.0));
-        let colour = if (rank as f64) + 0.5 < bars.active { BLUE } else { FAINT };
+        let is_active = bars.active.is_none_or(|active| (rank as f64) + 0.5 < active);
+        let colour = if is_active { BLUE } else { FAINT };
         drawing.bar((x - half, y.min(panel.bottom())), (x + half, panel.bottom()), colour);
         if let (Some(_), true) = (estimate.half_width, slot > 5.0) {
             let (low, high) = interval(estimate);
@@ -143,12 +148,13 @@ fn bars_in(drawing: &mut Drawing, panel: &Panel, bars: &Bars) {
             drawing.path(vec![(x, from), (x, to.max(panel.top))], INK, 0.5);
         }
     }
-    if bars.active < n as f64 {
-        let (x, _) = panel.at(bars.active + 0.5, 0.0);
+    let Some(active) = bars.active else { return };
+    if active < n as f64 {
+        let (x, _) = panel.at(active + 0.5, 0.0);
         drawing.dashed(vec![(x, panel.bottom()), (x, panel.top + 10.0)], GREY, 0.7, (2.4, 1.6));
     }
-    let whole = (bars.active - bars.active.round()).abs() < 1e-9;
-    let text = format!("{} of {n} active", fixed(bars.active, usize::from(!whole)));
+    let whole = (active - active.round()).abs() < 1e-9;
+    let text = format!("{} of {n} active", fixed(active, usize::from(!whole)));
     if font::width(&text, SMALL) < panel.width {
         drawing.text((panel.right() - 1.0, panel.top + 6.0), text, SMALL, GREY, Anchor::End);
     }

@@ -1,4 +1,4 @@
-//! Every term of the ELBO against the epoch: a column per term, a row per β, a line per latent dimension.
+//! Every term of the objective against the epoch: a column per term, a row per β, a line per latent dimension.
 
 use super::facets::{self, Along, LABEL, Style};
 use super::{PAGE, Page, Pages};
@@ -21,7 +21,7 @@ type Series = Vec<(f64, Estimate)>;
 #[derive(Clone, Debug)]
 struct Curve {
     style: Style,
-    /// By term, on the test and on the training images.
+    /// By drawn term, on the test and on the training images; empty where the model has no such term.
     terms: Vec<(Series, Series)>,
 }
 
@@ -34,12 +34,15 @@ struct Row {
 
 pub fn draw(groups: &[&Group]) -> Pages {
     let along = Along::choose(groups);
+    // A panel for each term that some model has: a GAN has no bound, and most have no discriminator.
+    let drawn: Vec<Term> =
+        Term::ALL.into_iter().filter(|&term| groups.iter().any(|group| group.last(term).is_some())).collect();
     let styles = facets::styles(groups, along);
     let rows: Vec<Row> = facets::rows(groups, along)
         .into_iter()
         .map(|facet| {
             let find = |group: &&Group| styles.iter().find(|s| s.label == along.value(group)).cloned();
-            let curve = |group: &&Group| Some(Curve { style: find(group)?, terms: terms(group) });
+            let curve = |group: &&Group| Some(Curve { style: find(group)?, terms: series(group, &drawn) });
             Row { label: facet.label, curves: facet.groups.iter().filter_map(curve).collect() }
         })
         .filter(|row| row.curves.iter().any(|curve| curve.terms.iter().any(|(test, _)| !test.is_empty())))
@@ -52,12 +55,13 @@ pub fn draw(groups: &[&Group]) -> Pages {
     } else {
         vec![Style { label: facets::shared(groups), ..styles.into_iter().next().ok_or("there are no groups")? }]
     };
-    let axes = Axes::of(&rows);
+    let axes = Axes::of(&rows, &drawn);
     let height = if rows.len() == 1 { 104.0 } else { 74.0 };
     let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
     let caption = format!(
-        "ELBO terms against the epoch, in nats per image: test images solid, training images (averaged while the \
+        "{} against the epoch, in nats per image: test images solid, training images (averaged while the \
          weights change) dashed; {}.{}{}{}{}",
+        if drawn.contains(&Term::Elbo) { "ELBO terms" } else { "Terms of the objective" },
         seeds_note(groups),
         if rows.len() > 1 { format!(" One colour per {}.", along.name()) } else { String::new() },
         facets::dropped_note(groups, along),
@@ -66,29 +70,29 @@ pub fn draw(groups: &[&Group]) -> Pages {
     );
     let pages = rows
         .chunks(per_page)
-        .map(|rows| Page { drawing: page(rows, &legend, &axes, height), caption: caption.clone() });
+        .map(|rows| Page { drawing: page(rows, &drawn, &legend, &axes, height), caption: caption.clone() });
     Ok(pages.collect())
 }
 
-fn terms(group: &Group) -> Vec<(Series, Series)> {
+fn series(group: &Group, terms: &[Term]) -> Vec<(Series, Series)> {
     let series = |term: Term, of: fn(&Run) -> &[Terms]| {
         let mut epochs: Vec<u32> = group.runs.iter().flat_map(|run| of(run).iter().map(|t| t.epoch)).collect();
         epochs.sort_unstable();
         epochs.dedup();
         let at = |epoch: u32| {
             let values = group.runs.iter().filter_map(|run| of(run).iter().find(|t| t.epoch == epoch));
-            estimate(&values.map(|t| term.of(t)).collect::<Vec<_>>())
+            estimate(&values.filter_map(|t| term.of(t)).collect::<Vec<_>>())
         };
         epochs.into_iter().filter_map(|epoch| Some((f64::from(epoch), at(epoch)?))).collect()
     };
-    Term::ALL.iter().map(|&term| (series(term, |run| &run.test), series(term, |run| &run.train))).collect()
+    terms.iter().map(|&term| (series(term, |run| &run.test), series(term, |run| &run.train))).collect()
 }
 
 /// The axes of all pages, so that panels can be compared.
 struct Axes {
     x: Axis,
-    /// By term; the objective's is each row's own, since its values depend on β.
-    shared: [Option<Axis>; 4],
+    /// By drawn term; the objective's is each row's own, since its values depend on β.
+    shared: Vec<Option<Axis>>,
     /// Whether some of the first epochs lie beyond the axes.
     cut: bool,
     /// Epochs of the test images before this one do not count for the axes.
@@ -114,9 +118,9 @@ fn values<'a>(rows: impl Iterator<Item = &'a Row>, term: usize, from: f64, last:
 }
 
 impl Axes {
-    fn of(rows: &[Row]) -> Axes {
-        let epochs = rows.iter().flat_map(|row| &row.curves).flat_map(|c| c.terms[0].0.iter().map(|(epoch, _)| *epoch));
-        let (first, last) = range(epochs);
+    fn of(rows: &[Row], drawn: &[Term]) -> Axes {
+        let epochs = rows.iter().flat_map(|row| &row.curves).flat_map(|c| &c.terms).flat_map(|(test, _)| test);
+        let (first, last) = range(epochs.map(|(epoch, _)| *epoch));
         let span = |from: f64, term: usize| {
             let (low, high) = range(values(rows.iter(), term, from, last));
             high - low
@@ -124,9 +128,10 @@ impl Axes {
         // What a hardly trained network scores would flatten all that comes after.
         let late = settled(last);
         let is_steep = |term| span(first, term) > 2.5 * span(late, term);
-        let from = if last > 5.0 && (0..4).any(is_steep) { late } else { first };
+        let from = if last > 5.0 && (0..drawn.len()).any(is_steep) { late } else { first };
         let axis = |term: usize| Axis::around(values(rows.iter(), term, from, last), 5);
-        let shared: [Option<Axis>; 4] = std::array::from_fn(|term| (term != 3).then(|| axis(term)));
+        let own = |term: usize| drawn[term] == Term::Objective;
+        let shared: Vec<Option<Axis>> = (0..drawn.len()).map(|term| (!own(term)).then(|| axis(term))).collect();
         let all = rows.iter().flat_map(|row| &row.curves).flat_map(|c| c.terms.iter().zip(&shared));
         let is_beyond = |estimate: &Estimate, axis: &Axis| estimate.mean < axis.low || estimate.mean > axis.high;
         let cut = all
@@ -148,7 +153,7 @@ fn ends(estimate: &Estimate) -> [f64; 2] {
     [low, high]
 }
 
-fn page(rows: &[Row], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
+fn page(rows: &[Row], drawn: &[Term], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
     let mut drawing = Drawing::new();
     let mut entries: Vec<Entry> =
         styles.iter().map(|s| Entry::new(Sample::Line(s.colour, 1.4, None), s.label.clone())).collect();
@@ -156,7 +161,7 @@ fn page(rows: &[Row], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
     entries.push(Entry::new(Sample::Line(GREY, THIN, Some(DASH)), "train"));
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;
 
-    let n = Term::ALL.len();
+    let n = drawn.len();
     let room = |term: usize| rows.iter().map(|row| y_label_room(&axes.y(row, term))).fold(0.0, f64::max);
     let rooms: Vec<f64> = (0..n).map(room).collect();
     let (title, gap, right) = (11.5, 7.0, 6.5);
@@ -173,7 +178,7 @@ fn page(rows: &[Row], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
             left += room;
             let panel = Panel { left, top, width, height, x: axes.x.clone(), y: axes.y(row, term) };
             let labels = Labels {
-                title: (index == 0).then(|| Term::ALL[term].title()),
+                title: (index == 0).then(|| drawn[term].title()),
                 x: is_last.then_some("epoch"),
                 y: None,
                 x_ticks: is_last,

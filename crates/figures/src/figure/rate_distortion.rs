@@ -24,6 +24,11 @@ struct Place {
 }
 
 pub fn draw(groups: &[&Group]) -> Pages {
+    let has_both = |g: &&Group| g.last(Term::Kl).is_some() && g.last(Term::Reconstruction).is_some();
+    let groups: &[&Group] = &groups.iter().copied().filter(has_both).collect::<Vec<_>>();
+    if groups.is_empty() {
+        return Err("no finished run has both a reconstruction and a KL".to_owned());
+    }
     let betas = betas(groups);
     if betas.len() < 2 {
         return Err(format!("there is a single β ({})", betas.first().map_or_else(String::new, |b| number(*b))));

@@ -44,19 +44,65 @@ pub fn experiment(text: &str) -> Experiment {
     Experiment::parse("made-up.yaml", text.as_bytes(), &[]).unwrap()
 }
 
+/// What a model has.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Family {
+    /// All terms.
+    Vae,
+    /// All terms, but the KL is no sum over dimensions.
+    Mixture,
+    /// A reconstruction alone.
+    Autoencoder,
+    /// No term and no encoder, but a discriminator.
+    Gan,
+}
+
 /// Writes finished runs for the cells that `keep` keeps.
 pub fn fill(root: &Path, experiment: &Experiment, look: Look, keep: impl Fn(&Cell) -> bool) -> Store {
+    fill_families(root, experiment, look, |cell| keep(cell).then_some(Family::Vae))
+}
+
+/// Writes finished runs for the cells that have a family.
+pub fn fill_families(
+    root: &Path,
+    experiment: &Experiment,
+    look: Look,
+    family: impl Fn(&Cell) -> Option<Family>,
+) -> Store {
     let store = Store::open(root).unwrap();
-    for cell in experiment.cells.iter().filter(|cell| keep(cell)) {
+    for cell in &experiment.cells {
+        let Some(family) = family(cell) else { continue };
         let mut writer = RunWriter::start(&store, cell, &Provenance::default()).unwrap();
         for epoch in 1..=cell.training.epochs as u32 {
-            writer.epoch(&[Split::Train, Split::Test].map(|split| row(cell, epoch, split))).unwrap();
+            writer.epoch(&[Split::Train, Split::Test].map(|split| of_family(family, row(cell, epoch, split)))).unwrap();
         }
         writer.arrays(&arrays(cell, look)).unwrap();
-        writer.evaluation(&evaluation(cell)).unwrap();
+        if matches!(family, Family::Vae | Family::Mixture) {
+            writer.evaluation(&evaluation(cell)).unwrap();
+        }
         writer.finish(12.5).unwrap();
     }
     store
+}
+
+/// The row of another model with as good a reconstruction.
+fn of_family(family: Family, row: MetricsRow) -> MetricsRow {
+    let objective = row.reconstruction.unwrap();
+    match family {
+        Family::Vae => row,
+        Family::Mixture => MetricsRow { kl_per_dim: Vec::new(), ..row },
+        Family::Autoencoder => MetricsRow { elbo: None, kl: None, kl_per_dim: Vec::new(), objective, ..row },
+        Family::Gan => MetricsRow {
+            elbo: None,
+            reconstruction: None,
+            kl: None,
+            objective: 0.7 + 0.2 / f64::from(row.epoch),
+            kl_per_dim: Vec::new(),
+            active_units: None,
+            discriminator: Some(1.38 - 0.3 / f64::from(row.epoch)),
+            ..row
+        },
+    }
 }
 
 fn evaluation(cell: &Cell) -> Vec<EvaluationRow> {
@@ -68,10 +114,10 @@ fn evaluation(cell: &Cell) -> Vec<EvaluationRow> {
         n: 10_000,
         settings: settings.to_owned(),
     };
-    let last = row_of_last_epoch(cell);
+    let elbo = row_of_last_epoch(cell).elbo.unwrap();
     let mut rows = vec![
-        row("elbo", last.elbo, r#"{"samples":1}"#),
-        row("iwae", last.elbo + 4.5 + 0.1 * normal(cell.training.seed), r#"{"samples":5000}"#),
+        row("elbo", elbo, r#"{"samples":1}"#),
+        row("iwae", elbo + 4.5 + 0.1 * normal(cell.training.seed), r#"{"samples":5000}"#),
     ];
     if cell.scale() == spec::Scale::GrayBce {
         rows.push(row("gray_bce_floor", 63.25, "{}"));
@@ -125,16 +171,17 @@ fn row(cell: &Cell, epoch: u32, split: Split) -> MetricsRow {
         step: u64::from(epoch) * 469,
         images: if split == Split::Test { 10_000 } else { 60_000 },
         scale: cell.scale(),
-        elbo: -(reconstruction + kl),
-        reconstruction,
-        kl,
+        elbo: Some(-(reconstruction + kl)),
+        reconstruction: Some(reconstruction),
+        kl: Some(kl),
         objective: reconstruction + beta * kl,
         beta,
         kl_per_dim,
-        active_units: kl_per_dim_active as u32,
+        active_units: Some(kl_per_dim_active as u32),
         learning_rate: 1e-3,
         gradient_norm: (split == Split::Train).then_some(30.0 / e),
         seconds: 2.5,
+        discriminator: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Runs are written and read back: their life from start to end, and the list of all.
 
 use crate::support::{arrays, cell, evaluation, provenance, rows};
-use record::{Event, RecordError, RunWriter, Split, Status, Store, StoredStatus};
+use record::{Event, MetricsRow, RecordError, RunWriter, Split, Status, Store, StoredStatus, Terms};
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -53,6 +53,41 @@ fn a_run_from_start_to_end() {
     );
     let again = RunWriter::start(&store, &cell, &provenance());
     assert!(matches!(again, Err(RecordError::AlreadyDone { .. })));
+}
+
+#[test]
+fn a_model_without_a_bound_has_nulls() {
+    let (_folder, store) = store();
+    let cell = cell(2, 0);
+    let gan: Vec<_> = rows(&cell, 1)
+        .into_iter()
+        .map(|row| MetricsRow {
+            elbo: None,
+            reconstruction: None,
+            kl: None,
+            kl_per_dim: Vec::new(),
+            active_units: None,
+            discriminator: Some(1.25),
+            ..row
+        })
+        .collect();
+    let mut writer = RunWriter::start(&store, &cell, &provenance()).unwrap();
+    writer.epoch(&gan).unwrap();
+    let mut diverged = gan.clone();
+    diverged.iter_mut().for_each(|row| row.epoch = 2);
+    diverged[0].discriminator = Some(f64::NAN);
+    let message = writer.epoch(&diverged).unwrap_err().to_string();
+    assert!(message.starts_with("`discriminator` is NaN on the train split at epoch 2"), "{message}");
+    writer.finish(1.0).unwrap();
+
+    assert_eq!(store.run(&cell.run_id()).metrics().unwrap(), gan);
+    let listing = store.rebuild_index().unwrap();
+    let last = listing.runs[0].manifest.last_epoch.clone().unwrap();
+    assert_eq!(last.splits[&Split::Test], Terms { elbo: None, reconstruction: None, kl: None });
+    let summary = store.summary(&[], &[cell]).unwrap();
+    let metrics: Vec<_> =
+        summary.iter().filter(|row| row.split == Split::Test).map(|row| row.metric.as_str()).collect();
+    assert_eq!(metrics, ["objective", "discriminator"]);
 }
 
 #[test]
@@ -130,7 +165,7 @@ fn events_are_one_line_of_json_each() {
         (Event::Started { run_id: run_id.clone(), from_epoch: 2 }, "started"),
         (Event::Progress { epoch: 1, epochs: 3, step: 4, steps: 10 }, "progress"),
         (
-            Event::Epoch { run_id: run_id.clone(), epoch: 3, train_elbo: -99.5, test_elbo: -101.0, seconds: 2.5 },
+            Event::Epoch { run_id: run_id.clone(), epoch: 3, train_elbo: Some(-99.5), test_elbo: None, seconds: 2.5 },
             "epoch",
         ),
         (Event::Finished { run_id: run_id.clone(), seconds: 9.0 }, "finished"),

@@ -48,16 +48,17 @@ pub fn rows(cell: &Cell, epoch: u32) -> Vec<MetricsRow> {
                 step: 10 * u64::from(epoch),
                 images: if split == Split::Train { 60_000 } else { 10_000 },
                 scale: cell.scale(),
-                elbo: -(reconstruction + kl),
-                reconstruction,
-                kl,
+                elbo: Some(-(reconstruction + kl)),
+                reconstruction: Some(reconstruction),
+                kl: Some(kl),
                 objective: reconstruction + cell.objective.beta * kl,
                 beta: cell.objective.beta,
                 kl_per_dim,
-                active_units: cell.model.latent_dim as u32,
+                active_units: Some(cell.model.latent_dim as u32),
                 learning_rate: 1e-3,
                 gradient_norm: (split == Split::Train).then_some(3.5),
                 seconds: 0.25,
+                discriminator: None,
             }
         })
         .collect()

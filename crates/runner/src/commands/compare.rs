@@ -17,11 +17,16 @@ use crate::text;
 
 /// What is compared when nothing is asked for.
 const USUAL_METRICS: [&str; 3] = ["elbo", "reconstruction", "kl"];
+/// What is compared then, where no model has any of those.
+const OTHER_METRICS: [&str; 2] = ["objective", "discriminator"];
+/// The most cells that a note names.
+const NAMED: usize = 5;
 
 /// What is to be compared.
 #[derive(Clone, Debug)]
 pub struct Question {
     by: Option<String>,
+    /// Empty for the usual ones, as far as the models have them.
     metrics: Vec<String>,
     split: Split,
     conditions: Vec<Condition>,
@@ -34,10 +39,9 @@ impl Question {
     /// If a condition cannot be read or there is no such split.
     pub fn resolve(args: &CompareArgs) -> Result<Question> {
         let Some(split) = Split::from_name(&args.split) else { bail!("there is no split `{}`", args.split) };
-        let usual = || USUAL_METRICS.map(str::to_owned).to_vec();
         Ok(Question {
             by: args.by.clone(),
-            metrics: if args.metrics.is_empty() { usual() } else { args.metrics.clone() },
+            metrics: args.metrics.clone(),
             split,
             conditions: Condition::parse_all(&args.conditions)?,
         })
@@ -45,12 +49,38 @@ impl Question {
 
     /// What stands under a sweep: the ELBO and its terms on the test images.
     pub fn usual() -> Question {
-        Question {
-            by: None,
-            metrics: USUAL_METRICS.map(str::to_owned).to_vec(),
-            split: Split::Test,
-            conditions: Vec::new(),
+        Question { by: None, metrics: Vec::new(), split: Split::Test, conditions: Vec::new() }
+    }
+
+    /// The metrics to show of a summary.
+    ///
+    /// # Errors
+    /// If one that was asked for is not there.
+    fn metrics_of(&self, summary: &[SummaryRow]) -> Result<Vec<String>> {
+        let mut known: Vec<&str> =
+            summary.iter().filter(|row| row.split == self.split).map(|row| row.metric.as_str()).collect();
+        known.sort_unstable();
+        known.dedup();
+        if self.metrics.is_empty() {
+            let among = |usual: &[&str]| -> Vec<String> {
+                usual.iter().filter(|metric| known.contains(metric)).map(|metric| (*metric).to_owned()).collect()
+            };
+            let (usual, other) = (among(&USUAL_METRICS), among(&OTHER_METRICS));
+            if summary.is_empty() || !usual.is_empty() || !other.is_empty() {
+                return Ok(if usual.is_empty() { other } else { usual });
+            }
         }
+        let asked = if self.metrics.is_empty() {
+            USUAL_METRICS.to_vec()
+        } else {
+            self.metrics.iter().map(String::as_str).collect()
+        };
+        if let Some(metric) = asked.into_iter().find(|metric| !known.contains(metric))
+            && !summary.is_empty()
+        {
+            bail!("no run has a metric `{metric}` on the {} split\nhint: there are {}", self.split, listed(&known));
+        }
+        Ok(self.metrics.clone())
     }
 }
 
@@ -113,6 +143,9 @@ pub fn compare(settings: &Settings, experiment: &Experiment, question: &Question
             None => one_row_each(&rows, question, settings.is_coloured),
         };
         output::print(&format!("{heading}{table}"))?;
+        if let Some(note) = without_bound(&cells, question, &store)? {
+            output::say(&note);
+        }
     }
     if cells.is_empty() {
         output::say(&format!(
@@ -139,9 +172,32 @@ pub fn results(experiment: &Experiment, store: &Store, is_coloured: bool) -> Res
             let rows = rows(experiment, &of_scale, &question, store)?;
             text.push_str(&heading(question.split, scale));
             text.push_str(&one_row_each(&rows, &question, is_coloured));
+            if let Some(note) = without_bound(&of_scale, &question, store)? {
+                text.push_str(&format!("{note}\n"));
+            }
         }
     }
     Ok(text)
+}
+
+/// Which of the cells have no ELBO, where it is asked for; a line.
+fn without_bound(cells: &[Cell], question: &Question, store: &Store) -> Result<Option<String>> {
+    if !question.metrics.is_empty() && !question.metrics.iter().any(|metric| metric == "elbo") {
+        return Ok(None);
+    }
+    let mut names = Vec::new();
+    for cell in cells {
+        let last = store.run(&cell.run_id()).manifest()?.last_epoch;
+        if last.is_some_and(|last| last.splits.values().all(|terms| terms.elbo.is_none())) {
+            names.push(cell.readable_name());
+        }
+    }
+    let named: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+    let others = match names.len() - named.len() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    Ok((!names.is_empty()).then(|| format!("no variational bound, hence no ELBO: {}{others}", listed(&named))))
 }
 
 fn heading(split: Split, scale: Scale) -> String {
@@ -185,22 +241,14 @@ pub fn is_of_last_epoch(metric: &str, settings: &str) -> bool {
 /// The asked-for rows of each group, at its last epoch or of its evaluation; groups in the experiment's order.
 fn rows(experiment: &Experiment, cells: &[Cell], question: &Question, store: &Store) -> Result<Vec<SummaryRow>> {
     let summary = store.summary(&experiment.axes, cells)?;
-    for metric in &question.metrics {
-        if !cells.is_empty() && !summary.iter().any(|row| row.metric == *metric && row.split == question.split) {
-            let mut known: Vec<&str> =
-                summary.iter().filter(|row| row.split == question.split).map(|row| row.metric.as_str()).collect();
-            known.sort_unstable();
-            known.dedup();
-            bail!("no run has a metric `{metric}` on the {} split\nhint: there are {}", question.split, listed(&known));
-        }
-    }
+    let metrics = question.metrics_of(&summary)?;
     let last_epoch = |row: &SummaryRow| {
         let same_group = summary.iter().filter(|other| other.group == row.group && other.split == row.split);
         same_group.filter_map(|other| other.epoch).max()
     };
     let is_asked = |row: &&SummaryRow| {
         row.split == question.split
-            && question.metrics.contains(&row.metric)
+            && metrics.contains(&row.metric)
             && (row.epoch.is_some() || !is_of_last_epoch(&row.metric, &row.settings))
             && (row.epoch.is_none() || row.epoch == last_epoch(row))
     };
@@ -229,7 +277,7 @@ fn title(row: &SummaryRow) -> String {
 }
 
 fn entry(row: Option<&&SummaryRow>) -> Entry {
-    row.map(|row| text::interval(row.estimate.mean, row.estimate.half_width)).unwrap_or_default().into()
+    row.map_or_else(|| "–".to_owned(), |row| text::interval(row.estimate.mean, row.estimate.half_width)).into()
 }
 
 /// Items in order of first appearance, each once.
@@ -245,8 +293,11 @@ fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
 
 /// The metrics' titles, in the order they were asked for.
 fn titles(rows: &[SummaryRow], question: &Question) -> Vec<String> {
-    let of = |metric: &String| distinct(rows.iter().filter(|row| row.metric == *metric).map(title));
-    question.metrics.iter().flat_map(of).collect()
+    let of = |metric: &str| distinct(rows.iter().filter(|row| row.metric == *metric).map(title));
+    match question.metrics.as_slice() {
+        [] => USUAL_METRICS.iter().chain(&OTHER_METRICS).flat_map(|metric| of(metric)).collect(),
+        asked => asked.iter().flat_map(|metric| of(metric)).collect(),
+    }
 }
 
 /// One line for each group, one column for each metric.

@@ -103,7 +103,9 @@ fn numbers(run: &Run, manifest: &RunManifest) -> Result<Numbers> {
     for (split, terms) in manifest.last_epoch.iter().flat_map(|last| &last.splits) {
         let named = [("elbo", terms.elbo), ("reconstruction", terms.reconstruction), ("kl", terms.kl)];
         for (order, (metric, value)) in named.into_iter().enumerate() {
-            numbers.insert((*split, order, metric.to_owned()), value);
+            if let Some(value) = value {
+                numbers.insert((*split, order, metric.to_owned()), value);
+            }
         }
     }
     for row in run.evaluation()?.into_iter().filter(|row| !is_of_last_epoch(&row.metric, &row.settings)) {
@@ -147,7 +149,7 @@ fn to_text(found: &DiffJson, is_comparable: bool, is_coloured: bool) -> String {
     if !found.metrics.is_empty() {
         let mut table = Table::new([("split", Left), ("metric", Left), ("a", Right), ("b", Right), ("b − a", Right)]);
         for row in &found.metrics {
-            let shown = |value: Option<f64>| value.map(text::number).unwrap_or_default();
+            let shown = text::optional_number;
             table.row(vec![
                 row.split.into(),
                 row.metric.as_str().into(),

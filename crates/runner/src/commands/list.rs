@@ -66,7 +66,7 @@ struct RunJson<'a> {
     /// Epochs in all.
     epochs: usize,
     scale: &'static str,
-    /// At `epoch`, on `split`; nats per image, means over images.
+    /// At `epoch`, on `split`; nats per image, means over images; `null` for what the model does not have.
     elbo: Option<f64>,
     reconstruction: Option<f64>,
     kl: Option<f64>,
@@ -135,9 +135,9 @@ fn sort(runs: &mut [&RunSummary], key: &str, is_reversed: bool) -> Result<()> {
         "status" => Box::new(|run| run.status.word().into()),
         "started" => Box::new(|run| run.manifest.timing.started.as_millisecond().into()),
         "seconds" => Box::new(|run| run.manifest.timing.seconds.into()),
-        "elbo" => Box::new(move |run| term(run).map(|terms| terms.elbo).into()),
-        "reconstruction" => Box::new(move |run| term(run).map(|terms| terms.reconstruction).into()),
-        "kl" => Box::new(move |run| term(run).map(|terms| terms.kl).into()),
+        "elbo" => Box::new(move |run| term(run).and_then(|terms| terms.elbo).into()),
+        "reconstruction" => Box::new(move |run| term(run).and_then(|terms| terms.reconstruction).into()),
+        "kl" => Box::new(move |run| term(run).and_then(|terms| terms.kl).into()),
         path => {
             if !runs.is_empty() && runs.iter().all(|run| run.manifest.cell.value_at(path).is_none()) {
                 bail!(
@@ -183,9 +183,9 @@ fn to_json(run: &RunSummary) -> RunJson<'_> {
         epoch: manifest.last_epoch.as_ref().map(|last| last.epoch),
         epochs: manifest.cell.training.epochs,
         scale: manifest.scale.as_str(),
-        elbo: terms.map(|terms| terms.elbo),
-        reconstruction: terms.map(|terms| terms.reconstruction),
-        kl: terms.map(|terms| terms.kl),
+        elbo: terms.and_then(|terms| terms.elbo),
+        reconstruction: terms.and_then(|terms| terms.reconstruction),
+        kl: terms.and_then(|terms| terms.kl),
         split: measured.map(|(split, _)| split.as_str()),
         started: manifest.timing.started.to_string(),
         seconds: manifest.timing.seconds,
@@ -220,16 +220,19 @@ fn to_table(runs: &[&RunSummary]) -> Table {
     for run in runs {
         let manifest = &run.manifest;
         let terms = measured(run).map(|(_, terms)| terms);
-        let shown = |value: Option<f64>| Entry::from(value.map(text::number).unwrap_or_default());
+        // Nothing where nothing was measured yet, a dash for what the model does not have.
+        let shown = |term: fn(Terms) -> Option<f64>| -> Entry {
+            terms.map(|terms| text::optional_number(term(terms))).unwrap_or_default().into()
+        };
         let epoch = manifest.last_epoch.as_ref().map_or(0, |last| last.epoch);
         table.row(vec![
             Entry::toned(manifest.run_id.to_string(), Tone::Dim),
             manifest.name.as_str().into(),
             text::status(&run.status),
             format!("{epoch}/{}", manifest.cell.training.epochs).into(),
-            shown(terms.map(|terms| terms.elbo)),
-            shown(terms.map(|terms| terms.reconstruction)),
-            shown(terms.map(|terms| terms.kl)),
+            shown(|terms| terms.elbo),
+            shown(|terms| terms.reconstruction),
+            shown(|terms| terms.kl),
             manifest.scale.as_str().into(),
             text::duration(manifest.timing.seconds).into(),
             text::remark(&run.status).into(),

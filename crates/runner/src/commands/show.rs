@@ -157,7 +157,7 @@ fn numbers(manifest: &RunManifest, evaluation: &[EvaluationRow]) -> Option<Table
                 table.row(vec![
                     split.as_str().into(),
                     metric.into(),
-                    text::number(*value).into(),
+                    text::optional_number(*value).into(),
                     "".into(),
                     Entry::toned(format!("at epoch {}", last.epoch), Tone::Dim),
                 ]);

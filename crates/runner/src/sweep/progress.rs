@@ -128,7 +128,10 @@ impl Progress {
             }
             Event::Epoch { run_id, epoch, test_elbo, .. } => {
                 state.position = state.position.max(u64::from(*epoch) * PER_EPOCH);
-                state.test_elbos.insert(run_id.clone(), *test_elbo);
+                // A model without a bound has no part in the mean.
+                if let Some(elbo) = test_elbo {
+                    state.test_elbos.insert(run_id.clone(), *elbo);
+                }
             }
             Event::Started { .. } | Event::Finished { .. } | Event::Failed { .. } | Event::Interrupted { .. } => {}
         }

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Place, SMALL, begin, experiment, filled, finish};
+use crate::support::{Place, SMALL, begin, experiment, filled, finish, finish_without_bound};
 
 /// A store with one run of each status but `running`.
 fn mixed() -> Place {
@@ -243,4 +243,38 @@ fn a_reader_that_goes_away_is_no_error() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!((output.status.code(), said.as_ref()), (Some(0), ""), "{arguments}");
     }
+}
+
+#[test]
+fn models_without_a_bound_have_dashes_and_come_last() {
+    let place = Place::new();
+    let (store, cells) = (place.store(), experiment(SMALL).cells);
+    finish_without_bound(&store, &cells[0]);
+    for cell in &cells[1..] {
+        finish(&store, cell);
+    }
+    let list = place.elbo("list --sort elbo").out;
+    let line = list.lines().find(|line| line.contains(&cells[0].run_id().to_string())).unwrap();
+    assert_eq!(line.matches(" –").count(), 3, "{list}");
+    for order in ["--sort elbo", "--sort -elbo"] {
+        assert_eq!(names(&place, order).last().unwrap(), &cells[0].readable_name());
+    }
+    let shown = place.elbo(&format!("show {}", cells[0].run_id())).out;
+    assert_eq!(shown.lines().filter(|line| line.starts_with("test") && line.contains('–')).count(), 3, "{shown}");
+    let compared = place.elbo("compare small.yaml");
+    let note = format!("no variational bound, hence no ELBO: `{}`\n", cells[0].readable_name());
+    assert!(compared.err.contains(&note), "{compared:?}");
+    let differing = place.json(&format!("diff {} {} --json", cells[0].run_id(), cells[1].run_id()));
+    let metrics = differing["metrics"].as_array().unwrap();
+    assert!(metrics.iter().any(|row| row["metric"] == "elbo" && row["a"].is_null() && row["difference"].is_null()));
+    // Where no run has any of the three, what it was trained by is compared.
+    let alone = place.elbo(&format!(
+        "compare small.yaml --where training.seed={} --where model.latent_dim={} --where objective.beta={}",
+        cells[0].training.seed, cells[0].model.latent_dim, cells[0].objective.beta
+    ));
+    assert!(
+        alone.out.contains("objective") && alone.out.contains("discriminator") && alone.out.contains("1.25"),
+        "{alone:?}"
+    );
+    assert_eq!(place.elbo("compare small.yaml --split validation").code, Some(2));
 }

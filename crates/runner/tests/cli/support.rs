@@ -132,11 +132,28 @@ pub fn provenance() -> Provenance {
     }
 }
 
+/// Writes a finished run of a model without any of the bound's terms, such as a GAN.
+pub fn finish_without_bound(store: &Store, cell: &Cell) {
+    let mut writer = RunWriter::start(store, cell, &provenance()).unwrap();
+    let row = MetricsRow {
+        elbo: None,
+        reconstruction: None,
+        kl: None,
+        objective: 0.75,
+        kl_per_dim: Vec::new(),
+        active_units: None,
+        discriminator: Some(1.25),
+        ..row(cell, 1, Split::Test)
+    };
+    writer.epoch(&[row]).unwrap();
+    writer.finish(12.5).unwrap();
+}
+
 /// Writes a finished run.
 pub fn finish(store: &Store, cell: &Cell) {
     let mut writer = begin(store, cell, cell.training.epochs as u32);
     writer.arrays(&arrays(cell)).unwrap();
-    let last = row(cell, cell.training.epochs as u32, Split::Test);
+    let elbo = row(cell, cell.training.epochs as u32, Split::Test).elbo.unwrap();
     let number = |metric: &str, value: f64, settings: &str| EvaluationRow {
         metric: metric.to_owned(),
         split: Split::Test,
@@ -146,10 +163,7 @@ pub fn finish(store: &Store, cell: &Cell) {
         settings: settings.to_owned(),
     };
     writer
-        .evaluation(&[
-            number("elbo", last.elbo, r#"{"samples":1}"#),
-            number("iwae", last.elbo + 2.0, r#"{"samples":100}"#),
-        ])
+        .evaluation(&[number("elbo", elbo, r#"{"samples":1}"#), number("iwae", elbo + 2.0, r#"{"samples":100}"#)])
         .unwrap();
     writer.finish(12.5).unwrap();
 }
@@ -177,16 +191,17 @@ fn row(cell: &Cell, epoch: u32, split: Split) -> MetricsRow {
         step: u64::from(epoch) * 469,
         images: if split == Split::Test { 10_000 } else { 60_000 },
         scale: cell.scale(),
-        elbo: -(reconstruction + kl),
-        reconstruction,
-        kl,
+        elbo: Some(-(reconstruction + kl)),
+        reconstruction: Some(reconstruction),
+        kl: Some(kl),
         objective: reconstruction + beta * kl,
         beta,
         kl_per_dim,
-        active_units: width as u32,
+        active_units: Some(width as u32),
         learning_rate: 1e-3,
         gradient_norm: (split == Split::Train).then_some(2.0),
         seconds: 2.5,
+        discriminator: None,
     }
 }
 
