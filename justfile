@@ -36,6 +36,18 @@ figures experiment="experiments/sweep.yaml" *arguments: build
     @shift || true; {{ quote(elbo) }} figures {{ quote(experiment) }} "$@"
     @{{ quote(elbo) }} report {{ quote(experiment) }}
 
+# Train every set-up with published numbers, then write the table in results/published; takes many hours on a CPU
+[group('research')]
+reproduce *arguments: build
+    #!/usr/bin/env bash
+    set -euo pipefail
+    failed=0
+    for experiment in $(grep -l '^reference:' experiments/reference/*.yaml); do
+        {{ quote(elbo) }} sweep "$experiment" "$@" || { code=$?; [ $code -eq 1 ] && failed=1 || exit $code; }
+    done
+    {{ quote(elbo) }} reproduce --published results/published
+    exit $failed
+
 # Run the notebooks from top to bottom on the default sweep, with pinned Python packages
 [group('research')]
 notebooks: build

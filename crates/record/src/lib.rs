@@ -1,7 +1,7 @@
 //! The run store: what a run leaves behind, how it is written so that nothing tears, and how it is read back.
 //!
 //! Read [`rows`] and [`manifest`] first (what is stored), then [`files`], [`lock`] and [`writer`] (how it is written),
-//! then [`run`], [`store`] and [`summary`] (how it is read). Every number is in nats per image, a mean over images,
+//! then [`run`], [`store`], [`summary`] and [`published`] (how it is read). Every number is in nats per image, a mean over images,
 //! unless its documentation says otherwise. polars stays inside `table`; HDF5 stays inside [`arrays`].
 //!
 //! A run has one writer at a time, [`RunWriter`], which holds a lock of the operating system on the run's folder; a
@@ -31,6 +31,7 @@ pub mod lock;
 pub mod manifest;
 mod metrics;
 pub mod provenance;
+pub mod published;
 pub mod rows;
 pub mod run;
 pub mod store;

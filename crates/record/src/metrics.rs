@@ -99,7 +99,8 @@ pub(crate) fn parse_split(table: &Table, name: &str) -> Result<Split, RecordErro
     Split::from_name(name).ok_or_else(|| table.damaged(format!("`{name}` is not a split")))
 }
 
-fn parse_scale(table: &Table, name: &str) -> Result<Scale, RecordError> {
+/// A scale's name, or an error that names the file.
+pub(crate) fn parse_scale(table: &Table, name: &str) -> Result<Scale, RecordError> {
     Scale::ALL
         .into_iter()
         .find(|scale| scale.as_str() == name)

@@ -69,6 +69,8 @@ Example:
 
 Prints the page's path.")]
     Report(ExperimentArgs),
+    /// Hold stored runs against published numbers, and write the table
+    Reproduce(ReproduceArgs),
     /// Look at the data sets, or fetch one
     Data(DataArgs),
     /// Find stored runs that no experiment needs, and remove them
@@ -256,6 +258,29 @@ pub struct CompareArgs {
     pub conditions: Vec<String>,
     #[command(flatten)]
     pub format: FormatArgs,
+}
+
+/// `elbo reproduce`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo reproduce                                copy what the store has, and write the table
+  elbo reproduce experiments/reference/a.yaml   copy the runs of one experiment alone
+  elbo reproduce --check                        only rebuild the table and compare it
+
+Trains nothing: `elbo sweep` does, and `./just reproduce` both. What the table needs of finished
+runs is copied into `records/*.parquet`; the table is made from these records, so that it can be
+rebuilt without the runs. An experiment without finished runs keeps its records.")]
+pub struct ReproduceArgs {
+    /// Experiments whose runs are looked at [default: all with published numbers in `experiments/reference/`]
+    #[arg(value_name = "EXPERIMENT")]
+    pub experiments: Vec<PathBuf>,
+    /// Folder of the table and its records [default: `published` in the results folder]
+    #[arg(long, value_name = "DIR")]
+    pub published: Option<PathBuf>,
+    /// Write nothing; fail if the table is not what its records give
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// `elbo data`

@@ -9,6 +9,7 @@ mod gc;
 mod list;
 mod plan;
 mod report;
+mod reproduce;
 mod show;
 mod sweep;
 
@@ -41,6 +42,7 @@ pub fn run(command: Command, settings: &Settings) -> Result<Outcome> {
         }
         Command::Figures(args) => figures::figures(settings, &load_experiment(&args)?),
         Command::Report(args) => report::report(settings, &load_experiment(&args)?),
+        Command::Reproduce(args) => reproduce::reproduce(settings, &args),
         Command::Data(args) => match args.command {
             DataCommand::List(format) => data::list(settings, format.json),
             DataCommand::Prepare(args) => data::prepare(settings, &args.name),

@@ -7,6 +7,7 @@ mod filter;
 mod machine;
 mod output;
 mod plan;
+mod reproduction;
 mod settings;
 mod sweep;
 mod table;

@@ -5,6 +5,7 @@ mod damage;
 mod gc;
 mod kills;
 mod list;
+mod published;
 mod readers;
 mod store;
 mod summary;

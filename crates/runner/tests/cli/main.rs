@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod read;
+mod reproduce;
 mod support;
 mod usage;
 mod workers;

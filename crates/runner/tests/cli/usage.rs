@@ -19,6 +19,7 @@ fn help_texts() {
         "data list",
         "data prepare",
         "data info",
+        "reproduce",
         "gc",
         "completions",
     ] {
