@@ -104,14 +104,12 @@ impl Store {
                 ("elbo", row.elbo),
                 ("reconstruction", row.reconstruction),
                 ("kl", row.kl),
-                ("active_units", f64::from(row.active_units)),
+                ("active_units", row.active_units.map(f64::from)),
             ];
-            rows.extend(named.map(|(metric, value)| PublishedRow {
-                epoch: Some(row.epoch),
-                metric: metric.to_owned(),
-                value,
-                n: row.images,
-                ..blank.clone()
+            // What a model does not have is no row.
+            rows.extend(named.into_iter().filter_map(|(metric, value)| {
+                let epoch = Some(row.epoch);
+                Some(PublishedRow { epoch, metric: metric.to_owned(), value: value?, n: row.images, ..blank.clone() })
             }));
         }
         let measured = run.evaluation()?.into_iter().filter(|row| row.split == Split::Test);

@@ -74,13 +74,13 @@ pub struct ReferenceRow {
 pub enum ReferenceMetric {
     /// −ELBO after the last epoch, one sample per image; nats per image.
     NegativeElbo,
-    /// −E_q[log p(x|z)] after the last epoch, one sample per image; nats per image.
+    /// `−E_q[log p(x|z)]` after the last epoch, one sample per image; nats per image.
     Reconstruction,
     /// KL(q(z|x) ‖ p(z)) after the last epoch; nats per image.
     Kl,
     /// −log p(x) by importance sampling, see [`Evaluation`]; nats per image.
     Nll,
-    /// Latent dimensions in use, Var_x(E_q[z]) > 0.01, after the last epoch.
+    /// Latent dimensions in use, `Var_x(E_q[z]) > 0.01`, after the last epoch.
     ActiveUnits,
 }
 

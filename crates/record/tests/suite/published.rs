@@ -47,7 +47,7 @@ fn rows_are_those_of_finished_runs_on_the_test_split() {
     assert!(second.iter().all(|row| row.run_id == experiment.cells[1].run_id() && row.seed == 1));
     let of_test = rows(&experiment.cells[1], 2).into_iter().find(|row| row.split == record::Split::Test).unwrap();
     let elbo = second.iter().find(|row| row.metric == "elbo" && row.epoch == Some(2)).unwrap();
-    assert_eq!((elbo.value, elbo.standard_error), (of_test.elbo, None));
+    assert_eq!((Some(elbo.value), elbo.standard_error), (of_test.elbo, None));
     let nll = PublishedRow {
         set_up: "glyphs, 784-16-2".to_owned(),
         experiment: "held".to_owned(),

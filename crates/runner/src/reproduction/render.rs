@@ -40,7 +40,7 @@ pub fn csv(lines: &[Line<'_>]) -> String {
     let mut text = COLUMNS.join(",") + "\n";
     for line in lines {
         let obtained = line.obtained.as_ref();
-        let decimals = |value: Option<f64>| value.map(|value| format!("{value:.4}")).unwrap_or_default();
+        let exact = |value: Option<f64>| value.map(|value| format!("{value:.4}")).unwrap_or_default();
         let whole = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
         let (over_seeds, over_images) = match obtained.map(|obtained| obtained.uncertainty) {
             Some(Uncertainty::OverSeeds(half_width)) => (Some(half_width), None),
@@ -55,9 +55,9 @@ pub fn csv(lines: &[Line<'_>]) -> String {
             obtained.map(|obtained| obtained.example.scale.to_string()).unwrap_or_default(),
             line.row.published.clone(),
             text::value(&line.row.value.into()),
-            decimals(obtained.map(|obtained| obtained.mean)),
-            decimals(over_seeds),
-            decimals(over_images),
+            exact(obtained.map(|obtained| obtained.mean)),
+            exact(over_seeds),
+            exact(over_images),
             obtained.map_or(0, |obtained| obtained.n_seeds).to_string(),
             line.n_planned.to_string(),
             line.row.tolerance.map(|tolerance| text::value(&tolerance.into())).unwrap_or_default(),
@@ -154,10 +154,8 @@ fn estimate(obtained: &Obtained<'_>, line: &Line<'_>) -> String {
         (found, _) => text::counted(found, "seed"),
     };
     // A count has no use for hundredths.
-    let number = |value: f64| match line.row.metric {
-        ReferenceMetric::ActiveUnits => format!("{value:.1}"),
-        _ => text::number(value),
-    };
+    let digits = if line.row.metric == ReferenceMetric::ActiveUnits { 1 } else { 2 };
+    let number = |value: f64| decimals(Some(value), digits);
     let mean = number(obtained.mean);
     match obtained.uncertainty {
         Uncertainty::OverSeeds(half_width) => format!("**{mean}** ± {} ({seeds})", number(half_width)),
@@ -223,17 +221,17 @@ fn curves(lines: &[Line<'_>]) -> String {
         let epochs: Vec<String> = points.iter().map(|point| thousands(point.epoch.into())).collect();
         let _ = writeln!(text, "| epoch | {} |", epochs.join(" | "));
         let _ = writeln!(text, "|---|{}", "--:|".repeat(points.len()));
-        let terms: [(&str, fn(&Point) -> f64); 3] = [
-            ("−ELBO", |point| point.negative_elbo),
-            ("reconstruction", |point| point.reconstruction),
-            ("KL", |point| point.kl),
+        type Term = fn(&Point) -> Option<f64>;
+        let terms: [(&str, Term, usize); 4] = [
+            ("−ELBO", |point| point.negative_elbo, 2),
+            ("reconstruction", |point| point.reconstruction, 2),
+            ("KL", |point| point.kl, 2),
+            ("active units", |point| point.active_units, 1),
         ];
-        for (name, term) in terms {
-            let values: Vec<String> = points.iter().map(|point| text::number(term(point))).collect();
+        for (name, term, digits) in terms {
+            let values: Vec<String> = points.iter().map(|point| decimals(term(point), digits)).collect();
             let _ = writeln!(text, "| {name} | {} |", values.join(" | "));
         }
-        let units: Vec<String> = points.iter().map(|point| format!("{:.1}", point.active_units)).collect();
-        let _ = writeln!(text, "| active units | {} |", units.join(" | "));
         shown.push(points);
     }
     text
@@ -246,6 +244,11 @@ fn samples(obtained: &Obtained<'_>) -> Option<u64> {
 
 fn joined(words: &BTreeSet<&str>) -> String {
     words.iter().copied().collect::<Vec<_>>().join("; ")
+}
+
+/// A number with so many decimals and a true minus sign; a dash for none.
+fn decimals(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}").replace('-', "−"))
 }
 
 /// A whole number with commas between the thousands.
