@@ -12,6 +12,7 @@ mod known;
 pub mod noise;
 mod own;
 mod places;
+mod sharpness;
 mod sheet;
 mod split;
 
@@ -21,6 +22,7 @@ pub use error::DataError;
 pub use images::{Factors, Images, Shape, Splits, gray_bce_floor};
 pub use noise::binarise;
 pub use places::Places;
+pub use sharpness::{Sharpness, sharpness};
 pub use sheet::contact_sheet;
 
 use spec::Source;
