@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::model::Model;
+use crate::objective::Objective;
+
 /// What one run trains, on what, and how; two equal cells have one run.
 ///
 /// Reading one, be it from a spec or from JSON, goes through the checks of [`Cell::check`], so what was read is valid.
@@ -81,82 +84,6 @@ pub enum Pixels {
     Dynamic,
 }
 
-/// Networks and distributions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Model {
-    /// The family.
-    #[serde(default)]
-    pub kind: ModelKind,
-    /// Widths of the encoder's hidden layers; the decoder has them in reverse.
-    pub hidden: Vec<usize>,
-    /// The nonlinearity after every hidden layer.
-    #[serde(default)]
-    pub activation: Activation,
-    /// Width of the latent space.
-    pub latent_dim: usize,
-    /// p(x|z).
-    #[serde(default)]
-    pub likelihood: Likelihood,
-}
-
-/// A family of models.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ModelKind {
-    /// The reparametrised Gaussian variational autoencoder (Kingma & Welling 2014).
-    #[default]
-    Vae,
-}
-
-/// A hidden layer's nonlinearity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// max(0, x)
-    #[default]
-    Relu,
-    /// tanh x
-    Tanh,
-    /// log(1 + eˣ)
-    Softplus,
-}
-
-/// p(x|z), pixels independent given z.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Likelihood {
-    /// Bernoulli with the decoder's logits; on gray values this is the cross-entropy, scale `gray-bce`.
-    #[default]
-    Bernoulli,
-    /// Normal with the decoder's mean and a fixed standard deviation.
-    Gaussian {
-        /// Standard deviation of every pixel; 1 makes the reconstruction term half the squared error plus a constant.
-        #[serde(default = "one")]
-        sigma: f64,
-    },
-}
-
-pub(crate) fn one() -> f64 {
-    1.0
-}
-
-/// What is minimised: reconstruction + β·KL.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Objective {
-    /// Weight of the KL term; part of the objective only, never of the ELBO.
-    pub beta: f64,
-    /// β rises linearly from 0 over the first so many epochs; 0 for no warm-up.
-    pub warm_up_epochs: usize,
-}
-
-impl Default for Objective {
-    fn default() -> Self {
-        Objective { beta: 1.0, warm_up_epochs: 0 }
-    }
-}
-
 /// How the objective is minimised.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -183,11 +110,27 @@ pub struct Adam {
     pub beta2: f64,
     /// Added to the root of the second moment.
     pub epsilon: f64,
+    /// How the step size changes.
+    pub schedule: Schedule,
+}
+
+/// How the step size changes while training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// It does not.
+    #[default]
+    Constant,
+    /// It falls to 0 along half a cosine (Loshchilov & Hutter 2017).
+    Cosine,
+    /// Stage i = 0, 1, … lasts 3ⁱ epochs at 10^(−i/7) times the step size (Burda et al. 2016); eight stages are 3,280
+    /// epochs.
+    Burda,
 }
 
 impl Default for Adam {
     fn default() -> Self {
-        Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
+        Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, schedule: Schedule::Constant }
     }
 }
 

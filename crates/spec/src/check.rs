@@ -1,12 +1,18 @@
 //! Raw → valid: ranges of every value, and rules about values that go together.
 
+mod model;
+mod objective;
+mod together;
+
 use std::fmt;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::cell::{Cell, Dataset, Likelihood, Model, Objective, Optimizer, Pixels, Source, Training};
+use crate::cell::{Cell, Dataset, Optimizer, Source, Training};
+use crate::model::Model;
 use crate::number::shortest;
+use crate::objective::Objective;
 
 /// A cell as it was written: every value of the right type, none checked.
 #[derive(Clone, Debug, Deserialize)]
@@ -185,51 +191,6 @@ impl Checks {
         }
     }
 
-    fn model(&mut self, model: &Model) {
-        if model.hidden.len() > MAX_HIDDEN_LAYERS {
-            let message = format!("`model.hidden` has {} layers, more than {MAX_HIDDEN_LAYERS}", model.hidden.len());
-            self.complain("model.hidden", message, "give fewer widths");
-        } else {
-            for (n, width) in model.hidden.iter().enumerate() {
-                self.within(&format!("model.hidden[{n}]"), *width, 1..=MAX_HIDDEN_WIDTH);
-            }
-        }
-        self.within("model.latent_dim", model.latent_dim, 1..=MAX_LATENT_DIM);
-        if let Likelihood::Gaussian { sigma } = model.likelihood
-            && !(1e-6..=1e6).contains(&sigma)
-        {
-            let message = format!(
-                "`sigma` must be a finite standard deviation above 0 (from 1e-6 to 1e6), found `{}`",
-                shown(sigma)
-            );
-            self.complain(
-                "model.likelihood.gaussian.sigma",
-                message,
-                "write a number such as `1` or `0.1`; pixels are in 0…1",
-            );
-        }
-    }
-
-    fn objective(&mut self, objective: &Objective, training: &Training) {
-        let beta = objective.beta;
-        if !(0.0..=1e9).contains(&beta) {
-            let message =
-                format!("`objective.beta` must be finite and not negative (from 0 to 1e9), found `{}`", shown(beta));
-            self.complain("objective.beta", message, "write a number such as `1`; `0` trains a plain autoencoder");
-        }
-        if objective.warm_up_epochs > training.epochs {
-            let message = format!(
-                "`objective.warm_up_epochs` is `{}`, longer than the {} epochs of training, so β would never be reached",
-                objective.warm_up_epochs, training.epochs
-            );
-            self.complain(
-                "objective.warm_up_epochs",
-                message,
-                format!("write at most {}, or raise `training.epochs`", training.epochs),
-            );
-        }
-    }
-
     fn optimizer(&mut self, optimizer: &Optimizer) {
         let Optimizer::Adam(adam) = optimizer;
         self.positive("optimizer.adam.learning_rate", adam.learning_rate, "1e-3");
@@ -249,22 +210,16 @@ impl Checks {
         self.within("training.epochs", training.epochs, 1..=1_000_000);
         self.within("training.batch_size", training.batch_size, 1..=1_000_000);
     }
-
-    fn together(&mut self, cell: &Cell) {
-        if matches!(cell.model.likelihood, Likelihood::Gaussian { .. }) && cell.dataset.pixels != Pixels::Gray {
-            let pixels = if cell.dataset.pixels == Pixels::Static { "static" } else { "dynamic" };
-            self.complain(
-                "dataset.pixels",
-                format!("`pixels: {pixels}` makes pixels 0 or 1, for which a gaussian density means nothing"),
-                "write `pixels: gray` with `likelihood: gaussian`, or `likelihood: bernoulli` with binary pixels",
-            );
-        }
-    }
 }
 
 /// Training and test images of a dataset whose size is known beforehand.
 fn known_sizes(source: &Source) -> Option<(usize, usize)> {
     matches!(source, Source::Glyphs | Source::Mnist | Source::FashionMnist).then_some((60_000, 10_000))
+}
+
+/// Height and width of a dataset's images where they are known beforehand.
+fn known_side(source: &Source) -> Option<usize> {
+    known_sizes(source).map(|_| 28)
 }
 
 fn shown(value: f64) -> String {

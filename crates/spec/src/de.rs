@@ -17,7 +17,7 @@ use access::{List, Map, Variant};
 
 /// Reads a `T` that is written at `path`.
 pub(crate) fn read<T: de::DeserializeOwned>(node: &Node, path: &str, at: Span) -> Result<T, Problem> {
-    T::deserialize(De { node, path: path.to_owned(), at }).map_err(|error| error.0.at(at).path(path))
+    De::located(path, at, T::deserialize(De { node, path: path.to_owned(), at })).map_err(|error| error.0)
 }
 
 /// A problem that serde can carry.

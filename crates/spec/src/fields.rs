@@ -42,18 +42,66 @@ pub(crate) const FIELDS: &[Field] = &[
     field("dataset.seed", "a whole number, such as `0`"),
     field("dataset.train_images", "how many training images are used, such as `1000`; leave it out for all"),
     field("dataset.test_images", "how many test images are used, such as `1000`; leave it out for all"),
-    field("model.kind", "`vae`"),
+    field(
+        "model.kind",
+        "`vae`, `autoencoder`, `{ gaussian-mixture: { components: 10 } }`, `gan` or `{ vae-gan: { weight: 1 } }`",
+    ),
+    field("model.kind.gaussian-mixture.components", "how many components the mixture has, such as `10`"),
+    field("model.kind.gan.regulariser", "`spectral-norm` or `{ gradient-penalty: { weight: 10 } }`"),
+    field("model.kind.gan.regulariser.gradient-penalty.weight", "the weight of the penalty, such as `10`"),
+    field("model.kind.vae-gan.regulariser", "`spectral-norm` or `{ gradient-penalty: { weight: 10 } }`"),
+    field("model.kind.vae-gan.regulariser.gradient-penalty.weight", "the weight of the penalty, such as `10`"),
+    field("model.kind.vae-gan.weight", "the weight of the reconstruction for the decoder, such as `1`"),
+    field("model.net", "`mlp` or `{ conv: { channels: [32, 64, 128] } }`"),
+    field("model.net.conv.channels", "the channels after each convolution as a list, such as `[32, 64, 128]`"),
+    field("model.net.conv.kernel", "the kernels' height and width, such as `3`"),
+    field("model.net.conv.stride", "by how much a convolution shrinks the image, such as `2`"),
     field("model.hidden", "the widths of the encoder's hidden layers as a list, such as `[400]` or `[500, 500]`"),
-    field("model.activation", "`relu`, `tanh` or `softplus`"),
+    field("model.activation", "`relu`, `tanh`, `softplus` or `gated`"),
+    field("model.init", "`pytorch` or `xavier`"),
     field("model.latent_dim", "the width of the latent space, such as `20`"),
-    field("model.likelihood", "`bernoulli` or `{ gaussian: { sigma: 1 } }`"),
+    field(
+        "model.latent",
+        "`gaussian` or `{ bernoulli: { temperature: 1, final_temperature: 0.5, anneal_epochs: 10 } }`",
+    ),
+    field("model.latent.bernoulli.temperature", "the temperature at the start, such as `1`"),
+    field("model.latent.bernoulli.final_temperature", "the temperature at the end of the annealing, such as `0.5`"),
+    field("model.latent.bernoulli.anneal_epochs", "over how many epochs the temperature falls, such as `10`"),
+    field("model.prior", "`standard`, `{ mixture: { components: 10 } }` or `{ vamp: { components: 500 } }`"),
+    field("model.prior.mixture.components", "how many components the prior has, such as `10`"),
+    field("model.prior.vamp.components", "how many pseudo-inputs the prior has, such as `500`"),
+    field(
+        "model.likelihood",
+        "`bernoulli`, `continuous-bernoulli`, `{ gaussian: { sigma: 1 } }`, `gaussian-shared`, `gaussian-per-pixel` or `discretised-logistic`",
+    ),
     field("model.likelihood.gaussian.sigma", "a standard deviation, such as `1` or `0.1`"),
+    field("model.likelihood.gaussian-shared.variance", "`learned` or `optimal`"),
+    field("model.likelihood.gaussian-per-pixel.floor", "the smallest standard deviation, such as `0.01`"),
+    field(
+        "model.corruption",
+        "`none`, `{ gaussian: { sigma: 0.5 } }`, `{ masking: { fraction: 0.5 } }` or `{ salt-and-pepper: { fraction: 0.5 } }`",
+    ),
+    field("model.corruption.gaussian.sigma", "a standard deviation, such as `0.5`"),
+    field("model.corruption.masking.fraction", "a probability, such as `0.5`"),
+    field("model.corruption.salt-and-pepper.fraction", "a probability, such as `0.5`"),
+    field(
+        "objective.kind",
+        "`elbo`, `free-bits`, `capacity`, `{ importance-weighted: { samples: 50 } }`, `total-correlation` or `{ mmd: { weight: 100 } }`",
+    ),
+    field("objective.kind.free-bits.nats", "the KL that each dimension has for free, such as `0.5`"),
+    field("objective.kind.capacity.nats", "the capacity C at its end, such as `25`"),
+    field("objective.kind.capacity.rise_epochs", "over how many epochs the capacity rises, such as `10`"),
+    field("objective.kind.importance-weighted.samples", "samples of z for each image, such as `50`"),
+    field("objective.kind.importance-weighted.gradient", "`reparametrised` or `doubly-reparametrised`"),
+    field("objective.kind.mmd.weight", "the weight of the discrepancy, such as `100`"),
     field("objective.beta", "the weight of the KL term, such as `1`"),
     field("objective.warm_up_epochs", "over how many epochs β rises from 0, such as `10`; `0` for no warm-up"),
+    field("objective.cycles", "how many times the warm-up is gone through, such as `4`; `1` for once"),
     field("optimizer.adam.learning_rate", "a step size, such as `1e-3`"),
     field("optimizer.adam.beta1", "a number from 0 to below 1, such as `0.9`"),
     field("optimizer.adam.beta2", "a number from 0 to below 1, such as `0.999`"),
     field("optimizer.adam.epsilon", "a small number above 0, such as `1e-8`"),
+    field("optimizer.adam.schedule", "`constant`, `cosine` or `burda`"),
     field("training.epochs", "a whole number from 1, such as `20`"),
     field("training.batch_size", "a whole number from 1, such as `128`"),
     field("training.seed", "a whole number, such as `0`"),
@@ -125,7 +173,12 @@ pub(crate) fn meant_by(path: &str) -> Option<String> {
 
 /// A hint for a path that is no path of a cell.
 pub(crate) fn hint_for_path(path: &str) -> String {
-    meant_by(path).unwrap_or_else(|| format!("paths that can be swept are {}", suggest::list(cell_paths())))
+    // The settings of a variant are left out here: there are many, and its own hint names them.
+    let is_setting =
+        |path: &&str| cell_paths().any(|other| path.strip_prefix(other).is_some_and(|rest| rest.starts_with('.')));
+    meant_by(path).unwrap_or_else(|| {
+        format!("paths that can be swept are {}", suggest::list(cell_paths().filter(|path| !is_setting(path))))
+    })
 }
 
 /// Whether a path has no default.
@@ -157,15 +210,43 @@ mod tests {
     /// A field that is added to `cell.rs` needs its line here.
     #[test]
     fn every_path_of_a_cell_is_listed() {
-        let cell: crate::Cell = serde_json::from_value(json!({
-            "dataset": { "name": "mnist" },
-            "model": { "hidden": [400], "latent_dim": 20, "likelihood": { "gaussian": {} } },
-            "objective": {}, "optimizer": { "adam": {} }, "training": {},
-        }))
-        .expect("a valid cell");
         let mut found = BTreeSet::new();
-        leaves(&serde_json::to_value(&cell).expect("a cell is JSON"), "", &mut found);
-        found.insert("model.likelihood".to_owned());
+        let variants = [
+            ("/model/kind", json!({ "gaussian-mixture": {} })),
+            ("/model/kind", json!({ "gan": { "regulariser": { "gradient-penalty": {} } } })),
+            ("/model/kind", json!({ "gan": {} })),
+            ("/model/kind", json!({ "vae-gan": { "regulariser": { "gradient-penalty": {} } } })),
+            ("/model/kind", json!({ "vae-gan": {} })),
+            ("/model/net", json!({ "conv": { "channels": [8] } })),
+            ("/model/latent", json!({ "bernoulli": {} })),
+            ("/model/prior", json!({ "mixture": {} })),
+            ("/model/prior", json!({ "vamp": {} })),
+            ("/model/likelihood", json!({ "gaussian": {} })),
+            ("/model/likelihood", json!({ "gaussian-shared": {} })),
+            ("/model/likelihood", json!({ "gaussian-per-pixel": {} })),
+            ("/model/corruption", json!({ "gaussian": {} })),
+            ("/model/corruption", json!({ "masking": {} })),
+            ("/model/corruption", json!({ "salt-and-pepper": {} })),
+            ("/objective/kind", json!({ "free-bits": {} })),
+            ("/objective/kind", json!({ "capacity": {} })),
+            ("/objective/kind", json!({ "importance-weighted": {} })),
+            ("/objective/kind", json!({ "mmd": {} })),
+        ];
+        for (pointer, variant) in variants {
+            // Whether the parts go together is not asked here.
+            let mut raw = json!({
+                "dataset": { "name": "mnist" },
+                "model": { "hidden": [400], "latent_dim": 20, "kind": "vae", "net": "mlp", "latent": "gaussian",
+                    "prior": "standard", "likelihood": "bernoulli", "corruption": "none" },
+                "objective": { "kind": "elbo" }, "optimizer": { "adam": {} }, "training": {},
+            });
+            *raw.pointer_mut(pointer).expect("the part is there") = variant;
+            let raw: crate::check::RawCell = serde_json::from_value(raw).expect("every value is of its type");
+            let crate::check::RawCell { dataset, model, objective, optimizer, training } = raw;
+            let cell = crate::Cell { dataset, model, objective, optimizer, training };
+            leaves(&serde_json::to_value(&cell).expect("a cell is JSON"), "", &mut found);
+            found.insert(pointer.replace('/', ".").trim_start_matches('.').to_owned());
+        }
         assert_eq!(found, cell_paths().map(str::to_owned).collect());
     }
 }

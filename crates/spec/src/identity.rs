@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::cell::{Adam, Cell, Dataset, Likelihood, Model, Objective, Optimizer, Pixels, Source, Training};
+use crate::cell::{Adam, Cell, Dataset, Optimizer, Pixels, Source, Training};
+use crate::model::{Likelihood, Model, ModelKind};
 use crate::number::shortest;
+use crate::objective::Objective;
 
 /// Part of every run's id; raised when a change of the code moves numbers, so that old runs are not taken for new ones.
 pub const NUMBERS_VERSION: u32 = 1;
@@ -82,19 +84,22 @@ pub enum Scale {
     GrayBce,
     /// Probability of binary pixels.
     Bernoulli,
-    /// A density; may be negative.
+    /// Probability of 8-bit gray levels.
+    GrayLevels,
+    /// A density over gray values in 0…1; may be negative.
     GaussianDensity,
 }
 
 impl Scale {
     /// All scales.
-    pub const ALL: [Scale; 3] = [Scale::GrayBce, Scale::Bernoulli, Scale::GaussianDensity];
+    pub const ALL: [Scale; 4] = [Scale::GrayBce, Scale::Bernoulli, Scale::GrayLevels, Scale::GaussianDensity];
 
-    /// The name in columns and on axes: `gray-bce`, `bernoulli`, `gaussian-density`.
+    /// The name in columns and on axes: `gray-bce`, `bernoulli`, `gray-levels`, `gaussian-density`.
     pub fn as_str(self) -> &'static str {
         match self {
             Scale::GrayBce => "gray-bce",
             Scale::Bernoulli => "bernoulli",
+            Scale::GrayLevels => "gray-levels",
             Scale::GaussianDensity => "gaussian-density",
         }
     }
@@ -116,16 +121,15 @@ impl Cell {
 
     /// A name for people, such as `vae-mnist-z20-b1-s0`; several cells may share it.
     pub fn readable_name(&self) -> String {
-        let kind = match self.model.kind {
-            crate::cell::ModelKind::Vae => "vae",
-        };
-        format!(
-            "{kind}-{}-z{}-b{}-s{}",
-            self.dataset.name.readable_name(),
-            self.model.latent_dim,
-            shortest(self.objective.beta),
-            self.training.seed
-        )
+        let images = self.dataset.name.readable_name();
+        let (seed, width, beta) = (self.training.seed, self.model.latent_dim, shortest(self.objective.beta));
+        match self.model.kind {
+            ModelKind::Vae => format!("vae-{images}-z{width}-b{beta}-s{seed}"),
+            ModelKind::VaeGan { .. } => format!("vae-gan-{images}-z{width}-b{beta}-s{seed}"),
+            ModelKind::Autoencoder => format!("autoencoder-{images}-z{width}-s{seed}"),
+            ModelKind::Gan { .. } => format!("gan-{images}-z{width}-s{seed}"),
+            ModelKind::GaussianMixture { components } => format!("gaussian-mixture-{images}-k{components}-s{seed}"),
+        }
     }
 
     /// The value at a path as in the YAML, such as `model.latent_dim`; defaults are filled in.
@@ -136,8 +140,13 @@ impl Cell {
 
     /// What this cell's numbers are measured on.
     pub fn scale(&self) -> Scale {
+        if matches!(self.model.kind, ModelKind::GaussianMixture { .. }) {
+            return Scale::GaussianDensity;
+        }
         match (self.model.likelihood, self.dataset.pixels) {
-            (Likelihood::Gaussian { .. }, _) => Scale::GaussianDensity,
+            (Likelihood::Gaussian { .. } | Likelihood::GaussianShared { .. }, _) => Scale::GaussianDensity,
+            (Likelihood::GaussianPerPixel { .. } | Likelihood::ContinuousBernoulli, _) => Scale::GaussianDensity,
+            (Likelihood::DiscretisedLogistic, _) => Scale::GrayLevels,
             (Likelihood::Bernoulli, Pixels::Gray) => Scale::GrayBce,
             (Likelihood::Bernoulli, Pixels::Static | Pixels::Dynamic) => Scale::Bernoulli,
         }
@@ -147,12 +156,11 @@ impl Cell {
     /// seed and the likelihood's scale.
     pub fn cohort_key(&self) -> String {
         let mut cell = self.clone();
-        cell.model.latent_dim = 1;
-        cell.objective = Objective::default();
+        cell.model.latent_dim = self.model.latent_dim.min(1);
+        cell.objective = Objective { kind: self.objective.kind, ..Objective::default() };
         cell.training.seed = 0;
-        match &mut cell.model.likelihood {
-            Likelihood::Bernoulli => {}
-            Likelihood::Gaussian { sigma } => *sigma = 1.0,
+        if let Likelihood::Gaussian { sigma } = &mut cell.model.likelihood {
+            *sigma = 1.0;
         }
         match &mut cell.optimizer {
             Optimizer::Adam(adam) => adam.learning_rate = Adam::default().learning_rate,
@@ -231,13 +239,21 @@ fn canonical(cell: &Cell) -> Value {
     }
     canonical.insert("dataset".to_owned(), without(&DEFAULTS.dataset, to_map(&dataset), &["name"]));
 
-    let mut model_map = without(&DEFAULTS.model, to_map(model), &["hidden", "latent_dim"]);
-    if let Some(Value::Object(settings)) = model_map.pointer_mut("/likelihood/gaussian") {
-        settings.retain(|key, value| DEFAULTS.gaussian.get(key) != Some(value));
+    let mut model = without(&DEFAULTS.model, to_map(model), &["hidden", "latent_dim"]);
+    for key in ["kind", "net", "latent", "prior", "likelihood", "corruption"] {
+        drop_default_settings(&mut model, key, |written| {
+            let whole = json!({ "hidden": [], "latent_dim": 1, key: written });
+            serde_json::from_value::<Model>(whole).ok().and_then(|model| to_map(&model).remove(key))
+        });
     }
-    canonical.insert("model".to_owned(), model_map);
+    canonical.insert("model".to_owned(), model);
 
-    canonical.insert("objective".to_owned(), without(&DEFAULTS.objective, to_map(objective), &[]));
+    let mut objective = without(&DEFAULTS.objective, to_map(objective), &[]);
+    drop_default_settings(&mut objective, "kind", |written| {
+        let whole = json!({ "kind": written });
+        serde_json::from_value::<Objective>(whole).ok().and_then(|objective| to_map(&objective).remove("kind"))
+    });
+    canonical.insert("objective".to_owned(), objective);
     match optimizer {
         Optimizer::Adam(adam) => {
             // Adam is the default optimizer, so that Adam with its defaults is left out as a whole.
@@ -252,11 +268,24 @@ fn canonical(cell: &Cell) -> Value {
     Value::Object(canonical)
 }
 
-/// Every section, and every enum's settings, with all fields at their default.
+/// Where `section[key]` is a variant with settings, leaves out those at their default. `read` gives the variant's value
+/// from its written form.
+fn drop_default_settings(section: &mut Value, key: &str, read: impl Fn(Value) -> Option<Value>) {
+    let Some(Value::Object(variant)) = section.get_mut(key) else { return };
+    for (name, settings) in variant.iter_mut() {
+        // The second form is for a variant one of whose settings has no default.
+        let default = [json!({}), json!({ "channels": [] })].into_iter().find_map(|none| read(json!({ name: none })));
+        if let (Value::Object(settings), Some(default)) = (settings, default.as_ref().and_then(|value| value.get(name)))
+        {
+            settings.retain(|setting, value| setting == "channels" || default.get(setting) != Some(value));
+        }
+    }
+}
+
+/// Every section with all fields at their default.
 struct Defaults {
     dataset: Map<String, Value>,
     model: Map<String, Value>,
-    gaussian: Map<String, Value>,
     objective: Map<String, Value>,
     adam: Map<String, Value>,
     training: Map<String, Value>,
@@ -274,19 +303,19 @@ static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| {
     };
     let model = Model {
         kind: Default::default(),
+        net: Default::default(),
         hidden: Vec::new(),
         activation: Default::default(),
+        init: Default::default(),
         latent_dim: 0,
-        likelihood: Likelihood::default(),
-    };
-    let gaussian = match to_map(&Likelihood::Gaussian { sigma: crate::cell::one() }).remove("gaussian") {
-        Some(Value::Object(settings)) => settings,
-        _ => Map::new(),
+        latent: Default::default(),
+        prior: Default::default(),
+        likelihood: Default::default(),
+        corruption: Default::default(),
     };
     Defaults {
         dataset: to_map(&dataset),
         model: to_map(&model),
-        gaussian,
         objective: to_map(&Objective::default()),
         adam: to_map(&Adam::default()),
         training: to_map(&Training::default()),

@@ -34,6 +34,8 @@ pub mod experiment;
 pub mod figure;
 pub mod identity;
 pub mod reference;
+pub mod model;
+pub mod objective;
 pub mod sweep;
 
 pub mod check;
@@ -54,4 +56,6 @@ pub use experiment::{Axis, Device, Execution, Experiment};
 pub use figure::FigureKind;
 pub use identity::{NUMBERS_VERSION, RunId, RunIdError, Scale, differing_paths};
 pub use reference::{Reference, ReferenceMetric, ReferenceRow};
+pub use model::*;
+pub use objective::*;
 pub use sweep::MAX_CELLS;

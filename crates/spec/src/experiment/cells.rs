@@ -6,13 +6,15 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Axis, entry_span, keep, top};
-use crate::cell::{Cell, Dataset, Model, Objective, Optimizer, Source, Training};
+use crate::cell::{Cell, Dataset, Optimizer, Source, Training};
 use crate::check::{Complaint, RawCell};
 use crate::de;
 use crate::diagnostic::{Problem, Span};
 use crate::fields::SECTIONS;
 use crate::identity::differing_paths;
+use crate::model::Model;
 use crate::node::{Node, Value, split};
+use crate::objective::Objective;
 use crate::place;
 use crate::sweep::{Assignment, RawSwept, Sweep, contains, from_json};
 
