@@ -1,4 +1,4 @@
-//! Distributions over the latent space: the diagonal Gaussian q(z|x) and its divergence from the standard normal.
+//! Distributions over the latent space: q(z|x), diagonal Gaussian or bits, and its divergence from the standard prior.
 
 use tch::{Kind, Tensor};
 
@@ -27,9 +27,125 @@ impl DiagonalGaussian {
 
     /// log q(z|x) summed over dimensions, in nats; `z` and the result's leading axes are `[R, B]`.
     pub fn log_density(&self, z: &Tensor) -> Tensor {
+        self.log_density_per_dim(z).sum_dim_intlist(-1, false, Kind::Float)
+    }
+
+    /// log q(z_d|x) of every dimension, in nats; the shape of `z`, with which mean and variance may be broadcast.
+    pub fn log_density_per_dim(&self, z: &Tensor) -> Tensor {
         let log_two_pi = (2.0 * std::f64::consts::PI).ln();
         let squared = (z - &self.mean).square() / self.log_variance.exp();
-        ((squared + &self.log_variance + log_two_pi) * -0.5).sum_dim_intlist(-1, false, Kind::Float)
+        (squared + &self.log_variance + log_two_pi) * -0.5
+    }
+}
+
+/// q(z|x): independent bits, the probability of 1 being sigmoid(logits); `[R, B, D]`.
+#[derive(Debug)]
+pub struct Bits {
+    /// Log-odds of 1, `[R, B, D]`.
+    pub logits: Tensor,
+}
+
+impl Bits {
+    /// z relaxed to 0…1: sigmoid((logits + logit(u))/temperature) with u uniform in 0…1, the binary Concrete
+    /// distribution (Maddison et al. 2017, appendix B); `temperature` broadcasts, the result is `[R, B, D]`.
+    pub fn relaxed(&self, uniform: &Tensor, temperature: &Tensor) -> Tensor {
+        ((&self.logits + logit(uniform)) / temperature).sigmoid()
+    }
+
+    /// z as bits, from the same draws: the limit of [`Bits::relaxed`] at temperature 0.
+    pub fn hard(&self, uniform: &Tensor) -> Tensor {
+        (&self.logits + logit(uniform)).gt(0.0).to_kind(Kind::Float)
+    }
+
+    /// KL(q(z|x) ‖ Bernoulli(½)) per image and dimension: log 2 − H(q), in nats, exact; `[R, B, D]`.
+    pub fn kl_per_dim(&self) -> Tensor {
+        let q = self.logits.sigmoid();
+        &q * self.logits.log_sigmoid() + (-&q + 1.0) * (-&self.logits).log_sigmoid() + 2f64.ln()
+    }
+
+    /// log q(z|x) of bits `z`, per dimension, in nats; `[R, B, D]`.
+    pub fn log_probability_per_dim(&self, z: &Tensor) -> Tensor {
+        z * self.logits.log_sigmoid() + (-z + 1.0) * (-&self.logits).log_sigmoid()
+    }
+}
+
+fn logit(uniform: &Tensor) -> Tensor {
+    uniform.clamp(1e-7, 1.0 - 1e-7).logit(None::<f64>)
+}
+
+/// What an encoder says about an image's code.
+#[derive(Debug)]
+pub enum Posterior {
+    /// A normal distribution with a diagonal covariance.
+    Gaussian(DiagonalGaussian),
+    /// Independent bits.
+    Bits(Bits),
+    /// The code itself, `[R, B, D]`.
+    Point(Tensor),
+}
+
+impl Posterior {
+    /// E[z|x]: means, probabilities of 1, or the code; `[R, B, D]`.
+    pub fn mean(&self) -> Tensor {
+        match self {
+            Posterior::Gaussian(q) => q.mean.shallow_clone(),
+            Posterior::Bits(q) => q.logits.sigmoid(),
+            Posterior::Point(z) => z.shallow_clone(),
+        }
+    }
+
+    /// Logarithm of the variance of z given x, `[R, B, D]`; `None` for a code without one.
+    pub fn log_variance(&self) -> Option<Tensor> {
+        match self {
+            Posterior::Gaussian(q) => Some(q.log_variance.shallow_clone()),
+            Posterior::Bits(q) => Some(q.logits.log_sigmoid() + (-&q.logits).log_sigmoid()),
+            Posterior::Point(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod bits {
+    use super::*;
+
+    #[test]
+    fn kl_is_log_two_minus_the_entropy() {
+        for p in [1e-6f64, 0.1, 0.5, 0.73, 1.0 - 1e-6] {
+            let q = Bits { logits: Tensor::from_slice(&[(p / (1.0 - p)).ln()]).view([1, 1, 1]) };
+            let expected = p * (2.0 * p).ln() + (1.0 - p) * (2.0 * (1.0 - p)).ln();
+            assert!((q.kl_per_dim().double_value(&[0, 0, 0]) - expected).abs() < 1e-9, "{p}");
+        }
+        let certain = Bits { logits: Tensor::from_slice(&[-200f32, 200.0]).view([1, 1, 2]) };
+        let kl = certain.kl_per_dim();
+        assert!((kl - 2f64.ln()).abs().max().double_value(&[]) < 1e-6);
+    }
+
+    #[test]
+    fn relaxed_bits_become_hard_ones_as_the_temperature_falls_and_have_their_probability() {
+        let uniform = ((Tensor::arange(10_000, (Kind::Double, tch::Device::Cpu)) + 0.5) / 10_000.0).view([1, -1, 1]);
+        let q = Bits { logits: uniform.full_like(0.8) };
+        let hard = q.hard(&uniform);
+        let p = 1.0 / (1.0 + (-0.8f64).exp());
+        assert!((hard.mean(Kind::Double).double_value(&[]) - p).abs() < 1e-3);
+        let cold = q.relaxed(&uniform, &Tensor::from_slice(&[1e-4f64]).view([1, 1, 1]));
+        assert!((cold - &hard).abs().mean(Kind::Double).double_value(&[]) < 1e-3);
+        let warm = q.relaxed(&uniform, &Tensor::from_slice(&[1f64]).view([1, 1, 1]));
+        assert!(
+            warm.gt(0.01).logical_and(&warm.lt(0.99)).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]) > 0.9
+        );
+    }
+
+    #[test]
+    fn probabilities_of_all_words_sum_to_one() {
+        let q = Bits { logits: Tensor::from_slice(&[0.3f64, -2.0, 5.0]).view([1, 1, 3]) };
+        let mass: f64 = (0..8)
+            .map(|word| {
+                let bits: Vec<f64> = (0..3).map(|bit| f64::from(word >> bit & 1)).collect();
+                let z = Tensor::from_slice(&bits).view([1, 1, 3]);
+                q.log_probability_per_dim(&z).sum(Kind::Double).double_value(&[]).exp()
+            })
+            .sum();
+        assert!((mass - 1.0).abs() < 1e-12);
     }
 }
 

@@ -7,13 +7,23 @@
 //!
 //! **Units.** Everything is in nats per image. Terms come back per image, `[R, B]`; who averages them says so.
 
+pub mod family;
+pub mod vae;
+
+pub mod bounds;
+pub mod corruption;
 pub mod latent;
 pub mod layers;
 pub mod likelihood;
+pub mod nets;
 pub mod noise;
+pub mod objective;
+pub mod observation;
 pub mod parameters;
-pub mod vae;
+pub mod prior;
 
-pub use latent::DiagonalGaussian;
+pub use family::{Family, Loss, Moment, Step, Terms};
+pub use latent::{DiagonalGaussian, Posterior};
+pub use nets::ImageShape;
 pub use parameters::{ModelError, Parameters};
-pub use vae::{ElboTerms, Vae};
+pub use vae::Vae;

@@ -26,6 +26,17 @@ pub enum Stream {
     Prior = 7,
     /// The dynamic binarisation of training images.
     Pixels = 8,
+    // 9 is taken by the Gaussian mixture.
+    /// The corruption of a denoising model's input.
+    Corruption = 10,
+    /// Draws of x from p(x|z).
+    Decoder = 11,
+    /// z of importance sampling.
+    Importance = 12,
+    /// Draws of z from the prior while training: a discrepancy's, a generator's.
+    PriorTrain = 13,
+    /// Which component of a prior that is a mixture.
+    Component = 14,
 }
 
 /// A single number that stands for (seed, stream, epoch, step): each word seeds a generator whose first output is
@@ -68,12 +79,38 @@ pub fn normals(
     step: u64,
     device: Device,
 ) -> Tensor {
+    let at = |seed| generator(seed, stream, epoch, step);
+    draws(replicas, n, padded, at, |generator| generator.sample(StandardNormal), device)
+}
+
+/// Draws uniform in 0…1, 1 excluded, in the same manner.
+pub fn uniforms(
+    replicas: &[Drawer],
+    n: usize,
+    padded: usize,
+    stream: Stream,
+    epoch: u64,
+    step: u64,
+    device: Device,
+) -> Tensor {
+    let at = |seed| generator(seed, stream, epoch, step);
+    draws(replicas, n, padded, at, |generator| generator.random(), device)
+}
+
+fn draws<G: Rng>(
+    replicas: &[Drawer],
+    n: usize,
+    padded: usize,
+    generator: impl Fn(u64) -> G,
+    draw: impl Fn(&mut G) -> f32,
+    device: Device,
+) -> Tensor {
     let mut values = vec![0f32; replicas.len() * n * padded];
     for (replica, block) in replicas.iter().zip(values.chunks_exact_mut((n * padded).max(1))) {
-        let mut generator = generator(replica.seed, stream, epoch, step);
+        let mut generator = generator(replica.seed);
         for row in block.chunks_exact_mut(padded) {
             for value in &mut row[..replica.width] {
-                *value = generator.sample(StandardNormal);
+                *value = draw(&mut generator);
             }
         }
     }

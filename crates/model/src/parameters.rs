@@ -1,8 +1,9 @@
 //! The parameters of a cohort: named as a PyTorch user expects, initialised per replica, padded along the latent width.
 
-use rand::RngExt;
+use spec::Init;
 use tch::{Device, Tensor};
 
+use crate::layers::Linear;
 use crate::noise::{Drawer, Stream, generator};
 
 /// An axis of a parameter.
@@ -23,16 +24,59 @@ impl Width {
     }
 }
 
-/// A named parameter of one linear map.
+/// How a tensor of the model is laid out in PyTorch's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// `[R, in, out]` here, `[out, in]` there: a linear map's weight.
+    Transposed,
+    /// `[R, 1, n]` here, `[n]` there: a bias.
+    Row,
+    /// The same but for the replica axis.
+    Same,
+}
+
+/// A named tensor of the model with the replicas along its leading axis.
 #[derive(Debug)]
 pub struct Parameter {
     /// PyTorch's name, such as `encoder.0.weight`.
     pub name: String,
-    /// `[R, in, out]` for a weight, `[R, 1, out]` for a bias.
+    /// `[R, in, out]` for a linear map's weight, `[R, 1, out]` for a bias.
     pub tensor: Tensor,
-    /// Inputs of the linear map; `None` for a bias.
-    inputs: Option<Width>,
-    outputs: Width,
+    /// Whether the optimizer changes it; what is not trained is kept with the rest, as PyTorch's buffers are.
+    pub is_trained: bool,
+    layout: Layout,
+    /// The axes behind the replicas'.
+    axes: Vec<Width>,
+}
+
+/// How a parameter starts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    /// Everywhere this value.
+    Constant(f32),
+    /// Uniform in ±bound, which may depend on the replica's own widths: 1/√fan_in.
+    FanIn(Width),
+    /// Uniform in ±√(6/(fan_in + fan_out)).
+    Xavier(Width, Width),
+    /// Normal with this mean and standard deviation.
+    Normal(f32, f32),
+}
+
+impl Start {
+    fn draw(self, latent: usize, generator: &mut impl rand::Rng) -> f32 {
+        let uniform = |generator: &mut _, bound: f32| -> f32 { rand::RngExt::random_range(generator, -bound..bound) };
+        match self {
+            Start::Constant(value) => value,
+            Start::FanIn(fan_in) => uniform(generator, 1.0 / (fan_in.of(latent) as f32).sqrt()),
+            Start::Xavier(fan_in, fan_out) => {
+                uniform(generator, (6.0 / (fan_in.of(latent) + fan_out.of(latent)) as f32).sqrt())
+            }
+            Start::Normal(mean, deviation) => {
+                let draw: f32 = rand::RngExt::sample(generator, rand_distr::StandardNormal);
+                mean + deviation * draw
+            }
+        }
+    }
 }
 
 /// Every parameter of a cohort, in a fixed order.
@@ -41,6 +85,7 @@ pub struct Parameters {
     replicas: Vec<Drawer>,
     padded: usize,
     device: Device,
+    init: Init,
     list: Vec<Parameter>,
 }
 
@@ -80,9 +125,9 @@ pub enum ModelError {
 
 impl Parameters {
     /// No parameters yet, for replicas with these seeds and latent widths.
-    pub fn new(replicas: Vec<Drawer>, device: Device) -> Parameters {
+    pub fn new(replicas: Vec<Drawer>, init: Init, device: Device) -> Parameters {
         let padded = replicas.iter().map(|replica| replica.width).max().unwrap_or(0);
-        Parameters { replicas, padded, device, list: Vec::new() }
+        Parameters { replicas, padded, device, init, list: Vec::new() }
     }
 
     /// The replicas' seeds and latent widths.
@@ -100,32 +145,88 @@ impl Parameters {
         self.list.iter()
     }
 
-    /// Add a linear map's weight and bias under `name`, initialised as PyTorch's `nn.Linear`: both uniform in
-    /// ±1/√fan_in, each replica from its own seed and of its own width, zero in the padding.
-    ///
-    /// Zero padding stays zero: what a padded latent adds to any term, and so its derivative, is exactly zero.
-    pub fn linear(&mut self, name: &str, inputs: Width, outputs: Width) -> crate::layers::Linear {
-        let weight = self.add(format!("{name}.weight"), Some(inputs), outputs, inputs);
-        let bias = self.add(format!("{name}.bias"), None, outputs, inputs);
-        crate::layers::Linear { weight, bias }
+    /// Places in the order of [`Parameters::iter`] of the trained parameters for whose name `wanted` holds.
+    pub fn trained(&self, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
+        let chosen = |parameter: &Parameter| parameter.is_trained && wanted(&parameter.name);
+        self.list.iter().enumerate().filter(|(_, parameter)| chosen(parameter)).map(|(i, _)| i).collect()
     }
 
-    fn add(&mut self, name: String, inputs: Option<Width>, outputs: Width, fan_in: Width) -> Tensor {
-        let padded_in = inputs.map_or(1, |width| width.of(self.padded));
-        let padded_out = outputs.of(self.padded);
-        let mut values = vec![0f32; self.replicas.len() * padded_in * padded_out];
-        for (replica, block) in self.replicas.iter().zip(values.chunks_exact_mut(padded_in * padded_out)) {
-            let bound = 1.0 / (fan_in.of(replica.width) as f32).sqrt();
+    /// Where the tensors live.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Add a linear map's weight and bias under `name`, each replica from its own seed and of its own width, zero in the
+    /// padding.
+    ///
+    /// Zero padding stays zero: what a padded latent adds to any term, and so its derivative, is exactly zero.
+    pub fn linear(&mut self, name: &str, inputs: Width, outputs: Width) -> Linear {
+        let (weight, bias) = self.starts(inputs, outputs, inputs);
+        let weight = self.add(format!("{name}.weight"), Layout::Transposed, vec![inputs, outputs], weight, true);
+        let bias = self.add(format!("{name}.bias"), Layout::Row, vec![Width::Fixed(1), outputs], bias, true);
+        Linear { weight, bias }
+    }
+
+    /// Add a convolution's weight, `[R, out, in, k, k]`, and bias, `[R, 1, out]`; a transposed one's weight is
+    /// `[R, in, out, k, k]`, as in PyTorch.
+    pub fn convolution(
+        &mut self,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        is_transposed: bool,
+    ) -> (Tensor, Tensor) {
+        let area = kernel * kernel;
+        let (first, second) = if is_transposed { (inputs, outputs) } else { (outputs, inputs) };
+        // PyTorch takes the fan-in from the weight's second axis, for transposed convolutions too.
+        let (weight, bias) =
+            self.starts(Width::Fixed(inputs * area), Width::Fixed(outputs * area), Width::Fixed(second * area));
+        let axes = [first, second, kernel, kernel].map(Width::Fixed).to_vec();
+        let weight = self.add(format!("{name}.weight"), Layout::Same, axes, weight, true);
+        let axes = vec![Width::Fixed(1), Width::Fixed(outputs)];
+        let bias = self.add(format!("{name}.bias"), Layout::Row, axes, bias, true);
+        (weight, bias)
+    }
+
+    /// Add a tensor of any other kind, `[R, …axes]`; its layout in PyTorch is the same without the replica axis.
+    pub fn tensor(&mut self, name: &str, axes: &[Width], start: Start) -> Tensor {
+        self.add(name.to_owned(), Layout::Same, axes.to_vec(), start, true)
+    }
+
+    /// Add what is kept with the parameters but not trained.
+    pub fn buffer(&mut self, name: &str, axes: &[Width], start: Start) -> Tensor {
+        self.add(name.to_owned(), Layout::Same, axes.to_vec(), start, false)
+    }
+
+    /// How a layer's weight and bias start.
+    fn starts(&self, fan_in: Width, fan_out: Width, pytorch_fan_in: Width) -> (Start, Start) {
+        match self.init {
+            Init::Pytorch => (Start::FanIn(pytorch_fan_in), Start::FanIn(pytorch_fan_in)),
+            Init::Xavier => (Start::Xavier(fan_in, fan_out), Start::Constant(0.0)),
+        }
+    }
+
+    fn add(&mut self, name: String, layout: Layout, axes: Vec<Width>, start: Start, is_trained: bool) -> Tensor {
+        let padded: Vec<usize> = axes.iter().map(|axis| axis.of(self.padded)).collect();
+        let n = padded.iter().product::<usize>();
+        let mut values = vec![0f32; self.replicas.len() * n];
+        for (replica, block) in self.replicas.iter().zip(values.chunks_exact_mut(n.max(1))) {
+            let own: Vec<usize> = axes.iter().map(|axis| axis.of(replica.width)).collect();
             let mut generator = generator(replica.seed, Stream::Weights, self.list.len() as u64, 0);
-            for row in block.chunks_exact_mut(padded_out).take(inputs.map_or(1, |width| width.of(replica.width))) {
-                for value in &mut row[..outputs.of(replica.width)] {
-                    *value = generator.random_range(-bound..bound);
+            let row = padded.last().copied().unwrap_or(1);
+            for (i, row) in block.chunks_exact_mut(row.max(1)).enumerate() {
+                if is_own_row(i, &padded, &own) {
+                    for value in &mut row[..own.last().copied().unwrap_or(1)] {
+                        *value = start.draw(replica.width, &mut generator);
+                    }
                 }
             }
         }
-        let shape = [self.replicas.len() as i64, padded_in as i64, padded_out as i64];
-        let tensor = Tensor::from_slice(&values).view(shape).to_device(self.device).set_requires_grad(true);
-        self.list.push(Parameter { name, tensor: tensor.shallow_clone(), inputs, outputs });
+        let shape: Vec<i64> = [self.replicas.len()].iter().chain(&padded).map(|&length| length as i64).collect();
+        let tensor = Tensor::from_slice(&values).view(shape.as_slice()).to_device(self.device);
+        let tensor = tensor.set_requires_grad(is_trained);
+        self.list.push(Parameter { name, tensor: tensor.shallow_clone(), is_trained, layout, axes });
         tensor
     }
 
@@ -142,7 +243,11 @@ impl Parameters {
             .zip(tensors)
             .map(|(parameter, tensor)| {
                 let tensor = self.own_part(parameter, tensor, replica).detach();
-                let tensor = if parameter.inputs.is_some() { tensor.transpose(0, 1) } else { tensor.squeeze_dim(0) };
+                let tensor = match parameter.layout {
+                    Layout::Transposed => tensor.transpose(0, 1),
+                    Layout::Row => tensor.squeeze_dim(0),
+                    Layout::Same => tensor,
+                };
                 Exported { name: parameter.name.clone(), tensor: tensor.contiguous().to_device(Device::Cpu) }
             })
             .collect()
@@ -166,8 +271,12 @@ impl Parameters {
                     name: parameter.name.clone(),
                     expected: self.list.iter().map(|p| format!("`{}`", p.name)).collect::<Vec<_>>().join(", "),
                 })?;
-            let mut expected = vec![parameter.outputs.of(latent) as i64];
-            expected.extend(parameter.inputs.map(|width| width.of(latent) as i64));
+            let mut expected: Vec<i64> = parameter.axes.iter().map(|axis| axis.of(latent) as i64).collect();
+            match parameter.layout {
+                Layout::Transposed => expected.reverse(),
+                Layout::Row => drop(expected.remove(0)),
+                Layout::Same => {}
+            }
             if source.tensor.size() != expected {
                 return Err(ModelError::Shape { name: parameter.name.clone(), found: source.tensor.size(), expected });
             }
@@ -175,9 +284,10 @@ impl Parameters {
         }
         tch::no_grad(|| {
             for ((parameter, tensor), source) in self.list.iter().zip(tensors).zip(found) {
-                let source = match parameter.inputs {
-                    Some(_) => source.tensor.transpose(0, 1),
-                    None => source.tensor.unsqueeze(0),
+                let source = match parameter.layout {
+                    Layout::Transposed => source.tensor.transpose(0, 1),
+                    Layout::Row => source.tensor.unsqueeze(0),
+                    Layout::Same => source.tensor.shallow_clone(),
                 };
                 self.own_part(parameter, tensor, replica).copy_(&source);
             }
@@ -185,10 +295,20 @@ impl Parameters {
         Ok(())
     }
 
-    /// The view `[in, out]` of a parameter that belongs to one replica, without its padding.
+    /// The view of a parameter that belongs to one replica, without the replica axis and without padding.
     fn own_part(&self, parameter: &Parameter, tensor: &Tensor, replica: usize) -> Tensor {
         let latent = self.replicas[replica].width;
-        let inputs = parameter.inputs.map_or(1, |width| width.of(latent));
-        tensor.select(0, replica as i64).narrow(0, 0, inputs as i64).narrow(1, 0, parameter.outputs.of(latent) as i64)
+        let whole = tensor.select(0, replica as i64);
+        (0i64..).zip(&parameter.axes).fold(whole, |part, (axis, width)| part.narrow(axis, 0, width.of(latent) as i64))
     }
+}
+
+/// Whether row `i` of a tensor of shape `padded` (all axes but the last counted together) lies within the shape `own`.
+fn is_own_row(mut i: usize, padded: &[usize], own: &[usize]) -> bool {
+    let n = padded.len().saturating_sub(1);
+    padded[..n].iter().zip(own).rev().all(|(&length, &own)| {
+        let place = i % length.max(1);
+        i /= length.max(1);
+        place < own
+    })
 }
