@@ -19,7 +19,7 @@ pub fn importance_sampled(model: &dyn Family, x: &Tensor, n_samples: usize, at: 
         let mut done = 0;
         while done < n_samples {
             let n = portion.min(n_samples - done);
-            let moment = Moment { step: at.step + sums.len() as u64, ..at.clone() };
+            let moment = at.at_step(at.step + sums.len() as u64);
             sums.push(model.log_weights(x, n, &moment)?.to_kind(Kind::Double).logsumexp(1, false));
             done += n;
         }

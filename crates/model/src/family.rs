@@ -9,7 +9,7 @@ use crate::noise::Stream;
 use crate::parameters::Parameters;
 
 /// Where training or evaluation is: what noise and schedules are functions of.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Moment {
     /// What the noise of z is drawn for.
     pub stream: Stream,
@@ -23,9 +23,17 @@ pub struct Moment {
     pub betas: Vec<f64>,
     /// Training images.
     pub n_train: usize,
+    /// ε of z to use in place of one that is drawn, `[R, n·B, D]`.
+    pub noise: Option<Tensor>,
 }
 
 impl Moment {
+    /// The same moment, at another step.
+    pub fn at_step(&self, step: u64) -> Moment {
+        let noise = self.noise.as_ref().map(Tensor::shallow_clone);
+        Moment { step, betas: self.betas.clone(), noise, ..*self }
+    }
+
     /// A value for each replica as a tensor `[R, 1]` where the model's are.
     pub(crate) fn column(values: &[f64], parameters: &Parameters) -> Tensor {
         Tensor::from_slice(values).to_kind(Kind::Float).view([-1, 1]).to_device(parameters.device())

@@ -27,3 +27,20 @@ pub use latent::{DiagonalGaussian, Posterior};
 pub use nets::ImageShape;
 pub use parameters::{ModelError, Parameters};
 pub use vae::Vae;
+
+/// A freshly initialised model of the cells' family, for the families that are trained by gradients.
+///
+/// `None` without a cell, and for a family that is not. Errors when the convolutions are more than the image allows.
+pub fn build(
+    cells: &[&spec::Cell],
+    image: ImageShape,
+    device: tch::Device,
+) -> Result<Option<Box<dyn Family>>, spec::TooDeep> {
+    let Some(first) = cells.first() else { return Ok(None) };
+    Ok(match first.model.kind {
+        spec::ModelKind::Vae | spec::ModelKind::Autoencoder => {
+            Vae::new(cells, image, device)?.map(|vae| Box::new(vae) as Box<dyn Family>)
+        }
+        spec::ModelKind::Gan { .. } | spec::ModelKind::VaeGan { .. } | spec::ModelKind::GaussianMixture { .. } => None,
+    })
+}

@@ -112,6 +112,9 @@ impl Vae {
 
     /// ε for z, `[R, n, D]`: standard normal for Gaussian latents, uniform in 0…1 for bits.
     fn noise(&self, n: usize, at: &Moment) -> Tensor {
+        if let Some(noise) = &at.noise {
+            return noise.shallow_clone();
+        }
         let (replicas, padded) = (self.parameters.replicas(), self.parameters.padded_width());
         let draw = if matches!(self.heads, Heads::Bits { .. }) { uniforms } else { normals };
         draw(replicas, n, padded, at.stream, at.epoch, at.step, self.parameters.device())

@@ -5,8 +5,9 @@
 mod formula;
 
 use formula::values;
-use model::Vae;
+use model::noise::Stream;
 use model::parameters::Exported;
+use model::{Family, ImageShape, Moment, Vae};
 use serde_json::Value;
 use spec::{Cell, Likelihood};
 use tch::{Device, Kind, Tensor};
@@ -42,6 +43,17 @@ fn weights() -> Vec<Exported> {
     list
 }
 
+const MNIST: ImageShape = ImageShape { channels: 1, height: 28, width: 28 };
+
+fn vae(cells: &[Cell]) -> Vae {
+    Vae::new(&cells.iter().collect::<Vec<_>>(), MNIST, Device::Cpu).unwrap().unwrap()
+}
+
+fn moment(beta: f64, n_replicas: usize, noise: Tensor) -> Moment {
+    let betas = vec![beta; n_replicas];
+    Moment { stream: Stream::Latent, epoch: 0, step: 0, progress: 0.0, betas, n_train: 60_000, noise: Some(noise) }
+}
+
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
 }
@@ -69,25 +81,28 @@ fn check(golden: usize, widths: &[usize]) {
             _ => Likelihood::Gaussian { sigma: case["sigma"].as_f64().unwrap() },
         };
         let cells: Vec<Cell> = widths.iter().map(|&width| cell(width, likelihood)).collect();
-        let vae = Vae::new(&cells.iter().collect::<Vec<_>>(), 784, Device::Cpu).unwrap();
-        vae.parameters.import(golden, &weights()).unwrap();
-        let padded = vae.parameters.padded_width() as i64;
+        let vae = vae(&cells);
+        vae.parameters().import(golden, &weights()).unwrap();
+        let padded = vae.parameters().padded_width() as i64;
         let n_replicas = cells.len() as i64;
         let x = (values(100, &[1, BATCH as i64, 784], 0.5) + 0.5).repeat([n_replicas, 1, 1]);
         let epsilon =
             values(200, &[1, BATCH as i64, 20], 2.0).constant_pad_nd([0, padded - 20]).repeat([n_replicas, 1, 1]);
-        let beta = Tensor::from_slice(&vec![case["beta"].as_f64().unwrap() as f32; cells.len()]).view([-1, 1]);
-
-        let terms = vae.elbo_terms(&x, &epsilon);
+        let step = vae.train(&x, &moment(case["beta"].as_f64().unwrap(), cells.len(), epsilon));
+        let terms = &step.terms;
         let own = |tensor: &Tensor| vector(&tensor.get(golden as i64));
-        assert_close("reconstruction", &own(&terms.reconstruction), &numbers(&case["reconstruction"]), 2e-3);
-        assert_close("kl", &own(&terms.kl()), &numbers(&case["kl"]), 1e-5);
-        let first = vector(&terms.kl_per_dim.get(golden as i64).get(0).narrow(0, 0, 20));
+        assert_close(
+            "reconstruction",
+            &own(terms.reconstruction.as_ref().unwrap()),
+            &numbers(&case["reconstruction"]),
+            2e-3,
+        );
+        assert_close("kl", &own(terms.kl.as_ref().unwrap()), &numbers(&case["kl"]), 1e-5);
+        let first = vector(&terms.kl_per_dim.as_ref().unwrap().get(golden as i64).get(0).narrow(0, 0, 20));
         assert_close("kl_per_dim", &first, &numbers(&case["kl_per_dim_of_first_image"]), 1e-6);
 
-        let tensors: Vec<&Tensor> = vae.parameters.iter().map(|parameter| &parameter.tensor).collect();
-        let gradients = Tensor::run_backward(&[terms.objective(&beta)], &tensors, false, false);
-        let exported = vae.parameters.export_of(&gradients.iter().collect::<Vec<_>>(), golden);
+        let gradients = step.gradients(vae.parameters());
+        let exported = vae.parameters().export_of(&gradients.iter().collect::<Vec<_>>(), golden);
         for Exported { name, tensor } in exported {
             let theirs = &case["gradients"][&name];
             let norm = theirs["norm"].as_f64().unwrap();
@@ -115,15 +130,13 @@ fn they_are_in_a_cohort_of_other_widths_too() {
 #[test]
 fn padding_stays_exactly_zero() {
     let cells = [cell(3, Likelihood::Bernoulli), cell(8, Likelihood::Bernoulli)];
-    let vae = Vae::new(&cells.iter().collect::<Vec<_>>(), 784, Device::Cpu).unwrap();
+    let vae = vae(&cells);
     let x = values(100, &[2, BATCH as i64, 784], 0.5) + 0.5;
     let epsilon = values(200, &[2, BATCH as i64, 8], 2.0);
-    let terms = vae.elbo_terms(&x, &epsilon);
-    assert_eq!(vector(&terms.kl_per_dim.get(0).narrow(1, 3, 5).abs().max()), [0.0]);
-    let tensors: Vec<&Tensor> = vae.parameters.iter().map(|parameter| &parameter.tensor).collect();
-    let beta = Tensor::ones([2, 1], (Kind::Float, Device::Cpu));
-    let gradients = Tensor::run_backward(&[terms.objective(&beta)], &tensors, false, false);
-    for (parameter, gradient) in vae.parameters.iter().zip(&gradients) {
+    let step = vae.train(&x, &moment(1.0, 2, epsilon));
+    assert_eq!(vector(&step.terms.kl_per_dim.as_ref().unwrap().get(0).narrow(1, 3, 5).abs().max()), [0.0]);
+    let gradients = step.gradients(vae.parameters());
+    for (parameter, gradient) in vae.parameters().iter().zip(&gradients) {
         let padding = match parameter.name.as_str() {
             "mean.weight" | "log_variance.weight" | "mean.bias" | "log_variance.bias" => {
                 gradient.get(0).narrow(1, 3, 5)

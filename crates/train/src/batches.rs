@@ -35,6 +35,11 @@ impl<'a> Batches<'a> {
         }
     }
 
+    /// Training images.
+    pub fn n_images(&self) -> usize {
+        self.images.shape.n
+    }
+
     /// Steps in an epoch, the partial last batch included.
     pub fn n_steps(&self) -> usize {
         self.images.shape.n.div_ceil(self.batch_size)

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use anyhow::{Context as _, bail};
-use model::Vae;
 use model::parameters::Exported;
+use model::{Family, ImageShape};
 use spec::{Cell, Optimizer};
 use tch::{Device, Kind, Tensor};
 
 use crate::optimizer::Adam;
+use crate::schedule;
 use crate::statistics::Sums;
 
 /// How far training is.
@@ -28,7 +29,7 @@ pub struct Cohort {
     /// The cells, one a replica.
     pub cells: Vec<Cell>,
     /// Their model.
-    pub model: Vae,
+    pub model: Box<dyn Family>,
     /// Their optimizer.
     pub optimizer: Adam,
     /// How far they are.
@@ -40,10 +41,12 @@ pub struct Cohort {
 }
 
 impl Cohort {
-    /// Freshly initialised, for images of `n_pixels` values.
-    pub fn new(cells: Vec<Cell>, n_pixels: usize, device: Device) -> anyhow::Result<Cohort> {
+    /// Freshly initialised, for images of this shape.
+    pub fn new(cells: Vec<Cell>, image: ImageShape, device: Device) -> anyhow::Result<Cohort> {
         let by_reference: Vec<_> = cells.iter().collect();
-        let model = Vae::new(&by_reference, n_pixels, device).context("a cohort needs at least one cell")?;
+        let model = model::build(&by_reference, image, device)
+            .context("write fewer convolutions in `model.net.conv.channels`, or a smaller stride")?
+            .context("a cohort needs at least one cell, of a family that is trained by gradients")?;
         let settings = cells
             .iter()
             .map(|cell| {
@@ -51,7 +54,7 @@ impl Cohort {
                 adam
             })
             .collect();
-        let parameters: Vec<_> = model.parameters.iter().map(|parameter| &parameter.tensor).collect();
+        let parameters: Vec<_> = model.parameters().iter().map(|parameter| &parameter.tensor).collect();
         let optimizer = Adam::new(&parameters, settings);
         let n = cells.len();
         let position = Position::default();
@@ -63,9 +66,22 @@ impl Cohort {
         (0..self.cells.len()).filter(|&replica| self.alive[replica])
     }
 
+    /// β of each replica after so many epochs.
+    pub fn betas(&self, progress: f64) -> Vec<f64> {
+        self.cells.iter().map(|cell| schedule::beta(&cell.objective, &cell.training, progress)).collect()
+    }
+
+    /// What the step sizes are multiplied with after so many epochs; the cells of a cohort share their schedule.
+    pub fn rate(&self, progress: f64) -> f64 {
+        self.cells.first().map_or(1.0, |cell| {
+            let Optimizer::Adam(adam) = cell.optimizer;
+            schedule::rate(adam.schedule, &cell.training, progress)
+        })
+    }
+
     /// Everything that resuming one replica needs, as the bytes of a safetensors file.
     pub fn save(&self, replica: usize) -> anyhow::Result<Vec<u8>> {
-        let parameters = &self.model.parameters;
+        let parameters = self.model.parameters();
         let renamed = |prefix: &str, list: Vec<Exported>| -> Vec<Exported> {
             list.into_iter().map(|one| Exported { name: format!("{prefix}{}", one.name), tensor: one.tensor }).collect()
         };
@@ -94,7 +110,7 @@ impl Cohort {
                 })
                 .collect()
         };
-        let parameters = &self.model.parameters;
+        let parameters = self.model.parameters();
         parameters.import(replica, &part(PARAMETER))?;
         parameters.import_into(&self.optimizer.first.iter().collect::<Vec<_>>(), replica, &part(FIRST))?;
         parameters.import_into(&self.optimizer.second.iter().collect::<Vec<_>>(), replica, &part(SECOND))?;

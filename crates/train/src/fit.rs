@@ -3,13 +3,15 @@
 use std::time::Instant;
 
 use data::{Images, Splits};
-use model::noise::{Stream, normals};
+use model::Moment;
+use model::noise::Stream;
 use record::{MetricsRow, Split};
+use spec::Optimizer;
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::Batches;
 use crate::cohort::Cohort;
-use crate::evaluate::evaluate;
+use crate::evaluate::{At, evaluate};
 use crate::schedule;
 use crate::statistics::{BatchSums, Mean, NonFinite, Sums};
 
@@ -63,11 +65,9 @@ pub fn fit(
                 observer.checkpoint(cohort, true)?;
                 return Ok(Fitted::Stopped);
             }
-            let step = cohort.position.step_in_epoch;
-            let betas: Vec<f64> =
-                cohort.cells.iter().map(|cell| schedule::beta(&cell.objective, epoch, step, steps)).collect();
-            let sums = train_step(cohort, &batches, &betas, device)?;
-            add(cohort, &sums, &betas, observer)?;
+            let progress = schedule::progress(epoch, cohort.position.step_in_epoch, steps);
+            let sums = train_step(cohort, &batches, progress)?;
+            add(cohort, &sums, observer)?;
             if cohort.living().next().is_none() {
                 return Ok(Fitted::Complete);
             }
@@ -85,35 +85,32 @@ pub fn fit(
 }
 
 /// One optimizer step on the next batch; the batch's terms come back summed over its images.
-fn train_step(cohort: &mut Cohort, batches: &Batches<'_>, betas: &[f64], device: Device) -> anyhow::Result<BatchSums> {
+fn train_step(cohort: &mut Cohort, batches: &Batches<'_>, progress: f64) -> anyhow::Result<BatchSums> {
     let x = batches.batch(cohort.position.step_in_epoch as usize);
-    let parameters = &cohort.model.parameters;
-    let n_images = x.size()[1] as usize;
-    let epsilon = normals(
-        parameters.replicas(),
-        n_images,
-        parameters.padded_width(),
-        Stream::Latent,
-        u64::from(cohort.position.epoch),
-        cohort.position.step_in_epoch,
-        device,
-    );
-    let beta = Tensor::from_slice(betas).to_kind(Kind::Float).view([-1, 1]).to_device(device);
+    let parameters = cohort.model.parameters();
+    let at = Moment {
+        stream: Stream::Latent,
+        epoch: u64::from(cohort.position.epoch),
+        step: cohort.position.step_in_epoch,
+        progress,
+        betas: cohort.betas(progress),
+        n_train: batches.n_images(),
+        noise: None,
+    };
 
-    let terms = cohort.model.elbo_terms(&x, &epsilon);
-    let objective = terms.objective(&beta);
-    let tensors: Vec<&Tensor> = parameters.iter().map(|parameter| &parameter.tensor).collect();
-    let gradients = Tensor::run_backward(&[&objective], &tensors, false, false);
+    let step = cohort.model.train(&x, &at);
+    let gradients = step.gradients(parameters);
     if cohort.position.step_in_epoch.is_multiple_of(STEPS_PER_GRADIENT_NORM) {
         for (replica, norm) in gradient_norms(&gradients).into_iter().enumerate() {
             let sum = &mut cohort.sums[replica].gradient_norm;
             *sum = [sum[0] + norm, sum[1] + 1.0];
         }
     }
-    cohort.optimizer.update(&tensors, &gradients)?;
+    let tensors: Vec<&Tensor> = parameters.iter().map(|parameter| &parameter.tensor).collect();
+    cohort.optimizer.update(&tensors, &gradients, cohort.rate(progress))?;
     cohort.position.step_in_epoch += 1;
     cohort.position.step += 1;
-    Ok(BatchSums::read(&terms))
+    Ok(BatchSums::read(&step.terms, parameters.padded_width()))
 }
 
 /// Euclidean norm of each replica's gradient over all parameters.
@@ -129,12 +126,10 @@ fn gradient_norms(gradients: &[Tensor]) -> Vec<f64> {
 }
 
 /// Add a batch to every living replica's sums; one with a value that is not finite ends here.
-fn add(cohort: &mut Cohort, sums: &BatchSums, betas: &[f64], observer: &mut dyn Observer) -> anyhow::Result<()> {
+fn add(cohort: &mut Cohort, sums: &BatchSums, observer: &mut dyn Observer) -> anyhow::Result<()> {
     for replica in cohort.living().collect::<Vec<_>>() {
         let width = cohort.cells[replica].model.latent_dim;
-        if let Err(NonFinite { quantity, value }) =
-            sums.add_to(&mut cohort.sums[replica], replica, width, betas[replica])
-        {
+        if let Err(NonFinite { quantity, value }) = sums.add_to(&mut cohort.sums[replica], replica, width) {
             let position = cohort.position;
             cohort.alive[replica] = false;
             let reason = format!(
@@ -158,22 +153,23 @@ fn record_epoch(
     observer: &mut dyn Observer,
 ) -> anyhow::Result<()> {
     let epoch = cohort.position.epoch;
-    // The weight that the epoch's last step was trained with.
-    let betas: Vec<f64> =
-        cohort.cells.iter().map(|cell| schedule::beta(&cell.objective, epoch - 1, steps - 1, steps)).collect();
+    // The weights that the epoch's last step was trained with.
+    let last = schedule::progress(epoch - 1, steps - 1, steps);
+    let (betas, rate) = (cohort.betas(last), cohort.rate(last));
     let mut measured = vec![(Split::Train, cohort.sums.clone(), train_seconds)];
     let held_out: [(Split, Option<&Images>); 2] =
         [(Split::Validation, splits.validation.as_ref()), (Split::Test, Some(&splits.test))];
     for (split, images) in held_out {
         let Some(images) = images else { continue };
         let started = Instant::now();
-        let sums = evaluate(&cohort.model, images, split, u64::from(epoch), &betas, device);
+        let at = At { split, epoch, betas: &betas, n_train: splits.train.shape.n };
+        let sums = evaluate(cohort.model.as_ref(), images, &at, device);
         measured.push((split, sums, started.elapsed().as_secs_f64()));
     }
     for replica in cohort.living().collect::<Vec<_>>() {
         let rows: Vec<_> = measured
             .iter()
-            .map(|(split, sums, seconds)| row(cohort, replica, *split, &sums[replica], betas[replica], *seconds))
+            .map(|(split, sums, seconds)| row(cohort, replica, *split, &sums[replica], betas[replica], rate, *seconds))
             .collect();
         match rows.iter().find(|row| !(row.elbo.is_none_or(f64::is_finite) && row.objective.is_finite())) {
             Some(row) => {
@@ -188,12 +184,13 @@ fn record_epoch(
     Ok(())
 }
 
-/// A row of metrics.parquet from a replica's sums over a split.
-fn row(cohort: &Cohort, replica: usize, split: Split, sums: &Sums, beta: f64, seconds: f64) -> MetricsRow {
+/// A row of metrics.parquet from a replica's sums over a split; `rate` is what its step size was multiplied with.
+fn row(cohort: &Cohort, replica: usize, split: Split, sums: &Sums, beta: f64, rate: f64, seconds: f64) -> MetricsRow {
     let cell = &cohort.cells[replica];
-    let spec::Optimizer::Adam(adam) = cell.optimizer;
+    let Optimizer::Adam(adam) = cell.optimizer;
     let [norm, n_norms] = sums.gradient_norm;
     let mean = |sum| -> Mean { sums.mean(sum) };
+    let has = sums.has;
     MetricsRow {
         run_id: cell.run_id(),
         split,
@@ -201,16 +198,16 @@ fn row(cohort: &Cohort, replica: usize, split: Split, sums: &Sums, beta: f64, se
         step: cohort.position.step,
         images: sums.images as u64,
         scale: cell.scale(),
-        elbo: Some(-mean(sums.negative_elbo).value),
-        reconstruction: Some(mean(sums.reconstruction).value),
-        kl: Some(mean(sums.kl).value),
+        elbo: (has.reconstruction && has.kl).then(|| -mean(sums.negative_elbo).value),
+        reconstruction: has.reconstruction.then(|| mean(sums.reconstruction).value),
+        kl: has.kl.then(|| mean(sums.kl).value),
         objective: sums.objective / sums.images,
         beta,
         kl_per_dim: sums.kl_per_dim(),
-        active_units: Some(sums.active_units()),
-        learning_rate: adam.learning_rate,
+        active_units: has.latent_mean.then(|| sums.active_units()),
+        learning_rate: adam.learning_rate * rate,
         gradient_norm: (n_norms > 0.0).then(|| norm / n_norms),
         seconds,
-        discriminator: None,
+        discriminator: has.discriminator.then(|| sums.discriminator / sums.images),
     }
 }

@@ -1,5 +1,6 @@
 //! Training: batches, optimizer, the fit loop, evaluation, checkpoints; the only crate that links libtorch into a program.
 
+pub mod arrays;
 pub mod batches;
 pub mod cohort;
 pub mod evaluate;

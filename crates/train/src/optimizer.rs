@@ -25,10 +25,10 @@ impl Adam {
         Adam { first: zeros(), second: zeros(), step: 0, settings }
     }
 
-    /// One update of every parameter in place, with gradients in the parameters' order.
+    /// One update of every parameter in place, with gradients in the parameters' order and `factor` times the step size.
     ///
     /// Errors when libtorch refuses the tensors, such as for shapes that differ.
-    pub fn update(&mut self, parameters: &[&Tensor], gradients: &[Tensor]) -> anyhow::Result<()> {
+    pub fn update(&mut self, parameters: &[&Tensor], gradients: &[Tensor], factor: f64) -> anyhow::Result<()> {
         self.step += 1;
         let gradients: Vec<&Tensor> = gradients.iter().collect();
         let (first, second): (Vec<_>, Vec<_>) = (self.first.iter().collect(), self.second.iter().collect());
@@ -38,12 +38,16 @@ impl Adam {
                     tensors.iter().map(|tensor| tensor.detach().select(0, replica as i64)).collect()
                 };
                 let (p, g, m, v) = (own(parameters), own(&gradients), own(&first), own(&second));
-                fused_update(&refs(&p), &refs(&g), &refs(&m), &refs(&v), self.step, settings)?;
+                fused_update(&refs(&p), &refs(&g), &refs(&m), &refs(&v), self.step, &scaled(settings, factor))?;
             }
             return Ok(());
         };
-        fused_update(parameters, &gradients, &first, &second, self.step, common)
+        fused_update(parameters, &gradients, &first, &second, self.step, &scaled(common, factor))
     }
+}
+
+fn scaled(settings: &spec::Adam, factor: f64) -> spec::Adam {
+    spec::Adam { learning_rate: settings.learning_rate * factor, ..*settings }
 }
 
 fn refs(tensors: &[Tensor]) -> Vec<&Tensor> {
@@ -88,7 +92,7 @@ fn fused_update(
         bail!("as many gradients and moments as parameters are needed");
     }
     let mut error: [c_char; 512] = [0; 512];
-    let spec::Adam { learning_rate, beta1, beta2, epsilon } = *settings;
+    let spec::Adam { learning_rate, beta1, beta2, epsilon, schedule: _ } = *settings;
     #[expect(unsafe_code, reason = "calls adam.cpp; the proof stands below")]
     // SAFETY: a tch tensor's pointer is that of a live `at::Tensor`, which the borrows in the arguments keep alive for the
     // call; all four lists have `n` entries (checked above); `error` has the capacity that is passed; the function

@@ -1,6 +1,6 @@
 //! Running sums over the images of a split, per replica, in double precision.
 
-use model::ElboTerms;
+use model::Terms;
 use tch::{Device, Kind, Tensor};
 
 /// Units are active whose posterior mean has more than this variance over images (Burda et al. 2016, §5.2).
@@ -17,8 +17,12 @@ pub struct Sums {
     pub kl: [f64; 2],
     /// Σ (reconstruction + KL) and of its square.
     pub negative_elbo: [f64; 2],
-    /// Σ (reconstruction + β·KL).
+    /// Σ of what is minimised.
     pub objective: f64,
+    /// Σ of the discriminator's loss.
+    pub discriminator: f64,
+    /// Which terms the model has; the sums of the others are zero.
+    pub has: Has,
     /// Σ of the gradient's norm, and how many were added.
     pub gradient_norm: [f64; 2],
     /// Σ KL of each latent dimension.
@@ -27,10 +31,25 @@ pub struct Sums {
     pub latent_mean: Vec<[f64; 2]>,
 }
 
+/// Which terms a model has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Has {
+    /// −log p(x|z).
+    pub reconstruction: bool,
+    /// A KL, and so a bound.
+    pub kl: bool,
+    /// A KL that is a sum over latent dimensions.
+    pub kl_per_dim: bool,
+    /// An encoder.
+    pub latent_mean: bool,
+    /// A discriminator.
+    pub discriminator: bool,
+}
+
 /// A quantity that is not finite, and whose it is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NonFinite {
-    /// `reconstruction` or `kl`.
+    /// `reconstruction`, `kl`, `objective` or `discriminator`.
     pub quantity: &'static str,
     /// NaN or an infinity.
     pub value: f64,
@@ -42,48 +61,60 @@ pub struct BatchSums {
     values: Vec<f64>,
     n_images: f64,
     padded: usize,
+    has: Has,
 }
 
-const SCALARS: usize = 6;
+const SCALARS: usize = 8;
 
 impl BatchSums {
-    /// Sum the terms over the batch axis.
-    pub fn read(terms: &ElboTerms) -> BatchSums {
+    /// Sum the terms over the batch axis; `padded` is the cohort's widest latent space.
+    pub fn read(terms: &Terms, padded: usize) -> BatchSums {
         tch::no_grad(|| {
-            let kl = terms.kl();
-            let negative_elbo = &terms.reconstruction + &kl;
+            let has = Has {
+                reconstruction: terms.reconstruction.is_some(),
+                kl: terms.kl.is_some(),
+                kl_per_dim: terms.kl_per_dim.is_some(),
+                latent_mean: terms.latent_mean.is_some(),
+                discriminator: terms.discriminator.is_some(),
+            };
+            let size = terms.objective.size();
+            let none = || terms.objective.zeros_like();
+            let or_none = |term: &Option<Tensor>| term.as_ref().map_or_else(none, Tensor::shallow_clone);
+            let (reconstruction, kl) = (or_none(&terms.reconstruction), or_none(&terms.kl));
+            let negative_elbo = &reconstruction + &kl;
             let over_batch = |x: &Tensor| x.sum_dim_intlist(1, false, Kind::Double);
-            let scalars = [&terms.reconstruction, &kl, &negative_elbo]
+            let mut scalars = [&reconstruction, &kl, &negative_elbo]
                 .into_iter()
                 .flat_map(|term| {
                     let term = term.to_kind(Kind::Double);
                     [over_batch(&term), over_batch(&term.square())]
                 })
                 .collect::<Vec<_>>();
-            let vectors = [
-                over_batch(&terms.kl_per_dim),
-                over_batch(&terms.latent_mean),
-                over_batch(&terms.latent_mean.square()),
-            ];
-            let [kl_per_dim, mean, square] = vectors;
-            let all = Tensor::cat(&[Tensor::stack(&scalars, 1), kl_per_dim, mean, square], 1);
-            let size = terms.kl_per_dim.size();
-            let all = all.contiguous().to_device(Device::Cpu);
+            scalars.push(over_batch(&terms.objective));
+            scalars.push(over_batch(&or_none(&terms.discriminator)));
+            let mut parts = vec![Tensor::stack(&scalars, 1)];
+            parts.extend(terms.kl_per_dim.as_ref().map(over_batch));
+            if let Some(mean) = &terms.latent_mean {
+                parts.extend([over_batch(mean), over_batch(&mean.square())]);
+            }
+            let all = Tensor::cat(&parts, 1).contiguous().to_device(Device::Cpu);
             let mut values = vec![0f64; all.numel()];
             all.copy_data(&mut values, all.numel());
-            BatchSums { values, n_images: size[1] as f64, padded: size[2] as usize }
+            BatchSums { values, n_images: size[1] as f64, padded, has }
         })
     }
 
-    /// Add one replica's part to its sums; `beta` is the weight that the batch was trained or is evaluated with.
-    pub fn add_to(&self, sums: &mut Sums, replica: usize, width: usize, beta: f64) -> Result<(), NonFinite> {
-        let per_replica = SCALARS + 3 * self.padded;
+    /// Add one replica's part, of its own latent width, to its sums.
+    pub fn add_to(&self, sums: &mut Sums, replica: usize, width: usize) -> Result<(), NonFinite> {
+        let has = self.has;
+        let vectors = usize::from(has.kl_per_dim) + 2 * usize::from(has.latent_mean);
+        let per_replica = SCALARS + vectors * self.padded;
         let own = &self.values[replica * per_replica..(replica + 1) * per_replica];
-        for (quantity, value) in [("reconstruction", own[0]), ("kl", own[2])] {
-            if !value.is_finite() {
-                return Err(NonFinite { quantity, value });
-            }
+        let named = [("reconstruction", own[0]), ("kl", own[2]), ("objective", own[6]), ("discriminator", own[7])];
+        if let Some(&(quantity, value)) = named.iter().find(|(_, value)| !value.is_finite()) {
+            return Err(NonFinite { quantity, value });
         }
+        sums.has = has;
         sums.images += self.n_images;
         for (sum, pair) in
             [(&mut sums.reconstruction, &own[0..2]), (&mut sums.kl, &own[2..4]), (&mut sums.negative_elbo, &own[4..6])]
@@ -91,15 +122,21 @@ impl BatchSums {
             sum[0] += pair[0];
             sum[1] += pair[1];
         }
-        sums.objective += own[0] + beta * own[2];
-        sums.kl_per_dim.resize(width, 0.0);
-        sums.latent_mean.resize(width, [0.0; 2]);
-        let (kl, rest) = own[SCALARS..].split_at(self.padded);
-        let (mean, square) = rest.split_at(self.padded);
-        for d in 0..width {
-            sums.kl_per_dim[d] += kl[d];
-            sums.latent_mean[d][0] += mean[d];
-            sums.latent_mean[d][1] += square[d];
+        sums.objective += own[6];
+        sums.discriminator += own[7];
+        let mut vectors = own[SCALARS..].chunks_exact(self.padded.max(1));
+        if has.kl_per_dim {
+            sums.kl_per_dim.resize(width, 0.0);
+            let kl = vectors.next().unwrap_or_default();
+            sums.kl_per_dim.iter_mut().zip(kl).for_each(|(sum, value)| *sum += value);
+        }
+        if has.latent_mean {
+            sums.latent_mean.resize(width, [0.0; 2]);
+            let (mean, square) = (vectors.next().unwrap_or_default(), vectors.next().unwrap_or_default());
+            for (pair, (mean, square)) in sums.latent_mean.iter_mut().zip(mean.iter().zip(square)) {
+                pair[0] += mean;
+                pair[1] += square;
+            }
         }
         Ok(())
     }
@@ -138,26 +175,39 @@ impl Sums {
 
     /// All sums in a row, for a checkpoint.
     pub fn to_vec(&self) -> Vec<f64> {
-        let head = [self.images, self.objective].into_iter();
+        let Has { reconstruction, kl, kl_per_dim, latent_mean, discriminator } = self.has;
+        let flags = [reconstruction, kl, kl_per_dim, latent_mean, discriminator].map(|has| f64::from(u8::from(has)));
+        let lengths = [self.kl_per_dim.len(), self.latent_mean.len()].map(|length| length as f64);
+        let head = [self.images, self.objective, self.discriminator].into_iter().chain(flags).chain(lengths);
         let pairs = [self.reconstruction, self.kl, self.negative_elbo, self.gradient_norm].into_iter().flatten();
         let latent = self.latent_mean.iter().flatten().copied();
         head.chain(pairs).chain(self.kl_per_dim.iter().copied()).chain(latent).collect()
     }
 
-    /// The inverse of [`Sums::to_vec`]; `None` when the length fits no width.
+    /// The inverse of [`Sums::to_vec`]; `None` when the lengths do not fit.
     pub fn from_slice(values: &[f64]) -> Option<Sums> {
-        let (head, dims) = values.split_at_checked(10)?;
-        if dims.len() % 3 != 0 {
+        let (head, rest) = values.split_at_checked(18)?;
+        let (n_kl, n_latent) = (head[8] as usize, head[9] as usize);
+        let (kl_per_dim, latent) = rest.split_at_checked(n_kl)?;
+        if latent.len() != n_latent.checked_mul(2)? {
             return None;
         }
-        let (kl_per_dim, latent) = dims.split_at(dims.len() / 3);
+        let has = |i: usize| head[3 + i] != 0.0;
         Some(Sums {
             images: head[0],
             objective: head[1],
-            reconstruction: [head[2], head[3]],
-            kl: [head[4], head[5]],
-            negative_elbo: [head[6], head[7]],
-            gradient_norm: [head[8], head[9]],
+            discriminator: head[2],
+            has: Has {
+                reconstruction: has(0),
+                kl: has(1),
+                kl_per_dim: has(2),
+                latent_mean: has(3),
+                discriminator: has(4),
+            },
+            reconstruction: [head[10], head[11]],
+            kl: [head[12], head[13]],
+            negative_elbo: [head[14], head[15]],
+            gradient_norm: [head[16], head[17]],
             kl_per_dim: kl_per_dim.to_vec(),
             latent_mean: latent.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect(),
         })

@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use data::{Places, Splits};
+use model::ImageShape;
 use record::{Event, MetricsRow, Provenance, RunWriter, Split, Store};
 use serde::{Deserialize, Serialize};
 use spec::Cell;
 use tch::Device;
 
+use crate::arrays;
 use crate::cohort::{Cohort, Position};
-use crate::evaluate;
+use crate::evaluate::{self, At};
 use crate::fit::{Fitted, Observer, fit};
 use crate::weights;
 
@@ -99,6 +101,11 @@ fn provenance(job: &Job, settings: &Settings, splits: &Splits) -> Provenance {
     provenance
 }
 
+fn image_shape(images: &data::Images) -> ImageShape {
+    let shape = images.shape;
+    ImageShape { channels: shape.channels, height: shape.height, width: shape.width }
+}
+
 /// One run of a cohort: its cell, its writer, and the checkpoint it goes on from.
 struct Member {
     cell: Cell,
@@ -138,8 +145,7 @@ fn train_group(
 ) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let cells = members.iter().map(|member| member.cell.clone()).collect();
-    let n_pixels = splits.train.shape.n_pixels();
-    let mut cohort = Cohort::new(cells, n_pixels, settings.device)?;
+    let mut cohort = Cohort::new(cells, image_shape(&splits.train), settings.device)?;
     for (replica, member) in members.iter_mut().enumerate() {
         if let Some(saved) = member.saved.take() {
             cohort.restore(replica, saved, member.position)?;
@@ -171,15 +177,15 @@ fn train_group(
     }
 
     let betas: Vec<f64> = cohort.cells.iter().map(|cell| cell.objective.beta).collect();
-    let epoch = u64::from(cohort.position.epoch);
     if cohort.living().next().is_some() {
-        let sums = evaluate::evaluate(&cohort.model, &splits.test, Split::Test, epoch, &betas, settings.device);
-        let arrays = evaluate::arrays(&cohort.model, &splits.test, settings.device)?;
+        let at = At { split: Split::Test, epoch: cohort.position.epoch, betas: &betas, n_train: splits.train.shape.n };
+        let sums = evaluate::evaluate(cohort.model.as_ref(), &splits.test, &at, settings.device);
+        let arrays = arrays::arrays(cohort.model.as_ref(), &splits.test, settings.device)?;
         for ((replica, writer), arrays) in writers.iter_mut().enumerate().zip(arrays) {
             let Some(mut writer) = writer.take() else { continue };
             writer.evaluation(&evaluate::rows(&cohort.cells[replica], &sums[replica], &splits.test))?;
             writer.arrays(&arrays)?;
-            let bytes = weights::to_bytes(&cohort.model.parameters.export(replica), Default::default())?;
+            let bytes = weights::to_bytes(&cohort.model.parameters().export(replica), Default::default())?;
             record::files::write_bytes_atomically(&writer.model_path(), &bytes)?;
             let event = Event::Finished { run_id: writer.run().id().clone(), seconds: started.elapsed().as_secs_f64() };
             writer.log(&event)?;

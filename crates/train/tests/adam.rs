@@ -5,8 +5,9 @@
 mod formula;
 
 use formula::values;
-use model::Vae;
+use model::noise::Stream;
 use model::parameters::Exported;
+use model::{Family, ImageShape, Moment, Vae};
 use serde_json::Value;
 use spec::Cell;
 use tch::{Device, Kind, Tensor};
@@ -26,9 +27,10 @@ fn cell(latent_dim: usize) -> Cell {
 fn objectives(latent_dims: &[usize], settings: Vec<spec::Adam>, beta: f64, n_steps: usize) -> Vec<f64> {
     let cells: Vec<Cell> = latent_dims.iter().map(|&width| cell(width)).collect();
     let golden = cells.len() - 1;
-    let vae = Vae::new(&cells.iter().collect::<Vec<_>>(), 784, Device::Cpu).unwrap();
+    let image = ImageShape { channels: 1, height: 28, width: 28 };
+    let vae = Vae::new(&cells.iter().collect::<Vec<_>>(), image, Device::Cpu).unwrap().unwrap();
     let weights: Vec<Exported> = vae
-        .parameters
+        .parameters()
         .export(golden)
         .into_iter()
         .enumerate()
@@ -38,20 +40,28 @@ fn objectives(latent_dims: &[usize], settings: Vec<spec::Adam>, beta: f64, n_ste
             Exported { tensor: values(t as u64, &one.tensor.size(), f64::from(fan_in).powf(-0.5)), name: one.name }
         })
         .collect();
-    vae.parameters.import(golden, &weights).unwrap();
-    let tensors: Vec<&Tensor> = vae.parameters.iter().map(|parameter| &parameter.tensor).collect();
+    vae.parameters().import(golden, &weights).unwrap();
+    let tensors: Vec<&Tensor> = vae.parameters().iter().map(|parameter| &parameter.tensor).collect();
     let mut adam = Adam::new(&tensors, settings);
     let n = cells.len() as i64;
-    let padded = vae.parameters.padded_width() as i64;
-    let weight = Tensor::full([n, 1], beta, (Kind::Float, Device::Cpu));
+    let padded = vae.parameters().padded_width() as i64;
     (0..n_steps as u64)
         .map(|step| {
             let x = (values(100 + step, &[1, BATCH, 784], 0.5) + 0.5).repeat([n, 1, 1]);
             let epsilon = values(200 + step, &[1, BATCH, 20], 2.0).constant_pad_nd([0, padded - 20]).repeat([n, 1, 1]);
-            let terms = vae.elbo_terms(&x, &epsilon);
-            let own = (&terms.reconstruction + &weight * terms.kl()).get(golden as i64).mean(Kind::Double);
-            let gradients = Tensor::run_backward(&[terms.objective(&weight)], &tensors, false, false);
-            adam.update(&tensors, &gradients).unwrap();
+            let betas = vec![beta; cells.len()];
+            let at = Moment {
+                stream: Stream::Latent,
+                epoch: 0,
+                step,
+                progress: 0.0,
+                betas,
+                n_train: 60_000,
+                noise: Some(epsilon),
+            };
+            let trained = vae.train(&x, &at);
+            let own = trained.terms.objective.get(golden as i64).mean(Kind::Double);
+            adam.update(&tensors, &trained.gradients(vae.parameters()), 1.0).unwrap();
             own.double_value(&[])
         })
         .collect()
@@ -83,7 +93,7 @@ fn they_are_in_a_cohort_with_other_widths_and_learning_rates_too() {
 fn tensors_that_do_not_fit_are_refused() {
     let one = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu));
     let mut adam = Adam::new(&[&one], vec![spec::Adam::default(); 2]);
-    let error = adam.update(&[&one], &[Tensor::zeros([2, 3], (Kind::Int64, Device::Cpu))]).unwrap_err();
+    let error = adam.update(&[&one], &[Tensor::zeros([2, 3], (Kind::Int64, Device::Cpu))], 1.0).unwrap_err();
     assert!(error.to_string().contains("adam"), "{error}");
-    assert!(adam.update(&[&one], &[]).is_err());
+    assert!(adam.update(&[&one], &[], 1.0).is_err());
 }

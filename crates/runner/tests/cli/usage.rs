@@ -42,7 +42,7 @@ fn slips_of_usage_end_with_2_and_a_hint() {
         ("list --sorted elbo", "a similar argument exists: '--sort'"),
         ("list --status finished", "possible values: new, running"),
         ("list --where latent_dim", "is not a condition"),
-        ("list --where model.latent=3", "no run has a setting `model.latent`"),
+        ("list --where model.latents=3", "no run has a setting `model.latents`"),
         ("list --sort speed", "hint: "),
         ("plan nowhere.yaml", "nowhere.yaml"),
         ("plan small.yaml --set model.latentdim=3", "latent_dim"),
