@@ -14,7 +14,7 @@ pub enum Event {
         /// Epochs completed so far: 0, or where a resumed run goes on.
         from_epoch: u32,
     },
-    /// How far the whole cohort is; a few times a second.
+    /// How far the whole cohort is, a few times a second; measuring counts as one epoch.
     Progress {
         /// The epoch being trained, counted from 1.
         epoch: u32,
@@ -44,6 +44,17 @@ pub enum Event {
         run_id: RunId,
         /// Wall-clock seconds of this process, shared by all runs of the cohort.
         seconds: f64,
+    },
+    /// Something was measured on a run's trained model.
+    Evaluated {
+        /// The run.
+        run_id: RunId,
+        /// What was measured, such as `nll`.
+        metric: String,
+        /// The value; nats per image, a mean over images, unless the metric's name says otherwise.
+        value: f64,
+        /// Standard error of `value` over images, in its unit.
+        standard_error: f64,
     },
     /// A run stopped for good.
     Failed {

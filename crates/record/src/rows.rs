@@ -107,3 +107,20 @@ pub struct EvaluationRow {
     /// What the metric was computed with, a JSON object: `{"samples":5000}`; `{}` for nothing.
     pub settings: String,
 }
+
+impl EvaluationRow {
+    /// The metric of [`EvaluationRow::nll`].
+    pub const NLL: &str = "nll";
+
+    /// −log p(x) of the first `n` test images, estimated with so many importance samples each (Burda et al. 2016).
+    pub fn nll(value: f64, standard_error: f64, n: u64, samples: usize) -> EvaluationRow {
+        EvaluationRow {
+            metric: EvaluationRow::NLL.to_owned(),
+            split: Split::Test,
+            value,
+            standard_error: Some(standard_error),
+            n,
+            settings: serde_json::json!({ "samples": samples }).to_string(),
+        }
+    }
+}

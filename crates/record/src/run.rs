@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use spec::RunId;
+use spec::{Evaluation, RunId};
 
 use crate::arrays::Arrays;
 use crate::checkpoint::{self, LatestCheckpoint};
 use crate::error::RecordError;
 use crate::lock::{self, Holder, RunLock};
 use crate::manifest::{RunManifest, StoredStatus};
-use crate::rows::{EvaluationRow, MetricsRow};
+use crate::rows::{EvaluationRow, MetricsRow, Split};
 use crate::{evaluation, files, metrics};
 
 /// A run that is or will be in a store; making one touches no file.
@@ -212,6 +212,34 @@ impl Run {
             Err(error) if error.is_not_found() => Ok(Vec::new()),
             other => other,
         }
+    }
+
+    /// Whether −log p(x) of the test images is on record as `asked`: with as many samples, of as many images.
+    ///
+    /// # Errors
+    /// If the file is damaged or of a newer major version.
+    pub fn is_evaluated(&self, asked: &Evaluation) -> Result<bool, RecordError> {
+        let rows = self.evaluation()?;
+        let on_test =
+            |metric: &'static str| rows.iter().filter(move |row| row.split == Split::Test && row.metric == metric);
+        // A run's own evaluation is over the whole split.
+        let n_test = on_test("elbo").map(|row| row.n).max();
+        let n_asked = match (asked.images.map(|images| images as u64), n_test) {
+            (Some(images), Some(n_test)) => Some(images.min(n_test)),
+            (images, n_test) => images.or(n_test),
+        };
+        let wanted = EvaluationRow::nll(0.0, 0.0, 0, asked.importance_samples).settings;
+        Ok(on_test(EvaluationRow::NLL).any(|row| row.settings == wanted && n_asked.is_none_or(|n| row.n == n)))
+    }
+
+    /// Whether there is something to be measured as `asked` that is not on record: a model without a bound, which has no
+    /// `elbo`, has nothing.
+    ///
+    /// # Errors
+    /// If the file is damaged or of a newer major version.
+    pub fn lacks_evaluation(&self, asked: &Evaluation) -> Result<bool, RecordError> {
+        let has_bound = self.evaluation()?.iter().any(|row| row.metric == "elbo" && row.split == Split::Test);
+        Ok(has_bound && !self.is_evaluated(asked)?)
     }
 
     /// The arrays for figures.

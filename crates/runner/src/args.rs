@@ -47,6 +47,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Train what is not done, then draw figures and write the report
     Sweep(SweepArgs),
+    /// Measure more on stored models: log p(x) of the test images by importance sampling
+    Evaluate(EvaluateArgs),
     /// List the stored runs
     List(ListArgs),
     /// Show one run: its settings, where it stands, and its numbers
@@ -122,6 +124,8 @@ pub struct PlanArgs {
     pub format: FormatArgs,
     #[command(flatten)]
     pub execution: ExecutionArgs,
+    #[command(flatten)]
+    pub retry: RetryArgs,
 }
 
 /// How the training is laid out on the machine; none of it changes a result beyond rounding.
@@ -140,6 +144,12 @@ pub struct ExecutionArgs {
     /// Where to compute: `cpu` or `cuda` [default: the experiment's]
     #[arg(long, value_name = "DEVICE", value_parser = device)]
     pub device: Option<spec::Device>,
+}
+
+/// Which runs are trained again.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Execution")]
+pub struct RetryArgs {
     /// Try failed runs again, from their last checkpoint where there is one
     #[arg(long)]
     pub retry_failed: bool,
@@ -161,6 +171,31 @@ pub struct SweepArgs {
     /// Train only: draw no figures and write no report
     #[arg(long)]
     pub no_figures: bool,
+    #[command(flatten)]
+    pub execution: ExecutionArgs,
+    #[command(flatten)]
+    pub retry: RetryArgs,
+}
+
+/// `elbo evaluate`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo evaluate experiments/reference/d1.yaml
+  elbo evaluate sweep --importance-samples 500 --images 1000
+
+Measures what the experiment's `evaluation` asks for, as `elbo sweep` does after training: −log p(x)
+of the test images, estimated by importance sampling (Burda et al. 2016). What is on record already
+is not measured again. The numbers go into each run's evaluation.parquet as the metric `nll`.")]
+pub struct EvaluateArgs {
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// Samples of each image [default: the experiment's]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub importance_samples: Option<usize>,
+    /// Only the first N test images [default: the experiment's, else all]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub images: Option<usize>,
     #[command(flatten)]
     pub execution: ExecutionArgs,
 }

@@ -4,6 +4,7 @@ mod compare;
 mod completions;
 mod data;
 mod diff;
+mod evaluate;
 mod figures;
 mod gc;
 mod list;
@@ -27,11 +28,15 @@ pub fn run(command: Command, settings: &Settings) -> Result<Outcome> {
     match command {
         Command::Plan(args) => {
             let experiment = load_experiment(&args.experiment)?;
-            plan::plan(settings, &experiment, &args.execution, args.format.json)
+            plan::plan(settings, &experiment, &args)
         }
         Command::Sweep(args) => {
             let experiment = load_experiment(&args.experiment)?;
-            sweep::sweep(settings, &experiment, &args.execution, !args.no_figures)
+            sweep::sweep(settings, &experiment, &args)
+        }
+        Command::Evaluate(args) => {
+            let experiment = load_experiment(&args.experiment)?;
+            evaluate::evaluate(settings, &experiment, &args)
         }
         Command::List(args) => list::list(settings, &list::Selection::resolve(&args)?, args.format.json),
         Command::Show(args) => show::show(settings, &args.run, args.format.json),

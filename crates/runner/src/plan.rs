@@ -9,13 +9,33 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use record::{RunManifest, Status, Store};
-use spec::{Cell, Experiment, RunId};
+use serde::Serialize;
+use spec::{Cell, Evaluation, Experiment, RunId};
 
 use crate::args::ExecutionArgs;
 use crate::machine::Machine;
 use crate::plan::cohorts::{Candidate, Past};
 use crate::plan::estimate::{Estimate, Estimator};
 use crate::plan::layout::Layout;
+
+/// What is done with cells; workers read it in their job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// Train those that are not done.
+    Train,
+    /// Measure this on those that are done.
+    Evaluate(Evaluation),
+}
+
+/// What a plan is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// What is to be done.
+    pub task: Task,
+    /// Whether failed runs are trained again.
+    pub retry_failed: bool,
+}
 
 /// Where one cell stands.
 #[derive(Clone, Debug)]
@@ -50,7 +70,9 @@ pub struct Cohort {
 pub struct Plan {
     /// Every cell, in the order of the experiment.
     pub cells: Vec<Planned>,
-    /// What is to be trained.
+    /// What is done with them.
+    pub task: Task,
+    /// What is to be trained, or measured.
     pub cohorts: Vec<Cohort>,
     /// How it is laid out on the machine.
     pub layout: Layout,
@@ -60,14 +82,16 @@ impl Plan {
     /// Looks at the store and lays out what is missing.
     ///
     /// # Errors
-    /// If a run's `run.json` cannot be read, or a data set of the user's own cannot be looked at.
+    /// If a run's records cannot be read, or a data set of the user's own cannot be looked at.
     pub fn make(
         experiment: &Experiment,
         store: &Store,
         places: &data::Places,
         args: &ExecutionArgs,
         machine: Machine,
+        request: Request,
     ) -> Result<Plan> {
+        let Request { task, retry_failed } = request;
         let mut seen = BTreeSet::new();
         let mut cells = Vec::with_capacity(experiment.cells.len());
         for cell in &experiment.cells {
@@ -76,13 +100,19 @@ impl Plan {
                 cells.push(look(cell, id, store)?);
             }
         }
-        let is_trained = |planned: &Planned| match planned.status {
-            Status::New | Status::Resumable { .. } => true,
-            Status::Failed { .. } => args.retry_failed,
-            Status::Running { .. } | Status::Done => false,
+        let is_wanted = |planned: &Planned| -> Result<bool> {
+            Ok(match (task, &planned.status) {
+                (Task::Train, Status::New | Status::Resumable { .. }) => true,
+                (Task::Train, Status::Failed { .. }) => retry_failed,
+                (Task::Evaluate(asked), Status::Done) => store.run(&planned.id).lacks_evaluation(&asked)?,
+                (Task::Train | Task::Evaluate(_), _) => false,
+            })
         };
         let mut candidates = Vec::new();
-        for (index, planned) in cells.iter().enumerate().filter(|(_, planned)| is_trained(planned)) {
+        for (index, planned) in cells.iter().enumerate() {
+            if !is_wanted(planned)? {
+                continue;
+            }
             candidates.push(Candidate {
                 index,
                 id: planned.id.clone(),
@@ -97,10 +127,11 @@ impl Plan {
         let layout = Layout::choose(args, &experiment.execution, machine, &wants);
         let mut cohorts = cohorts::group(&candidates, layout.cohort);
         let layout = layout.fit(cohorts.len());
-        if !cohorts.is_empty() {
+        // Nothing is known of how long measuring takes.
+        if !cohorts.is_empty() && task == Task::Train {
             estimator.learn(&store.runs()?.runs, layout);
         }
-        for candidate in &candidates {
+        for candidate in candidates.iter().filter(|_| task == Task::Train) {
             let planned = &mut cells[candidate.index];
             let behind = candidate.past.as_ref().map_or(0, |past| past.epoch);
             planned.estimate = estimator.estimate(&planned.cell, behind);
@@ -112,7 +143,7 @@ impl Plan {
                 cells[index].cohort = Some(place);
             }
         }
-        Ok(Plan { cells, cohorts, layout })
+        Ok(Plan { cells, task, cohorts, layout })
     }
 
     /// How many cells have this status.
@@ -120,8 +151,8 @@ impl Plan {
         self.cells.iter().filter(|planned| planned.status.word() == word).count()
     }
 
-    /// How many cells are to be trained.
-    pub fn n_to_train(&self) -> usize {
+    /// How many cells are to be trained, or measured.
+    pub fn n_to_do(&self) -> usize {
         self.cohorts.iter().map(|cohort| cohort.cells.len()).sum()
     }
 

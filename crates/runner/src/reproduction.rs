@@ -102,7 +102,8 @@ impl Verdict {
 impl Line<'_> {
     /// Whether the runs are on a shorter schedule than the published one.
     pub fn is_shortened(&self) -> bool {
-        self.obtained.as_ref().is_some_and(|obtained| (obtained.epochs as usize) < self.row.full_epochs)
+        let full = self.row.full_epochs.unwrap_or(0);
+        self.obtained.as_ref().is_some_and(|obtained| (obtained.epochs as usize) < full)
     }
 
     /// The command that trains what the number comes from.

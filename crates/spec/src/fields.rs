@@ -127,7 +127,10 @@ pub(crate) const FIELDS: &[Field] = &[
     field("reference.rows.tolerance", "how far off still counts as reproduced, such as `0.5`"),
     field("reference.rows.below", "the id of the row whose number is larger"),
     field("reference.rows.where", "the cells that are meant, such as `{ model.latent_dim: 20 }`; leave it out for all"),
-    field("reference.rows.full_epochs", "the epochs of the published schedule, such as `10`"),
+    field(
+        "reference.rows.full_epochs",
+        "the epochs of the published schedule, such as `10`; leave it out if they are not stated",
+    ),
     field("reference.rows.note", "what differs from what was published, as text"),
     field("figures", "a list such as `[loss-curves, samples]`; leave it out for every figure that fits, `[]` for none"),
 ];

@@ -61,8 +61,10 @@ pub struct ReferenceRow {
     /// Value by path of the cells it concerns; all cells when empty.
     #[serde(default, rename = "where")]
     pub cells: BTreeMap<String, serde_json::Value>,
-    /// Epochs of the published schedule; a run of fewer is one on a shortened schedule.
-    pub full_epochs: usize,
+    /// Epochs of the published schedule; a run of fewer is one on a shortened schedule. `None` where the source does not
+    /// state it.
+    #[serde(default)]
+    pub full_epochs: Option<usize>,
     /// What else there is to say, such as what differs from the published set-up.
     #[serde(default)]
     pub note: Option<String>,
@@ -234,7 +236,7 @@ impl Place<'_> {
             let hint = "write how far off still counts as reproduced, such as `0.5`";
             return complain("tolerance", format!("`tolerance` must be above 0 and finite, found `{tolerance}`"), hint);
         }
-        if row.full_epochs == 0 {
+        if row.full_epochs == Some(0) {
             let hint = "write the epochs of the published schedule, such as `10`";
             return complain("full_epochs", "`full_epochs` must be at least 1, found `0`".to_owned(), hint);
         }

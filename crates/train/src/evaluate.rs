@@ -74,20 +74,21 @@ pub fn evaluate(model: &dyn Family, images: &Images, at: &At<'_>, device: Device
 const IMPORTANCE_BATCH: usize = 20;
 
 /// −log p̂(x) by importance sampling with so many samples an image, over the first `n_images` of `images`; one mean for
-/// each replica, see [`importance_sampled`]. `None` for models without a bound, or when `stop` asked to give up.
+/// each replica, see [`importance_sampled`]. `None` for models without a bound, or when `goes_on`, which is asked every
+/// few images and told how many are done, said no.
 pub fn importance_sampled_nll(
     model: &dyn Family,
     images: &Images,
     n_images: usize,
     n_samples: usize,
     device: Device,
-    stop: &dyn Fn() -> bool,
+    goes_on: &mut dyn FnMut(usize) -> bool,
 ) -> Option<Vec<Mean>> {
     let n_replicas = model.parameters().replicas().len();
     let n_images = n_images.min(images.shape.n);
     let mut sums = vec![[0.0; 2]; n_replicas];
     for (i, start) in (0..n_images).step_by(IMPORTANCE_BATCH).enumerate() {
-        if stop() {
+        if !goes_on(start) {
             return None;
         }
         let end = (start + IMPORTANCE_BATCH).min(n_images);

@@ -5,6 +5,7 @@ pub mod batches;
 pub mod cohort;
 pub mod evaluate;
 pub mod fit;
+mod measure;
 pub mod optimizer;
 pub mod schedule;
 pub mod statistics;

@@ -11,21 +11,36 @@ use data::{Places, Splits};
 use model::ImageShape;
 use record::{Event, MetricsRow, Provenance, RunWriter, Split, Store};
 use serde::{Deserialize, Serialize};
-use spec::Cell;
+use spec::{Cell, Evaluation};
 use tch::Device;
 
 use crate::arrays;
 use crate::cohort::{Cohort, Position};
 use crate::evaluate::{self, At};
 use crate::fit::{Fitted, Observer, fit};
+use crate::measure::measure;
 use crate::weights;
 
 /// What a worker is given on its standard input: cells that share a cohort key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
-    /// The cells to train, one a replica.
+    /// What is done with the cells.
+    #[serde(default)]
+    pub task: Task,
+    /// The cells, one a replica.
     pub cells: Vec<Cell>,
+}
+
+/// What a worker does with its cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// Train those whose runs are not done.
+    #[default]
+    Train,
+    /// Measure this on the trained models of those whose runs are done.
+    Evaluate(Evaluation),
 }
 
 /// Where and with what a worker works.
@@ -54,7 +69,8 @@ pub enum Outcome {
     Interrupted(usize),
 }
 
-/// Train, evaluate and record the job's cells. Cells whose run is done already are left out.
+/// Do the job's task: train, evaluate and record its cells, or measure more on the models they have. What is done already is
+/// left out.
 ///
 /// Errors are those that concern all cells alike, such as data that cannot be read; what concerns one is recorded as
 /// its run's failure.
@@ -70,9 +86,12 @@ pub fn work(job: Job, settings: &Settings, signal: &Arc<AtomicUsize>, out: &mut 
     let places = Places::from_env(settings.data.clone())?;
     let splits = data::load(&first.dataset, &places)?;
     let store = Store::open(&settings.results)?;
-    let provenance = provenance(&job, settings, &splits);
-
     let mut out = Out { to: out, signal: Arc::clone(signal) };
+    if let Task::Evaluate(asked) = job.task {
+        return measure(job.cells, &asked, &splits, &store, settings.device, signal, &mut out);
+    }
+
+    let provenance = provenance(&job, settings, &splits);
     let mut some_failed = false;
     let mut by_position: BTreeMap<Position, Vec<Member>> = BTreeMap::new();
     for cell in job.cells {
@@ -101,7 +120,7 @@ fn provenance(job: &Job, settings: &Settings, splits: &Splits) -> Provenance {
     provenance
 }
 
-fn image_shape(images: &data::Images) -> ImageShape {
+pub(crate) fn image_shape(images: &data::Images) -> ImageShape {
     let shape = images.shape;
     ImageShape { channels: shape.channels, height: shape.height, width: shape.width }
 }
@@ -197,13 +216,13 @@ fn train_group(
 }
 
 /// Standard output: a reader that is gone counts as a request to stop, so that nothing is lost.
-struct Out<'a> {
+pub(crate) struct Out<'a> {
     to: &'a mut dyn Write,
     signal: Arc<AtomicUsize>,
 }
 
 impl Out<'_> {
-    fn event(&mut self, event: &Event) {
+    pub(crate) fn event(&mut self, event: &Event) {
         let written = serde_json::to_string(event).map_err(std::io::Error::from).and_then(|line| {
             writeln!(self.to, "{line}")?;
             self.to.flush()
@@ -230,7 +249,7 @@ struct Recorder<'a, 'b> {
     last_progress: Option<Instant>,
 }
 
-const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 const STATE: &str = "state.safetensors";
 
 impl Observer for Recorder<'_, '_> {

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use record::{Event, MetricsRow, Split, Status, Store};
+use record::{EvaluationRow, Event, MetricsRow, Split, Status, Store};
 use spec::{Cell, Likelihood};
 use tempfile::TempDir;
 
@@ -48,6 +48,10 @@ fn cell(images: &Path, latent_dim: usize, seed: u64, epochs: usize) -> Cell {
 }
 
 fn start(results: &Path, cells: &[Cell], extra: &[&str]) -> Child {
+    start_job(results, &serde_json::json!({ "cells": cells }), extra)
+}
+
+fn start_job(results: &Path, job: &serde_json::Value, extra: &[&str]) -> Child {
     let mut child = Command::new(env!("CARGO_BIN_EXE_elbo-train"))
         .args(["--threads", "1", "--results"])
         .arg(results)
@@ -58,7 +62,6 @@ fn start(results: &Path, cells: &[Cell], extra: &[&str]) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let job = serde_json::json!({ "cells": cells });
     child.stdin.take().unwrap().write_all(job.to_string().as_bytes()).unwrap();
     child
 }
@@ -275,4 +278,87 @@ fn bad_jobs_and_arguments_are_refused_with_a_hint() {
     assert!(message(start(results.path(), &[good, other], &[]), 1).contains("cannot train as one cohort"));
     let absent = cell(&images.path().join("absent"), 2, 0, 1);
     assert!(message(start(results.path(), &[absent], &[]), 1).contains("absent"));
+}
+
+/// Estimates log p(x), and says how the worker ended and what it said.
+fn measure(results: &Path, cells: &[Cell], samples: usize, n_images: Option<usize>) -> (Option<i32>, String) {
+    let asked = serde_json::json!({ "importance_samples": samples, "images": n_images });
+    let job = serde_json::json!({ "task": { "evaluate": asked }, "cells": cells });
+    let output = start_job(results, &job, &[]).wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+fn evaluation(results: &Path, cell: &Cell, metric: &str) -> Vec<EvaluationRow> {
+    let mut rows = Store::open(results).unwrap().run(&cell.run_id()).evaluation().unwrap();
+    rows.retain(|row| row.metric == metric);
+    rows
+}
+
+#[test]
+fn the_likelihood_of_trained_models_is_estimated_once() {
+    let (images, results) = (images(), tempfile::tempdir().unwrap());
+    let cells = [(2, 0), (5, 1)].map(|(d, seed)| cell(images.path(), d, seed, 2));
+    train(results.path(), &cells);
+    let elbos = |cell: &Cell| evaluation(results.path(), cell, "elbo")[0].clone();
+    let before: Vec<EvaluationRow> = cells.iter().map(elbos).collect();
+
+    let (code, said) = measure(results.path(), &cells, 64, None);
+    assert_eq!((code, said.matches(r#""event":"evaluated""#).count()), (Some(0), 2), "{said}");
+    for (cell, elbo) in cells.iter().zip(&before) {
+        let nll = &evaluation(results.path(), cell, EvaluationRow::NLL)[0];
+        // With 64 samples the bound is tighter than with one, and cannot be tighter by more than the whole KL.
+        let gap = -elbo.value - nll.value;
+        let kl = evaluation(results.path(), cell, "kl")[0].value;
+        assert!(gap > 0.0 && gap < kl, "a gap of {gap} nats, KL {kl}");
+        assert_eq!((nll.n, nll.settings.as_str()), (150, r#"{"samples":64}"#));
+        assert!(nll.standard_error.unwrap() > 0.0);
+        assert_eq!(elbos(cell), *elbo, "what was on record stays");
+    }
+
+    // A second time there is nothing to do; of fewer images it is another number, and alone the same as in a cohort.
+    assert_eq!(measure(results.path(), &cells, 64, None), (Some(0), String::new()));
+    let of_some = |cells: &[Cell]| {
+        assert_eq!(measure(results.path(), cells, 8, Some(30)).0, Some(0));
+        evaluation(results.path(), &cells[0], EvaluationRow::NLL)[1].clone()
+    };
+    let alone = of_some(&cells[..1]);
+    assert_eq!((alone.n, alone.settings.as_str()), (30, r#"{"samples":8}"#));
+    let path = Store::open(results.path()).unwrap().run(&cells[0].run_id()).evaluation_file();
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(measure(results.path(), &cells, 8, Some(30)).0, Some(0));
+    let together = evaluation(results.path(), &cells[0], EvaluationRow::NLL)[0].clone();
+    assert!((together.value - alone.value).abs() < 1e-4 * alone.value, "{together:?} and {alone:?}");
+}
+
+#[test]
+fn what_cannot_be_measured_is_told_and_the_others_are_measured() {
+    let (images, results) = (images(), tempfile::tempdir().unwrap());
+    let cells = [0, 1, 2].map(|seed| cell(images.path(), 2, seed, 1));
+    train(results.path(), &cells[..2]);
+    let model = Store::open(results.path()).unwrap().run(&cells[1].run_id()).model_file();
+    std::fs::write(&model, b"no parameters").unwrap();
+    let (code, said) = measure(results.path(), &cells, 4, None);
+    assert_eq!(code, Some(1), "{said}");
+    let reason = |cell: &Cell| {
+        let events = said.lines().map(|line| serde_json::from_str(line).unwrap());
+        let mut failures = events.filter_map(|event| match event {
+            Event::Failed { run_id, reason } if run_id == cell.run_id() => Some(reason),
+            _ => None,
+        });
+        failures.next()
+    };
+    assert_eq!(reason(&cells[0]), None);
+    assert!(reason(&cells[1]).unwrap().contains("model.safetensors"), "{said}");
+    assert!(reason(&cells[2]).unwrap().contains("no trained model"), "{said}");
+    assert_eq!(evaluation(results.path(), &cells[0], EvaluationRow::NLL).len(), 1);
+    assert_eq!(status(results.path(), &cells[1]), Status::Done);
+
+    // Other images than those trained on.
+    let path = images.path().join("t10k-images-idx3-ubyte");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let (code, said) = measure(results.path(), &cells[..1], 5, None);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("no longer those that the model was trained with"), "{said}");
 }

@@ -2,10 +2,10 @@
 
 use anyhow::{Result, bail};
 use record::summary::SummaryRow;
-use record::{Split, Status, Store};
+use record::{EvaluationRow, Split, Status, Store};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use spec::{Cell, Experiment, Scale};
+use spec::{Cell, Evaluation, Experiment, Scale};
 
 use crate::Outcome;
 use crate::args::CompareArgs;
@@ -158,16 +158,31 @@ pub fn compare(settings: &Settings, experiment: &Experiment, question: &Question
     Ok(Outcome::Well)
 }
 
-/// The table under a sweep, one part for each scale, since scales are never mixed.
+/// The table under a sweep, one part for each scale, since scales are never mixed; with `measured` where it is on record.
 ///
 /// # Errors
 /// If records cannot be read.
-pub fn results(experiment: &Experiment, store: &Store, is_coloured: bool) -> Result<String> {
+pub fn results(
+    experiment: &Experiment,
+    store: &Store,
+    measured: Option<&Evaluation>,
+    is_coloured: bool,
+) -> Result<String> {
     let (cells, _) = done(&experiment.cells.iter().collect::<Vec<_>>(), store)?;
-    let question = Question::usual();
     let mut text = String::new();
-    for scale in [Scale::GrayBce, Scale::Bernoulli, Scale::GaussianDensity] {
+    for scale in Scale::ALL {
         let of_scale: Vec<Cell> = cells.iter().filter(|cell| cell.scale() == scale).cloned().collect();
+        let mut is_measured = false;
+        for cell in &of_scale {
+            is_measured =
+                is_measured || measured.map_or(Ok(false), |asked| store.run(&cell.run_id()).is_evaluated(asked))?;
+        }
+        let mut question = Question::usual();
+        if is_measured {
+            // What was measured has a bound, and so the usual metrics.
+            question.metrics =
+                USUAL_METRICS.iter().chain(&[EvaluationRow::NLL]).map(|metric| (*metric).to_owned()).collect();
+        }
         if !of_scale.is_empty() {
             let rows = rows(experiment, &of_scale, &question, store)?;
             text.push_str(&heading(question.split, scale));

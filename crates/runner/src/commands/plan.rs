@@ -6,11 +6,11 @@ use serde::Serialize;
 use spec::Experiment;
 
 use crate::Outcome;
-use crate::args::ExecutionArgs;
+use crate::args::PlanArgs;
 use crate::machine::Machine;
 use crate::output;
-use crate::plan::Plan;
 use crate::plan::estimate::{ROUGH_CPU_RATE, ROUGH_GPU_RATE};
+use crate::plan::{Plan, Request, Task};
 use crate::settings::Settings;
 use crate::table::{Align, Entry, Table, Tone};
 use crate::text;
@@ -72,9 +72,11 @@ struct TotalsJson {
 ///
 /// # Errors
 /// If the store or the images cannot be looked at.
-pub fn plan(settings: &Settings, experiment: &Experiment, execution: &ExecutionArgs, json: bool) -> Result<Outcome> {
-    let plan = Plan::make(experiment, &settings.store()?, &settings.places()?, execution, Machine::here())?;
-    if json {
+pub fn plan(settings: &Settings, experiment: &Experiment, args: &PlanArgs) -> Result<Outcome> {
+    let request = Request { task: Task::Train, retry_failed: args.retry.retry_failed };
+    let (store, places) = (settings.store()?, settings.places()?);
+    let plan = Plan::make(experiment, &store, &places, &args.execution, Machine::here(), request)?;
+    if args.format.json {
         output::print_json(&to_json(experiment, &plan))?;
     } else {
         output::print(&to_text(experiment, &plan, settings.is_coloured))?;
@@ -167,7 +169,7 @@ fn summary(experiment: &Experiment, plan: &Plan) -> String {
     if plan.cohorts.is_empty() {
         lines.push_str("nothing to train\n");
     } else {
-        lines.push_str(&to_train(plan));
+        lines.push_str(&to_do(plan));
         lines.push('\n');
     }
     if plan.is_rough() {
@@ -186,13 +188,14 @@ fn summary(experiment: &Experiment, plan: &Plan) -> String {
     lines
 }
 
-/// One line on what a sweep would train.
-pub fn to_train(plan: &Plan) -> String {
+/// One line on what would be trained, or measured.
+pub fn to_do(plan: &Plan) -> String {
     let about = if plan.is_rough() { "~" } else { "about " };
     let time = plan.seconds().map(|seconds| format!(", {about}{}", text::duration(seconds))).unwrap_or_default();
     format!(
-        "{} to train in {}, {} × {}{time}",
-        text::counted(plan.n_to_train(), "cell"),
+        "{} to {} in {}, {} × {}{time}",
+        text::counted(plan.n_to_do(), "cell"),
+        if plan.task == Task::Train { "train" } else { "measure" },
         text::counted(plan.cohorts.len(), "cohort"),
         text::counted(plan.layout.jobs, "job"),
         text::counted(plan.layout.threads, "thread"),

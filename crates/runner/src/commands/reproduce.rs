@@ -88,7 +88,10 @@ fn files(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
             });
         }
     }
-    Ok(files.into_iter().collect())
+    let mut files: Vec<PathBuf> = files.into_iter().collect();
+    // By name without the ending: `a.yaml` comes before `a-bin.yaml`.
+    files.sort_by_key(|file| file.file_stem().map(std::ffi::OsStr::to_owned));
+    Ok(files)
 }
 
 /// A path relative to the working directory where it lies below it, so that a file has one name.

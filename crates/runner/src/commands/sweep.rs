@@ -1,15 +1,15 @@
-//! `elbo sweep`: trains what is not done, draws what is not drawn, and says how it went.
+//! `elbo sweep`: trains what is not done, measures what is asked for, draws what is not drawn, and says how it went.
 
 use anyhow::{Context, Result};
 use record::{Status, Store};
 use spec::Experiment;
 
 use crate::Outcome;
-use crate::args::ExecutionArgs;
-use crate::commands::{compare, plan};
+use crate::args::SweepArgs;
+use crate::commands::{compare, evaluate, plan};
 use crate::machine::Machine;
 use crate::output;
-use crate::plan::Plan;
+use crate::plan::{Plan, Request, Task};
 use crate::settings::Settings;
 use crate::sweep::{Drawing, Trained, find_worker, train};
 use crate::text;
@@ -19,14 +19,10 @@ use crate::text;
 /// # Errors
 /// If the store cannot be read or written, there is no worker, or figures cannot be drawn. Runs that fail are no
 /// error: see [`Outcome::SomeFailed`].
-pub fn sweep(
-    settings: &Settings,
-    experiment: &Experiment,
-    execution: &ExecutionArgs,
-    has_figures: bool,
-) -> Result<Outcome> {
+pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> Result<Outcome> {
     let store = settings.store()?;
-    let plan = Plan::make(experiment, &store, &settings.places()?, execution, Machine::here())?;
+    let request = Request { task: Task::Train, retry_failed: args.retry.retry_failed };
+    let plan = Plan::make(experiment, &store, &settings.places()?, &args.execution, Machine::here(), request)?;
     output::say(&format!(
         "{}: {} of {} done",
         experiment.name,
@@ -39,18 +35,27 @@ pub fn sweep(
         Trained::default()
     } else {
         find_worker()?;
-        output::say(&plan::to_train(&plan));
+        output::say(&plan::to_do(&plan));
         let trained = train(&plan, &store, settings)?;
         store.rebuild_index().context("cannot write the index of runs")?;
         trained
     };
-    if let Some(signal) = trained.signal {
+    let measured = match experiment.evaluation {
+        Some(asked) if trained.signal.is_none() => {
+            evaluate::measure(settings, experiment, &store, &args.execution, asked)?
+        }
+        _ => Trained::default(),
+    };
+    if let Some(signal) = trained.signal.or(measured.signal) {
         output::say("stopped; the same command goes on from here");
         return Ok(Outcome::Stopped(u8::try_from(signal).unwrap_or(0)));
     }
-    let finished = finish(settings, experiment, &store, has_figures);
+    let finished = finish(settings, experiment, &store, !args.no_figures);
     // Whatever became of the figures, and of whoever reads the table: failed runs are told.
-    let outcome = account(&plan, &trained);
+    let outcome = match (account(&plan, &trained), evaluate::account(&measured)) {
+        (Outcome::Well, measured) => measured,
+        (trained, _) => trained,
+    };
     match finished {
         Err(error) if !output::is_closed_pipe(&error) => Err(error),
         _ => Ok(outcome),
@@ -71,7 +76,7 @@ fn finish(settings: &Settings, experiment: &Experiment, store: &Store, has_figur
         output::say("drawing figures, tables and the report");
         drawing.draw()?;
     }
-    let mut text = compare::results(experiment, store, settings.is_coloured)?;
+    let mut text = compare::results(experiment, store, experiment.evaluation.as_ref(), settings.is_coloured)?;
     if drawing.report().is_file() {
         text.push_str(&format!("report: {}\n", drawing.report().display()));
     }

@@ -82,8 +82,7 @@ mod tests {
     use super::*;
     use crate::plan::work::tests::reference;
 
-    const NOTHING: ExecutionArgs =
-        ExecutionArgs { jobs: None, threads: None, cohort: None, device: None, retry_failed: false };
+    const NOTHING: ExecutionArgs = ExecutionArgs { jobs: None, threads: None, cohort: None, device: None };
 
     fn machine(n_cores: usize, gigabytes: u64) -> Machine {
         Machine { n_cores, free_memory: Some(gigabytes * 1_000_000_000) }

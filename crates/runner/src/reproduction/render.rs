@@ -64,7 +64,7 @@ pub fn csv(lines: &[Line<'_>]) -> String {
             line.row.below.clone().unwrap_or_default(),
             line.verdict.as_str().to_owned(),
             whole(obtained.map(|obtained| obtained.epochs.into())),
-            line.row.full_epochs.to_string(),
+            whole(line.row.full_epochs.map(|epochs| epochs as u64)),
             whole(obtained.filter(|_| line.row.metric == ReferenceMetric::Nll).and_then(samples)),
             whole(obtained.map(|obtained| obtained.example.n)),
             obtained.map(|obtained| format!("{:.0}", obtained.seconds)).unwrap_or_default(),
@@ -175,13 +175,14 @@ fn criterion(line: &Line<'_>) -> String {
 }
 
 fn schedule(line: &Line<'_>) -> String {
-    let full = thousands(line.row.full_epochs as u64);
-    match &line.obtained {
-        None => format!("{full} epochs published"),
-        Some(obtained) if line.is_shortened() => {
-            format!("shortened: {} of {full} epochs", thousands(obtained.epochs.into()))
-        }
-        Some(obtained) => format!("{} epochs", thousands(obtained.epochs.into())),
+    let full = line.row.full_epochs.map(|epochs| thousands(epochs as u64));
+    let trained = line.obtained.as_ref().map(|obtained| thousands(obtained.epochs.into()));
+    match (trained, full) {
+        (None, None) => "–".to_owned(),
+        (None, Some(full)) => format!("{full} epochs published"),
+        (Some(trained), None) => format!("{trained} epochs; published schedule not stated"),
+        (Some(trained), Some(full)) if line.is_shortened() => format!("shortened: {trained} of {full} epochs"),
+        (Some(trained), Some(_)) => format!("{trained} epochs"),
     }
 }
 

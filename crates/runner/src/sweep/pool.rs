@@ -1,4 +1,4 @@
-//! Trains the cohorts of a plan, so many at once, through failures and signals.
+//! Trains or measures the cohorts of a plan, so many at once, through failures and signals.
 //!
 //! The run store is the judge of how a run ended, not what its worker said: a worker may be killed at any moment, and
 //! another `elbo sweep` may train the same runs.
@@ -13,9 +13,9 @@ use record::{Event, RecordError, Status, Store};
 use rustix::process::Signal;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::plan::Plan;
+use crate::plan::{Plan, Task};
 use crate::settings::Settings;
-use crate::sweep::progress::{Progress, Task};
+use crate::sweep::progress::{Part, Progress, Words};
 use crate::sweep::signals::Watch;
 use crate::sweep::worker::{Message, Setup, Worker, absolute, find_worker};
 
@@ -24,10 +24,10 @@ const TICK: Duration = Duration::from_millis(50);
 /// How long an ended worker's last lines are waited for: something it started may hold its outputs open.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// How the training of a plan went.
+/// How the training or measuring of a plan went.
 #[derive(Debug, Default)]
 pub struct Trained {
-    /// Runs that are done now.
+    /// Runs that are done, or measured, now.
     pub n_done: usize,
     /// Name of each run that failed, and why.
     pub failed: Vec<(String, String)>,
@@ -58,7 +58,17 @@ struct Pool<'a> {
     trained: Trained,
 }
 
-/// Trains all cohorts of `plan`.
+/// Where a run stands with respect to what is to be done with it.
+enum Standing {
+    /// It is done.
+    Over,
+    /// Another process is at it.
+    Elsewhere,
+    /// It is still to be done.
+    Open(Status),
+}
+
+/// Trains all cohorts of `plan`, or measures what it asks for on them.
 ///
 /// # Errors
 /// If workers cannot be found or started, or the store cannot be read. Runs that fail are no error.
@@ -79,7 +89,7 @@ pub fn train(plan: &Plan, store: &Store, settings: &Settings) -> Result<Trained>
         messages,
         waiting: (0..plan.cohorts.len()).collect(),
         active: BTreeMap::new(),
-        progress: Progress::new(settings.has_bars, tasks(plan)),
+        progress: Progress::new(settings.has_bars, words(plan.task), parts(plan)),
         trained: Trained::default(),
     };
     loop {
@@ -99,30 +109,51 @@ pub fn train(plan: &Plan, store: &Store, settings: &Settings) -> Result<Trained>
     Ok(pool.trained)
 }
 
-fn tasks(plan: &Plan) -> Vec<Task> {
-    let task = |cells: &[usize], resume: Option<u32>| {
-        let epochs = cells.iter().map(|&index| plan.cells[index].cell.training.epochs).max().unwrap_or(0);
+fn words(task: Task) -> Words {
+    match task {
+        Task::Train => Words { doing: "training", done: "trained", whole: "all epochs" },
+        Task::Evaluate(_) => Words { doing: "measuring", done: "measured", whole: "all images" },
+    }
+}
+
+fn parts(plan: &Plan) -> Vec<Part> {
+    let part = |cells: &[usize], resume: Option<u32>| {
+        let epochs = match plan.task {
+            Task::Train => cells.iter().map(|&index| plan.cells[index].cell.training.epochs).max().unwrap_or(0),
+            Task::Evaluate(_) => 1,
+        };
         let first = cells.first().map(|&index| plan.cells[index].cell.readable_name()).unwrap_or_default();
         let name = match cells.len() {
             0 | 1 => first,
             n => format!("{first} and {} more", n - 1),
         };
-        Task { name, n_cells: cells.len(), epochs: epochs as u64, epochs_behind: u64::from(resume.unwrap_or(0)) }
+        Part { name, n_cells: cells.len(), epochs: epochs as u64, epochs_behind: u64::from(resume.unwrap_or(0)) }
     };
-    plan.cohorts.iter().map(|cohort| task(&cohort.cells, cohort.resume)).collect()
+    plan.cohorts.iter().map(|cohort| part(&cohort.cells, cohort.resume)).collect()
 }
 
 impl Pool<'_> {
+    fn standing(&self, index: usize) -> Result<Standing> {
+        let run = self.store.run(&self.plan.cells[index].id);
+        let status = run.status()?;
+        Ok(match (self.plan.task, &status) {
+            (Task::Train, Status::Done) => Standing::Over,
+            (Task::Train, Status::Running { .. }) => Standing::Elsewhere,
+            (Task::Evaluate(asked), _) if run.is_evaluated(&asked)? => Standing::Over,
+            (Task::Train | Task::Evaluate(_), _) => Standing::Open(status),
+        })
+    }
+
     fn start_what_fits(&mut self) -> Result<()> {
         while self.active.len() < self.plan.layout.jobs && self.trained.signal.is_none() {
             let Some(place) = self.waiting.pop_front() else { return Ok(()) };
             let mut cells = Vec::new();
             // Time has gone by since the plan was made, and another sweep may be at work.
             for &index in &self.plan.cohorts[place].cells {
-                match self.store.run(&self.plan.cells[index].id).status()? {
-                    Status::Done => self.trained.n_done += 1,
-                    Status::Running { .. } => self.trained.n_elsewhere += 1,
-                    Status::New | Status::Resumable { .. } | Status::Failed { .. } => cells.push(index),
+                match self.standing(index)? {
+                    Standing::Over => self.trained.n_done += 1,
+                    Standing::Elsewhere => self.trained.n_elsewhere += 1,
+                    Standing::Open(_) => cells.push(index),
                 }
             }
             if cells.is_empty() {
@@ -130,7 +161,7 @@ impl Pool<'_> {
                 continue;
             }
             let configurations: Vec<_> = cells.iter().map(|&index| &self.plan.cells[index].cell).collect();
-            let worker = Worker::start(&self.setup, place, &configurations, &self.messages)?;
+            let worker = Worker::start(&self.setup, place, self.plan.task, &configurations, &self.messages)?;
             self.progress.start(place);
             self.active.insert(place, Active { worker, cells, ended: None, said: BTreeMap::new() });
         }
@@ -208,21 +239,24 @@ impl Pool<'_> {
             let planned = &self.plan.cells[index];
             let run = self.store.run(&planned.id);
             let said = active.said.get(&planned.id.to_string());
-            let failure = match run.status()? {
-                Status::Done => {
+            let failure = match self.standing(index)? {
+                Standing::Over => {
                     self.trained.n_done += 1;
                     None
                 }
-                Status::Running { .. } => {
+                Standing::Elsewhere => {
                     self.trained.n_elsewhere += 1;
                     None
                 }
-                Status::Failed { reason } => Some(reason),
-                Status::New | Status::Resumable { .. } if is_stopped => None,
-                Status::Resumable { epoch } => {
+                Standing::Open(_) if matches!(self.plan.task, Task::Evaluate(_)) => {
+                    (!is_stopped).then(|| said.unwrap_or(&reason).clone())
+                }
+                Standing::Open(Status::Failed { reason }) => Some(reason),
+                Standing::Open(_) if is_stopped => None,
+                Standing::Open(Status::Resumable { epoch }) => {
                     Some(format!("{}; it can go on from epoch {epoch}", said.unwrap_or(&reason)))
                 }
-                Status::New => {
+                Standing::Open(Status::New | Status::Running { .. } | Status::Done) => {
                     let reason = said.unwrap_or(&reason);
                     match run.mark_failed(reason) {
                         // A worker that died at its start has written nothing that could be marked; nor has one

@@ -1,4 +1,4 @@
-//! How far the training is: bars that move on a terminal, a line now and then otherwise; always on standard error.
+//! How far the training or measuring is: bars that move on a terminal, a line now and then otherwise; always on standard error.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,9 +17,20 @@ const PER_EPOCH: u64 = 1000;
 /// Warnings of one cohort that are shown; a worker in trouble may print without end.
 const SHOWN_LINES: usize = 20;
 
+/// What is being done, in words.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    /// Of a cohort that begins: `training`.
+    pub doing: &'static str,
+    /// Of a cohort that is over: `trained`.
+    pub done: &'static str,
+    /// What progress is a part of: `all epochs`.
+    pub whole: &'static str,
+}
+
 /// A cohort, as far as progress is concerned.
 #[derive(Clone, Debug)]
-pub struct Task {
+pub struct Part {
     /// For people.
     pub name: String,
     /// Cells trained together.
@@ -32,7 +43,7 @@ pub struct Task {
 
 #[derive(Debug)]
 struct State {
-    task: Task,
+    part: Part,
     /// In parts of an epoch.
     position: u64,
     /// The latest of each run.
@@ -52,6 +63,7 @@ impl State {
 /// How far all cohorts are.
 #[derive(Debug)]
 pub struct Progress {
+    words: Words,
     bars: Option<(MultiProgress, ProgressBar)>,
     states: Vec<State>,
     started: Instant,
@@ -63,16 +75,16 @@ pub struct Progress {
 
 impl Progress {
     /// Nothing has begun.
-    pub fn new(has_bars: bool, tasks: Vec<Task>) -> Progress {
-        let states: Vec<State> = tasks
+    pub fn new(has_bars: bool, words: Words, parts: Vec<Part>) -> Progress {
+        let states: Vec<State> = parts
             .into_iter()
-            .map(|task| {
-                let position = task.epochs_behind * PER_EPOCH;
-                State { task, position, test_elbos: BTreeMap::new(), n_lines: 0, bar: None }
+            .map(|part| {
+                let position = part.epochs_behind * PER_EPOCH;
+                State { part, position, test_elbos: BTreeMap::new(), n_lines: 0, bar: None }
             })
             .collect();
         let now = Instant::now();
-        let mut progress = Progress { bars: None, states, started: now, last_line: now, n_ended: 0, behind: 0 };
+        let mut progress = Progress { words, bars: None, states, started: now, last_line: now, n_ended: 0, behind: 0 };
         progress.behind = progress.done();
         if has_bars {
             let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
@@ -93,18 +105,18 @@ impl Progress {
         let title = format!("cohort {}/{of}", cohort + 1);
         match &self.bars {
             Some((all, total)) => {
-                let bar = ProgressBar::new((state.task.epochs * PER_EPOCH).max(1));
+                let bar = ProgressBar::new((state.part.epochs * PER_EPOCH).max(1));
                 let bar = all.insert_before(total, bar);
                 bar.set_style(style("{prefix:28} {wide_bar} {percent:>3} %  {msg}"));
-                bar.set_prefix(shortened(&state.task.name, 28));
+                bar.set_prefix(shortened(&state.part.name, 28));
                 bar.set_position(state.position);
                 bar.set_message(title);
                 state.bar = Some(bar);
             }
             None => {
-                let text = match state.task.epochs_behind {
-                    0 => format!("{title}: training {}", state.task.name),
-                    epoch => format!("{title}: {} goes on from epoch {epoch}", state.task.name),
+                let text = match state.part.epochs_behind {
+                    0 => format!("{title}: {} {}", self.words.doing, state.part.name),
+                    epoch => format!("{title}: {} goes on from epoch {epoch}", state.part.name),
                 };
                 output::say(&text);
             }
@@ -123,7 +135,8 @@ impl Progress {
                     let elbo =
                         state.mean_elbo().map(|elbo| format!("  ELBO {}", text::number(elbo))).unwrap_or_default();
                     bar.set_position(state.position);
-                    bar.set_message(format!("cohort {}/{of}  epoch {epoch}/{epochs}{elbo}", cohort + 1));
+                    let epoch = if *epochs > 1 { format!("  epoch {epoch}/{epochs}") } else { String::new() };
+                    bar.set_message(format!("cohort {}/{of}{epoch}{elbo}", cohort + 1));
                 }
             }
             Event::Epoch { run_id, epoch, test_elbo, .. } => {
@@ -133,6 +146,7 @@ impl Progress {
                     state.test_elbos.insert(run_id.clone(), *elbo);
                 }
             }
+            Event::Evaluated { .. } => state.position = state.part.epochs * PER_EPOCH,
             Event::Started { .. } | Event::Finished { .. } | Event::Failed { .. } | Event::Interrupted { .. } => {}
         }
     }
@@ -159,13 +173,14 @@ impl Progress {
         if let Some(bar) = state.bar.take() {
             bar.finish_and_clear();
         }
-        let is_complete = state.position >= state.task.epochs * PER_EPOCH;
-        state.position = state.task.epochs * PER_EPOCH;
+        let is_complete = state.position >= state.part.epochs * PER_EPOCH;
+        state.position = state.part.epochs * PER_EPOCH;
         if self.bars.is_none() && is_complete {
-            let mean = if state.task.n_cells > 1 { "mean " } else { "" };
+            let mean = if state.part.n_cells > 1 { "mean " } else { "" };
             let elbo = state.mean_elbo().map(|elbo| format!(", {mean}test ELBO {}", text::number(elbo)));
             let elbo = elbo.unwrap_or_default();
-            output::say(&format!("cohort {}/{}: trained{elbo}{}", cohort + 1, self.states.len(), self.left()));
+            let done = self.words.done;
+            output::say(&format!("cohort {}/{}: {done}{elbo}{}", cohort + 1, self.states.len(), self.left()));
             self.last_line = Instant::now();
         }
     }
@@ -178,7 +193,7 @@ impl Progress {
         } else if self.last_line.elapsed() >= BETWEEN_LINES && self.n_ended < self.states.len() {
             self.last_line = Instant::now();
             let percent = 100 * self.done() / self.whole();
-            output::say(&format!("{percent} % of all epochs{}", self.left()));
+            output::say(&format!("{percent} % of {}{}", self.words.whole, self.left()));
         }
     }
 
@@ -201,11 +216,11 @@ impl Progress {
 
     /// Parts of epochs of all cells, done and behind.
     fn done(&self) -> u64 {
-        self.states.iter().map(|state| state.position * state.task.n_cells as u64).sum()
+        self.states.iter().map(|state| state.position * state.part.n_cells as u64).sum()
     }
 
     fn whole(&self) -> u64 {
-        let all: u64 = self.states.iter().map(|state| state.task.epochs * PER_EPOCH * state.task.n_cells as u64).sum();
+        let all: u64 = self.states.iter().map(|state| state.part.epochs * PER_EPOCH * state.part.n_cells as u64).sum();
         all.max(1)
     }
 
@@ -241,13 +256,15 @@ fn printable(line: &str) -> String {
 mod tests {
     use super::*;
 
-    fn task(epochs: u64, epochs_behind: u64) -> Task {
-        Task { name: "vae-mnist-z2-b1-s0 and 3 more".to_owned(), n_cells: 4, epochs, epochs_behind }
+    const WORDS: Words = Words { doing: "training", done: "trained", whole: "all epochs" };
+
+    fn part(epochs: u64, epochs_behind: u64) -> Part {
+        Part { name: "vae-mnist-z2-b1-s0 and 3 more".to_owned(), n_cells: 4, epochs, epochs_behind }
     }
 
     #[test]
     fn what_was_trained_before_does_not_count_as_speed() {
-        let mut progress = Progress::new(false, vec![task(10, 5)]);
+        let mut progress = Progress::new(false, WORDS, vec![part(10, 5)]);
         assert_eq!(progress.left(), "");
         progress.event(0, &Event::Progress { epoch: 6, epochs: 10, step: 10, steps: 10 });
         progress.started = Instant::now().checked_sub(Duration::from_secs(10)).expect("the clock is past 10 s");
@@ -256,7 +273,7 @@ mod tests {
 
     #[test]
     fn nonsense_of_a_worker_is_survived() {
-        let mut progress = Progress::new(false, vec![task(0, 0)]);
+        let mut progress = Progress::new(false, WORDS, vec![part(0, 0)]);
         progress.event(0, &Event::Progress { epoch: 0, epochs: 0, step: 9, steps: 0 });
         assert_eq!(progress.left(), "");
         assert_eq!(printable("a\u{1b}[31mb\u{7}"), "a[31mb");

@@ -16,6 +16,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Serialize;
 use spec::{Cell, Device};
 
+use crate::plan::Task;
+
 /// Lines of a worker's standard error that are kept to say why it died.
 const KEPT_LINES: usize = 20;
 /// Bytes of a line that are read at most; a worker that prints more without a line's end prints several lines.
@@ -87,16 +89,23 @@ pub fn find_worker() -> Result<PathBuf> {
 }
 
 impl Worker {
-    /// Starts a worker on `cells`; what it says is sent to `messages` under the name `cohort`.
+    /// Starts a worker with a task on `cells`; what it says is sent to `messages` under the name `cohort`.
     ///
     /// # Errors
     /// If the process cannot be started.
-    pub fn start(setup: &Setup, cohort: usize, cells: &[&Cell], messages: &Sender<Message>) -> Result<Worker> {
+    pub fn start(
+        setup: &Setup,
+        cohort: usize,
+        task: Task,
+        cells: &[&Cell],
+        messages: &Sender<Message>,
+    ) -> Result<Worker> {
         #[derive(Serialize)]
         struct Input<'a> {
+            task: Task,
             cells: &'a [&'a Cell],
         }
-        let input = serde_json::to_vec(&Input { cells })?;
+        let input = serde_json::to_vec(&Input { task, cells })?;
         let device = serde_json::to_value(setup.device)?;
         let threads = setup.threads.to_string();
         let mut command = Command::new(&setup.program);

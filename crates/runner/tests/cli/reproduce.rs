@@ -26,7 +26,7 @@ reference:
         where: { model.latent_dim: 5, objective.beta: 1 } }
     - { id: S3, metric: kl, published: \"2.5\", value: 2.5, below: S4, full_epochs: 3,
         where: { model.latent_dim: 2, objective.beta: 4 } }
-    - { id: S4, metric: kl, published: \"10.0\", value: 10, full_epochs: 3,
+    - { id: S4, metric: kl, published: \"10.0\", value: 10,
         where: { model.latent_dim: 2, objective.beta: 1 } }
 ";
 

@@ -9,6 +9,7 @@ fn help_texts() {
         "",
         "plan",
         "sweep",
+        "evaluate",
         "list",
         "show",
         "diff",

@@ -5,7 +5,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use record::Status;
+use record::{EvaluationRow, Status};
 use spec::Cell;
 
 use crate::support::{Place, Said, begin, experiment, finish, wait_for};
@@ -209,4 +209,81 @@ fn what_is_done_needs_no_worker() {
     assert_eq!(second.out, first.out);
     let still = std::fs::metadata(place.path("results/sweeps/two/report.html")).unwrap().modified().unwrap();
     assert_eq!(drawn, still);
+}
+
+/// A worker that measures: it waits until this test has recorded what it would have.
+const MEASURING: &str = "cat > said.$$.json; touch measuring; while ! test -e measured; do sleep 0.02; done";
+
+fn given(place: &Place) -> Vec<serde_json::Value> {
+    let entries = std::fs::read_dir(place.path("")).unwrap().map(|entry| entry.unwrap());
+    let names = entries.map(|entry| entry.file_name().into_string().unwrap());
+    let jobs = names.filter(|name| name.starts_with("said.")).map(|name| place.read(&name));
+    jobs.map(|text| serde_json::from_str(&text).unwrap()).collect()
+}
+
+#[test]
+fn stored_models_are_measured_by_workers_and_only_once() {
+    let place = place(MEASURING);
+    for cell in &cells() {
+        finish(&place.store(), cell);
+    }
+    // One of the two has been measured before.
+    let nll = |value: f64, n: u64| EvaluationRow::nll(value, 0.5, n, 50);
+    place.store().run(&cells()[1].run_id()).add_evaluation(&[nll(91.0, 10_000)]).unwrap();
+
+    let mut command = place.command("evaluate two.yaml --importance-samples 50");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for(&place.path("measuring"));
+    place.store().run(&cells()[0].run_id()).add_evaluation(&[nll(90.0, 10_000)]).unwrap();
+    place.write("measured", "");
+    let said = Said::of(&place, &child.wait_with_output().unwrap());
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(
+        said.out.contains("nll (samples 50)") && said.out.contains("90.00") && said.out.contains("91.00"),
+        "{said:?}"
+    );
+    assert!(said.out.contains("reconstruction"), "beside the usual numbers: {said:?}");
+    let jobs = given(&place);
+    assert_eq!(jobs.len(), 1);
+    assert_eq!(jobs[0]["task"], serde_json::json!({ "evaluate": { "importance_samples": 50, "images": null } }));
+    assert_eq!(jobs[0]["cells"], serde_json::json!([cells()[0]]));
+
+    // Now nothing is missing, whether it is asked for here or in the experiment.
+    assert_eq!(place.elbo("evaluate two.yaml --importance-samples 50").out, said.out);
+    place.write("two.yaml", &format!("{TWO}evaluation: {{ importance_samples: 50 }}\n"));
+    assert_eq!(place.elbo("sweep two.yaml --no-figures").code, Some(0));
+    assert_eq!(given(&place).len(), 1);
+}
+
+#[test]
+fn a_sweep_measures_what_the_experiment_asks_for() {
+    let place = place(MEASURING);
+    place.write("two.yaml", &format!("{TWO}evaluation: {{ importance_samples: 50, images: 100 }}\n"));
+    for cell in &cells() {
+        finish(&place.store(), cell);
+    }
+    // Of other images, or with another number of samples, it is not what is asked for.
+    let others = [EvaluationRow::nll(1.0, 0.5, 10_000, 50), EvaluationRow::nll(1.0, 0.5, 100, 5000)];
+    place.store().run(&cells()[0].run_id()).add_evaluation(&others).unwrap();
+    place.write("measured", "");
+    let said = place.elbo("sweep two.yaml --no-figures");
+    // The worker has recorded nothing.
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert_eq!(said.err.matches("not measured: ").count(), 2, "{said:?}");
+    assert_eq!(given(&place).len(), 2);
+    let status = |cell: &Cell| place.store().run(&cell.run_id()).status().unwrap();
+    assert!(cells().iter().all(|cell| status(cell) == Status::Done), "what was trained stays done");
+    assert!(!said.out.contains("nll"), "{said:?}");
+}
+
+#[test]
+fn measuring_needs_to_know_what() {
+    let place = place("exit 1");
+    let said = place.elbo("evaluate two.yaml");
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    assert!(said.err.contains("hint: give --importance-samples"), "{said:?}");
+    // Without trained models there is nothing to be measured.
+    let said = place.elbo("evaluate two.yaml --importance-samples 50");
+    assert_eq!((said.code, said.out.as_str()), (Some(0), ""), "{said:?}");
+    assert!(said.err.contains("2 of 2 cells are not trained"), "{said:?}");
 }

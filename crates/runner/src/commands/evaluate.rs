@@ -1,0 +1,82 @@
+//! `elbo evaluate`: more numbers on stored models, measured by workers and added to what is on record.
+
+use anyhow::{Result, bail};
+use record::Store;
+use spec::{Evaluation, Experiment};
+
+use crate::Outcome;
+use crate::args::{EvaluateArgs, ExecutionArgs};
+use crate::commands::{compare, plan};
+use crate::machine::Machine;
+use crate::output;
+use crate::plan::{Plan, Request, Task};
+use crate::settings::Settings;
+use crate::sweep::{Trained, find_worker, train};
+use crate::text;
+
+/// Measures what the experiment or the command line asks for and is not on record yet.
+///
+/// # Errors
+/// If nothing is asked for, the store cannot be read, or there is no worker. Models that cannot be measured are no
+/// error: see [`Outcome::SomeFailed`].
+pub fn evaluate(settings: &Settings, experiment: &Experiment, args: &EvaluateArgs) -> Result<Outcome> {
+    let asked = asked(experiment, args)?;
+    let store = settings.store()?;
+    let measured = measure(settings, experiment, &store, &args.execution, asked)?;
+    if let Some(signal) = measured.signal {
+        output::say("stopped; the same command measures the rest");
+        return Ok(Outcome::Stopped(u8::try_from(signal).unwrap_or(0)));
+    }
+    let printed = output::print(&compare::results(experiment, &store, Some(&asked), settings.is_coloured)?);
+    let outcome = account(&measured);
+    match printed {
+        Err(error) if !output::is_closed_pipe(&error) => Err(error),
+        _ => Ok(outcome),
+    }
+}
+
+/// What is asked for: the command line goes before the experiment.
+fn asked(experiment: &Experiment, args: &EvaluateArgs) -> Result<Evaluation> {
+    let of_experiment = experiment.evaluation;
+    let samples = args.importance_samples.or(of_experiment.map(|asked| asked.importance_samples));
+    let Some(importance_samples) = samples else {
+        bail!(
+            "`{}` asks for nothing to be measured\nhint: give --importance-samples, or add `evaluation: {{ importance_samples: 5000 }}` to the experiment",
+            experiment.name
+        );
+    };
+    Ok(Evaluation { importance_samples, images: args.images.or(of_experiment.and_then(|asked| asked.images)) })
+}
+
+/// Measures `asked` on the finished runs that have it not on record, and says so.
+///
+/// # Errors
+/// If the store cannot be read, or there is no worker.
+pub fn measure(
+    settings: &Settings,
+    experiment: &Experiment,
+    store: &Store,
+    execution: &ExecutionArgs,
+    asked: Evaluation,
+) -> Result<Trained> {
+    let request = Request { task: Task::Evaluate(asked), retry_failed: false };
+    let plan = Plan::make(experiment, store, &settings.places()?, execution, Machine::here(), request)?;
+    let n_untrained = plan.cells.len() - plan.count("done");
+    if n_untrained > 0 {
+        output::say(&format!("{} of {} are not trained", n_untrained, text::counted(plan.cells.len(), "cell")));
+    }
+    if plan.cohorts.is_empty() {
+        return Ok(Trained::default());
+    }
+    find_worker()?;
+    output::say(&format!("{}, by {} importance samples an image", plan::to_do(&plan), asked.importance_samples));
+    train(&plan, store, settings)
+}
+
+/// Says which models could not be measured.
+pub fn account(measured: &Trained) -> Outcome {
+    for (name, reason) in &measured.failed {
+        output::say(&format!("not measured: {name}: {}", reason.lines().next().unwrap_or_default()));
+    }
+    if measured.failed.is_empty() { Outcome::Well } else { Outcome::SomeFailed }
+}
