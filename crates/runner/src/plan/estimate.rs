@@ -22,8 +22,8 @@ pub struct Estimate {
     pub is_rough: bool,
 }
 
-/// Channels × height × width and number of the training images.
-type Size = (usize, usize);
+/// Channels, height and width, and the number of the training images.
+type Size = ([usize; 3], usize);
 
 /// How long one stored run took.
 #[derive(Clone, Debug)]
@@ -86,7 +86,7 @@ impl<'a> Estimator<'a> {
                 size
             }
         };
-        size.map(|(n_pixels, n_images)| Work::of(cell, n_pixels, n_images))
+        size.map(|(image, n_images)| Work::of(cell, image, n_images))
     }
 
     /// What `cell` still takes after so many epochs.
@@ -118,7 +118,7 @@ fn is_similar(sample: &Sample, cell: &Cell, work: &Work) -> bool {
     let within_two = |a: u64, b: u64| a > 0 && b > 0 && a <= 2 * b && b <= 2 * a;
     sample.cell.training.batch_size == cell.training.batch_size
         && sample.cell.model.hidden.len() == cell.model.hidden.len()
-        && within_two(sample.work.parameters, work.parameters)
+        && within_two(sample.work.multiplications, work.multiplications)
         && within_two(sample.work.images, work.images)
 }
 
@@ -129,11 +129,12 @@ fn is_own(dataset: &Dataset) -> bool {
 
 fn size(dataset: &Dataset, places: &data::Places) -> Option<Size> {
     match &dataset.name {
-        Source::Glyphs | Source::Mnist | Source::FashionMnist => Some((28 * 28, 60_000)),
+        Source::Glyphs | Source::Mnist | Source::FashionMnist => Some(([1, 28, 28], 60_000)),
         Source::Hdf5(_) | Source::Idx(_) | Source::Folder(_) => {
             let splits = data::load(dataset, places).ok()?;
             let held_out = splits.validation.map_or(0, |images| images.shape.n);
-            Some((splits.train.shape.n_pixels(), splits.train.shape.n + held_out))
+            let shape = splits.train.shape;
+            Some(([shape.channels, shape.height, shape.width], shape.n + held_out))
         }
     }
 }

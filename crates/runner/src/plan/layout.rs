@@ -80,7 +80,7 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::work::tests::reference;
+    use crate::plan::work::tests::{MNIST, reference};
 
     const NOTHING: ExecutionArgs = ExecutionArgs { jobs: None, threads: None, cohort: None, device: None };
 
@@ -89,7 +89,7 @@ mod tests {
     }
 
     fn choose(args: &ExecutionArgs, machine: Machine) -> (usize, usize, usize) {
-        let cells = [Work::of(&reference(), 784, 60_000)];
+        let cells = [Work::of(&reference(), MNIST, 60_000)];
         let layout = Layout::choose(args, &Execution::default(), machine, &cells);
         (layout.jobs, layout.threads, layout.cohort)
     }
