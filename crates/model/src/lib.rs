@@ -15,6 +15,7 @@ pub mod corruption;
 pub mod latent;
 pub mod layers;
 pub mod likelihood;
+pub mod mixture;
 pub mod nets;
 pub mod noise;
 pub mod objective;

@@ -26,7 +26,8 @@ pub enum Stream {
     Prior = 7,
     /// The dynamic binarisation of training images.
     Pixels = 8,
-    // 9 is taken by the Gaussian mixture.
+    /// The first centres of a Gaussian mixture.
+    Mixture = 9,
     /// The corruption of a denoising model's input.
     Corruption = 10,
     /// Draws of x from p(x|z).
