@@ -19,8 +19,9 @@ fn main() {
     let root = Path::new(&root);
     let _ = std::fs::remove_dir_all(root);
     let store = common::fill(root, &experiment, look, |_| true);
+    common::measure_more(&store, &experiment, look);
     let start = Instant::now();
-    let drawn = figures::draw(&experiment, &store).unwrap();
+    let drawn = figures::draw_kinds(&experiment, &store, &spec::FigureKind::ALL).unwrap();
     println!("{} files in {:?}", drawn.files.len(), start.elapsed());
     for (kind, reason) in &drawn.skipped {
         println!("skipped {kind}: {reason}");

@@ -7,7 +7,7 @@ use serde_json::Value;
 use spec::{Cell, Experiment};
 
 use crate::error::FiguresError;
-use crate::sweep::{Arrays, Group, Key, Run, Sweep, Terms, variants_of, words};
+use crate::sweep::{Arrays, Denoising, Group, Key, Path, Run, Sweep, Terms, variants_of, words};
 use crate::tiles::Images;
 
 /// Reads what the store has of the experiment's runs. Runs that are not done are listed, not read.
@@ -137,13 +137,26 @@ fn numbers(rows: &[record::MetricsRow], cell: &Cell) -> Run {
 
 fn arrays(read: record::Arrays) -> Arrays {
     Arrays {
-        originals: images(read.originals),
-        reconstructions: images(read.reconstructions),
+        originals: read.originals.map(images).unwrap_or_default(),
+        reconstructions: read.reconstructions.map(images).unwrap_or_default(),
+        denoising: read
+            .corrupted
+            .zip(read.denoised)
+            .map(|(corrupted, denoised)| Denoising { corrupted: images(corrupted), denoised: images(denoised) }),
         samples: images(read.samples),
+        samples_aggregate: read.samples_aggregate.map(images),
+        samples_mixture: read.samples_mixture.map(images),
+        interpolation_linear: read.interpolation_linear.map(path),
+        interpolation_spherical: read.interpolation_spherical.map(path),
         manifold: read.manifold.map(images),
-        latent_mean: read.latent_mean.values,
+        latent_mean: read.latent_mean.map(|latents| latents.values).unwrap_or_default(),
         labels: read.labels,
     }
+}
+
+/// Shape `[pairs, steps, channels, height, width]`.
+fn path(array: Array) -> Path {
+    Path { steps: array.shape.get(1).copied().unwrap_or_default(), images: images(array) }
 }
 
 /// The last three axes are an image's, those before them count images.

@@ -136,16 +136,44 @@ impl Term {
 pub struct Arrays {
     /// Test images.
     pub originals: Images,
-    /// Their reconstructions.
+    /// Their reconstructions; none without an encoder.
     pub reconstructions: Images,
+    /// The same corrupted, and what the model makes of that.
+    pub denoising: Option<Denoising>,
     /// Decoded draws from the prior.
     pub samples: Images,
+    /// Decoded draws from the aggregate posterior.
+    pub samples_aggregate: Option<Images>,
+    /// Decoded draws from a Gaussian mixture fitted to latent means.
+    pub samples_mixture: Option<Images>,
+    /// Decoded straight lines between latents.
+    pub interpolation_linear: Option<Path>,
+    /// Decoded great arcs between the same latents.
+    pub interpolation_spherical: Option<Path>,
     /// Decoded grid over two latent dimensions, row by row, square.
     pub manifold: Option<Images>,
-    /// Posterior means of test images, shape `[n, latent_dim]`.
+    /// Posterior means of test images, shape `[n, latent_dim]`; empty without an encoder.
     pub latent_mean: Vec<f32>,
     /// Classes of the same images.
     pub labels: Option<Vec<u8>>,
+}
+
+/// What a model makes of corrupted images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Denoising {
+    /// The originals, corrupted as in training.
+    pub corrupted: Images,
+    /// Their reconstructions.
+    pub denoised: Images,
+}
+
+/// Decoded paths between latents.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Path {
+    /// Images of one path, both ends included.
+    pub steps: usize,
+    /// One path after another.
+    pub images: Images,
 }
 
 impl Group {
@@ -164,6 +192,20 @@ impl Group {
     pub fn measure(&self, name: &str) -> Option<Estimate> {
         let of = |run: &Run| run.measures.iter().find(|(other, _)| other == name).map(|(_, value)| *value);
         estimate(&self.runs.iter().filter_map(of).collect::<Vec<_>>())
+    }
+
+    /// As [`Group::measure`], for a metric on the test images, or else on whichever split it was measured, one of
+    /// whose settings reads `setting`, such as `of samples`.
+    pub fn measure_with(&self, metric: &str, setting: &str) -> Option<Estimate> {
+        let notes = |name: &str| -> Option<Vec<String>> {
+            let notes = name.strip_prefix(metric)?.strip_prefix(" (")?.strip_suffix(')')?;
+            Some(notes.split(", ").map(str::to_owned).collect())
+        };
+        let is_one = |notes: &[String]| notes.iter().skip(1).any(|note| note == setting);
+        let names = self.runs.iter().flat_map(|run| run.measures.iter().map(|(name, _)| name));
+        let found = || names.clone().filter(|name| notes(name).is_some_and(|notes| is_one(&notes)));
+        let is_test = |name: &&String| notes(name).is_some_and(|notes| notes.first().is_some_and(|n| n == "test"));
+        self.measure(found().find(is_test).or_else(|| found().next())?)
     }
 
     /// The arrays of the run with the smallest seed that has any.

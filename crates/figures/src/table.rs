@@ -118,13 +118,18 @@ fn measures(sweep: &Sweep, scale: Scale, groups: &[&Group], name: String) -> Opt
     if names.is_empty() {
         return None;
     }
-    let column = |name: &&String| Column { title: name.replace('_', " "), key: (*name).clone(), decimals: 2 };
+    // Squared gray values are small.
+    let is_sharpness = |name: &str| name.starts_with("sharpness");
+    let decimals = |name: &str| if is_sharpness(name) { 4 } else { 2 };
+    let column =
+        |name: &&String| Column { title: name.replace('_', " "), key: (*name).clone(), decimals: decimals(name) };
     let lines = lines(groups, |group| names.iter().map(|name| group.measure(name)).collect());
     let caption = format!(
-        "{} on {}: measured on the trained models (scale {}), in nats per image unless the name says otherwise; {}.{}",
+        "{} on {}: measured on the trained models (scale {}), in nats per image unless the name says otherwise{}; {}.{}",
         sweep.name,
         sweep.dataset,
         scale.as_str(),
+        if names.iter().any(|name| is_sharpness(name)) { " (sharpness: squared gray values)" } else { "" },
         over(&lines),
         sweep.missing_note(),
     );

@@ -7,11 +7,21 @@
 //! |---|---|---|
 //! | `originals` | `[n, channels, height, width]` | test images, 1.0 = white |
 //! | `reconstructions` | `[n, channels, height, width]` | decoder means of the originals' posterior means |
-//! | `samples` | `[m, channels, height, width]` | decoder means of z ~ N(0, I), seeded |
+//! | `decoder_samples` | `[n, channels, height, width]` | a sample of p(x\|z) at the z of each of `reconstructions` |
+//! | `corrupted` | `[n, channels, height, width]` | the originals, corrupted as in training |
+//! | `denoised` | `[n, channels, height, width]` | reconstructions of `corrupted` |
+//! | `samples` | `[m, channels, height, width]` | decoder means of z from the prior, seeded |
+//! | `samples_aggregate` | `[a, channels, height, width]` | decoder means of z ~ q(z\|x) of random training images x: the aggregate posterior |
+//! | `samples_mixture` | `[b, channels, height, width]` | decoder means of z from a Gaussian mixture fitted to latent means |
 //! | `manifold` | `[g, g, channels, height, width]` | decoder means on a grid of z; for two latent dimensions only |
+//! | `interpolation_linear` | `[pairs, steps, channels, height, width]` | decoder means along straight lines between the latents of two test images |
+//! | `interpolation_spherical` | `[pairs, steps, channels, height, width]` | the same along great arcs |
 //! | `latent_mean` | `[t, latent_dim]` | posterior means of test images |
 //! | `latent_log_variance` | `[t, latent_dim]` | logarithms of the posterior variances of the same images |
 //! | `labels` | `[t]`, `uint8` | classes of the same images, where the data has them |
+//!
+//! Every file has `samples`; the others are there where the model has such a thing: a GAN has no encoder, hence neither
+//! reconstructions nor latents; an autoencoder has no variances.
 //!
 //! Decoder means are stored as they are and clamped to 0…1 only when drawn: those of a Gaussian may lie outside.
 
@@ -54,62 +64,148 @@ impl Array {
     }
 }
 
-/// The images and latents that figures are drawn from; the module's table says what each is.
+/// The images and latents that figures are drawn from; the module's table says what each is. `None` where the model has
+/// no such thing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Arrays {
     /// Test images, 1.0 = white; `[n, channels, height, width]`.
-    pub originals: Array,
+    pub originals: Option<Array>,
     /// Decoder means of the originals' posterior means; `[n, channels, height, width]`.
-    pub reconstructions: Array,
-    /// Decoder means of z ~ N(0, I), seeded; `[m, channels, height, width]`.
+    pub reconstructions: Option<Array>,
+    /// A sample of p(x|z) at the z of each of `reconstructions`; `[n, channels, height, width]`.
+    pub decoder_samples: Option<Array>,
+    /// The originals, corrupted as in training; `[n, channels, height, width]`.
+    pub corrupted: Option<Array>,
+    /// Reconstructions of `corrupted`; `[n, channels, height, width]`.
+    pub denoised: Option<Array>,
+    /// Decoder means of z from the prior, seeded; `[m, channels, height, width]`.
     pub samples: Array,
+    /// Decoder means of z ~ q(z|x) of training images x drawn at random; `[a, channels, height, width]`.
+    pub samples_aggregate: Option<Array>,
+    /// Decoder means of z from a Gaussian mixture fitted to latent means; `[b, channels, height, width]`.
+    pub samples_mixture: Option<Array>,
     /// Decoder means on a grid of z; `[g, g, channels, height, width]`; `None` unless there are two latent dimensions.
     pub manifold: Option<Array>,
+    /// Decoder means along straight lines between the latents of two test images, ends included;
+    /// `[pairs, steps, channels, height, width]`.
+    pub interpolation_linear: Option<Array>,
+    /// As `interpolation_linear`, for the same pairs and steps, along great arcs.
+    pub interpolation_spherical: Option<Array>,
     /// Posterior means of test images; `[t, latent_dim]`.
-    pub latent_mean: Array,
+    pub latent_mean: Option<Array>,
     /// Logarithms of the posterior variances of the same images; `[t, latent_dim]`.
-    pub latent_log_variance: Array,
+    pub latent_log_variance: Option<Array>,
     /// Classes of the same images; `[t]`.
     pub labels: Option<Vec<u8>>,
 }
 
-const IMAGES: &str = "channels, height, width";
+/// A dataset of `float32`: its name, the names of its axes, and what it holds.
+struct Dataset {
+    name: &'static str,
+    dimensions: &'static str,
+    description: &'static str,
+}
+
+/// All but `labels`, in the order of [`Arrays::floats`].
+const DATASETS: [Dataset; 13] = {
+    const fn dataset(name: &'static str, dimensions: &'static str, description: &'static str) -> Dataset {
+        Dataset { name, dimensions, description }
+    }
+    const N: &str = "n, channels, height, width";
+    const PAIRS: &str = "pairs, steps, channels, height, width";
+    [
+        dataset("originals", N, "test images, 1.0 = white"),
+        dataset("reconstructions", N, "decoder means of the originals' posterior means, not clamped"),
+        dataset("decoder_samples", N, "a sample of p(x|z) at the z of each of reconstructions, not clamped"),
+        dataset("corrupted", N, "the originals, corrupted as in training, not clamped"),
+        dataset("denoised", N, "reconstructions of corrupted, not clamped"),
+        dataset("samples", "m, channels, height, width", "decoder means of z from the prior, seeded, not clamped"),
+        dataset(
+            "samples_aggregate",
+            "a, channels, height, width",
+            "decoder means of z ~ q(z|x) of training images x drawn at random, not clamped",
+        ),
+        dataset(
+            "samples_mixture",
+            "b, channels, height, width",
+            "decoder means of z from a Gaussian mixture fitted to latent means, not clamped",
+        ),
+        dataset("manifold", "g, g, channels, height, width", "decoder means on a grid of z, not clamped"),
+        dataset("interpolation_linear", PAIRS, "decoder means along straight lines between latents, not clamped"),
+        dataset("interpolation_spherical", PAIRS, "decoder means along great arcs between latents, not clamped"),
+        dataset("latent_mean", "t, latent_dim", "posterior means of test images"),
+        dataset(
+            "latent_log_variance",
+            "t, latent_dim",
+            "logarithms of the posterior variances of the images of latent_mean",
+        ),
+    ]
+};
 
 impl Arrays {
+    /// The arrays of [`DATASETS`], in that order.
+    fn floats(&self) -> [Option<&Array>; DATASETS.len()] {
+        [
+            self.originals.as_ref(),
+            self.reconstructions.as_ref(),
+            self.decoder_samples.as_ref(),
+            self.corrupted.as_ref(),
+            self.denoised.as_ref(),
+            Some(&self.samples),
+            self.samples_aggregate.as_ref(),
+            self.samples_mixture.as_ref(),
+            self.manifold.as_ref(),
+            self.interpolation_linear.as_ref(),
+            self.interpolation_spherical.as_ref(),
+            self.latent_mean.as_ref(),
+            self.latent_log_variance.as_ref(),
+        ]
+    }
+
     /// Checks that shapes agree with each other.
     fn check(&self) -> Result<(), String> {
-        let arrays = [
-            ("originals", 4, Some(&self.originals)),
-            ("reconstructions", 4, Some(&self.reconstructions)),
-            ("samples", 4, Some(&self.samples)),
-            ("manifold", 5, self.manifold.as_ref()),
-            ("latent_mean", 2, Some(&self.latent_mean)),
-            ("latent_log_variance", 2, Some(&self.latent_log_variance)),
-        ];
-        for (name, n_axes, array) in arrays {
+        let size = |shape: &[usize]| shape.len().checked_sub(3).map(|start| shape[start..].to_vec());
+        for (Dataset { name, dimensions, .. }, array) in DATASETS.iter().zip(self.floats()) {
             let Some(Array { shape, values }) = array else { continue };
+            let n_axes = dimensions.split(", ").count();
             if shape.len() != n_axes {
                 return Err(format!("`{name}` has the shape {shape:?}, which are not {n_axes} axes"));
             }
             if n_values(shape) != Some(values.len()) {
                 return Err(format!("`{name}` has {} values for the shape {shape:?}", values.len()));
             }
-            if n_axes >= 4 && shape[n_axes - 3..] != self.originals.shape[1..] {
-                return Err(format!("`{name}` has the shape {shape:?}, `originals` {:?}", self.originals.shape));
+            if n_axes >= 4 && size(shape) != size(&self.samples.shape) {
+                return Err(format!("`{name}` has the shape {shape:?}, `samples` {:?}", self.samples.shape));
             }
         }
-        if self.reconstructions.shape != self.originals.shape {
-            return Err("`reconstructions` and `originals` differ in shape".to_owned());
+        let belong = [
+            ("reconstructions", &self.reconstructions, "originals", &self.originals),
+            ("decoder_samples", &self.decoder_samples, "reconstructions", &self.reconstructions),
+            ("corrupted", &self.corrupted, "originals", &self.originals),
+            ("denoised", &self.denoised, "corrupted", &self.corrupted),
+            ("latent_log_variance", &self.latent_log_variance, "latent_mean", &self.latent_mean),
+        ];
+        for (name, array, other_name, other) in belong {
+            match (array, other) {
+                (Some(_), None) => return Err(format!("there is `{name}` without `{other_name}`")),
+                (Some(array), Some(other)) if array.shape != other.shape => {
+                    return Err(format!("`{name}` and `{other_name}` differ in shape"));
+                }
+                _ => {}
+            }
         }
-        if self.latent_mean.shape != self.latent_log_variance.shape {
-            return Err("`latent_mean` and `latent_log_variance` differ in shape".to_owned());
+        if let (Some(linear), Some(spherical)) = (&self.interpolation_linear, &self.interpolation_spherical)
+            && linear.shape != spherical.shape
+        {
+            return Err("`interpolation_linear` and `interpolation_spherical` differ in shape".to_owned());
         }
         if self.manifold.as_ref().is_some_and(|manifold| manifold.shape[0] != manifold.shape[1]) {
             return Err("the grid of `manifold` is not square".to_owned());
         }
+        let n_latents = self.latent_mean.as_ref().map_or(0, |latents| latents.shape[0]);
         match &self.labels {
-            Some(labels) if labels.len() != self.latent_mean.shape[0] => {
-                Err(format!("{} labels were given for {} latents", labels.len(), self.latent_mean.shape[0]))
+            Some(labels) if labels.len() != n_latents => {
+                Err(format!("{} labels were given for {n_latents} latents", labels.len()))
             }
             _ => Ok(()),
         }
@@ -126,28 +222,11 @@ impl Arrays {
         let file = hdf5::FileBuilder::new().with_fapl(|access| access.libver_v110()).create(path)?;
         text_attribute(&file, "format_version", &FormatVersion::CURRENT.to_string())?;
         text_attribute(&file, "run_id", run.as_ref())?;
-        let images = |first: &str| format!("{first}, {IMAGES}");
-        let put = |name: &str, array: &Array, dimensions: &str, description: &str| {
-            write_dataset(&file, name, &array.shape, &array.values, dimensions, description)
-        };
-        put("originals", &self.originals, &images("n"), "test images, 1.0 = white")?;
-        put(
-            "reconstructions",
-            &self.reconstructions,
-            &images("n"),
-            "decoder means of the originals' posterior means, not clamped",
-        )?;
-        put("samples", &self.samples, &images("m"), "decoder means of z ~ N(0, I), seeded, not clamped")?;
-        if let Some(manifold) = &self.manifold {
-            put("manifold", manifold, &images("g, g"), "decoder means on a grid of z, not clamped")?;
+        for (Dataset { name, dimensions, description }, array) in DATASETS.iter().zip(self.floats()) {
+            if let Some(Array { shape, values }) = array {
+                write_dataset(&file, name, shape, values, dimensions, description)?;
+            }
         }
-        put("latent_mean", &self.latent_mean, "t, latent_dim", "posterior means of test images")?;
-        put(
-            "latent_log_variance",
-            &self.latent_log_variance,
-            "t, latent_dim",
-            "logarithms of the posterior variances of the images of latent_mean",
-        )?;
         if let Some(labels) = &self.labels {
             write_dataset(&file, "labels", &[labels.len()], labels, "t", "classes of the images of latent_mean")?;
         }
@@ -158,7 +237,7 @@ impl Arrays {
     /// Reads the file.
     ///
     /// # Errors
-    /// If it is missing, damaged, of a newer major version, or lacks an array.
+    /// If it is missing, damaged, of a newer major version, or lacks `samples`.
     pub fn read(path: &Path) -> Result<Arrays, RecordError> {
         let size = fs_err::File::open(path)?.metadata()?.len();
         let damaged = |reason: String| RecordError::damaged(path, reason);
@@ -180,13 +259,21 @@ impl Arrays {
                 read_dataset(&file, name, TypeDescriptor::Float(FloatSize::U4), size).map_err(damaged)?;
             Ok(Array { shape, values })
         };
+        let optional = |name: &str| file.link_exists(name).then(|| float(name)).transpose();
         let arrays = Arrays {
-            originals: float("originals")?,
-            reconstructions: float("reconstructions")?,
+            originals: optional("originals")?,
+            reconstructions: optional("reconstructions")?,
+            decoder_samples: optional("decoder_samples")?,
+            corrupted: optional("corrupted")?,
+            denoised: optional("denoised")?,
             samples: float("samples")?,
-            manifold: if file.link_exists("manifold") { Some(float("manifold")?) } else { None },
-            latent_mean: float("latent_mean")?,
-            latent_log_variance: float("latent_log_variance")?,
+            samples_aggregate: optional("samples_aggregate")?,
+            samples_mixture: optional("samples_mixture")?,
+            manifold: optional("manifold")?,
+            interpolation_linear: optional("interpolation_linear")?,
+            interpolation_spherical: optional("interpolation_spherical")?,
+            latent_mean: optional("latent_mean")?,
+            latent_log_variance: optional("latent_log_variance")?,
             labels: match file.link_exists("labels") {
                 true => {
                     let (shape, values) =

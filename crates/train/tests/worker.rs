@@ -239,11 +239,11 @@ fn a_done_run_is_not_trained_again() {
     assert!(outcome(results.path(), &cells[0]) == before);
     let run = Store::open(results.path()).unwrap().run(&cells[0].run_id());
     let arrays = run.arrays().unwrap();
-    assert_eq!(arrays.originals.shape, [20, 1, SIDE, SIDE]);
-    assert_eq!(arrays.reconstructions.shape, [20, 1, SIDE, SIDE]);
+    assert_eq!(arrays.originals.unwrap().shape, [20, 1, SIDE, SIDE]);
+    assert_eq!(arrays.reconstructions.unwrap().shape, [20, 1, SIDE, SIDE]);
     assert_eq!(arrays.samples.shape, [100, 1, SIDE, SIDE]);
     assert_eq!(arrays.manifold.unwrap().shape, [20, 20, 1, SIDE, SIDE]);
-    assert_eq!(arrays.latent_mean.shape, [150, 2]);
+    assert_eq!(arrays.latent_mean.unwrap().shape, [150, 2]);
     let elbo = run.evaluation().unwrap().into_iter().find(|row| row.metric == "elbo").unwrap();
     let last = metrics(results.path(), &cells[0]).pop().unwrap();
     assert_eq!((elbo.n, elbo.value), (150, last.elbo.unwrap()));

@@ -101,6 +101,14 @@ pub fn rows<'a>(groups: &[&'a Group], along: Along) -> Vec<Facet<'a>> {
     rows
 }
 
+/// What tells a group from the others, in words.
+pub fn title(group: &Group, all: &[&Group], along: Along) -> String {
+    match rows(all, along).into_iter().find(|row| row.groups.iter().any(|g| g.key == group.key)) {
+        Some(row) if !row.label.is_empty() => format!("{}, {}", along.value(group), row.label),
+        _ => along.value(group),
+    }
+}
+
 /// The lines' looks, for every value of `along` in order; at most [`MAX_LINES`].
 pub fn styles(groups: &[&Group], along: Along) -> Vec<Style> {
     let mut ordered: Vec<&Group> = groups.to_vec();

@@ -50,7 +50,8 @@ pub fn draw(groups: &[&Group]) -> Pages {
             .iter()
             .enumerate()
             .map(|(column, (group, _))| {
-                let text = format!("({}) {}", facets::letter(row * columns + column), title(group, &chosen, along));
+                let text =
+                    format!("({}) {}", facets::letter(row * columns + column), facets::title(group, &chosen, along));
                 facets::wrap(&text, wide + NAME, NORMAL)
             })
             .collect();
@@ -82,14 +83,6 @@ pub fn draw(groups: &[&Group]) -> Pages {
         seed_note(&chosen)
     );
     Ok(pages.into_iter().map(|drawing| Page { drawing, caption: caption.clone() }).collect())
-}
-
-/// What tells a plane from the others.
-fn title(group: &Group, all: &[&Group], along: Along) -> String {
-    match facets::rows(all, along).into_iter().find(|row| row.groups.iter().any(|g| g.key == group.key)) {
-        Some(row) if !row.label.is_empty() => format!("{}, {}", along.value(group), row.label),
-        _ => along.value(group),
-    }
 }
 
 /// Planes side by side, the zoom, and which images of the grid are kept (every one, every second, …).

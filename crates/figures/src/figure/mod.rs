@@ -1,14 +1,19 @@
 //! The kinds of figures: each takes the sweep's numbers and gives drawings, or says why it makes no sense for them.
 
+mod denoising;
 mod elbo_by_latent_dim;
 mod facets;
+mod interpolations;
 mod kl_per_dim;
 mod latent_scatter;
 mod loss_curves;
 mod manifold;
 mod rate_distortion;
 mod reconstructions;
+mod rows;
+mod sample_sources;
 mod samples;
+mod sharpness;
 
 use spec::{FigureKind, Scale};
 
@@ -42,6 +47,10 @@ pub fn figures(kind: FigureKind, sweep: &Sweep) -> Result<Vec<Figure>, String> {
         FigureKind::ElboByLatentDim => elbo_by_latent_dim::draw,
         FigureKind::KlPerDim => kl_per_dim::draw,
         FigureKind::RateDistortion => rate_distortion::draw,
+        FigureKind::SampleSources => sample_sources::draw,
+        FigureKind::Interpolations => interpolations::draw,
+        FigureKind::Denoising => denoising::draw,
+        FigureKind::Sharpness => sharpness::draw,
     };
     let scales = sweep.scales();
     let mut figures = Vec::new();

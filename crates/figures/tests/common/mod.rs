@@ -76,7 +76,12 @@ pub fn fill_families(
         for epoch in 1..=cell.training.epochs as u32 {
             writer.epoch(&[Split::Train, Split::Test].map(|split| of_family(family, row(cell, epoch, split)))).unwrap();
         }
-        writer.arrays(&arrays(cell, look)).unwrap();
+        let arrays = match (family, arrays(cell, look)) {
+            (Family::Gan, all) => Arrays { samples: all.samples, ..Arrays::default() },
+            (Family::Autoencoder, all) => Arrays { latent_log_variance: None, ..all },
+            (_, all) => all,
+        };
+        writer.arrays(&arrays).unwrap();
         if matches!(family, Family::Vae | Family::Mixture) {
             writer.evaluation(&evaluation(cell)).unwrap();
         }
@@ -252,14 +257,72 @@ pub fn arrays(cell: &Cell, look: Look) -> Arrays {
     let latent_mean = Array::new(vec![look.n_latents, dim], latents.concat()).unwrap();
     let latent_log_variance = Array::new(vec![look.n_latents, dim], vec![-1.0; look.n_latents * dim]).unwrap();
     Arrays {
-        originals: images(n, look, |i| of(i, 0.0)),
-        reconstructions: images(n, look, |i| of(i, blur)),
+        originals: Some(images(n, look, |i| of(i, 0.0))),
+        reconstructions: Some(images(n, look, |i| of(i, blur))),
         samples: images(look.n_samples, look, |i| {
             image((noise(i as u64) * 10.0) as usize, 1.4 * normal(i as u64), normal(i as u64 + 9), blur * 1.5, look)
         }),
         manifold,
-        latent_mean,
-        latent_log_variance,
+        latent_mean: Some(latent_mean),
+        latent_log_variance: Some(latent_log_variance),
         labels: Some(labels),
+        ..Arrays::default()
+    }
+}
+
+/// What only some runs have measured: other sources of samples, interpolations, denoised images, and sharpness.
+pub fn measure_more(store: &Store, experiment: &Experiment, look: Look) {
+    let n = 16;
+    for cell in &experiment.cells {
+        let run = store.run(&cell.run_id());
+        if run.manifest().is_err() {
+            continue;
+        }
+        let blur = 0.16 / cell.model.latent_dim as f64 + 0.01 * cell.objective.beta;
+        let drawn = |first: u64, spread: f64, blur: f64| {
+            Some(images(n, look, |i| {
+                let key = first + i as u64;
+                image((noise(key) * 10.0) as usize, spread * normal(key), spread * normal(key + 9), blur, look)
+            }))
+        };
+        let paths = |bend: f64| {
+            let (pairs, steps) = (4, 9);
+            let at = |i: usize| {
+                let (pair, t) = (i / steps, (i % steps) as f64 / (steps - 1) as f64);
+                let class = if t < 0.5 { 3 * pair + 1 } else { 3 * pair + 2 };
+                let (a, b) = (normal(pair as u64), normal(pair as u64 + 50));
+                let blur = blur + bend * (t * (1.0 - t));
+                image(class % 10, a + t * (b - a), b - t * a, blur, look)
+            };
+            let array = images(pairs * steps, look, at);
+            let shape = vec![pairs, steps, look.channels, look.height, look.width];
+            Some(Array::new(shape, array.values).unwrap())
+        };
+        let mut arrays = arrays(cell, look);
+        arrays.corrupted = arrays.originals.clone().map(|mut corrupted| {
+            for (index, value) in corrupted.values.iter_mut().enumerate() {
+                *value += 0.35 * normal(index as u64 + 77) as f32;
+            }
+            corrupted
+        });
+        arrays.denoised = Some(images(n, look, |i| {
+            image(i % 10, normal(i as u64) + 0.1, normal(i as u64 + 500), 1.3 * blur + 0.02, look)
+        }));
+        arrays.samples_aggregate = drawn(1000, 1.0, 1.2 * blur);
+        arrays.samples_mixture = drawn(2000, 1.1, 1.3 * blur);
+        arrays.interpolation_linear = paths(0.5);
+        arrays.interpolation_spherical = paths(0.2);
+        run.replace_arrays(&arrays).unwrap();
+        let row = |of: &str, value: f64| EvaluationRow {
+            metric: "sharpness".to_owned(),
+            split: Split::Test,
+            value,
+            standard_error: Some(0.001),
+            n: 10_000,
+            settings: format!(r#"{{"of":"{of}"}}"#),
+        };
+        let sharp = 0.31 * (-6.0 * blur).exp() + 0.002 * normal(cell.training.seed + 3);
+        let rows = [row("data", 0.31), row("reconstructions", sharp), row("samples", 0.86 * sharp)];
+        run.add_evaluation(&rows).unwrap();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{arrays, cell, evaluation, provenance, rows};
+use crate::support::{all_arrays, arrays, cell, evaluation, provenance, rows};
 use record::{RecordError, Run, RunWriter, Status, Store};
 
 /// A store with one run that is done and one that stopped after two of its three epochs.
@@ -246,9 +246,19 @@ fn arrays_whose_shapes_disagree_are_refused() {
     let mut writer = RunWriter::start(&store, &cell(2, 7), &provenance()).unwrap();
     for change in [
         |arrays: &mut record::Arrays| arrays.samples.shape = vec![6, 1, 20],
-        |arrays: &mut record::Arrays| arrays.originals.shape[0] = 2,
+        |arrays: &mut record::Arrays| arrays.originals.as_mut().unwrap().shape[0] = 2,
+        |arrays: &mut record::Arrays| arrays.originals = Some(all_arrays().samples),
+        |arrays: &mut record::Arrays| arrays.originals = None,
+        |arrays: &mut record::Arrays| arrays.latent_mean = None,
+        |arrays: &mut record::Arrays| arrays.denoised = all_arrays().denoised,
+        |arrays: &mut record::Arrays| arrays.corrupted = all_arrays().samples_aggregate,
+        |arrays: &mut record::Arrays| arrays.samples_mixture = all_arrays().latent_mean,
+        |arrays: &mut record::Arrays| {
+            arrays.interpolation_linear = all_arrays().interpolation_linear;
+            arrays.interpolation_spherical = arrays.manifold.clone();
+        },
         |arrays: &mut record::Arrays| arrays.labels = Some(vec![1]),
-        |arrays: &mut record::Arrays| arrays.originals = record::Array::default(),
+        |arrays: &mut record::Arrays| arrays.samples = record::Array::default(),
     ] {
         let mut arrays = arrays();
         change(&mut arrays);

@@ -4,7 +4,7 @@ use record::summary::{Member, estimate, over_seeds};
 use record::{Arrays, RunWriter, Split, Store};
 use spec::Axis;
 
-use crate::support::{cell, evaluation, provenance, rows};
+use crate::support::{all_arrays, cell, evaluation, provenance, rows};
 
 fn axes() -> Vec<Axis> {
     let axis = |path: &str, values: &[u64]| Axis {
@@ -93,14 +93,26 @@ fn arrays_may_be_empty() {
     let mut writer = RunWriter::start(&store, &cell, &provenance()).unwrap();
     let none = |shape: &[usize]| record::Array { shape: shape.to_vec(), values: Vec::new() };
     let arrays = Arrays {
-        originals: none(&[0, 1, 28, 28]),
-        reconstructions: none(&[0, 1, 28, 28]),
+        originals: Some(none(&[0, 1, 28, 28])),
+        reconstructions: Some(none(&[0, 1, 28, 28])),
         samples: none(&[0, 1, 28, 28]),
-        manifold: None,
-        latent_mean: none(&[0, 2]),
-        latent_log_variance: none(&[0, 2]),
-        labels: None,
+        latent_mean: Some(none(&[0, 2])),
+        latent_log_variance: Some(none(&[0, 2])),
+        ..Arrays::default()
     };
     writer.arrays(&arrays).unwrap();
     assert_eq!(writer.run().arrays().unwrap(), arrays);
+}
+
+#[test]
+fn arrays_of_every_kind_of_model_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let gan = Arrays { samples: all_arrays().samples, ..Arrays::default() };
+    let autoencoder = Arrays { latent_log_variance: None, manifold: None, labels: None, ..all_arrays() };
+    for (seed, arrays) in [gan, autoencoder, all_arrays()].into_iter().enumerate() {
+        let mut writer = RunWriter::start(&store, &cell(2, seed as u64), &provenance()).unwrap();
+        writer.arrays(&arrays).unwrap();
+        assert_eq!(writer.run().arrays().unwrap(), arrays);
+    }
 }

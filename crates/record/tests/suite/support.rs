@@ -88,12 +88,31 @@ pub fn arrays() -> Arrays {
         Array { shape: shape.to_vec(), values: (0..n).map(|index| index as f32 / n as f32).collect() }
     };
     Arrays {
-        originals: array(&[3, 1, 4, 5]),
-        reconstructions: array(&[3, 1, 4, 5]),
+        originals: Some(array(&[3, 1, 4, 5])),
+        reconstructions: Some(array(&[3, 1, 4, 5])),
         samples: array(&[6, 1, 4, 5]),
         manifold: Some(array(&[2, 2, 1, 4, 5])),
-        latent_mean: array(&[7, 2]),
-        latent_log_variance: array(&[7, 2]),
+        latent_mean: Some(array(&[7, 2])),
+        latent_log_variance: Some(array(&[7, 2])),
         labels: Some(vec![0, 1, 2, 3, 4, 5, 255]),
+        ..Arrays::default()
+    }
+}
+
+/// As [`arrays`], with all that a file may hold.
+pub fn all_arrays() -> Arrays {
+    let array = |first: f32, shape: &[usize]| {
+        let n = shape.iter().product::<usize>();
+        Some(Array { shape: shape.to_vec(), values: (0..n).map(|index| first + index as f32).collect() })
+    };
+    Arrays {
+        decoder_samples: array(1e3, &[3, 1, 4, 5]),
+        corrupted: array(2e3, &[3, 1, 4, 5]),
+        denoised: array(3e3, &[3, 1, 4, 5]),
+        samples_aggregate: array(4e3, &[8, 1, 4, 5]),
+        samples_mixture: array(5e3, &[9, 1, 4, 5]),
+        interpolation_linear: array(6e3, &[2, 3, 1, 4, 5]),
+        interpolation_spherical: array(7e3, &[2, 3, 1, 4, 5]),
+        ..arrays()
     }
 }

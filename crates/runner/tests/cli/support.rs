@@ -212,13 +212,14 @@ fn arrays(cell: &Cell) -> Arrays {
     };
     let width = cell.model.latent_dim;
     Arrays {
-        originals: filled(vec![4, 1, 4, 4]),
-        reconstructions: filled(vec![4, 1, 4, 4]),
+        originals: Some(filled(vec![4, 1, 4, 4])),
+        reconstructions: Some(filled(vec![4, 1, 4, 4])),
         samples: filled(vec![4, 1, 4, 4]),
         manifold: (width == 2).then(|| filled(vec![2, 2, 1, 4, 4])),
-        latent_mean: filled(vec![6, width]),
-        latent_log_variance: filled(vec![6, width]),
+        latent_mean: Some(filled(vec![6, width])),
+        latent_log_variance: Some(filled(vec![6, width])),
         labels: Some(vec![0, 1, 2, 3, 4, 5]),
+        ..Arrays::default()
     }
 }
 

@@ -1,0 +1,71 @@
+//! Test images, the same corrupted, and what the models make of those.
+
+use super::facets::{self, Along};
+use super::rows::{Block, Layout, Row, pages};
+use super::{Pages, seed_note, with_arrays};
+use crate::sweep::{Denoising, Group};
+use crate::tiles::Images;
+
+const ORIGINAL: &str = "original";
+const CORRUPTED: &str = "corrupted";
+const DENOISED: &str = "denoised";
+
+/// One model's images.
+struct Found<'a> {
+    group: &'a Group,
+    originals: &'a Images,
+    denoising: &'a Denoising,
+}
+
+impl<'a> Found<'a> {
+    /// Originals and corrupted images.
+    fn given(&self) -> (&'a Images, &'a Images) {
+        (self.originals, &self.denoising.corrupted)
+    }
+}
+
+fn found<'a>(group: &'a Group) -> Option<Found<'a>> {
+    let (_, arrays) = group.arrays()?;
+    let denoising = arrays.denoising.as_ref().filter(|denoising| denoising.denoised.n > 0)?;
+    Some(Found { group, originals: &arrays.originals, denoising })
+}
+
+pub fn draw<'a>(groups: &[&'a Group]) -> Pages {
+    let found: Vec<Found<'a>> = with_arrays(groups)?.into_iter().filter_map(found).collect();
+    let Some(first) = found.first() else {
+        return Err("no finished run was trained on corrupted images and has stored them".to_owned());
+    };
+    let groups: Vec<&'a Group> = found.iter().map(|found| found.group).collect();
+    let along = Along::choose(&groups);
+    let label = |group: &Group| match along.value(group) {
+        value if groups.len() > 1 && !value.is_empty() => value,
+        _ => DENOISED.to_owned(),
+    };
+    let labels: Vec<String> = groups.iter().map(|group| label(group)).collect();
+    let layout = Layout::of(first.originals, labels.iter().map(String::as_str).chain([CORRUPTED, ORIGINAL]));
+    let row = |label: &str, images| Row { label: label.to_owned(), images };
+    let mut blocks: Vec<Block<'_>> = Vec::new();
+    for facet in facets::rows(&groups, along) {
+        let found: Vec<Found<'a>> = facet.groups.iter().filter_map(|group| self::found(group)).collect();
+        // Models that were given other images, such as more corrupted ones, have a block of their own.
+        for (index, alike) in found.chunk_by(|a, b| a.given() == b.given()).enumerate() {
+            let (originals, corrupted) = alike[0].given();
+            let denoised = |found: &Found<'a>| Row { label: label(found.group), images: &found.denoising.denoised };
+            blocks.push(Block {
+                head: vec![row(ORIGINAL, originals), row(CORRUPTED, corrupted)],
+                title: if index == 0 { facet.label.clone() } else { String::new() },
+                parts: vec![alike.iter().map(denoised).collect()],
+            });
+        }
+    }
+    let caption = format!(
+        "Test images, the same corrupted as in training, and the reconstructions of the corrupted ones, {}{}.",
+        if groups.len() == 1 {
+            format!("for {}, ", facets::shared(&groups))
+        } else {
+            format!("one row per {}, ", along.name())
+        },
+        seed_note(&groups)
+    );
+    Ok(pages(&blocks, &layout, &caption))
+}

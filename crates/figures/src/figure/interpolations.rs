@@ -1,0 +1,66 @@
+//! Decoded paths between the latents of two test images: straight lines above great arcs.
+
+use super::facets::{self, Along};
+use super::rows::{Block, Layout, Row, pages};
+use super::{Pages, seed_note, spread, with_arrays};
+use crate::sweep::{Group, Path};
+use crate::tiles::Images;
+
+const LINEAR: &str = "linear";
+const SPHERICAL: &str = "spherical";
+/// The most images of a path.
+const MAX_STEPS: usize = 11;
+/// The most rows of all models together, but for the one pair that each has.
+const MAX_ROWS: usize = 12;
+/// The most pairs of one model.
+const MAX_PAIRS: usize = 4;
+
+/// The two paths between one pair of images.
+type Pair = Vec<(&'static str, Images)>;
+
+fn pairs(group: &Group, n_pairs: usize) -> Vec<Pair> {
+    let Some((_, arrays)) = group.arrays() else { return Vec::new() };
+    let paths = [(LINEAR, arrays.interpolation_linear.as_ref()), (SPHERICAL, arrays.interpolation_spherical.as_ref())];
+    let of =
+        |pair: usize| -> Pair { paths.iter().filter_map(|(name, path)| Some((*name, row((*path)?, pair)?))).collect() };
+    (0..n_pairs).map(of).filter(|pair| !pair.is_empty()).collect()
+}
+
+/// Both ends of a path and evenly spread images between them.
+fn row(path: &Path, pair: usize) -> Option<Images> {
+    let steps: Vec<usize> = (pair * path.steps..(pair + 1) * path.steps).collect();
+    let images = path.images.pick(&spread(&steps, MAX_STEPS));
+    (images.n > 0).then_some(images)
+}
+
+pub fn draw(groups: &[&Group]) -> Pages {
+    let groups: Vec<&Group> = with_arrays(groups)?.into_iter().filter(|group| !pairs(group, 1).is_empty()).collect();
+    let n_pairs = (MAX_ROWS / (2 * groups.len()).max(1)).clamp(1, MAX_PAIRS);
+    let found: Vec<Vec<Pair>> = groups.iter().map(|group| pairs(group, n_pairs)).collect();
+    let images = || found.iter().flatten().flatten().map(|(_, images)| images);
+    let Some(first) = images().next() else {
+        return Err("the finished runs have stored no interpolations".to_owned());
+    };
+    let along = Along::choose(&groups);
+    let columns = images().map(|images| images.n).max().unwrap_or(1);
+    let layout = Layout::of_columns(first, [LINEAR, SPHERICAL], columns);
+    let blocks: Vec<Block<'_>> = groups
+        .iter()
+        .zip(&found)
+        .map(|(group, pairs)| Block {
+            head: Vec::new(),
+            title: if groups.len() > 1 { facets::title(group, &groups, along) } else { String::new() },
+            parts: pairs
+                .iter()
+                .map(|pair| pair.iter().map(|(name, images)| Row { label: (*name).to_owned(), images }).collect())
+                .collect(),
+        })
+        .collect();
+    let caption = format!(
+        "Decoder means between the latents of two test images, which are at the ends: along the straight line and along \
+         the great arc{}, {}.",
+        if groups.len() == 1 { format!("; {}", facets::shared(&groups)) } else { String::new() },
+        seed_note(&groups)
+    );
+    Ok(pages(&blocks, &layout, &caption))
+}

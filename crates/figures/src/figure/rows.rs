@@ -1,0 +1,145 @@
+//! Rows of images with their labels to the left, one page after another.
+
+use super::facets::{self, LABEL};
+use super::{PAGE, Page};
+use crate::colour::INK;
+use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
+use crate::font;
+use crate::tiles::{Images, Zoom, sheet};
+
+/// The most images side by side.
+pub const MAX_COLUMNS: usize = 10;
+/// The fewest, as long as they need not shrink.
+const MIN_COLUMNS: usize = 6;
+/// A width in points at which an image is seen well.
+const LARGE: f64 = 20.0;
+/// The most room for labels, in points.
+const WIDEST_LABEL: f64 = 130.0;
+const GAP: f64 = 0.96;
+
+/// One row of images.
+#[derive(PartialEq)]
+pub struct Row<'a> {
+    /// What they are.
+    pub label: String,
+    /// As many as a row has are drawn.
+    pub images: &'a Images,
+}
+
+/// How many images of which size a row holds; every length is in points.
+pub struct Layout {
+    /// Images in a row.
+    pub columns: usize,
+    zoom: Zoom,
+    left: f64,
+    room: f64,
+    tile: f64,
+    /// From the top of a row to that of the next.
+    pub pitch: f64,
+}
+
+impl Layout {
+    /// For images like these: as many as stay large enough to be seen well.
+    pub fn of<'a>(images: &Images, labels: impl IntoIterator<Item = &'a str>) -> Layout {
+        let label = label_room(labels);
+        let most = MAX_COLUMNS.min(images.n).max(1);
+        let least = MIN_COLUMNS.min(most);
+        let zoom = |columns: &usize| fitting(images, label, *columns);
+        let is_up = |columns: &usize| matches!(zoom(columns), Zoom::Up(_));
+        let is_large = |columns: &usize| is_up(columns) && zoom(columns).points(images.width) >= LARGE;
+        let columns = (least..=most).rev().find(is_large).or_else(|| (least..=most).rev().find(is_up));
+        Layout::with(images, label, columns.unwrap_or(most.min(8)))
+    }
+
+    /// For rows of exactly so many images.
+    pub fn of_columns<'a>(images: &Images, labels: impl IntoIterator<Item = &'a str>, columns: usize) -> Layout {
+        Layout::with(images, label_room(labels), columns)
+    }
+
+    fn with(images: &Images, label: f64, columns: usize) -> Layout {
+        let zoom = fitting(images, label, columns);
+        let wide = columns as f64 * zoom.points(images.width) + GAP * columns.saturating_sub(1) as f64;
+        let tile = zoom.points(images.height);
+        Layout { columns, zoom, left: (WIDTH - wide - label) / 2.0 + label, room: label, tile, pitch: tile + GAP }
+    }
+
+    /// Draws a row at `top`.
+    pub fn row(&self, drawing: &mut Drawing, row: &Row<'_>, top: f64) {
+        let images = row.images.first(self.columns);
+        let text = facets::shorten(&row.label, self.room - 5.0, NORMAL);
+        let place = (self.left - 5.0, top + self.tile / 2.0 + 0.36 * NORMAL);
+        drawing.text(place, text, NORMAL, INK, Anchor::End);
+        if images.n > 0 {
+            drawing.image((self.left, top), sheet(&images, self.columns, self.zoom, GAP));
+        }
+    }
+}
+
+fn label_room<'a>(labels: impl IntoIterator<Item = &'a str>) -> f64 {
+    let widest = labels.into_iter().map(|label| font::width(label, NORMAL)).fold(0.0, f64::max);
+    widest.min(WIDEST_LABEL) + 6.0
+}
+
+fn fitting(images: &Images, label: f64, columns: usize) -> Zoom {
+    let room = WIDTH - label - 6.0;
+    Zoom::fitting(images.width, ((room - GAP * columns.saturating_sub(1) as f64) / columns.max(1) as f64).min(40.0))
+}
+
+/// Rows that belong together: they stand under a title, on one page if they fit.
+#[derive(Default)]
+pub struct Block<'a> {
+    /// What the rows of this block and perhaps of later ones are compared with: drawn above the title where a page begins
+    /// or where the block before has another head.
+    pub head: Vec<Row<'a>>,
+    /// Above the rows; nothing where there is one block only.
+    pub title: String,
+    /// The rows; a gap comes before each part but the first.
+    pub parts: Vec<Vec<Row<'a>>>,
+}
+
+/// The pages of all blocks, each with the same caption.
+pub fn pages(blocks: &[Block<'_>], layout: &Layout, caption: &str) -> Vec<Page> {
+    const BETWEEN: f64 = 3.0;
+    let mut drawings = Vec::new();
+    let mut drawing = Drawing::new();
+    let mut top = 2.0;
+    let mut shown: &[Row<'_>] = &[];
+    let mut n_titles = 0;
+    for block in blocks {
+        let title = if block.title.is_empty() { 0.0 } else { LABEL - 1.0 };
+        let n_rows: usize = block.parts.iter().map(Vec::len).sum();
+        let head = if shown == block.head.as_slice() { 0.0 } else { block.head.len() as f64 * layout.pitch + BETWEEN };
+        let height = head + title + n_rows as f64 * layout.pitch + BETWEEN * block.parts.len() as f64;
+        if top + height > PAGE && !drawing.marks.is_empty() {
+            drawing.height = top;
+            drawings.push(std::mem::take(&mut drawing));
+            (top, shown) = (2.0, &[]);
+        }
+        if shown != block.head.as_slice() {
+            for row in &block.head {
+                layout.row(&mut drawing, row, top);
+                top += layout.pitch;
+            }
+            top += BETWEEN;
+            shown = &block.head;
+        }
+        facets::row_label(&mut drawing, n_titles, &block.title, top);
+        n_titles += usize::from(!block.title.is_empty());
+        top += title;
+        for part in &block.parts {
+            for row in part {
+                if top + layout.pitch > PAGE + 60.0 {
+                    drawing.height = top;
+                    drawings.push(std::mem::take(&mut drawing));
+                    top = 2.0;
+                }
+                layout.row(&mut drawing, row, top);
+                top += layout.pitch;
+            }
+            top += BETWEEN;
+        }
+    }
+    drawing.height = top;
+    drawings.push(drawing);
+    drawings.into_iter().map(|drawing| Page { drawing, caption: caption.to_owned() }).collect()
+}

@@ -1,0 +1,172 @@
+//! Sharpness of reconstructions and samples beside that of the data: a line of points for each model.
+
+use super::facets::{self, Along, LABEL};
+use super::{PAGE, Page, Pages, spread};
+use crate::axis::Axis;
+use crate::colour::{BLUE, Colour, INK, PALE, category};
+use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
+use crate::font;
+use crate::legend::{self, Entry, Sample};
+use crate::marker::Marker;
+use crate::panel::{Labels, Panel};
+use crate::stats::{Estimate, interval};
+use crate::sweep::{Group, seeds_note};
+
+/// Height of a model's line, in points.
+const PITCH: f64 = 15.0;
+/// The two kinds of points stand this far above and below the middle of their line, in points.
+const ASIDE: f64 = 2.6;
+/// Room above the first line and below the last, in points.
+const PAD: f64 = 2.5;
+/// The most lines.
+const MAX_LINES: usize = 64;
+
+/// One model's numbers, over seeds.
+#[derive(Clone, Debug)]
+struct Line {
+    label: String,
+    data: Option<Estimate>,
+    reconstructions: Option<Estimate>,
+    samples: Option<Estimate>,
+}
+
+impl Line {
+    fn all(&self) -> impl Iterator<Item = &Estimate> {
+        [&self.data, &self.reconstructions, &self.samples].into_iter().flatten()
+    }
+}
+
+/// What is drawn as points: a look, a name, and how far below the middle of the line.
+struct Series {
+    name: &'static str,
+    colour: Colour,
+    marker: Marker,
+    below: f64,
+    of: fn(&Line) -> Option<Estimate>,
+}
+
+fn series() -> [Series; 2] {
+    let (blue, orange) = (BLUE, category(1));
+    [
+        Series {
+            name: "reconstructions",
+            colour: blue,
+            marker: Marker::Disc,
+            below: -ASIDE,
+            of: |l| l.reconstructions,
+        },
+        Series { name: "samples", colour: orange, marker: Marker::Up, below: ASIDE, of: |l| l.samples },
+    ]
+}
+
+pub fn draw(groups: &[&Group]) -> Pages {
+    let along = Along::choose(groups);
+    let facets: Vec<(String, Vec<Line>)> = facets::rows(groups, along)
+        .into_iter()
+        .map(|facet| (facet.label, facet.groups.iter().map(|group| line(group, along)).collect::<Vec<_>>()))
+        .map(|(label, lines)| (label, lines.into_iter().filter(|l| l.reconstructions.is_some() || l.samples.is_some())))
+        .map(|(label, lines)| (label, spread(&lines.collect::<Vec<_>>(), MAX_LINES)))
+        .filter(|(_, lines)| !lines.is_empty())
+        .collect();
+    if facets.is_empty() {
+        return Err("the sharpness of no finished run's images was measured".to_owned());
+    }
+    let ends = facets.iter().flat_map(|(_, lines)| lines).flat_map(Line::all).map(|estimate| interval(estimate).1);
+    let x = Axis::from_zero(ends, 7);
+    let caption = format!(
+        "Sharpness of test images, of their reconstructions and of samples from the prior: the variance of the Laplacian \
+         of gray values in 0…1, a mean over images; {}. Blurred images lie left of the data's line.",
+        seeds_note(groups)
+    );
+    // A facet's lines stay together where they fit.
+    let height = |lines: &[Line]| LABEL + PITCH * lines.len() as f64 + 2.0 * PAD + 6.0;
+    let mut pages: Vec<Vec<(usize, &str, &[Line])>> = Vec::new();
+    let mut used = f64::INFINITY;
+    let most = ((PAGE - 80.0) / PITCH) as usize;
+    for (index, (label, lines)) in facets.iter().enumerate() {
+        for lines in lines.chunks(most) {
+            if used + height(lines) > PAGE - 50.0 {
+                pages.push(Vec::new());
+                used = 0.0;
+            }
+            used += height(lines);
+            if let Some(page) = pages.last_mut() {
+                page.push((index, label, lines));
+            }
+        }
+    }
+    Ok(pages.iter().map(|facets| Page { drawing: page(facets, &x), caption: caption.clone() }).collect())
+}
+
+fn line(group: &Group, along: Along) -> Line {
+    let of = |what: &str| group.measure_with("sharpness", &format!("of {what}"));
+    let label = match along.value(group) {
+        empty if empty.is_empty() => facets::shared(&[group]),
+        label => label,
+    };
+    Line { label, data: of("data"), reconstructions: of("reconstructions"), samples: of("samples") }
+}
+
+fn page(facets: &[(usize, &str, &[Line])], x: &Axis) -> Drawing {
+    let mut drawing = Drawing::new();
+    let lines = || facets.iter().flat_map(|(_, _, lines)| *lines);
+    let is_drawn = |series: &Series| lines().any(|line| (series.of)(line).is_some());
+    let marked = |series: Series| Entry::new(Sample::Marker(series.colour, series.marker), series.name);
+    let mut entries: Vec<Entry> = series().into_iter().filter(is_drawn).map(marked).collect();
+    if lines().any(|line| line.data.is_some()) {
+        entries.push(Entry::new(Sample::Line(INK, 1.0, None), "data"));
+    }
+    let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;
+    let widest = lines().map(|line| font::width(&line.label, NORMAL)).fold(0.0, f64::max).min(150.0);
+    let left = widest + 12.0;
+    for (place, (index, label, lines)) in facets.iter().enumerate() {
+        facets::row_label(&mut drawing, *index, label, top - 2.0);
+        top += if label.is_empty() { 0.0 } else { LABEL };
+        let height = PITCH * lines.len() as f64 + 2.0 * PAD;
+        // The lines' own axis has no values to show.
+        let y = Axis { ticks: Vec::new(), ..Axis::between(0.0, 1.0, 1) };
+        let panel = Panel { left, top, width: WIDTH - left - 10.0, height, x: x.clone(), y };
+        let is_last = place + 1 == facets.len();
+        let title = is_last.then_some("sharpness: variance of the Laplacian (squared gray value)");
+        for (value, _) in &x.ticks {
+            let (at, _) = panel.at(*value, 0.0);
+            drawing.path(vec![(at, top), (at, panel.bottom())], PALE, 0.4);
+        }
+        panel.frame(&mut drawing, Labels { x: title, x_ticks: is_last, ..Labels::default() });
+        // One stroke for neighbours on the same data.
+        let mut row = 0;
+        for alike in lines.chunk_by(|a, b| a.data == b.data) {
+            let from = if row == 0 { top } else { top + PAD + PITCH * row as f64 };
+            row += alike.len();
+            let to = if row == lines.len() { panel.bottom() } else { top + PAD + PITCH * row as f64 };
+            if let Some(data) = &alike[0].data {
+                let (x, _) = panel.at(data.mean, 0.0);
+                drawing.path(vec![(x, from), (x, to)], INK, 1.0);
+            }
+        }
+        for (row, line) in lines.iter().enumerate() {
+            line_in(&mut drawing, &panel, line, top + PAD + PITCH * (row as f64 + 0.5));
+        }
+        top += height + 6.0;
+    }
+    drawing.height = top - 6.0 + 22.5;
+    drawing
+}
+
+fn line_in(drawing: &mut Drawing, panel: &Panel, line: &Line, middle: f64) {
+    let label = facets::shorten(&line.label, panel.left - 8.0, NORMAL);
+    drawing.text((panel.left - 5.0, middle + 0.36 * NORMAL), label, NORMAL, INK, Anchor::End);
+    for series in series() {
+        let Some(estimate) = (series.of)(line) else { continue };
+        let y = middle + series.below;
+        if estimate.half_width.is_some() {
+            let (low, high) = interval(&estimate);
+            let (from, to) = (panel.at(low.max(panel.x.low), 0.0).0, panel.at(high, 0.0).0);
+            drawing.path(vec![(from, y), (to, y)], series.colour, 0.7);
+            for end in [from, to] {
+                drawing.path(vec![(end, y - 1.6), (end, y + 1.6)], series.colour, 0.7);
+            }
+        }
+        series.marker.draw(drawing, (panel.at(estimate.mean, 0.0).0, y), series.colour);
+    }
+}
