@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
+use crate::model::{Corruption, ModelKind};
 
 /// A figure of the paper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -70,25 +71,45 @@ impl FigureKind {
     }
 
     /// Whether the figure shows something for these cells: a manifold needs a latent space of two dimensions, a scatter at
-    /// least two, a figure over a quantity at least two values of it, denoising a model trained on corrupted images.
-    /// What is shown of sources, interpolations and sharpness depends on what was measured, which cells do not say: these
-    /// are drawn where a spec names them.
+    /// least two, a figure over a quantity at least two values of it, reconstructions and latents an encoder, terms of
+    /// the bound a model that has them, denoising one that is trained on corrupted images. What is shown of sources,
+    /// interpolations and sharpness depends on what was measured, which cells do not say: these are drawn where a spec
+    /// names them.
     ///
     /// A spec without `figures` has all that fit; one that names a figure gets what can be drawn of it.
     pub fn fits(self, cells: &[Cell]) -> bool {
+        let with = |has: fn(ModelKind) -> bool| cells.iter().filter(move |cell| has(cell.model.kind));
+        // Two of them that differ in what `of` says.
+        fn differ<'a, T: PartialEq>(mut cells: impl Iterator<Item = &'a Cell>, of: impl Fn(&Cell) -> T) -> bool {
+            cells.next().is_some_and(|first| cells.any(|cell| of(cell) != of(first)))
+        }
         match self {
-            FigureKind::LossCurves | FigureKind::Reconstructions | FigureKind::Samples | FigureKind::KlPerDim => true,
-            FigureKind::Manifold => cells.iter().any(|cell| cell.model.latent_dim == 2),
-            FigureKind::LatentScatter => cells.iter().any(|cell| cell.model.latent_dim >= 2),
-            FigureKind::ElboByLatentDim => cells.iter().any(|cell| cell.model.latent_dim != cells[0].model.latent_dim),
-            FigureKind::RateDistortion => cells.iter().any(|cell| cell.objective.beta != cells[0].objective.beta),
-            FigureKind::Denoising => cells.iter().any(|cell| {
-                cell.value_at("model.corruption")
-                    .is_some_and(|corruption| !corruption.is_null() && corruption != "none")
-            }),
+            FigureKind::LossCurves | FigureKind::Samples => true,
+            FigureKind::Reconstructions => with(has_encoder).next().is_some(),
+            FigureKind::KlPerDim => with(has_kl).next().is_some(),
+            FigureKind::Manifold => with(has_decoder).any(|cell| cell.model.latent_dim == 2),
+            FigureKind::LatentScatter => with(has_encoder).any(|cell| cell.model.latent_dim >= 2),
+            FigureKind::ElboByLatentDim => differ(with(has_encoder), |cell| cell.model.latent_dim),
+            FigureKind::RateDistortion => differ(with(has_kl), |cell| cell.objective.beta),
+            FigureKind::Denoising => with(has_encoder).any(|cell| cell.model.corruption != Corruption::None),
             FigureKind::SampleSources | FigureKind::Interpolations | FigureKind::Sharpness => false,
         }
     }
+}
+
+/// Whether there are latents of an image, and so reconstructions.
+fn has_encoder(kind: ModelKind) -> bool {
+    matches!(kind, ModelKind::Vae | ModelKind::Autoencoder | ModelKind::VaeGan { .. })
+}
+
+/// Whether an image is made from a latent of any value.
+fn has_decoder(kind: ModelKind) -> bool {
+    has_encoder(kind) || matches!(kind, ModelKind::Gan { .. })
+}
+
+/// Whether there is a KL from the prior, and so a bound.
+fn has_kl(kind: ModelKind) -> bool {
+    matches!(kind, ModelKind::Vae | ModelKind::VaeGan { .. })
 }
 
 impl std::fmt::Display for FigureKind {

@@ -290,6 +290,11 @@ fn figures_default_to_those_that_fit() {
     let all = sweep("  grid: { model.latent_dim: [2, 20], objective.beta: [1, 4] }\n");
     // The others need more than cells say.
     assert_eq!(all.figures, FigureKind::ALL[..8]);
+    let of = |setting: &str| names(&parse_with(BASE, &[setting])).join(" ");
+    let denoising = "loss-curves reconstructions samples latent-scatter kl-per-dim denoising";
+    assert_eq!(of("model.corruption={gaussian: {sigma: 0.5}}"), denoising);
+    assert_eq!(of("model.kind={gan: {}}"), "loss-curves samples");
+    assert_eq!(of("model.kind=autoencoder"), "loss-curves reconstructions samples latent-scatter");
     assert!(parse(&format!("{BASE}figures: []\n")).figures.is_empty());
     for figure in FigureKind::ALL {
         assert_eq!(serde_json::to_value(figure).unwrap(), figure.name());

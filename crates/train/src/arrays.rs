@@ -2,7 +2,7 @@
 
 use data::Images;
 use model::Family;
-use model::noise::Stream;
+use model::noise::{Drawer, Stream};
 use record::{Array, Arrays};
 use tch::{Device, Kind, Tensor};
 
@@ -23,30 +23,33 @@ pub fn arrays(model: &dyn Family, test: &Images, device: Device) -> anyhow::Resu
     let chosen = one_of_each_class(test);
     tch::no_grad(|| {
         let mut means = vec![Vec::new(); replicas.len()];
-        let mut log_variances = vec![Vec::new(); replicas.len()];
+        let mut log_variances = vec![None::<Vec<f32>>; replicas.len()];
+        let mut has_encoder = false;
         for start in (0..test.shape.n).step_by(BATCH) {
             let x = in_order(test, start, (start + BATCH).min(test.shape.n), replicas.len(), device);
-            let Some(q) = model.encode(&x) else { continue };
+            let Some(q) = model.encode(&x) else { break };
+            has_encoder = true;
             let (mean, log_variance) = (q.mean(), q.log_variance());
-            let log_variance = log_variance.unwrap_or_else(|| mean.full_like(f64::NEG_INFINITY));
             for (r, replica) in replicas.iter().enumerate() {
                 let own = |values: &Tensor| to_vec(&values.get(r as i64).narrow(1, 0, replica.width as i64));
                 means[r].extend(own(&mean));
-                log_variances[r].extend(own(&log_variance));
+                if let Some(log_variance) = &log_variance {
+                    log_variances[r].get_or_insert_default().extend(own(log_variance));
+                }
             }
         }
 
-        let of_chosen: Vec<f32> = replicas
-            .iter()
-            .zip(&means)
-            .flat_map(|(replica, means)| {
-                chosen.iter().flat_map(|&i| pad(&means[i * replica.width..(i + 1) * replica.width], padded))
-            })
-            .collect();
-        let of_chosen = Tensor::from_slice(&of_chosen).view([replicas.len() as i64, -1, padded as i64]);
-        let prior = model.sample_prior(N_SAMPLES, Stream::Prior, 0);
         let decode = |z: &Tensor| model.decode_mean(&z.to_device(device));
-        let (reconstructions, samples) = (decode(&of_chosen), decode(&prior));
+        let reconstructions = has_encoder.then(|| {
+            let latent = |(replica, means): (&Drawer, &Vec<f32>)| -> Vec<f32> {
+                let of =
+                    |&i: &usize| pad(&means[i * replica.width..(i + 1) * replica.width], padded).collect::<Vec<_>>();
+                chosen.iter().flat_map(of).collect()
+            };
+            let latents: Vec<f32> = replicas.iter().zip(&means).flat_map(latent).collect();
+            decode(&Tensor::from_slice(&latents).view([replicas.len() as i64, -1, padded as i64]))
+        });
+        let samples = decode(&model.sample_prior(N_SAMPLES, Stream::Prior, 0));
         let manifolds = replicas.iter().any(|replica| replica.width == 2).then(|| {
             let grid = manifold_grid(padded);
             decode(&grid.unsqueeze(0).expand([replicas.len() as i64, -1, -1], false).contiguous())
@@ -68,13 +71,14 @@ pub fn arrays(model: &dyn Family, test: &Images, device: Device) -> anyhow::Resu
                 let manifold = manifolds.as_ref().filter(|_| replica.width == 2);
                 let latent_shape = vec![test.shape.n, replica.width];
                 Ok(Arrays {
-                    originals: originals.clone(),
-                    reconstructions: images(&reconstructions, r, &[chosen.len()])?,
+                    originals: Some(originals.clone()),
+                    reconstructions: reconstructions.as_ref().map(|all| images(all, r, &[chosen.len()])).transpose()?,
                     samples: images(&samples, r, &[N_SAMPLES])?,
                     manifold: manifold.map(|all| images(all, r, &[N_MANIFOLD, N_MANIFOLD])).transpose()?,
-                    latent_mean: Array::new(latent_shape.clone(), mean)?,
-                    latent_log_variance: Array::new(latent_shape, log_variance)?,
-                    labels: test.labels.clone(),
+                    latent_mean: has_encoder.then(|| Array::new(latent_shape.clone(), mean)).transpose()?,
+                    latent_log_variance: log_variance.map(|values| Array::new(latent_shape, values)).transpose()?,
+                    labels: test.labels.clone().filter(|_| has_encoder),
+                    ..Arrays::default()
                 })
             })
             .collect()

@@ -60,7 +60,9 @@ pub fn draw(groups: &[&Group]) -> Pages {
     };
     let along = Along::choose(&groups);
     let layout = Layout::of(first.images, [PRIOR, AGGREGATE, MIXTURE]);
-    let n_rows = (MAX_ROWS / (3 * groups.len())).clamp(1, MAX_ROWS_EACH);
+    // As many rows as every source fills, so that there is as much of each to see.
+    let n_full = all().map(|source| source.images.n / layout.columns).min().unwrap_or(1);
+    let n_rows = (MAX_ROWS / (3 * groups.len())).min(n_full).clamp(1, MAX_ROWS_EACH);
     let rows: Vec<Vec<Rows>> = found
         .iter()
         .map(|(_, sources)| sources.iter().map(|source| Rows::of(source, layout.columns, n_rows)).collect())
