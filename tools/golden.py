@@ -1,30 +1,24 @@
 """Write the golden numbers that `model` and `train` are tested against, computed by PyTorch in float64.
 
-Usage: python tools/golden.py        (needs torch and numpy; `just golden` runs it in a virtual environment)
+Usage: python tools/golden.py        (needs torch and numpy; `just golden-numbers` runs it in a virtual environment)
 
-Weights, images and noise come from a formula in integers, so that the dumps stay small: element k of tensor number t is
-(hash(k, t) / 2^24 - 1/2) * 2 * bound, hash being the top 24 bits of (k * 2654435761 + t * 974634621 + 12345) mod 2^32.
+Weights, images and noise come from a formula in integers (golden_formula.py), so that the dumps stay small.
 The dumps hold every term of the bound per image, and of each parameter's gradient its norm, its sum and 12 entries.
 """
 
 import json
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+import golden_families
+from golden_formula import gradient_summary, values
+
 ROOT = Path(__file__).resolve().parent.parent
 HIDDEN, LATENT, PIXELS, BATCH = 400, 20, 784, 6
 BETA = 1.7
-
-
-def values(t: int, shape: tuple[int, ...], bound: float) -> torch.Tensor:
-    k = np.arange(int(np.prod(shape)), dtype=np.uint64)
-    hashed = (k * np.uint64(2654435761) + np.uint64(t) * np.uint64(974634621) + np.uint64(12345)) % np.uint64(2**32)
-    unit = (hashed >> np.uint64(8)).astype(np.float64) / 2**24 - 0.5
-    return torch.from_numpy((unit * 2 * bound).reshape(shape).astype(np.float32)).double()
 
 
 class Vae(nn.Module):
@@ -64,16 +58,7 @@ def dump(likelihood: str, sigma: float) -> dict:
     reconstruction, kl_per_dim = model.terms(x, epsilon, likelihood, sigma)
     objective = (reconstruction + BETA * kl_per_dim.sum(-1)).mean()
     objective.backward()
-    gradients = {}
-    for name, parameter in model.named_parameters():
-        flat = parameter.grad.flatten()
-        at = [i * (flat.numel() - 1) // 11 for i in range(12)]
-        gradients[name] = {
-            "norm": flat.norm().item(),
-            "sum": flat.sum().item(),
-            "at": at,
-            "entries": [flat[i].item() for i in at],
-        }
+    gradients = {name: gradient_summary(parameter.grad, 12) for name, parameter in model.named_parameters()}
     return {
         "likelihood": likelihood,
         "sigma": sigma,
@@ -106,12 +91,14 @@ def main() -> None:
     made_by = {"script": "tools/golden.py", "torch": torch.__version__.split("+")[0], "precision": "float64"}
     vae = {"made_by": made_by, "cases": [dump("bernoulli", 1.0), dump("gaussian", 1.0), dump("gaussian", 0.3)]}
     adam = {"made_by": made_by, **adam_steps()}
-    for path, content in [
-        (ROOT / "crates/model/tests/golden/vae-784-400-20.json", vae),
-        (ROOT / "crates/train/tests/golden/adam-784-400-20.json", adam),
+    families = {"made_by": {**made_by, "script": "tools/golden_families.py"}, **golden_families.dump()}
+    for path, content, indent in [
+        (ROOT / "crates/model/tests/golden/vae-784-400-20.json", vae, 1),
+        (ROOT / "crates/train/tests/golden/adam-784-400-20.json", adam, 1),
+        (ROOT / "crates/model/tests/golden/families.json", families, None),
     ]:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1) + "\n")
+        path.write_text(json.dumps(content, indent=indent) + "\n")
         print(f"wrote {path.relative_to(ROOT)}")
 
 

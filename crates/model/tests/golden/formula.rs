@@ -1,4 +1,4 @@
-//! The formula from which `tools/golden.py` makes weights, images and noise.
+//! The formula from which `tools/golden_formula.py` makes weights, images and noise.
 
 use tch::Tensor;
 

@@ -1,0 +1,215 @@
+//! Terms and gradients of every net, decoder, latent, prior and objective against PyTorch's own layers and
+//! distributions, from the dump that `tools/golden_families.py` made.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "golden/formula.rs"]
+mod formula;
+
+use formula::values;
+use model::noise::Stream;
+use model::parameters::Exported;
+use model::{Family, ImageShape, Moment};
+use serde_json::{Value, json};
+use spec::Cell;
+use tch::{Device, Kind, Tensor};
+
+/// The tensor numbers of the images and of the noise in the formula.
+const IMAGES: u64 = 100;
+const NOISE: u64 = 200;
+
+fn dump() -> Value {
+    serde_json::from_str(include_str!("golden/families.json")).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|one| one.as_f64().map_or_else(|| numbers(one), |one| vec![one]))
+        .collect()
+}
+
+fn vector(tensor: &Tensor) -> Vec<f64> {
+    Vec::<f64>::try_from(tensor.to_kind(Kind::Double).contiguous().view(-1)).unwrap()
+}
+
+/// Within `tolerance` of the largest magnitude among `theirs`, which is at least `floor`.
+#[track_caller]
+fn assert_close(what: &str, ours: &[f64], theirs: &[f64], tolerance: f64, floor: f64) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    let scale = theirs.iter().fold(floor, |largest, number| largest.max(number.abs()));
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        let difference = (ours - theirs).abs();
+        assert!(difference <= tolerance * scale, "{what}: {ours} against PyTorch's {theirs}, scale {scale}");
+    }
+}
+
+/// Terms of one replica against PyTorch's list of numbers, or `null` where there is no such term.
+#[track_caller]
+fn assert_term(what: &str, ours: Option<&Tensor>, replica: i64, theirs: &Value) {
+    match ours {
+        Some(ours) => assert_close(what, &vector(&ours.get(replica)), &numbers(theirs), 1e-5, 1.0),
+        None => assert!(theirs.is_null(), "{what} is missing"),
+    }
+}
+
+/// One case of the dump, in a cohort whose replica `golden` of these latent widths has the golden weights.
+struct Case<'a> {
+    name: &'a str,
+    case: &'a Value,
+    n_images: i64,
+    n_samples: i64,
+    latent: i64,
+    betas: Vec<f64>,
+    progress: f64,
+    n_train: usize,
+    golden: usize,
+    model: Box<dyn Family>,
+}
+
+impl<'a> Case<'a> {
+    fn new(dump: &'a Value, case: &'a Value, golden: usize, widths: &[i64]) -> Case<'a> {
+        let cells: Vec<Cell> = widths
+            .iter()
+            .map(|width| {
+                let mut model = case["model"].clone();
+                model["latent_dim"] = json!(width);
+                serde_json::from_value(json!({
+                    "dataset": { "name": { "folder": "/images" } }, "model": model, "objective": case["objective"],
+                }))
+                .unwrap()
+            })
+            .collect();
+        let [channels, height, width] = [0, 1, 2].map(|axis| case["image"][axis].as_u64().unwrap() as usize);
+        let image = ImageShape { channels, height, width };
+        let model = model::build(&cells.iter().collect::<Vec<_>>(), image, Device::Cpu).unwrap().unwrap();
+        let weights: Vec<Exported> = case["weights"].as_array().unwrap().iter().map(weight).collect();
+        assert_eq!(weights.len(), model.parameters().iter().count(), "{}: number of parameters", case["name"]);
+        model.parameters().import(golden, &weights).unwrap();
+        Case {
+            name: case["name"].as_str().unwrap(),
+            case,
+            n_images: dump["batch"].as_i64().unwrap(),
+            n_samples: dump["samples"].as_i64().unwrap(),
+            latent: case["model"]["latent_dim"].as_i64().unwrap(),
+            betas: cells.iter().map(|cell| cell.objective.beta).collect(),
+            progress: dump["progress"].as_f64().unwrap(),
+            n_train: dump["n_train"].as_u64().unwrap() as usize,
+            golden,
+            model,
+        }
+    }
+
+    fn n_replicas(&self) -> i64 {
+        self.betas.len() as i64
+    }
+
+    /// `[R, B, P]`: gray levels of 8 bits, black and white among them, the same for every replica.
+    fn images(&self) -> Tensor {
+        let n_pixels: i64 = numbers(&self.case["image"]).iter().product::<f64>() as i64;
+        let unit = values(IMAGES, &[1, self.n_images, n_pixels], 0.6) + 0.5;
+        ((unit.clamp(0.0, 1.0) * 255.0).round() / 255.0).repeat([self.n_replicas(), 1, 1])
+    }
+
+    /// A moment with the noise of `n` samples an image, all images of the first sample first.
+    fn moment(&self, n: i64) -> Moment {
+        let of = |key: &str| self.case["noise"][key].as_f64().unwrap();
+        let number = if n == 1 { NOISE } else { NOISE + 1 };
+        let noise = values(number, &[1, n * self.n_images, self.latent], of("bound")) + of("shift");
+        let padding = self.model.parameters().padded_width() as i64 - self.latent;
+        let noise = noise.constant_pad_nd([0, padding]);
+        Moment {
+            stream: Stream::Latent,
+            epoch: 0,
+            step: 0,
+            progress: self.progress,
+            betas: self.betas.clone(),
+            n_train: self.n_train,
+            noise: Some(noise.repeat([self.n_replicas(), 1, 1])),
+        }
+    }
+
+    /// Before the step, which may change what is kept with the parameters.
+    fn check_evaluation(&self) {
+        let (x, theirs, golden) = (self.images(), &self.case["evaluation"], self.golden as i64);
+        let terms = self.model.evaluate(&x, &self.moment(1));
+        let what = |term: &str| format!("{}, evaluated: {term}", self.name);
+        assert_term(&what("reconstruction"), terms.reconstruction.as_ref(), golden, &theirs["reconstruction"]);
+        assert_term(&what("kl"), terms.kl.as_ref(), golden, &theirs["kl"]);
+        let log_weights = self.model.log_weights(&x, self.n_samples as usize, &self.moment(self.n_samples));
+        assert_term(&what("log weights"), log_weights.as_ref(), golden, &theirs["log_weights"]);
+    }
+
+    fn check_step(&self) {
+        let is_importance_weighted = self.case["objective"]["kind"]["importance-weighted"].is_object();
+        let n = if is_importance_weighted { self.n_samples } else { 1 };
+        let step = self.model.train(&self.images(), &self.moment(n));
+        let (theirs, golden) = (&self.case["terms"], self.golden as i64);
+        let what = |term: &str| format!("{}: {term}", self.name);
+        let terms = &step.terms;
+        assert_term(&what("reconstruction"), terms.reconstruction.as_ref(), golden, &theirs["reconstruction"]);
+        assert_term(&what("kl"), terms.kl.as_ref(), golden, &theirs["kl"]);
+        assert_term(&what("objective"), Some(&terms.objective), golden, &theirs["objective"]);
+
+        let parameters = self.model.parameters();
+        let gradients = step.gradients(parameters);
+        let exported = parameters.export_of(&gradients.iter().collect::<Vec<_>>(), self.golden);
+        let trained: Vec<&str> = parameters.iter().filter(|own| own.is_trained).map(|own| own.name.as_str()).collect();
+        assert_eq!(trained.len(), self.case["gradients"].as_object().unwrap().len(), "{}", self.name);
+        for Exported { name, tensor } in exported.iter().filter(|one| trained.contains(&one.name.as_str())) {
+            let theirs = &self.case["gradients"][name];
+            let what = what(&format!("gradient of {name}"));
+            let flat = vector(tensor);
+            let (norm, n) = (theirs["norm"].as_f64().unwrap(), flat.len() as f64);
+            let ours = flat.iter().map(|slope| slope * slope).sum::<f64>().sqrt();
+            assert_close(&what, &[ours], &[norm], 5e-5, 1e-6);
+            // A sum of n numbers of this norm is at most √n times as large.
+            assert_close(&what, &[flat.iter().sum()], &[theirs["sum"].as_f64().unwrap()], 5e-5, norm * n.sqrt());
+            let entries: Vec<f64> = numbers(&theirs["at"]).iter().map(|&at| flat[at as usize]).collect();
+            assert_close(&what, &entries, &numbers(&theirs["entries"]), 5e-5, norm);
+        }
+    }
+}
+
+fn weight(formula: &Value) -> Exported {
+    let of = |key: &str| formula[key].as_f64().unwrap();
+    let shape: Vec<i64> = numbers(&formula["shape"]).iter().map(|&length| length as i64).collect();
+    let tensor = values(of("number") as u64, &shape, of("bound")) + of("offset");
+    Exported { name: formula["name"].as_str().unwrap().to_owned(), tensor }
+}
+
+fn check(golden: usize, widths: &[i64]) {
+    let dump = dump();
+    let cases = dump["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 27);
+    for case in cases {
+        let case = Case::new(&dump, case, golden, widths);
+        case.check_evaluation();
+        case.check_step();
+    }
+}
+
+#[test]
+fn every_variant_has_the_terms_and_gradients_of_pytorch() {
+    check(0, &[3]);
+}
+
+#[test]
+fn it_has_them_in_a_cohort_of_other_widths_too() {
+    check(1, &[2, 3, 5]);
+}
+
+#[test]
+fn mmd_is_that_of_the_wasserstein_autoencoders_code() {
+    let dump = dump();
+    let z = values(300, &[1, 8, 3], 1.5).set_requires_grad(true);
+    let mmd = model::objective::mmd(
+        &z,
+        &values(301, &[1, 8, 3], 2.0),
+        &Tensor::full([1, 1, 1], 3.0, (Kind::Float, Device::Cpu)),
+    );
+    assert_close("mmd", &vector(&mmd), &[dump["mmd"]["value"].as_f64().unwrap()], 1e-5, 0.1);
+    let slopes = Tensor::run_backward(&[mmd.sum(Kind::Float)], &[&z], false, false);
+    assert_close("its gradient", &vector(&slopes[0]), &numbers(&dump["mmd"]["gradient"]), 1e-5, 0.1);
+}
