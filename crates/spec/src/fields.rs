@@ -47,6 +47,7 @@ pub(crate) const FIELDS: &[Field] = &[
         "`vae`, `autoencoder`, `{ gaussian-mixture: { components: 10 } }`, `gan` or `{ vae-gan: { weight: 1 } }`",
     ),
     field("model.kind.gaussian-mixture.components", "how many components the mixture has, such as `10`"),
+    field("model.kind.gaussian-mixture.floor", "the smallest standard deviation, such as `0.01`"),
     field("model.kind.gan.regulariser", "`spectral-norm` or `{ gradient-penalty: { weight: 10 } }`"),
     field("model.kind.gan.regulariser.gradient-penalty.weight", "the weight of the penalty, such as `10`"),
     field("model.kind.vae-gan.regulariser", "`spectral-norm` or `{ gradient-penalty: { weight: 10 } }`"),

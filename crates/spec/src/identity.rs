@@ -128,7 +128,7 @@ impl Cell {
             ModelKind::VaeGan { .. } => format!("vae-gan-{images}-z{width}-b{beta}-s{seed}"),
             ModelKind::Autoencoder => format!("autoencoder-{images}-z{width}-s{seed}"),
             ModelKind::Gan { .. } => format!("gan-{images}-z{width}-s{seed}"),
-            ModelKind::GaussianMixture { components } => format!("gaussian-mixture-{images}-k{components}-s{seed}"),
+            ModelKind::GaussianMixture { components, .. } => format!("gaussian-mixture-{images}-k{components}-s{seed}"),
         }
     }
 

@@ -43,6 +43,9 @@ pub enum ModelKind {
         /// Components of the mixture.
         #[serde(default = "ten")]
         components: usize,
+        /// The smallest standard deviation: without a floor the likelihood has no bound.
+        #[serde(default = "hundredth")]
+        floor: f64,
     },
     /// A generative adversarial network with the non-saturating loss (Goodfellow et al. 2014).
     Gan {

@@ -12,7 +12,7 @@ use crate::evaluate::BATCH;
 /// Test images whose reconstructions are kept.
 const N_RECONSTRUCTIONS: usize = 20;
 /// Samples from the prior that are kept.
-const N_SAMPLES: usize = 100;
+pub(crate) const N_SAMPLES: usize = 100;
 /// Points along each axis of the two-dimensional latent manifold.
 const N_MANIFOLD: usize = 20;
 

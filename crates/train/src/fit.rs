@@ -10,7 +10,7 @@ use spec::Optimizer;
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::Batches;
-use crate::cohort::Cohort;
+use crate::cohort::{Cohort, Position};
 use crate::evaluate::{At, evaluate};
 use crate::schedule;
 use crate::statistics::{BatchSums, Mean, NonFinite, Sums};
@@ -21,16 +21,19 @@ const STEPS_PER_GRADIENT_NORM: u64 = 16;
 /// What the loop tells while it runs.
 pub trait Observer {
     /// Steps of the epoch at hand were taken.
-    fn progress(&mut self, cohort: &Cohort, steps_per_epoch: u64) -> anyhow::Result<()>;
+    fn progress(&mut self, position: Position, epochs: u32, steps_per_epoch: u64) -> anyhow::Result<()>;
     /// A replica completed an epoch: a row for each split.
     fn epoch(&mut self, replica: usize, rows: &[MetricsRow]) -> anyhow::Result<()>;
-    /// The cohort stands at the end of an epoch, or where it was asked to stop.
-    fn checkpoint(&mut self, cohort: &Cohort, stopping: bool) -> anyhow::Result<()>;
+    /// Training stands at the end of an epoch, or where it was asked to stop; `save` gives what resuming a replica needs.
+    fn checkpoint(&mut self, position: Position, save: &Save<'_>, stopping: bool) -> anyhow::Result<()>;
     /// A replica cannot go on.
     fn failed(&mut self, replica: usize, reason: &str) -> anyhow::Result<()>;
     /// Whether to stop here.
     fn stop(&mut self) -> bool;
 }
+
+/// Everything that resuming a replica needs, as the bytes of a safetensors file.
+pub type Save<'a> = dyn Fn(usize) -> anyhow::Result<Vec<u8>> + 'a;
 
 /// How [`fit`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +65,7 @@ pub fn fit(
 
         while cohort.position.step_in_epoch < steps {
             if observer.stop() {
-                observer.checkpoint(cohort, true)?;
+                observer.checkpoint(cohort.position, &|replica| cohort.save(replica), true)?;
                 return Ok(Fitted::Stopped);
             }
             let progress = schedule::progress(epoch, cohort.position.step_in_epoch, steps);
@@ -71,7 +74,7 @@ pub fn fit(
             if cohort.living().next().is_none() {
                 return Ok(Fitted::Complete);
             }
-            observer.progress(cohort, steps)?;
+            observer.progress(cohort.position, epochs, steps)?;
         }
 
         let train_seconds = started.elapsed().as_secs_f64();
@@ -79,7 +82,7 @@ pub fn fit(
         cohort.position.step_in_epoch = 0;
         record_epoch(cohort, splits, steps, train_seconds, device, observer)?;
         cohort.sums.fill(Sums::default());
-        observer.checkpoint(cohort, false)?;
+        observer.checkpoint(cohort.position, &|replica| cohort.save(replica), false)?;
     }
     Ok(Fitted::Complete)
 }

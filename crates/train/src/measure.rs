@@ -12,8 +12,9 @@ use tch::Device;
 
 use crate::cohort::Cohort;
 use crate::evaluate;
+use crate::recorder::{Out, PROGRESS_EVERY};
 use crate::weights;
-use crate::work::{Out, Outcome, PROGRESS_EVERY, image_shape};
+use crate::work::{Outcome, image_shape};
 
 /// A finished run: its cell, its records and its parameters.
 struct Trained {

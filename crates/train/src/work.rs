@@ -4,21 +4,23 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use data::{Places, Splits};
 use model::ImageShape;
-use record::{Event, MetricsRow, Provenance, RunWriter, Split, Store};
+use record::{Provenance, RunWriter, Split, Store};
 use serde::{Deserialize, Serialize};
-use spec::{Cell, Evaluation};
+use spec::{Cell, Evaluation, ModelKind};
 use tch::Device;
 
 use crate::arrays;
 use crate::cohort::{Cohort, Position};
 use crate::evaluate::{self, At};
-use crate::fit::{Fitted, Observer, fit};
+use crate::fit::{Fitted, fit};
 use crate::measure::measure;
+use crate::mixture::MixtureFit;
+use crate::recorder::{Out, Recorder, STATE};
 use crate::weights;
 
 /// What a worker is given on its standard input: cells that share a cohort key.
@@ -86,7 +88,7 @@ pub fn work(job: Job, settings: &Settings, signal: &Arc<AtomicUsize>, out: &mut 
     let places = Places::from_env(settings.data.clone())?;
     let splits = data::load(&first.dataset, &places)?;
     let store = Store::open(&settings.results)?;
-    let mut out = Out { to: out, signal: Arc::clone(signal) };
+    let mut out = Out::new(out, signal);
     if let Task::Evaluate(asked) = job.task {
         return measure(job.cells, &asked, &splits, &store, settings.device, signal, &mut out);
     }
@@ -156,156 +158,77 @@ impl Member {
 }
 
 fn train_group(
+    members: Vec<Member>,
+    splits: &Splits,
+    settings: &Settings,
+    signal: &Arc<AtomicUsize>,
+    out: &mut Out<'_>,
+) -> anyhow::Result<Outcome> {
+    match members.first().map(|member| member.cell.model.kind) {
+        // Its parameters are no tensors of a cohort: one after the other.
+        Some(ModelKind::GaussianMixture { .. }) => {
+            let mut outcome = Outcome::Done;
+            for member in members {
+                match train_mixture(member, splits, settings, signal, out)? {
+                    Outcome::Done => {}
+                    Outcome::SomeFailed => outcome = Outcome::SomeFailed,
+                    Outcome::Interrupted(signal) => return Ok(Outcome::Interrupted(signal)),
+                }
+            }
+            Ok(outcome)
+        }
+        _ => train_cohort(members, splits, settings, signal, out),
+    }
+}
+
+fn train_cohort(
     mut members: Vec<Member>,
     splits: &Splits,
     settings: &Settings,
     signal: &Arc<AtomicUsize>,
     out: &mut Out<'_>,
 ) -> anyhow::Result<Outcome> {
-    let started = Instant::now();
     let cells = members.iter().map(|member| member.cell.clone()).collect();
     let mut cohort = Cohort::new(cells, image_shape(&splits.train), settings.device)?;
     for (replica, member) in members.iter_mut().enumerate() {
         if let Some(saved) = member.saved.take() {
             cohort.restore(replica, saved, member.position)?;
         }
-        let event = Event::Started { run_id: member.writer.run().id().clone(), from_epoch: member.position.epoch };
-        member.writer.log(&event)?;
-        out.event(&event);
     }
-
-    let writers = members.into_iter().map(|member| Some(member.writer)).collect();
-    let mut recorder = Recorder {
-        writers,
-        out,
-        signal,
-        every: settings.checkpoint_every,
-        last_checkpoint: Instant::now(),
-        last_progress: None,
-    };
-    let fitted = fit(&mut cohort, splits, settings.device, &mut recorder)?;
-    let mut writers = recorder.writers;
-    if fitted == Fitted::Stopped {
-        for mut writer in writers.into_iter().flatten() {
-            let event = Event::Interrupted { run_id: writer.run().id().clone(), epoch: cohort.position.epoch };
-            writer.log(&event)?;
-            writer.interrupt()?;
-            out.event(&event);
-        }
-        return Ok(Outcome::Interrupted(signal.load(Ordering::Relaxed)));
+    let writers = members.into_iter().map(|member| member.writer).collect();
+    let mut recorder = Recorder::start(writers, cohort.position, settings.checkpoint_every, signal, out)?;
+    if fit(&mut cohort, splits, settings.device, &mut recorder)? == Fitted::Stopped {
+        return recorder.interrupt(cohort.position);
     }
-
     let betas: Vec<f64> = cohort.cells.iter().map(|cell| cell.objective.beta).collect();
     if cohort.living().next().is_some() {
         let at = At { split: Split::Test, epoch: cohort.position.epoch, betas: &betas, n_train: splits.train.shape.n };
         let sums = evaluate::evaluate(cohort.model.as_ref(), &splits.test, &at, settings.device);
         let arrays = arrays::arrays(cohort.model.as_ref(), &splits.test, settings.device)?;
-        for ((replica, writer), arrays) in writers.iter_mut().enumerate().zip(arrays) {
-            let Some(mut writer) = writer.take() else { continue };
-            writer.evaluation(&evaluate::rows(&cohort.cells[replica], &sums[replica], &splits.test))?;
-            writer.arrays(&arrays)?;
-            let bytes = weights::to_bytes(&cohort.model.parameters().export(replica), Default::default())?;
-            record::files::write_bytes_atomically(&writer.model_path(), &bytes)?;
-            let event = Event::Finished { run_id: writer.run().id().clone(), seconds: started.elapsed().as_secs_f64() };
-            writer.log(&event)?;
-            writer.finish(started.elapsed().as_secs_f64())?;
-            out.event(&event);
+        for (replica, arrays) in arrays.into_iter().enumerate() {
+            let rows = evaluate::rows(&cohort.cells[replica], &sums[replica], &splits.test);
+            recorder.finish(replica, &rows, &arrays, &cohort.model.parameters().export(replica))?;
         }
     }
     Ok(if cohort.alive.iter().all(|&alive| alive) { Outcome::Done } else { Outcome::SomeFailed })
 }
 
-/// Standard output: a reader that is gone counts as a request to stop, so that nothing is lost.
-pub(crate) struct Out<'a> {
-    to: &'a mut dyn Write,
-    signal: Arc<AtomicUsize>,
-}
-
-impl Out<'_> {
-    pub(crate) fn event(&mut self, event: &Event) {
-        let written = serde_json::to_string(event).map_err(std::io::Error::from).and_then(|line| {
-            writeln!(self.to, "{line}")?;
-            self.to.flush()
-        });
-        if written.is_err() {
-            let _ = self.signal.compare_exchange(
-                0,
-                signal_hook::consts::SIGTERM as usize,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            );
+fn train_mixture(
+    member: Member,
+    splits: &Splits,
+    settings: &Settings,
+    signal: &Arc<AtomicUsize>,
+    out: &mut Out<'_>,
+) -> anyhow::Result<Outcome> {
+    let Member { cell, writer, position, saved } = member;
+    let mut mixture = MixtureFit::new(cell, position, saved, &splits.train, settings.device)?;
+    let mut recorder = Recorder::start(vec![writer], position, settings.checkpoint_every, signal, out)?;
+    match mixture.fit(splits, &mut recorder)? {
+        Fitted::Stopped => recorder.interrupt(mixture.position),
+        Fitted::Complete if mixture.is_alive => {
+            recorder.finish(0, &mixture.rows(&splits.test), &mixture.arrays(&splits.test)?, &mixture.export())?;
+            Ok(Outcome::Done)
         }
-    }
-}
-
-/// Passes on what the training loop tells: into the run store and to standard output.
-struct Recorder<'a, 'b> {
-    /// `None` for a run that failed.
-    writers: Vec<Option<RunWriter>>,
-    out: &'a mut Out<'b>,
-    signal: &'a AtomicUsize,
-    every: Duration,
-    last_checkpoint: Instant,
-    last_progress: Option<Instant>,
-}
-
-pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(200);
-const STATE: &str = "state.safetensors";
-
-impl Observer for Recorder<'_, '_> {
-    fn progress(&mut self, cohort: &Cohort, steps_per_epoch: u64) -> anyhow::Result<()> {
-        if self.last_progress.is_none_or(|last| last.elapsed() >= PROGRESS_EVERY) {
-            self.last_progress = Some(Instant::now());
-            self.out.event(&Event::Progress {
-                epoch: cohort.position.epoch + 1,
-                epochs: cohort.cells.first().map_or(0, |cell| cell.training.epochs) as u32,
-                step: cohort.position.step_in_epoch,
-                steps: steps_per_epoch,
-            });
-        }
-        Ok(())
-    }
-
-    fn epoch(&mut self, replica: usize, rows: &[MetricsRow]) -> anyhow::Result<()> {
-        let Some(writer) = &mut self.writers[replica] else { return Ok(()) };
-        writer.epoch(rows)?;
-        let elbo = |split| rows.iter().find(|row| row.split == split).and_then(|row| row.elbo);
-        let event = Event::Epoch {
-            run_id: writer.run().id().clone(),
-            epoch: rows.first().map_or(0, |row| row.epoch),
-            train_elbo: elbo(Split::Train),
-            test_elbo: elbo(Split::Test),
-            seconds: rows.iter().map(|row| row.seconds).sum(),
-        };
-        writer.log(&event)?;
-        self.out.event(&event);
-        Ok(())
-    }
-
-    fn checkpoint(&mut self, cohort: &Cohort, stopping: bool) -> anyhow::Result<()> {
-        if !stopping && self.last_checkpoint.elapsed() < self.every {
-            return Ok(());
-        }
-        for (replica, writer) in self.writers.iter_mut().enumerate() {
-            let Some(writer) = writer else { continue };
-            let bytes = cohort.save(replica)?;
-            let write = |folder: &std::path::Path| fs_err::write(folder.join(STATE), &bytes);
-            writer.checkpoint(cohort.position.epoch, cohort.position.step, write)?;
-        }
-        self.last_checkpoint = Instant::now();
-        Ok(())
-    }
-
-    fn failed(&mut self, replica: usize, reason: &str) -> anyhow::Result<()> {
-        let Some(mut writer) = self.writers[replica].take() else { return Ok(()) };
-        let event = Event::Failed { run_id: writer.run().id().clone(), reason: reason.to_owned() };
-        writer.log(&event)?;
-        writer.fail(reason)?;
-        self.out.event(&event);
-        Ok(())
-    }
-
-    fn stop(&mut self) -> bool {
-        self.signal.load(Ordering::Relaxed) != 0
+        Fitted::Complete => Ok(Outcome::SomeFailed),
     }
 }

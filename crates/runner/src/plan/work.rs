@@ -84,7 +84,7 @@ impl Work {
             image_bytes: n_images as u64 * pixels,
             ..Work::default()
         };
-        if let ModelKind::GaussianMixture { components } = model.kind {
+        if let ModelKind::GaussianMixture { components, .. } = model.kind {
             let parameters = components as u64 * (2 * pixels + 1);
             return Work { parameters, multiplications: parameters, activations: pixels + components as u64, ..work };
         }

@@ -40,8 +40,9 @@ impl Checks {
     fn kind(&mut self, kind: ModelKind) {
         let (name, regulariser) = match kind {
             ModelKind::Vae | ModelKind::Autoencoder => return,
-            ModelKind::GaussianMixture { components } => {
+            ModelKind::GaussianMixture { components, floor } => {
                 self.within("model.kind.gaussian-mixture.components", components, 1..=MAX_COMPONENTS);
+                self.deviation("model.kind.gaussian-mixture.floor", "floor", floor);
                 return;
             }
             ModelKind::Gan { regulariser } => ("gan", regulariser),
@@ -97,16 +98,16 @@ impl Checks {
             Likelihood::GaussianPerPixel { floor } => ("gaussian-per-pixel.floor", "floor", floor),
             _ => return,
         };
+        self.deviation(&format!("model.likelihood.{path}"), what, value);
+    }
+
+    fn deviation(&mut self, path: &str, what: &str, value: f64) {
         if !(1e-6..=1e6).contains(&value) {
             let message = format!(
                 "`{what}` must be a finite standard deviation above 0 (from 1e-6 to 1e6), found `{}`",
                 shown(value)
             );
-            self.complain(
-                &format!("model.likelihood.{path}"),
-                message,
-                "write a number such as `1` or `0.1`; pixels are in 0…1",
-            );
+            self.complain(path, message, "write a number such as `1` or `0.1`; pixels are in 0…1");
         }
     }
 
