@@ -1,0 +1,131 @@
+//! Every family as a run: what it records, and that it goes on where it was stopped.
+
+use record::{MetricsRow, Split, Status, Store};
+use serde_json::{Value, json};
+use spec::Cell;
+
+use crate::support::{cell, end, images, metrics, outcome, signal, start, status, train, wait_for};
+
+/// A cell on the small images with other settings of the model and the objective.
+fn variant(images: &std::path::Path, model: &Value, objective: &Value, epochs: usize) -> Cell {
+    let mut whole = serde_json::to_value(cell(images, 3, 1, epochs)).unwrap();
+    for (section, changes) in [("model", model), ("objective", objective)] {
+        whole[section].as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    }
+    serde_json::from_value(whole).unwrap()
+}
+
+fn mixture(images: &std::path::Path, components: usize, epochs: usize) -> Cell {
+    let mut whole = serde_json::to_value(cell(images, 3, 1, epochs)).unwrap();
+    whole["model"] = json!({ "kind": { "gaussian-mixture": { "components": components } } });
+    serde_json::from_value(whole).unwrap()
+}
+
+fn train_rows(rows: &[MetricsRow]) -> Vec<&MetricsRow> {
+    rows.iter().filter(|row| row.split == Split::Train).collect()
+}
+
+#[test]
+fn every_variant_trains_and_is_recorded() {
+    let images = images();
+    let plain = json!({});
+    let cases = [
+        (json!({ "kind": "autoencoder" }), plain.clone()),
+        (json!({ "kind": "autoencoder", "corruption": { "masking": {} } }), plain.clone()),
+        (json!({ "net": { "conv": { "channels": [4, 8] } }, "activation": "gated", "init": "xavier" }), plain.clone()),
+        (json!({ "likelihood": { "gaussian-per-pixel": { "floor": 0.05 } } }), plain.clone()),
+        (json!({ "likelihood": { "gaussian-shared": { "variance": "optimal" } } }), plain.clone()),
+        (json!({ "likelihood": "discretised-logistic" }), plain.clone()),
+        (json!({ "likelihood": "continuous-bernoulli", "corruption": { "salt-and-pepper": {} } }), plain.clone()),
+        (
+            json!({ "latent": { "bernoulli": { "anneal_epochs": 2 } } }),
+            json!({ "kind": { "capacity": { "nats": 2.0, "rise_epochs": 2 } } }),
+        ),
+        (json!({ "prior": { "mixture": { "components": 4 } } }), json!({ "warm_up_epochs": 1, "cycles": 2 })),
+        (
+            json!({ "prior": { "vamp": { "components": 5 } } }),
+            json!({ "kind": { "importance-weighted": { "samples": 3 } } }),
+        ),
+        (
+            plain.clone(),
+            json!({ "kind": { "importance-weighted": { "samples": 3, "gradient": "doubly-reparametrised" } } }),
+        ),
+        (plain.clone(), json!({ "kind": "total-correlation", "beta": 3.0 })),
+        (plain.clone(), json!({ "kind": { "mmd": { "weight": 10.0 } }, "beta": 0.0 })),
+        (plain.clone(), json!({ "kind": { "free-bits": { "nats": 0.1 } } })),
+    ];
+    let results = tempfile::tempdir().unwrap();
+    for (model, objective) in cases {
+        let cell = variant(images.path(), &model, &objective, 3);
+        let name = format!("{model} {objective}");
+        train(results.path(), std::slice::from_ref(&cell));
+        assert_eq!(status(results.path(), &cell), Status::Done, "{name}");
+        let rows = metrics(results.path(), &cell);
+        let of_training = train_rows(&rows);
+        let is_variational = cell.model.kind == spec::ModelKind::Vae;
+        for row in &rows {
+            assert_eq!(row.elbo.is_some(), is_variational, "{name}");
+            assert_eq!(row.kl.is_some(), is_variational, "{name}");
+            assert!(row.reconstruction.is_some() && row.active_units.is_some(), "{name}");
+            let sums = is_variational && cell.model.prior == spec::Prior::Standard;
+            assert_eq!(row.kl_per_dim.len(), if sums { 3 } else { 0 }, "{name}");
+            if let (Some(elbo), Some(reconstruction), Some(kl)) = (row.elbo, row.reconstruction, row.kl) {
+                assert!((elbo + reconstruction + kl).abs() < 1e-4 * elbo.abs().max(1.0), "{name}");
+            }
+        }
+        let reconstruction = |row: &MetricsRow| row.reconstruction.unwrap();
+        assert!(reconstruction(of_training[2]) < reconstruction(of_training[0]), "{name}: it learns");
+        let run = Store::open(results.path()).unwrap().run(&cell.run_id());
+        assert!(run.model_file().exists() && run.arrays().is_ok(), "{name}");
+        let metrics: Vec<String> = run.evaluation().unwrap().into_iter().map(|row| row.metric).collect();
+        assert_eq!(metrics.contains(&"elbo".to_owned()), is_variational, "{name}: {metrics:?}");
+    }
+}
+
+#[test]
+fn a_mixture_is_fitted_with_a_rising_likelihood() {
+    let images = images();
+    let results = tempfile::tempdir().unwrap();
+    let cell = mixture(images.path(), 4, 8);
+    train(results.path(), std::slice::from_ref(&cell));
+    assert_eq!(status(results.path(), &cell), Status::Done);
+    let rows = metrics(results.path(), &cell);
+    let likelihoods: Vec<f64> = train_rows(&rows).iter().map(|row| row.elbo.unwrap()).collect();
+    assert_eq!(likelihoods.len(), 8);
+    assert!(likelihoods.windows(2).all(|pair| pair[1] >= pair[0] - 1e-6 * pair[0].abs()), "{likelihoods:?}");
+    let run = Store::open(results.path()).unwrap().run(&cell.run_id());
+    let arrays = run.arrays().unwrap();
+    assert_eq!(arrays.samples.shape, [100, 1, 10, 10]);
+    let evaluation = run.evaluation().unwrap();
+    let value = |metric: &str| evaluation.iter().find(|row| row.metric == metric).unwrap().value;
+    assert_eq!(value("nll"), -value("elbo"));
+    let last = rows.iter().rfind(|row| row.split == Split::Test).unwrap();
+    assert!((value("elbo") - last.elbo.unwrap()).abs() < 1e-9);
+}
+
+/// What is kept beside the trained parameters, and a mixture's state, come back from a checkpoint too.
+#[test]
+fn a_stopped_variant_goes_on_bit_for_bit() {
+    let images = images();
+    let optimal = json!({ "likelihood": { "gaussian-shared": { "variance": "optimal" } } });
+    let cells = [
+        variant(images.path(), &optimal, &json!({}), 6),
+        variant(
+            images.path(),
+            &json!({ "latent": { "bernoulli": {} }, "corruption": { "masking": {} } }),
+            &json!({}),
+            6,
+        ),
+        mixture(images.path(), 5, 200),
+    ];
+    for cell in cells {
+        let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        train(whole.path(), std::slice::from_ref(&cell));
+        let mut worker = start(parts.path(), std::slice::from_ref(&cell), &["--checkpoint-every", "0"]);
+        wait_for(&mut worker, |event| matches!(event, record::Event::Epoch { epoch: 2.., .. }));
+        signal(&worker, "-TERM");
+        assert_eq!(end(worker), 143, "{}", cell.readable_name());
+        train(parts.path(), std::slice::from_ref(&cell));
+        assert!(outcome(whole.path(), &cell) == outcome(parts.path(), &cell), "{}", cell.readable_name());
+    }
+}
