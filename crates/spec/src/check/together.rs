@@ -3,7 +3,7 @@
 use super::{Checks, known_side};
 use crate::cell::{Cell, Pixels};
 use crate::model::{Corruption, Latent, Likelihood, ModelKind, Net, Prior, SharedVariance};
-use crate::objective::{Objective, ObjectiveKind};
+use crate::objective::{ImportanceGradient, Objective, ObjectiveKind};
 
 impl Checks {
     pub(super) fn together(&mut self, cell: &Cell) {
@@ -116,17 +116,28 @@ impl Checks {
             }
         } else if model.prior != Prior::Standard {
             let reason = match kind {
-                ObjectiveKind::FreeBits { .. } => Some("free bits are given to each dimension's KL"),
-                ObjectiveKind::TotalCorrelation => {
-                    Some("the decomposition needs a prior that is a product over dimensions")
+                ObjectiveKind::FreeBits { .. } => {
+                    Some("free bits are given to each dimension's KL, and a mixture's is no sum over dimensions")
                 }
+                ObjectiveKind::TotalCorrelation => Some("its parts need a prior that is a product over dimensions"),
+                ObjectiveKind::Mmd { .. } => Some("the discrepancy is measured against draws of N(0, I)"),
                 _ => None,
             };
             if let Some(reason) = reason {
                 self.complain(
                     "objective.kind",
-                    format!("`{name}` needs `prior: standard`: {reason}, and a mixture's KL is no sum over dimensions"),
+                    format!("`{name}` needs `prior: standard`: {reason}"),
                     "write `prior: standard`, or `objective.kind: elbo`",
+                );
+            }
+            let gradient = ImportanceGradient::DoublyReparametrised;
+            if matches!(model.prior, Prior::Vamp { .. })
+                && matches!(kind, ObjectiveKind::ImportanceWeighted { gradient: asked, .. } if asked == gradient)
+            {
+                self.complain(
+                    "objective.kind.importance-weighted.gradient",
+                    "doubly reparametrised gradients take the prior for independent of the encoder, and a VampPrior is made by it",
+                    "write `gradient: reparametrised`, or `prior: standard` or `mixture`",
                 );
             }
         }
