@@ -108,6 +108,12 @@ pub trait Family: Debug {
     /// hard bits.
     fn evaluate(&self, x: &Tensor, at: &Moment) -> Terms;
 
+    /// As [`Family::evaluate`], but for the encoder, which sees `x` corrupted as [`Family::corrupt`] does at `at`: the
+    /// reconstruction is that of the clean image. `None` without corruption.
+    fn evaluate_corrupted(&self, _x: &Tensor, _at: &Moment) -> Option<Terms> {
+        None
+    }
+
     /// What the encoder says about `x`, `[R, B, P]`; `None` for a family without one.
     fn encode(&self, x: &Tensor) -> Option<Posterior>;
 

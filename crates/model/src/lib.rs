@@ -12,6 +12,7 @@ pub mod vae;
 
 pub mod bounds;
 pub mod corruption;
+pub mod interpolation;
 pub mod latent;
 pub mod layers;
 pub mod likelihood;

@@ -38,6 +38,8 @@ pub enum Stream {
     PriorTrain = 13,
     /// Which component of a prior that is a mixture.
     Component = 14,
+    /// Which training images stand for the aggregate posterior, and ε of their z.
+    Aggregate = 15,
 }
 
 /// A single number that stands for (seed, stream, epoch, step): each word seeds a generator whose first output is

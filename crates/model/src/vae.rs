@@ -335,6 +335,10 @@ impl Family for Vae {
         self.terms(x, x, at, false)
     }
 
+    fn evaluate_corrupted(&self, x: &Tensor, at: &Moment) -> Option<Terms> {
+        self.corrupt(x, at).map(|input| self.terms(x, &input, at, false))
+    }
+
     fn encode(&self, x: &Tensor) -> Option<Posterior> {
         Some(self.posterior(x))
     }
