@@ -63,6 +63,14 @@ pub fn permutation(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
     order
 }
 
+/// `n` numbers below `below`, each as likely; none where `below` is 0.
+pub fn choices(seed: u64, stream: Stream, epoch: u64, step: u64, n: usize, below: usize) -> Vec<u32> {
+    let below = u32::try_from(below).unwrap_or(u32::MAX);
+    let mut generator = generator(seed, stream, epoch, step);
+    let n = if below == 0 { 0 } else { n };
+    (0..n).map(|_| generator.random_range(0..below)).collect()
+}
+
 /// Whose noise: a replica's seed and its own latent width.
 #[derive(Clone, Copy, Debug)]
 pub struct Drawer {

@@ -356,3 +356,19 @@ fn the_bound_and_its_gap_on_a_linear_gaussian_model() {
     let short = largest(&(estimate - log_p));
     assert!(short < 0.05, "{short}");
 }
+
+/// The encoder sees what is left of the image, and the decoder is held against all of it.
+#[test]
+fn a_denoising_model_is_measured_on_the_clean_image() {
+    let masking = json!({ "corruption": { "masking": { "fraction": 0.7 } }, "kind": "autoencoder" });
+    let cells = [cell(&masking, &json!({}), 3, 5)];
+    let (model, x, at) = (build(&cells), images(1), moment(&cells, 2));
+    let seen = model.corrupt(&x, &at).unwrap();
+    let p = model.decode_mean(&model.encode(&seen).unwrap().mean());
+    let expected = -(&x * p.log() + (-&x + 1.0) * (-&p + 1.0).log()).sum_dim_intlist(-1, false, Kind::Float);
+    let found = model.evaluate_corrupted(&x, &at).unwrap().reconstruction.unwrap();
+    assert!(largest(&(&found - expected)) < 1e-3);
+    assert!(largest(&(found - model.evaluate(&x, &at).reconstruction.unwrap())) > 1e-2);
+    let plain = [cell(&json!({}), &json!({}), 3, 5)];
+    assert!(build(&plain).evaluate_corrupted(&x, &at).is_none());
+}

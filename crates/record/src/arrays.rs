@@ -12,7 +12,7 @@
 //! | `denoised` | `[n, channels, height, width]` | reconstructions of `corrupted` |
 //! | `samples` | `[m, channels, height, width]` | decoder means of z from the prior, seeded |
 //! | `samples_aggregate` | `[a, channels, height, width]` | decoder means of z ~ q(z\|x) of random training images x: the aggregate posterior |
-//! | `samples_mixture` | `[b, channels, height, width]` | decoder means of z from a Gaussian mixture fitted to latent means |
+//! | `samples_mixture` | `[b, channels, height, width]` | decoder means of z from a mixture of 10 Gaussians fitted to the latent means of training images |
 //! | `manifold` | `[g, g, channels, height, width]` | decoder means on a grid of z; for two latent dimensions only |
 //! | `interpolation_linear` | `[pairs, steps, channels, height, width]` | decoder means along straight lines between the latents of two test images |
 //! | `interpolation_spherical` | `[pairs, steps, channels, height, width]` | the same along great arcs |
@@ -21,7 +21,9 @@
 //! | `labels` | `[t]`, `uint8` | classes of the same images, where the data has them |
 //!
 //! Every file has `samples`; the others are there where the model has such a thing: a GAN has no encoder, hence neither
-//! reconstructions nor latents; an autoencoder has no variances.
+//! reconstructions nor latents; an autoencoder has no variances. An autoencoder has no prior either; its `samples` are of
+//! z from N(0, I) all the same, which shows the holes of its latent space. Latents that are bits have no great arcs, and no
+//! Gaussian mixture.
 //!
 //! Decoder means are stored as they are and clamped to 0…1 only when drawn: those of a Gaussian may lie outside.
 

@@ -195,7 +195,7 @@ fn number<'a>(records: &[&'a PublishedRow], metric: ReferenceMetric, experiment:
         let last = last.max_by_key(|record| record.epoch)?;
         // The trained model is measured with the noise of the last epoch, so that this is an error of the same number.
         let measured = |record: &&&PublishedRow| {
-            record.metric == name && record.epoch.is_none() && setting(record, "samples") == Some(1)
+            record.metric == name && record.epoch.is_none() && record.settings == r#"{"samples":1}"#
         };
         let standard_error = records.iter().find(measured).and_then(|record| record.standard_error);
         Some(Number { value: sign * last.value, standard_error, record: last })

@@ -1,88 +1,186 @@
 //! The arrays that figures are drawn from.
 
-use data::Images;
-use model::Family;
-use model::noise::{Drawer, Stream};
-use record::{Array, Arrays};
+use data::{Images, Splits};
+use model::mixture::MixtureError;
+use model::noise::Stream;
+use model::{Family, Posterior, interpolation};
+use record::{Array, Arrays, Split};
+use spec::Cell;
 use tch::{Device, Kind, Tensor};
 
-use crate::batches::in_order;
-use crate::evaluate::BATCH;
+use crate::batches::{Batches, in_order};
+use crate::evaluate::{At, BATCH};
+use crate::sampling::Sampler;
 
 /// Test images whose reconstructions are kept.
 const N_RECONSTRUCTIONS: usize = 20;
-/// Samples from the prior that are kept.
+/// Samples of each source that are kept.
 pub(crate) const N_SAMPLES: usize = 100;
 /// Points along each axis of the two-dimensional latent manifold.
 const N_MANIFOLD: usize = 20;
+/// Pairs of test images between which is interpolated.
+const N_PAIRS: usize = 5;
+/// Latents on the way from one image of a pair to the other, both ends included.
+const N_STEPS: usize = 10;
 
 /// What the replicas' figures are drawn from; one for each replica.
-pub fn arrays(model: &dyn Family, test: &Images, device: Device) -> anyhow::Result<Vec<Arrays>> {
+pub fn arrays(model: &dyn Family, splits: &Splits, cells: &[Cell], device: Device) -> anyhow::Result<Vec<Arrays>> {
+    let test = &splits.test;
     let replicas = model.parameters().replicas();
     let padded = model.parameters().padded_width();
     let chosen = one_of_each_class(test);
     tch::no_grad(|| {
-        let mut means = vec![Vec::new(); replicas.len()];
-        let mut log_variances = vec![None::<Vec<f32>>; replicas.len()];
-        let mut has_encoder = false;
-        for start in (0..test.shape.n).step_by(BATCH) {
-            let x = in_order(test, start, (start + BATCH).min(test.shape.n), replicas.len(), device);
-            let Some(q) = model.encode(&x) else { break };
-            has_encoder = true;
-            let (mean, log_variance) = (q.mean(), q.log_variance());
-            for (r, replica) in replicas.iter().enumerate() {
-                let own = |values: &Tensor| to_vec(&values.get(r as i64).narrow(1, 0, replica.width as i64));
-                means[r].extend(own(&mean));
-                if let Some(log_variance) = &log_variance {
-                    log_variances[r].get_or_insert_default().extend(own(log_variance));
-                }
-            }
-        }
-
         let decode = |z: &Tensor| model.decode_mean(&z.to_device(device));
-        let reconstructions = has_encoder.then(|| {
-            let latent = |(replica, means): (&Drawer, &Vec<f32>)| -> Vec<f32> {
-                let of =
-                    |&i: &usize| pad(&means[i * replica.width..(i + 1) * replica.width], padded).collect::<Vec<_>>();
-                chosen.iter().flat_map(of).collect()
-            };
-            let latents: Vec<f32> = replicas.iter().zip(&means).flat_map(latent).collect();
-            decode(&Tensor::from_slice(&latents).view([replicas.len() as i64, -1, padded as i64]))
-        });
-        let samples = decode(&model.sample_prior(N_SAMPLES, Stream::Prior, 0));
+        let latents = encode_all(model, test, device);
+        let z = latents.as_ref().map(|latents| of_images(&latents.mean, &chosen));
+        let decoder_samples = z.as_ref().and_then(|z| model.decode_sample(&z.to_device(device), 0));
+        let corrupted = corrupted(model, splits, &chosen, device);
+        let denoised = corrupted.as_ref().and_then(|x| model.encode(x)).map(|q| decode(&q.mean()));
+
+        let sampler = Sampler::new(model, Batches::new(&splits.train, cells, device), device);
+        let samples = decode(&sampler.prior(N_SAMPLES, 0));
+        let aggregate = sampler.aggregate(N_SAMPLES, 0).map(|z| decode(&z));
+        let mixture = sampler.mixture(N_SAMPLES, 0).map(|drawn| OfSome::new(drawn, padded, decode));
         let manifolds = replicas.iter().any(|replica| replica.width == 2).then(|| {
             let grid = manifold_grid(padded);
             decode(&grid.unsqueeze(0).expand([replicas.len() as i64, -1, -1], false).contiguous())
         });
 
+        let pairs = pairs(test, &chosen);
+        let path = |between: fn(&Tensor, &Tensor, usize) -> Tensor| {
+            let latents = latents.as_ref().filter(|_| !pairs.is_empty())?;
+            let ends = |end: fn(&(usize, usize)) -> usize| {
+                of_images(&latents.mean, &pairs.iter().map(end).collect::<Vec<_>>())
+            };
+            Some(decode(&between(&ends(|pair| pair.0), &ends(|pair| pair.1), N_STEPS).flatten(1, 2)))
+        };
+        let linear = path(interpolation::linear);
+        // Off the straight line probabilities would leave 0…1.
+        let are_bits = latents.as_ref().is_some_and(|latents| latents.are_bits);
+        let spherical = if are_bits { None } else { path(interpolation::spherical) };
+
         let images = |values: &Tensor, r: usize, leading: &[usize]| -> anyhow::Result<Array> {
             let shape = [test.shape.channels, test.shape.height, test.shape.width];
             Ok(Array::new([leading, &shape].concat(), to_vec(&values.get(r as i64)))?)
         };
-        let originals = chosen.iter().flat_map(|&i| test.image(i)).map(|&byte| f32::from(byte) / 255.0).collect();
-        let shape = [chosen.len(), test.shape.channels, test.shape.height, test.shape.width];
-        let originals = Array::new(shape.to_vec(), originals)?;
-        let latents = means.into_iter().zip(log_variances);
+        let some = |values: &Option<Tensor>, r: usize, leading: &[usize]| {
+            values.as_ref().map(|all| images(all, r, leading)).transpose()
+        };
+        let (n, steps) = ([chosen.len()], [pairs.len(), N_STEPS]);
+        let originals = images(&stacked(test, &chosen, 1, Device::Cpu), 0, &n)?;
+        let reconstructions = z.as_ref().map(decode);
         replicas
             .iter()
-            .zip(latents)
             .enumerate()
-            .map(|(r, (replica, (mean, log_variance)))| {
+            .map(|(r, replica)| {
+                let own = |of_all: &Tensor| {
+                    let values = to_vec(&of_all.get(r as i64).narrow(1, 0, replica.width as i64));
+                    Array::new(vec![test.shape.n, replica.width], values)
+                };
+                let log_variance = latents.as_ref().and_then(|latents| latents.log_variance.as_ref());
                 let manifold = manifolds.as_ref().filter(|_| replica.width == 2);
-                let latent_shape = vec![test.shape.n, replica.width];
+                let mixture = mixture.as_ref().filter(|of_some| of_some.is_there[r]);
                 Ok(Arrays {
                     originals: Some(originals.clone()),
-                    reconstructions: reconstructions.as_ref().map(|all| images(all, r, &[chosen.len()])).transpose()?,
+                    reconstructions: some(&reconstructions, r, &n)?,
+                    decoder_samples: some(&decoder_samples, r, &n)?,
+                    corrupted: some(&corrupted, r, &n)?,
+                    denoised: some(&denoised, r, &n)?,
                     samples: images(&samples, r, &[N_SAMPLES])?,
+                    samples_aggregate: some(&aggregate, r, &[N_SAMPLES])?,
+                    samples_mixture: mixture.map(|of_some| images(&of_some.all, r, &[N_SAMPLES])).transpose()?,
                     manifold: manifold.map(|all| images(all, r, &[N_MANIFOLD, N_MANIFOLD])).transpose()?,
-                    latent_mean: has_encoder.then(|| Array::new(latent_shape.clone(), mean)).transpose()?,
-                    latent_log_variance: log_variance.map(|values| Array::new(latent_shape, values)).transpose()?,
-                    labels: test.labels.clone().filter(|_| has_encoder),
-                    ..Arrays::default()
+                    interpolation_linear: some(&linear, r, &steps)?,
+                    interpolation_spherical: some(&spherical, r, &steps)?,
+                    latent_mean: latents.as_ref().map(|latents| own(&latents.mean)).transpose()?,
+                    latent_log_variance: log_variance.map(own).transpose()?,
+                    labels: test.labels.clone().filter(|_| latents.is_some()),
                 })
             })
             .collect()
     })
+}
+
+/// What the encoder says about all images of a split, on the CPU.
+struct Latents {
+    /// `[R, N, D]`
+    mean: Tensor,
+    /// `[R, N, D]`
+    log_variance: Option<Tensor>,
+    are_bits: bool,
+}
+
+/// `None` for a model without an encoder.
+fn encode_all(model: &dyn Family, images: &Images, device: Device) -> Option<Latents> {
+    let n_replicas = model.parameters().replicas().len();
+    let (mut means, mut log_variances, mut are_bits) = (Vec::new(), Vec::new(), false);
+    for start in (0..images.shape.n).step_by(BATCH) {
+        let x = in_order(images, start, (start + BATCH).min(images.shape.n), n_replicas, device);
+        let q = model.encode(&x)?;
+        are_bits = matches!(q, Posterior::Bits(_));
+        means.push(q.mean().to_device(Device::Cpu));
+        log_variances.extend(q.log_variance().map(|values| values.to_device(Device::Cpu)));
+    }
+    let log_variance = (!log_variances.is_empty()).then(|| Tensor::cat(&log_variances, 1));
+    (!means.is_empty()).then(|| Latents { mean: Tensor::cat(&means, 1), log_variance, are_bits })
+}
+
+/// Images that some replicas have, and that are anything for the others.
+struct OfSome {
+    /// `[R, n, P]`
+    all: Tensor,
+    is_there: Vec<bool>,
+}
+
+impl OfSome {
+    /// Decodes the latents `[n, D]` of those that have them, and tells why a trained replica has none.
+    fn new(drawn: Vec<Result<Tensor, MixtureError>>, padded: usize, decode: impl Fn(&Tensor) -> Tensor) -> OfSome {
+        let none = || Tensor::zeros([N_SAMPLES as i64, padded as i64], (Kind::Float, Device::Cpu));
+        let is_there = drawn.iter().map(Result::is_ok).collect();
+        let z: Vec<Tensor> = drawn
+            .into_iter()
+            .map(|latents| match latents {
+                Ok(latents) => latents.to_device(Device::Cpu),
+                // A replica that failed: its reason is told elsewhere.
+                Err(MixtureError::NotFinite { .. }) => none(),
+                Err(error) => {
+                    eprintln!("warning: no samples from a mixture over latents: {error}");
+                    none()
+                }
+            })
+            .collect();
+        OfSome { all: decode(&Tensor::stack(&z, 0)), is_there }
+    }
+}
+
+/// The rows of latents `[R, N, D]` at these places.
+fn of_images(latents: &Tensor, places: &[usize]) -> Tensor {
+    latents.index_select(1, &Tensor::from_slice(&places.iter().map(|&i| i as i64).collect::<Vec<_>>()))
+}
+
+/// The images at these places, the same for all replicas; `[R, n, P]`.
+fn stacked(images: &Images, places: &[usize], n_replicas: usize, device: Device) -> Tensor {
+    let each: Vec<Tensor> = places.iter().map(|&i| in_order(images, i, i + 1, n_replicas, device)).collect();
+    Tensor::cat(&each, 1)
+}
+
+/// Test images as the encoder of a denoising model sees them while training; `None` for another model.
+fn corrupted(model: &dyn Family, splits: &Splits, places: &[usize], device: Device) -> Option<Tensor> {
+    let n_replicas = model.parameters().replicas().len();
+    let ones = vec![1.0; n_replicas];
+    let at = At { split: Split::Test, epoch: 0, betas: &ones, n_train: splits.train.shape.n };
+    model.corrupt(&stacked(&splits.test, places, n_replicas, device), &at.moment(Stream::EvaluateTest, 0))
+}
+
+/// Up to [`N_PAIRS`] pairs of neighbours among these images, of different classes unless all are of one.
+fn pairs(images: &Images, places: &[usize]) -> Vec<(usize, usize)> {
+    let all: Vec<(usize, usize)> = places.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+    let labels = images.labels.as_deref();
+    let differ = |&(a, b): &(usize, usize)| labels.is_none_or(|labels| labels[a] != labels[b]);
+    let different: Vec<(usize, usize)> = all.iter().copied().filter(differ).collect();
+    let mut pairs = if different.is_empty() { all } else { different };
+    pairs.truncate(N_PAIRS);
+    pairs
 }
 
 /// Quantiles of the standard normal along both axes, 5 % to 95 %: equal steps of prior probability (Kingma & Welling
@@ -113,10 +211,7 @@ fn one_of_each_class(images: &Images) -> Vec<usize> {
     order.into_iter().take(n).map(|(_, _, i)| i).collect()
 }
 
-fn pad(values: &[f32], width: usize) -> impl Iterator<Item = f32> + '_ {
-    values.iter().copied().chain(std::iter::repeat(0.0)).take(width)
-}
-
+/// The values of a tensor in C order.
 fn to_vec(tensor: &Tensor) -> Vec<f32> {
     let tensor = tensor.to_kind(Kind::Float).contiguous().to_device(Device::Cpu);
     let mut values = vec![0f32; tensor.numel()];

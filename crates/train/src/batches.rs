@@ -55,11 +55,19 @@ impl<'a> Batches<'a> {
     pub fn batch(&self, step: usize) -> Tensor {
         let start = step * self.batch_size;
         let end = (start + self.batch_size).min(self.images.shape.n);
-        let mut bytes = Vec::with_capacity(self.seeds.len() * (end - start) * self.n_pixels);
+        let chosen: Vec<&[u32]> = self.order.iter().map(|order| &order[start..end]).collect();
+        self.chosen(&chosen, self.epoch)
+    }
+
+    /// The images at `chosen[r]` for each replica r, as many for each, as epoch `epoch` sees them; shape `[R, B, P]`, values
+    /// in 0…1.
+    pub fn chosen(&self, chosen: &[&[u32]], epoch: u64) -> Tensor {
+        let n = chosen.first().map_or(0, |indices| indices.len());
+        let mut bytes = Vec::with_capacity(self.seeds.len() * n * self.n_pixels);
         let mut drawn = vec![0u8; if self.dynamic { self.n_pixels } else { 0 }];
-        for (order, &seed) in self.order.iter().zip(&self.seeds) {
-            let stream = key(seed, Stream::Pixels, self.epoch, 0);
-            for &index in &order[start..end] {
+        for (indices, &seed) in chosen.iter().zip(&self.seeds) {
+            let stream = key(seed, Stream::Pixels, epoch, 0);
+            for &index in *indices {
                 let gray = self.images.image(index as usize);
                 if self.dynamic {
                     data::binarise(stream, 0, u64::from(index), gray, &mut drawn);
@@ -69,8 +77,7 @@ impl<'a> Batches<'a> {
                 }
             }
         }
-        let shape = [self.seeds.len() as i64, (end - start) as i64, self.n_pixels as i64];
-        to_unit(&bytes, self.device).view(shape)
+        to_unit(&bytes, self.device).view([self.seeds.len() as i64, n as i64, self.n_pixels as i64])
     }
 }
 

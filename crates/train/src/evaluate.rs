@@ -6,7 +6,7 @@ use model::noise::Stream;
 use model::{Family, Moment};
 use record::{EvaluationRow, Split};
 use spec::{Cell, Scale};
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 use crate::batches::in_order;
 use crate::statistics::{ACTIVE_UNIT_VARIANCE, BatchSums, Mean, Sums};
@@ -70,6 +70,37 @@ pub fn evaluate(model: &dyn Family, images: &Images, at: &At<'_>, device: Device
     sums
 }
 
+/// −E_q[log p(x|z)] of the clean images when the encoder sees them corrupted, over every image of the test split; one mean for
+/// each replica. `None` for a model without corruption. One sample of z and one corruption per image, whose noise depends
+/// on (seed, epoch) alone.
+pub fn reconstruction_of_corrupted(
+    model: &dyn Family,
+    test: &Images,
+    at: &At<'_>,
+    device: Device,
+) -> Option<Vec<Mean>> {
+    let n_replicas = model.parameters().replicas().len();
+    let mut sums = vec![[0.0; 2]; n_replicas];
+    tch::no_grad(|| {
+        for (i, start) in (0..test.shape.n).step_by(BATCH).enumerate() {
+            let x = in_order(test, start, (start + BATCH).min(test.shape.n), n_replicas, device);
+            let terms = model.evaluate_corrupted(&x, &at.moment(Stream::EvaluateTest, i as u64))?;
+            add_to(&mut sums, &terms.reconstruction?);
+        }
+        let counted = Sums { images: test.shape.n as f64, ..Sums::default() };
+        Some(sums.into_iter().map(|sum| counted.mean(sum)).collect())
+    })
+}
+
+/// Adds values `[R, B]` and their squares to the sums of each replica.
+fn add_to(sums: &mut [[f64; 2]], values: &Tensor) {
+    for (replica, sum) in sums.iter_mut().enumerate() {
+        let own = values.get(replica as i64);
+        sum[0] += own.sum(Kind::Double).double_value(&[]);
+        sum[1] += own.to_kind(Kind::Double).square().sum(Kind::Double).double_value(&[]);
+    }
+}
+
 /// Images whose log-likelihood is estimated at once; also fixes which noise an image sees.
 const IMPORTANCE_BATCH: usize = 20;
 
@@ -96,18 +127,15 @@ pub fn importance_sampled_nll(
         // Each batch is an epoch of its own to the noise, and each portion of its samples a step.
         let at = At { split: Split::Test, epoch: i as u32, betas: &vec![1.0; n_replicas], n_train: images.shape.n };
         let nll = -importance_sampled(model, &x, n_samples, &at.moment(Stream::Importance, 0))?;
-        for (replica, sum) in sums.iter_mut().enumerate() {
-            let own = nll.get(replica as i64);
-            sum[0] += own.sum(Kind::Double).double_value(&[]);
-            sum[1] += own.square().sum(Kind::Double).double_value(&[]);
-        }
+        add_to(&mut sums, &nll);
     }
     let counted = Sums { images: n_images as f64, ..Sums::default() };
     Some(sums.into_iter().map(|sum| counted.mean(sum)).collect())
 }
 
-/// The rows of evaluation.parquet that every trained run has, from its sums over the test split.
-pub fn rows(cell: &Cell, sums: &Sums, test: &Images) -> Vec<EvaluationRow> {
+/// The rows of evaluation.parquet that every trained run has, from its sums over the test split, and from what
+/// [`reconstruction_of_corrupted`] gave.
+pub fn rows(cell: &Cell, sums: &Sums, of_corrupted: Option<Mean>, test: &Images) -> Vec<EvaluationRow> {
     let n = sums.images as u64;
     let row = |metric: &str, value: f64, standard_error: Option<f64>, settings: serde_json::Value| EvaluationRow {
         metric: metric.to_owned(),
@@ -129,6 +157,10 @@ pub fn rows(cell: &Cell, sums: &Sums, test: &Images) -> Vec<EvaluationRow> {
     }
     if has.reconstruction {
         rows.push(mean("reconstruction", 1.0, sums.reconstruction));
+    }
+    if let Some(Mean { value, standard_error }) = of_corrupted {
+        let settings = serde_json::json!({ "input": "corrupted", "samples": 1 });
+        rows.push(row("reconstruction", value, Some(standard_error), settings));
     }
     if has.kl {
         rows.push(mean("kl", 1.0, sums.kl));

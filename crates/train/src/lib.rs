@@ -9,6 +9,7 @@ mod measure;
 pub mod mixture;
 pub mod optimizer;
 mod recorder;
+pub mod sampling;
 pub mod schedule;
 pub mod statistics;
 pub mod weights;

@@ -204,9 +204,12 @@ fn train_cohort(
     if cohort.living().next().is_some() {
         let at = At { split: Split::Test, epoch: cohort.position.epoch, betas: &betas, n_train: splits.train.shape.n };
         let sums = evaluate::evaluate(cohort.model.as_ref(), &splits.test, &at, settings.device);
-        let arrays = arrays::arrays(cohort.model.as_ref(), &splits.test, settings.device)?;
+        let of_corrupted =
+            evaluate::reconstruction_of_corrupted(cohort.model.as_ref(), &splits.test, &at, settings.device);
+        let arrays = arrays::arrays(cohort.model.as_ref(), splits, &cohort.cells, settings.device)?;
         for (replica, arrays) in arrays.into_iter().enumerate() {
-            let rows = evaluate::rows(&cohort.cells[replica], &sums[replica], &splits.test);
+            let of_corrupted = of_corrupted.as_ref().map(|means| means[replica]);
+            let rows = evaluate::rows(&cohort.cells[replica], &sums[replica], of_corrupted, &splits.test);
             recorder.finish(replica, &rows, &arrays, &cohort.model.parameters().export(replica))?;
         }
     }
