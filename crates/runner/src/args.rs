@@ -271,7 +271,7 @@ Examples:
   elbo compare sweep --metric kl --metric active_units --where model.latent_dim=20
 
 Runs are averaged over nothing but their seed. Runs on different scales (gray-bce, bernoulli,
-gaussian-density) are not comparable and are refused; pick one with --where.
+gray-levels, gaussian-density) are not comparable and are refused; pick one with --where.
 
 JSON: `name, split, scale`; `rows` with `group` (an object from path to value), `metric, settings,
 epoch, mean, standard_deviation, half_width_95, n`.")]

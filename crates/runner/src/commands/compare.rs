@@ -239,8 +239,8 @@ fn single_scale(cells: &[Cell]) -> Result<Option<Scale>> {
     if scales.len() > 1 {
         bail!(
             "these runs are on different scales, which cannot be compared: {}\n\
-             gray-bce is a cross-entropy on gray values, bernoulli a likelihood of binary pixels, gaussian-density a \
-             density: equal numbers mean different things\n\
+             gray-bce is a cross-entropy on gray values, bernoulli a likelihood of binary pixels, gray-levels one of 256 \
+             gray levels, gaussian-density a density: equal numbers mean different things\n\
              hint: pick one by the setting that sets them apart, such as `--where dataset.pixels=gray` or `--where model.likelihood=bernoulli`",
             listed(&scales)
         );
