@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use spec::{Cell, Scale, differing_paths};
+use spec::{Cell, ModelKind, Scale, differing_paths};
 
 use crate::axis::number;
 use crate::stats::{Estimate, estimate};
@@ -312,6 +312,11 @@ fn variants_within(cells: &[&Cell]) -> Vec<String> {
         if ["training.seed", "objective.beta", "model.latent_dim"].contains(&path.as_str()) {
             continue;
         }
+        // A family is named, whatever else tells it apart.
+        if path == "model.kind" {
+            kept.push(path);
+            continue;
+        }
         let mut seen: BTreeMap<(u64, usize), String> = BTreeMap::new();
         let follows = (0..cells.len()).all(|i| {
             let place = (cells[i].objective.beta.to_bits(), cells[i].model.latent_dim);
@@ -325,7 +330,13 @@ fn variants_within(cells: &[&Cell]) -> Vec<String> {
     let unique = |path: &str| kept.iter().filter(|other| tail(other) == tail(path)).count() == 1;
     (0..cells.len())
         .map(|i| {
-            let words = kept.iter().map(|path| {
+            let is_mixture = matches!(cells[i].model.kind, ModelKind::GaussianMixture { .. });
+            let applies = |path: &&&String| !is_mixture || **path == "model.kind" || !path.starts_with("model.");
+            let words = kept.iter().filter(applies).map(|path| {
+                // These values say of themselves what they are the values of.
+                if ["dataset.name", "model.kind", "model.likelihood", "objective.kind"].contains(&path.as_str()) {
+                    return value(i, path);
+                }
                 let name = if unique(path) { tail(path) } else { path.replace(['.', '_'], " ") };
                 format!("{name} {}", value(i, path))
             });
@@ -334,17 +345,18 @@ fn variants_within(cells: &[&Cell]) -> Vec<String> {
         .collect()
 }
 
-/// A setting's value in words.
+/// A setting's value in words; a variant with settings as `masking fraction 0.5`.
 pub fn words(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Number(n) => n.as_f64().map_or_else(|| n.to_string(), number),
         Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join("-"),
         Value::Null => "–".to_owned(),
-        Value::Object(fields) if fields.len() == 1 => {
-            fields.iter().map(|(name, inner)| format!("{name} {}", words(inner))).collect()
+        Value::Object(fields) => {
+            let pairs = fields.iter().map(|(name, inner)| format!("{} {}", name.replace('_', " "), words(inner)));
+            pairs.collect::<Vec<_>>().join(", ")
         }
-        other => other.to_string(),
+        Value::Bool(yes) => yes.to_string(),
     }
 }
 
@@ -367,6 +379,23 @@ mod tests {
     fn other_settings_make_variants() {
         let cells = [cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-4, 400), cell(5, 1.0, 1, 1e-3, 400)];
         assert_eq!(variants_of(&cells), ["learning rate 0.001", "learning rate 0.0001", "learning rate 0.001"]);
+    }
+
+    #[test]
+    fn families_and_likelihoods_are_named_without_their_keys() {
+        let mut cells = [cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-3, 400)];
+        cells[1].model.kind = ModelKind::Autoencoder;
+        cells[2].model.kind = ModelKind::GaussianMixture { components: 5, floor: 0.1 };
+        cells[2].model.hidden.clear();
+        cells[2].model.latent_dim = 0;
+        cells[0].dataset.pixels = spec::Pixels::Gray;
+        for cell in &mut cells[..2] {
+            cell.model.likelihood = spec::Likelihood::Gaussian { sigma: 1.0 };
+        }
+        let variants = variants_of(&cells);
+        assert_eq!(variants[0], "vae");
+        assert_eq!(variants[1], "autoencoder");
+        assert_eq!(variants[2], "gaussian-mixture components 5, floor 0.1");
     }
 
     #[test]

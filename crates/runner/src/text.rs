@@ -79,13 +79,23 @@ pub fn settings(json: &str) -> String {
     }
 }
 
-/// A value of a spec, without the quotes of JSON.
-pub fn value(value: &Value) -> String {
-    match value {
+/// A value of a spec, without the quotes of JSON; a variant with settings as `masking fraction=0.5`.
+pub fn value(set: &Value) -> String {
+    match set {
         Value::Null => "–".to_owned(),
         Value::String(text) => text.clone(),
         // A β of 1 is a float in JSON, and `1` to whoever wrote it.
         Value::Number(number) => number.to_string().trim_end_matches(".0").to_owned(),
+        Value::Object(variant) => {
+            let words = variant.iter().map(|(name, inner)| match inner {
+                Value::Object(settings) => {
+                    let pairs = settings.iter().map(|(key, set)| format!("{key}={}", value(set)));
+                    std::iter::once(name.clone()).chain(pairs).collect::<Vec<_>>().join(" ")
+                }
+                other => format!("{name} {}", value(other)),
+            });
+            words.collect::<Vec<_>>().join(" ")
+        }
         other => other.to_string(),
     }
 }
