@@ -15,9 +15,9 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::cell::{Adam, Cell, Dataset, Optimizer, Pixels, Source, Training};
-use crate::model::{Likelihood, Model, ModelKind};
+use crate::model::{Corruption, Latent, Likelihood, Model, ModelKind, Net, Prior};
 use crate::number::shortest;
-use crate::objective::Objective;
+use crate::objective::{Objective, ObjectiveKind};
 
 /// Part of every run's id; raised when a change of the code moves numbers, so that old runs are not taken for new ones.
 pub const NUMBERS_VERSION: u32 = 1;
@@ -119,17 +119,53 @@ impl Cell {
         RunId(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// A name for people, such as `vae-mnist-z20-b1-s0`; several cells may share it.
+    /// A name for people, such as `vae-mnist-z20-b1-s0` or `vae-conv-vamp-mnist-z40-b1-s0`, with a word for each part that is
+    /// not a plain VAE's; several cells may share it.
     pub fn readable_name(&self) -> String {
         let images = self.dataset.name.readable_name();
         let (seed, width, beta) = (self.training.seed, self.model.latent_dim, shortest(self.objective.beta));
+        let tags = self.tags();
         match self.model.kind {
-            ModelKind::Vae => format!("vae-{images}-z{width}-b{beta}-s{seed}"),
-            ModelKind::VaeGan { .. } => format!("vae-gan-{images}-z{width}-b{beta}-s{seed}"),
-            ModelKind::Autoencoder => format!("autoencoder-{images}-z{width}-s{seed}"),
-            ModelKind::Gan { .. } => format!("gan-{images}-z{width}-s{seed}"),
+            ModelKind::Vae => format!("vae{tags}-{images}-z{width}-b{beta}-s{seed}"),
+            ModelKind::VaeGan { .. } => format!("vae-gan{tags}-{images}-z{width}-b{beta}-s{seed}"),
+            ModelKind::Autoencoder => format!("autoencoder{tags}-{images}-z{width}-s{seed}"),
+            ModelKind::Gan { .. } => format!("gan{tags}-{images}-z{width}-s{seed}"),
             ModelKind::GaussianMixture { components, .. } => format!("gaussian-mixture-{images}-k{components}-s{seed}"),
         }
+    }
+
+    /// A word for each part of the model and the objective that is not the default, each after a hyphen.
+    fn tags(&self) -> String {
+        let model = &self.model;
+        let net = matches!(model.net, Net::Conv { .. }).then_some("conv");
+        let latent = matches!(model.latent, Latent::Bernoulli { .. }).then_some("bits");
+        let prior = match model.prior {
+            Prior::Standard => None,
+            Prior::Mixture { .. } => Some("mixture"),
+            Prior::Vamp { .. } => Some("vamp"),
+        };
+        let likelihood = match model.likelihood {
+            Likelihood::Bernoulli => None,
+            Likelihood::ContinuousBernoulli => Some("cb"),
+            Likelihood::Gaussian { .. } => Some("gaussian"),
+            Likelihood::GaussianShared { .. } => Some("shared"),
+            Likelihood::GaussianPerPixel { .. } => Some("per-pixel"),
+            Likelihood::DiscretisedLogistic => Some("logistic"),
+        };
+        let corruption = (model.corruption != Corruption::None).then_some("denoising");
+        let objective = match self.objective.kind {
+            ObjectiveKind::Elbo => None,
+            ObjectiveKind::FreeBits { .. } => Some("free-bits"),
+            ObjectiveKind::Capacity { .. } => Some("capacity"),
+            ObjectiveKind::ImportanceWeighted { .. } => Some("iw"),
+            ObjectiveKind::TotalCorrelation => Some("tc"),
+            ObjectiveKind::Mmd { .. } => Some("mmd"),
+        };
+        [net, latent, prior, likelihood, corruption, objective]
+            .into_iter()
+            .flatten()
+            .map(|tag| format!("-{tag}"))
+            .collect()
     }
 
     /// The value at a path as in the YAML, such as `model.latent_dim`; defaults are filled in.
