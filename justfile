@@ -98,6 +98,21 @@ golden-numbers:
     @{{ quote(python) }} tools/setup.py torch
     .tools/torch/python tools/golden.py
 
+# Rebuild a run's model in PyTorch (3 GB at the first call) and hold its test ELBO against the record; without arguments a run of `./just sweep`
+[group('develop')]
+check-pytorch run="" images="": build
+    #!/usr/bin/env bash
+    set -euo pipefail
+    {{ quote(python) }} tools/setup.py torch
+    run={{ quote(run) }} images={{ quote(images) }}
+    if [ -z "$run" ]; then
+        {{ quote(elbo) }} sweep experiments/sweep.yaml --no-figures >&2
+        id=$({{ quote(elbo) }} list --json --status done --dataset glyphs --where model.latent_dim=20 --where objective.beta=1 \
+            | {{ quote(python) }} -c 'import json, sys; print(json.load(sys.stdin)["runs"][0]["run_id"])')
+        run="${ELBO_RESULTS:-results}/runs/$id"
+    fi
+    .tools/torch/python notebooks/load_in_pytorch.py "$run" "${images:-${XDG_CACHE_HOME:-$HOME/.cache}/elbo/glyphs/glyphs.h5}"
+
 # Rewrite the committed snapshots of help, tables and figures; look at the difference before you commit it
 [group('develop')]
 golden: setup
