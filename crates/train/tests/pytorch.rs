@@ -11,7 +11,7 @@ use spec::Cell;
 /// A 784-400-20 model with Bernoulli pixels on gray glyphs: the one of `notebooks/load_in_pytorch.py`.
 const CELL: &str = r#"{
     "dataset": { "name": "glyphs", "train_images": 2000 }, "model": { "hidden": [400], "latent_dim": 20 },
-    "objective": {}, "training": { "epochs": 3, "batch_size": 32 }
+    "objective": {}, "training": { "epochs": 1, "batch_size": 32 }
 }"#;
 
 #[test]
@@ -59,5 +59,5 @@ fn weights_in_pytorchs_layout_give_the_terms_latents_and_reconstructions_on_reco
     // The number on record is of one sample of z for each image.
     let difference = (number("elbo") - number("recorded_elbo")).abs();
     assert!(difference < 0.05 + 3.0 * number("noise"), "{found}");
-    assert!(number("noise") < 0.2, "{found}");
+    assert!(number("noise") < 0.25, "{found}");
 }

@@ -34,7 +34,7 @@ mean, log_variance = encode(x)
 kl = 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance).sum(-1).mean(dtype=np.float64)
 random = np.random.default_rng(0)
 draws = []
-for _ in range(8):
+for _ in range(4):
     z = mean + np.exp(0.5 * log_variance) * random.standard_normal(mean.shape, np.float32)
     logits = decode(z)
     draws.append((np.logaddexp(0, logits) - x * logits).sum(-1, dtype=np.float64))
