@@ -19,6 +19,11 @@ impl Linear {
     pub fn forward(&self, x: &Tensor) -> Tensor {
         self.bias.baddbmm(x, &self.weight, 1.0, 1.0)
     }
+
+    /// The same map with another weight of the same shape.
+    pub fn with_weight(&self, weight: Tensor) -> Linear {
+        Linear { weight, bias: self.bias.shallow_clone() }
+    }
 }
 
 /// A strided convolution whose output has ⌈side/stride⌉ pixels along each side, or the transposed one that undoes this.
@@ -122,6 +127,16 @@ impl Map {
             Map::Convolution(map) => map.forward(x),
         }
     }
+
+    fn with_weights(&self, of: &mut dyn FnMut(&Tensor) -> Tensor) -> Map {
+        match self {
+            Map::Linear(map) => Map::Linear(map.with_weight(of(&map.weight))),
+            Map::Convolution(map) => {
+                let (weight, bias) = (of(&map.weight), map.bias.shallow_clone());
+                Map::Convolution(Convolution { weight, bias, ..*map })
+            }
+        }
+    }
 }
 
 /// What a network is a chain of.
@@ -155,6 +170,18 @@ impl Layer {
             }
         }
     }
+
+    fn with_weights(&self, of: &mut dyn FnMut(&Tensor) -> Tensor) -> Layer {
+        match self {
+            Layer::Map(map) => Layer::Map(map.with_weights(of)),
+            Layer::Activated(map, activation) => Layer::Activated(map.with_weights(of), *activation),
+            Layer::Gated { value, gate } => {
+                let value = value.with_weights(of);
+                Layer::Gated { value, gate: gate.with_weights(of) }
+            }
+            Layer::Reshape(axes) => Layer::Reshape(axes.clone()),
+        }
+    }
 }
 
 /// In place where the derivative can be told from the result.
@@ -179,6 +206,11 @@ impl Network {
     /// `x` is `[R, B, in]`; with no layers, the result is `x` itself.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         self.layers.iter().fold(x.shallow_clone(), |x, layer| layer.forward(&x))
+    }
+
+    /// The same network with `of(weight)` in place of every weight, asked for in the order in which they were added.
+    pub fn with_weights(&self, of: &mut dyn FnMut(&Tensor) -> Tensor) -> Network {
+        Network { layers: self.layers.iter().map(|layer| layer.with_weights(of)).collect() }
     }
 }
 

@@ -8,10 +8,13 @@
 //! **Units.** Everything is in nats per image. Terms come back per image, `[R, B]`; who averages them says so.
 
 pub mod family;
+pub mod gan;
 pub mod vae;
+pub mod vae_gan;
 
 pub mod bounds;
 pub mod corruption;
+pub mod discriminator;
 pub mod interpolation;
 pub mod latent;
 pub mod layers;
@@ -25,10 +28,12 @@ pub mod parameters;
 pub mod prior;
 
 pub use family::{Family, Loss, Moment, Step, Terms};
+pub use gan::Gan;
 pub use latent::{DiagonalGaussian, Posterior};
 pub use nets::ImageShape;
 pub use parameters::{ModelError, Parameters};
 pub use vae::Vae;
+pub use vae_gan::VaeGan;
 
 /// A freshly initialised model of the cells' family, for the families that are trained by gradients.
 ///
@@ -43,6 +48,10 @@ pub fn build(
         spec::ModelKind::Vae | spec::ModelKind::Autoencoder => {
             Vae::new(cells, image, device)?.map(|vae| Box::new(vae) as Box<dyn Family>)
         }
-        spec::ModelKind::Gan { .. } | spec::ModelKind::VaeGan { .. } | spec::ModelKind::GaussianMixture { .. } => None,
+        spec::ModelKind::Gan { .. } => Gan::new(cells, image, device)?.map(|gan| Box::new(gan) as Box<dyn Family>),
+        spec::ModelKind::VaeGan { .. } => {
+            VaeGan::new(cells, image, device)?.map(|vae_gan| Box::new(vae_gan) as Box<dyn Family>)
+        }
+        spec::ModelKind::GaussianMixture { .. } => None,
     })
 }

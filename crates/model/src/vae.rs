@@ -46,6 +46,15 @@ struct Draw {
     log_q: Option<Tensor>,
 }
 
+/// Images through encoder and decoder.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    /// What they say.
+    pub terms: Terms,
+    /// The decoder's, `[R, B', …]`.
+    pub output: Tensor,
+}
+
 impl Vae {
     /// A freshly initialised cohort. The cells may differ in latent width, seed and likelihood scale; whatever else
     /// shapes the tensors is taken from the first.
@@ -170,8 +179,23 @@ impl Vae {
         }
     }
 
+    /// To add those of a network that is trained beside.
+    pub(crate) fn parameters_mut(&mut self) -> &mut Parameters {
+        &mut self.parameters
+    }
+
+    /// E[x|z] from the decoder's output, `[R, B, P]`.
+    pub(crate) fn mean_of(&self, output: &Tensor) -> Tensor {
+        self.observation.mean(output)
+    }
+
     /// The terms for `x` seen by the encoder as `input`, with the noise at `at`.
     fn terms(&self, x: &Tensor, input: &Tensor, at: &Moment, is_training: bool) -> Terms {
+        self.pass(x, input, at, is_training).terms
+    }
+
+    /// `x` seen by the encoder as `input`, with the noise at `at`.
+    pub(crate) fn pass(&self, x: &Tensor, input: &Tensor, at: &Moment, is_training: bool) -> Pass {
         let n = if is_training { objective::n_samples(&self.objective) } else { 1 };
         let n_images = x.size()[1] as usize;
         let q = self.posterior(input);
@@ -189,14 +213,10 @@ impl Vae {
         if is_point {
             let objective = reconstruction.shallow_clone();
             let latent_mean = Some(q.mean());
-            return Terms {
-                reconstruction: Some(reconstruction),
-                kl: None,
-                kl_per_dim: None,
-                latent_mean,
-                objective,
-                discriminator: None,
-            };
+            let reconstruction = Some(reconstruction);
+            let terms =
+                Terms { reconstruction, kl: None, kl_per_dim: None, latent_mean, objective, discriminator: None };
+            return Pass { terms, output };
         }
         let beta = Moment::column(&at.betas, &self.parameters);
         // log q(z|x) − log p(z) for every sample, an estimate of the KL.
@@ -214,14 +234,15 @@ impl Vae {
             _ => self.objective(&reconstruction, &kl, kl_per_dim.as_ref(), &q, &z, &beta, at),
         };
         let reconstruction = mean_of_samples(&reconstruction, n);
-        Terms {
+        let terms = Terms {
             reconstruction: Some(reconstruction),
             kl: Some(kl),
             kl_per_dim,
             latent_mean: Some(q.mean()),
             objective,
             discriminator: None,
-        }
+        };
+        Pass { terms, output }
     }
 
     /// What is minimised, per image; `[R, B]`.

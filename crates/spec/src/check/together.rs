@@ -14,6 +14,13 @@ impl Checks {
             ModelKind::VaeGan { .. } => {
                 self.variational(cell);
                 self.only_default_objective(cell, "a VAE-GAN's encoder minimises reconstruction + β·KL", true);
+                if matches!(cell.model.likelihood, Likelihood::GaussianPerPixel { .. }) {
+                    self.complain(
+                        "model.likelihood",
+                        "a VAE-GAN's decoder is trained by features and not by pixels, so that no pixel's standard deviation would be learned",
+                        "write `likelihood: gaussian-shared`, or use `kind: vae`",
+                    );
+                }
             }
             ModelKind::Autoencoder => {
                 self.no_distribution(cell, "an autoencoder", "its code is a function of the image, without a KL");
