@@ -4,7 +4,7 @@ use data::Images;
 use model::bounds::importance_sampled;
 use model::noise::Stream;
 use model::{Family, Moment};
-use record::{EvaluationRow, Split};
+use record::{Array, Arrays, EvaluationRow, Split};
 use spec::{Cell, Scale};
 use tch::{Device, Kind, Tensor};
 
@@ -173,4 +173,34 @@ pub fn rows(cell: &Cell, sums: &Sums, of_corrupted: Option<Mean>, test: &Images)
         rows.push(row("gray_bce_floor", data::gray_bce_floor(test), None, serde_json::json!({})));
     }
     rows
+}
+
+/// Sharpness of the test images, see [`data::sharpness`]; `None` for images too small to have one.
+pub fn sharpness_of_data(test: &Images) -> Option<EvaluationRow> {
+    let values: Vec<f32> = test.pixels.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+    sharpness("data", &values, test.shape)
+}
+
+/// Sharpness of the reconstructions, where there are any, and of the samples from the prior: of decoder means, clamped to
+/// 0…1.
+pub fn sharpness_of_decoded(arrays: &Arrays) -> Vec<EvaluationRow> {
+    let of = |name: &str, array: &Array| {
+        let &[n, channels, height, width] = array.shape.as_slice() else { return None };
+        let values: Vec<f32> = array.values.iter().map(|value| value.clamp(0.0, 1.0)).collect();
+        sharpness(name, &values, data::Shape { n, channels, height, width })
+    };
+    let reconstructions = arrays.reconstructions.as_ref().and_then(|array| of("reconstructions", array));
+    reconstructions.into_iter().chain(of("samples", &arrays.samples)).collect()
+}
+
+fn sharpness(name: &str, values: &[f32], shape: data::Shape) -> Option<EvaluationRow> {
+    let data::Sharpness { mean, standard_error } = data::sharpness(values, shape)?;
+    Some(EvaluationRow {
+        metric: "sharpness".to_owned(),
+        split: Split::Test,
+        value: mean,
+        standard_error,
+        n: shape.n as u64,
+        settings: serde_json::json!({ "of": name }).to_string(),
+    })
 }

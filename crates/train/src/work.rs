@@ -207,9 +207,12 @@ fn train_cohort(
         let of_corrupted =
             evaluate::reconstruction_of_corrupted(cohort.model.as_ref(), &splits.test, &at, settings.device);
         let arrays = arrays::arrays(cohort.model.as_ref(), splits, &cohort.cells, settings.device)?;
+        let sharpness = evaluate::sharpness_of_data(&splits.test);
         for (replica, arrays) in arrays.into_iter().enumerate() {
             let of_corrupted = of_corrupted.as_ref().map(|means| means[replica]);
-            let rows = evaluate::rows(&cohort.cells[replica], &sums[replica], of_corrupted, &splits.test);
+            let mut rows = evaluate::rows(&cohort.cells[replica], &sums[replica], of_corrupted, &splits.test);
+            rows.extend(sharpness.clone());
+            rows.extend(evaluate::sharpness_of_decoded(&arrays));
             recorder.finish(replica, &rows, &arrays, &cohort.model.parameters().export(replica))?;
         }
     }
@@ -229,7 +232,10 @@ fn train_mixture(
     match mixture.fit(splits, &mut recorder)? {
         Fitted::Stopped => recorder.interrupt(mixture.position),
         Fitted::Complete if mixture.is_alive => {
-            recorder.finish(0, &mixture.rows(&splits.test), &mixture.arrays(&splits.test)?, &mixture.export())?;
+            let (mut rows, arrays) = (mixture.rows(&splits.test), mixture.arrays(&splits.test)?);
+            rows.extend(evaluate::sharpness_of_data(&splits.test));
+            rows.extend(evaluate::sharpness_of_decoded(&arrays));
+            recorder.finish(0, &rows, &arrays, &mixture.export())?;
             Ok(Outcome::Done)
         }
         Fitted::Complete => Ok(Outcome::SomeFailed),

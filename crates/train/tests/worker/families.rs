@@ -115,6 +115,13 @@ fn a_stopped_variant_goes_on_bit_for_bit() {
             &json!({}),
             6,
         ),
+        variant(images.path(), &json!({ "kind": { "gan": {} } }), &json!({}), 6),
+        variant(
+            images.path(),
+            &json!({ "kind": { "vae-gan": { "regulariser": { "gradient-penalty": {} } } } }),
+            &json!({}),
+            6,
+        ),
         mixture(images.path(), 5, 200),
     ];
     for cell in cells {
@@ -126,5 +133,49 @@ fn a_stopped_variant_goes_on_bit_for_bit() {
         assert_eq!(end(worker), 143, "{}", cell.readable_name());
         train(parts.path(), std::slice::from_ref(&cell));
         assert!(outcome(whole.path(), &cell) == outcome(parts.path(), &cell), "{}", cell.readable_name());
+    }
+}
+
+/// What a GAN does not have is absent everywhere: no bound, no reconstructions, no latents.
+#[test]
+fn adversarial_families_train_and_record_what_they_have() {
+    let images = images();
+    let results = tempfile::tempdir().unwrap();
+    let conv = json!({ "kind": { "gan": {} }, "net": { "conv": { "channels": [4, 8] } } });
+    let penalty = json!({ "gradient-penalty": { "weight": 1.0 } });
+    for model in [
+        json!({ "kind": { "gan": {} } }),
+        json!({ "kind": { "gan": { "regulariser": penalty } } }),
+        conv,
+        json!({ "kind": { "vae-gan": {} } }),
+    ] {
+        let cell = variant(images.path(), &model, &json!({}), 1);
+        train(results.path(), std::slice::from_ref(&cell));
+        let has_encoder = matches!(cell.model.kind, spec::ModelKind::VaeGan { .. });
+        for row in metrics(results.path(), &cell) {
+            assert_eq!(row.elbo.is_some(), has_encoder, "{model}");
+            assert_eq!(row.reconstruction.is_some(), has_encoder, "{model}");
+            assert_eq!(row.kl.is_some(), has_encoder, "{model}");
+            assert_eq!(row.active_units.is_some(), has_encoder, "{model}");
+            assert!(row.discriminator.unwrap() > 0.0 && row.objective > 0.0, "{model}");
+        }
+        let run = Store::open(results.path()).unwrap().run(&cell.run_id());
+        let (tensors, _) = train::weights::read(&run.model_file()).unwrap();
+        let names: Vec<&str> = tensors.iter().map(|one| one.name.as_str()).collect();
+        let generator = if has_encoder { "decoder.0.weight" } else { "generator.0.weight" };
+        assert!(names.contains(&generator) && names.contains(&"discriminator.0.weight"), "{names:?}");
+        assert_eq!(names.contains(&"discriminator.0.u"), !model.to_string().contains("penalty"), "{names:?}");
+        let arrays = run.arrays().unwrap();
+        assert_eq!(arrays.samples.shape, [100, 1, 10, 10], "{model}");
+        assert!(arrays.samples.values.iter().all(|value| (0.0..=1.0).contains(value)), "{model}");
+        assert_eq!(arrays.reconstructions.is_some(), has_encoder, "{model}");
+        assert_eq!(arrays.latent_mean.is_some(), has_encoder, "{model}");
+        let evaluation = run.evaluation().unwrap();
+        let sharpness: Vec<&str> =
+            evaluation.iter().filter(|row| row.metric == "sharpness").map(|row| row.settings.as_str()).collect();
+        let expected = [r#"{"of":"data"}"#, r#"{"of":"reconstructions"}"#, r#"{"of":"samples"}"#];
+        let expected: Vec<&str> = expected.into_iter().filter(|of| has_encoder || !of.contains("rec")).collect();
+        assert_eq!(sharpness, expected, "{model}");
+        assert_eq!(evaluation.iter().any(|row| row.metric == "elbo"), has_encoder, "{model}");
     }
 }
