@@ -141,6 +141,10 @@ impl Family for VaeGan {
         self.losses(x, x, at, false).0
     }
 
+    fn evaluate_corrupted(&self, x: &Tensor, at: &Moment) -> Option<Terms> {
+        self.corrupt(x, at).map(|input| self.losses(x, &input, at, false).0)
+    }
+
     fn encode(&self, x: &Tensor) -> Option<Posterior> {
         self.vae.encode(x)
     }

@@ -135,6 +135,19 @@ fn a_vae_gan_compares_features_as_a_gaussian_vae_does_pixels() {
     assert_eq!(ours.kl.unwrap(), theirs.kl.unwrap());
 }
 
+/// Corruption is the encoder's alone: the bound of a denoising VAE-GAN is that of the VAE with its parameters.
+#[test]
+fn a_denoising_vae_gan_is_measured_as_its_vae() {
+    let denoising = |kind: Value| build(json!({ "kind": kind, "corruption": { "masking": {} } }));
+    let (vae, vae_gan) = (denoising(json!("vae")), denoising(json!({ "vae-gan": {} })));
+    vae.parameters().import(0, &vae_gan.parameters().export(0)).unwrap();
+    let of = |model: &dyn Family| model.evaluate_corrupted(&images(), &moment(1)).unwrap();
+    let (ours, theirs) = (of(vae_gan.as_ref()), of(vae.as_ref()));
+    assert_eq!(ours.reconstruction.unwrap(), theirs.reconstruction.unwrap());
+    assert!(largest(&(ours.kl.as_ref().unwrap() - vae_gan.evaluate(&images(), &moment(1)).kl.unwrap())) > 1e-4);
+    assert_eq!(ours.kl.unwrap(), theirs.kl.unwrap());
+}
+
 fn discriminator(model: Value, regulariser: Regulariser) -> (Parameters, Discriminator) {
     let model = cell(model).model;
     let mut parameters = Parameters::new(vec![Drawer { seed: 5, width: 3 }], model.init, Device::Cpu);
