@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 use crate::batches::{Batches, in_order};
 use crate::evaluate::{At, BATCH};
 use crate::sampling::Sampler;
+use crate::statistics::{Mean, Sums};
 
 /// Test images whose reconstructions are kept.
 const N_RECONSTRUCTIONS: usize = 20;
@@ -23,8 +24,18 @@ const N_PAIRS: usize = 5;
 /// Latents on the way from one image of a pair to the other, both ends included.
 const N_STEPS: usize = 10;
 
+/// What a replica's figures are drawn from, and what came out beside.
+#[derive(Debug)]
+pub struct Decoded {
+    /// The arrays.
+    pub arrays: Arrays,
+    /// log density of the test images' latent means under the mixture that is fitted to those of training images, in nats
+    /// per image; `None` where there is no such mixture.
+    pub latent_log_density: Option<Mean>,
+}
+
 /// What the replicas' figures are drawn from; one for each replica.
-pub fn arrays(model: &dyn Family, splits: &Splits, cells: &[Cell], device: Device) -> anyhow::Result<Vec<Arrays>> {
+pub fn arrays(model: &dyn Family, splits: &Splits, cells: &[Cell], device: Device) -> anyhow::Result<Vec<Decoded>> {
     let test = &splits.test;
     let replicas = model.parameters().replicas();
     let padded = model.parameters().padded_width();
@@ -40,7 +51,12 @@ pub fn arrays(model: &dyn Family, splits: &Splits, cells: &[Cell], device: Devic
         let sampler = Sampler::new(model, Batches::new(&splits.train, cells, device), device);
         let samples = decode(&sampler.prior(N_SAMPLES, 0));
         let aggregate = sampler.aggregate(N_SAMPLES, 0).map(|z| decode(&z));
-        let mixture = sampler.mixture(N_SAMPLES, 0).map(|drawn| OfSome::new(drawn, padded, decode));
+        let mixtures = sampler.mixtures();
+        let mixture = mixtures.as_ref().map(|mixtures| {
+            let fitted = mixtures.iter().map(Result::as_ref).enumerate();
+            let z = fitted.map(|(r, fitted)| fitted.map(|mixture| sampler.from_mixture(r, mixture, N_SAMPLES, 0)));
+            OfSome::new(z.collect(), padded, decode)
+        });
         let manifolds = replicas.iter().any(|replica| replica.width == 2).then(|| {
             let grid = manifold_grid(padded);
             decode(&grid.unsqueeze(0).expand([replicas.len() as i64, -1, -1], false).contiguous())
@@ -80,7 +96,14 @@ pub fn arrays(model: &dyn Family, splits: &Splits, cells: &[Cell], device: Devic
                 let log_variance = latents.as_ref().and_then(|latents| latents.log_variance.as_ref());
                 let manifold = manifolds.as_ref().filter(|_| replica.width == 2);
                 let mixture = mixture.as_ref().filter(|of_some| of_some.is_there[r]);
-                Ok(Arrays {
+                let latent_log_density = match (&latents, mixtures.as_ref().map(|mixtures| &mixtures[r])) {
+                    (Some(latents), Some(Ok(mixture))) => {
+                        let own = latents.mean.get(r as i64).narrow(1, 0, replica.width as i64);
+                        Some(mean(&mixture.log_density(&own)))
+                    }
+                    _ => None,
+                };
+                let arrays = Arrays {
                     originals: Some(originals.clone()),
                     reconstructions: some(&reconstructions, r, &n)?,
                     decoder_samples: some(&decoder_samples, r, &n)?,
@@ -95,10 +118,18 @@ pub fn arrays(model: &dyn Family, splits: &Splits, cells: &[Cell], device: Devic
                     latent_mean: latents.as_ref().map(|latents| own(&latents.mean)).transpose()?,
                     latent_log_variance: log_variance.map(own).transpose()?,
                     labels: test.labels.clone().filter(|_| latents.is_some()),
-                })
+                };
+                Ok(Decoded { arrays, latent_log_density })
             })
             .collect()
     })
+}
+
+/// The mean of values `[N]`, one an image.
+fn mean(values: &Tensor) -> Mean {
+    let values = values.to_kind(Kind::Double);
+    let sum = |values: &Tensor| values.sum(Kind::Double).double_value(&[]);
+    Sums { images: values.numel() as f64, ..Sums::default() }.mean([sum(&values), sum(&values.square())])
 }
 
 /// What the encoder says about all images of a split, on the CPU.
@@ -134,7 +165,7 @@ struct OfSome {
 
 impl OfSome {
     /// Decodes the latents `[n, D]` of those that have them, and tells why a trained replica has none.
-    fn new(drawn: Vec<Result<Tensor, MixtureError>>, padded: usize, decode: impl Fn(&Tensor) -> Tensor) -> OfSome {
+    fn new(drawn: Vec<Result<Tensor, &MixtureError>>, padded: usize, decode: impl Fn(&Tensor) -> Tensor) -> OfSome {
         let none = || Tensor::zeros([N_SAMPLES as i64, padded as i64], (Kind::Float, Device::Cpu));
         let is_there = drawn.iter().map(Result::is_ok).collect();
         let z: Vec<Tensor> = drawn

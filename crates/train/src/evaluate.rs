@@ -9,6 +9,7 @@ use spec::{Cell, Scale};
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::in_order;
+use crate::sampling::N_COMPONENTS;
 use crate::statistics::{ACTIVE_UNIT_VARIANCE, BatchSums, Mean, Sums};
 
 /// Images evaluated at once; also fixes which noise an image sees.
@@ -98,6 +99,18 @@ fn add_to(sums: &mut [[f64; 2]], values: &Tensor) {
         let own = values.get(replica as i64);
         sum[0] += own.sum(Kind::Double).double_value(&[]);
         sum[1] += own.to_kind(Kind::Double).square().sum(Kind::Double).double_value(&[]);
+    }
+}
+
+/// The row of the latent means' log density under a mixture of Gaussians.
+pub fn latent_log_density(mean: Mean, test: &Images) -> EvaluationRow {
+    EvaluationRow {
+        metric: "latent_log_density".to_owned(),
+        split: Split::Test,
+        value: mean.value,
+        standard_error: Some(mean.standard_error),
+        n: test.shape.n as u64,
+        settings: serde_json::json!({ "components": N_COMPONENTS }).to_string(),
     }
 }
 

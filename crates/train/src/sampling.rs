@@ -12,7 +12,7 @@ use crate::evaluate::{At, BATCH};
 /// The first so many training images are what the mixture is fitted to.
 const N_FITTED: usize = 10_000;
 /// Components of the mixture.
-const N_COMPONENTS: usize = 10;
+pub(crate) const N_COMPONENTS: usize = 10;
 /// Up to this latent width the mixture's covariances are full; what a step costs grows with the width's square.
 const WIDEST_FULL: usize = 64;
 /// Steps of EM, at most.
@@ -58,12 +58,26 @@ impl<'a> Sampler<'a> {
         })
     }
 
-    /// `n` draws from a mixture of Gaussians that is fitted by EM to the latent means of the first training images (Ghosh
-    /// et al. 2020, §4, who sample autoencoders so); for each replica `[n, D]`.
+    /// `n` draws from [`Sampler::mixtures`]; for each replica `[n, D]`.
+    pub fn mixture(&self, n: usize, step: u64) -> Option<Vec<Result<Tensor, MixtureError>>> {
+        let mixtures = self.mixtures()?.into_iter().enumerate();
+        Some(mixtures.map(|(r, mixture)| Ok(self.from_mixture(r, &mixture?, n, step))).collect())
+    }
+
+    /// `n` draws from a replica's mixture; `[n, D]`, zero in the padding.
+    pub fn from_mixture(&self, replica: usize, mixture: &GaussianMixture, n: usize, step: u64) -> Tensor {
+        let Drawer { seed, width } = self.model.parameters().replicas()[replica];
+        let z = mixture.sample(n, &mut generator(seed, Stream::Mixture, 1, step));
+        let padding = (self.model.parameters().padded_width() - width) as i64;
+        z.to_kind(Kind::Float).constant_pad_nd([0, padding]).to_device(self.device)
+    }
+
+    /// A mixture of Gaussians for each replica, fitted by EM to the latent means of the first training images (Ghosh et al.
+    /// 2020, §4, who sample autoencoders from it).
     ///
     /// `None` for a model without an encoder, and for one whose latents are bits, over which a Gaussian is no distribution.
     /// Errors are those of a replica's fit, as of latents that are not finite.
-    pub fn mixture(&self, n: usize, step: u64) -> Option<Vec<Result<Tensor, MixtureError>>> {
+    pub fn mixtures(&self) -> Option<Vec<Result<GaussianMixture, MixtureError>>> {
         let replicas = self.model.parameters().replicas();
         let n_fitted = self.train.n_images().min(N_FITTED);
         let first: Vec<u32> = (0..n_fitted as u32).collect();
@@ -71,8 +85,7 @@ impl<'a> Sampler<'a> {
             return None;
         }
         let latents = self.encoded(&vec![first.as_slice(); replicas.len()], |_, posterior| posterior.mean())?;
-        let padded = self.model.parameters().padded_width();
-        let drawn = |(r, replica): (usize, &Drawer)| {
+        let fitted = |(r, replica): (usize, &Drawer)| {
             let own = latents.get(r as i64).narrow(1, 0, replica.width as i64);
             let variance = own.var_dim(&[0i64][..], false, false).mean(Kind::Double).double_value(&[]);
             let settings = Settings {
@@ -84,11 +97,9 @@ impl<'a> Sampler<'a> {
                 max_steps: N_STEPS,
                 seed: replica.seed,
             };
-            let mixture = GaussianMixture::fit(&own, &settings)?.mixture;
-            let z = mixture.sample(n, &mut generator(replica.seed, Stream::Mixture, 1, step));
-            Ok(z.to_kind(Kind::Float).constant_pad_nd([0, (padded - replica.width) as i64]).to_device(self.device))
+            Ok(GaussianMixture::fit(&own, &settings)?.mixture)
         };
-        Some(replicas.iter().enumerate().map(drawn).collect())
+        Some(replicas.iter().enumerate().map(fitted).collect())
     }
 
     fn posterior(&self, chosen: &[&[u32]]) -> Option<Posterior> {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use spec::{Cell, Evaluation, ModelKind};
 use tch::Device;
 
-use crate::arrays;
+use crate::arrays::{self, Decoded};
 use crate::cohort::{Cohort, Position};
 use crate::evaluate::{self, At};
 use crate::fit::{Fitted, fit};
@@ -208,9 +208,10 @@ fn train_cohort(
             evaluate::reconstruction_of_corrupted(cohort.model.as_ref(), &splits.test, &at, settings.device);
         let arrays = arrays::arrays(cohort.model.as_ref(), splits, &cohort.cells, settings.device)?;
         let sharpness = evaluate::sharpness_of_data(&splits.test);
-        for (replica, arrays) in arrays.into_iter().enumerate() {
+        for (replica, Decoded { arrays, latent_log_density }) in arrays.into_iter().enumerate() {
             let of_corrupted = of_corrupted.as_ref().map(|means| means[replica]);
             let mut rows = evaluate::rows(&cohort.cells[replica], &sums[replica], of_corrupted, &splits.test);
+            rows.extend(latent_log_density.map(|mean| evaluate::latent_log_density(mean, &splits.test)));
             rows.extend(sharpness.clone());
             rows.extend(evaluate::sharpness_of_decoded(&arrays));
             recorder.finish(replica, &rows, &arrays, &cohort.model.parameters().export(replica))?;

@@ -79,6 +79,8 @@ fn every_variant_trains_and_is_recorded() {
         assert!(run.model_file().exists() && run.arrays().is_ok(), "{name}");
         let metrics: Vec<String> = run.evaluation().unwrap().into_iter().map(|row| row.metric).collect();
         assert_eq!(metrics.contains(&"elbo".to_owned()), is_variational, "{name}: {metrics:?}");
+        let are_bits = matches!(cell.model.latent, spec::Latent::Bernoulli { .. });
+        assert_eq!(metrics.contains(&"latent_log_density".to_owned()), !are_bits, "{name}: {metrics:?}");
     }
 }
 
