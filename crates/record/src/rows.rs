@@ -91,7 +91,7 @@ pub struct MetricsRow {
 }
 
 /// One row of `evaluation.parquet`: one number measured on a trained model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvaluationRow {
     /// What was measured, such as `iwae`; its unit is nats per image, a mean over images, unless the metric's name
     /// says otherwise.

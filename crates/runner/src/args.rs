@@ -183,10 +183,16 @@ pub struct SweepArgs {
 Examples:
   elbo evaluate experiments/reference/d1.yaml
   elbo evaluate sweep --importance-samples 500 --images 1000
+  elbo evaluate experiments/reference/c.yaml --weights model.safetensors
 
 Measures what the experiment's `evaluation` asks for, as `elbo sweep` does after training: −log p(x)
 of the test images, estimated by importance sampling (Burda et al. 2016). What is on record already
-is not measured again. The numbers go into each run's evaluation.parquet as the metric `nll`.")]
+is not measured again. The numbers go into each run's evaluation.parquet as the metric `nll`.
+
+With --weights, the experiment's single model is measured with the parameters of that file, such as
+PyTorch's (`safetensors.torch.save_file(model.state_dict(), path)`, names and shapes as in a run's
+model.safetensors): the ELBO, its terms and active units, and `nll` if it is asked for. Nothing is
+stored. JSON: `name, weights, scale`, `rows` with `metric, split, value, standard_error, n, settings`.")]
 pub struct EvaluateArgs {
     #[command(flatten)]
     pub experiment: ExperimentArgs,
@@ -196,6 +202,15 @@ pub struct EvaluateArgs {
     /// Only the first N test images [default: the experiment's, else all]
     #[arg(long, value_name = "N", value_parser = count)]
     pub images: Option<usize>,
+    /// Measure the model with the parameters of this safetensors file, and store nothing
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// Draws of z for each image that the ELBO is a mean over
+    #[arg(long, value_name = "N", value_parser = count, default_value = "1", requires = "weights")]
+    pub samples: usize,
+    /// Print JSON with stable keys instead of a table
+    #[arg(long, requires = "weights")]
+    pub json: bool,
     #[command(flatten)]
     pub execution: ExecutionArgs,
 }

@@ -13,6 +13,7 @@ mod report;
 mod reproduce;
 mod show;
 mod sweep;
+mod weights;
 
 use anyhow::Result;
 

@@ -8,4 +8,4 @@ mod worker;
 
 pub use drawn::Drawing;
 pub use pool::{Trained, train};
-pub use worker::find_worker;
+pub use worker::{absolute, find_worker};

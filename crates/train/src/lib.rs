@@ -5,6 +5,7 @@ pub mod batches;
 pub mod cohort;
 pub mod evaluate;
 pub mod fit;
+pub mod import;
 mod measure;
 pub mod mixture;
 pub mod optimizer;

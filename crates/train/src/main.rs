@@ -17,7 +17,8 @@ Train one cohort of cells, or measure more on it; `elbo sweep` and `elbo evaluat
 Usage: elbo-train --results DIR [--data DIR] [--threads N] [--device cpu|cuda] [--checkpoint-every SECONDS]
 
 Reads {\"cells\": [...]} (JSON) from standard input and writes one event a line (JSON) to standard output;
-\"task\": {\"evaluate\": {\"importance_samples\": 5000}} beside the cells estimates log p(x) on their trained models.
+\"task\": {\"evaluate\": {\"importance_samples\": 5000}} beside the cells estimates log p(x) on their trained models;
+\"task\": {\"weights\": {\"file\": \"model.safetensors\", \"samples\": 1}} measures a single cell's model with weights from outside.
 Exit codes: 0 all runs done, 1 some failed, 2 usage, 130 and 143 stopped by a signal at a checkpoint.";
 
 fn main() -> ExitCode {

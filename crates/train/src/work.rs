@@ -18,6 +18,7 @@ use crate::arrays::{self, Decoded};
 use crate::cohort::{Cohort, Position};
 use crate::evaluate::{self, At};
 use crate::fit::{Fitted, fit};
+use crate::import::{Outside, measure_outside};
 use crate::measure::measure;
 use crate::mixture::MixtureFit;
 use crate::recorder::{Out, Recorder, STATE};
@@ -35,7 +36,7 @@ pub struct Job {
 }
 
 /// What a worker does with its cells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
     /// Train those whose runs are not done.
@@ -43,6 +44,9 @@ pub enum Task {
     Train,
     /// Measure this on the trained models of those whose runs are done.
     Evaluate(Evaluation),
+    /// Measure the single cell's model with weights from outside; the rows are printed as one line of JSON, and nothing is
+    /// stored.
+    Weights(Outside),
 }
 
 /// Where and with what a worker works.
@@ -87,6 +91,14 @@ pub fn work(job: Job, settings: &Settings, signal: &Arc<AtomicUsize>, out: &mut 
     }
     let places = Places::from_env(settings.data.clone())?;
     let splits = data::load(&first.dataset, &places)?;
+    if let Task::Weights(outside) = &job.task {
+        let [cell] = job.cells.as_slice() else {
+            anyhow::bail!("weights from outside are of one model, and there are {} cells", job.cells.len());
+        };
+        let rows = measure_outside(cell, outside, &splits, settings.device)?;
+        writeln!(out, "{}", serde_json::to_string(&rows)?)?;
+        return Ok(Outcome::Done);
+    }
     let store = Store::open(&settings.results)?;
     let mut out = Out::new(out, signal);
     if let Task::Evaluate(asked) = job.task {

@@ -6,7 +6,7 @@ use spec::{Evaluation, Experiment};
 
 use crate::Outcome;
 use crate::args::{EvaluateArgs, ExecutionArgs};
-use crate::commands::{compare, plan};
+use crate::commands::{compare, plan, weights};
 use crate::machine::Machine;
 use crate::output;
 use crate::plan::{Plan, Request, Task};
@@ -20,7 +20,17 @@ use crate::text;
 /// If nothing is asked for, the store cannot be read, or there is no worker. Models that cannot be measured are no
 /// error: see [`Outcome::SomeFailed`].
 pub fn evaluate(settings: &Settings, experiment: &Experiment, args: &EvaluateArgs) -> Result<Outcome> {
-    let asked = asked(experiment, args)?;
+    let asked = asked(experiment, args);
+    if let Some(file) = &args.weights {
+        let request = weights::Request { file, samples: args.samples, evaluation: asked, is_json: args.json };
+        return weights::weights(settings, experiment, &args.execution, request);
+    }
+    let Some(asked) = asked else {
+        bail!(
+            "`{}` asks for nothing to be measured\nhint: give --importance-samples, or add `evaluation: {{ importance_samples: 5000 }}` to the experiment",
+            experiment.name
+        );
+    };
     let store = settings.store()?;
     let measured = measure(settings, experiment, &store, &args.execution, asked)?;
     if let Some(signal) = measured.signal {
@@ -35,17 +45,12 @@ pub fn evaluate(settings: &Settings, experiment: &Experiment, args: &EvaluateArg
     }
 }
 
-/// What is asked for: the command line goes before the experiment.
-fn asked(experiment: &Experiment, args: &EvaluateArgs) -> Result<Evaluation> {
+/// What is asked for, if anything: the command line goes before the experiment.
+fn asked(experiment: &Experiment, args: &EvaluateArgs) -> Option<Evaluation> {
     let of_experiment = experiment.evaluation;
     let samples = args.importance_samples.or(of_experiment.map(|asked| asked.importance_samples));
-    let Some(importance_samples) = samples else {
-        bail!(
-            "`{}` asks for nothing to be measured\nhint: give --importance-samples, or add `evaluation: {{ importance_samples: 5000 }}` to the experiment",
-            experiment.name
-        );
-    };
-    Ok(Evaluation { importance_samples, images: args.images.or(of_experiment.and_then(|asked| asked.images)) })
+    let images = args.images.or(of_experiment.and_then(|asked| asked.images));
+    samples.map(|importance_samples| Evaluation { importance_samples, images })
 }
 
 /// Measures `asked` on the finished runs that have it not on record, and says so.

@@ -5,4 +5,5 @@ mod read;
 mod reproduce;
 mod support;
 mod usage;
+mod weights;
 mod workers;

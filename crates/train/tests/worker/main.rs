@@ -3,6 +3,7 @@
 
 mod families;
 mod support;
+mod weights;
 
 use std::path::Path;
 use std::process::Child;

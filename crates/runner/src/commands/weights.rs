@@ -1,0 +1,146 @@
+//! `elbo evaluate --weights`: an experiment's model measured with weights from outside; nothing is stored.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use record::EvaluationRow;
+use serde::Serialize;
+use serde_json::Value;
+use spec::{Cell, Evaluation, Experiment};
+
+use crate::Outcome;
+use crate::args::ExecutionArgs;
+use crate::machine::Machine;
+use crate::output;
+use crate::settings::Settings;
+use crate::sweep::{absolute, find_worker};
+use crate::table::{Align, Table};
+use crate::text;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// A safetensors file in the layout of a run's `model.safetensors`.
+    pub file: &'a Path,
+    /// Draws of z for each image.
+    pub samples: usize,
+    /// An estimate of log p(x) as well.
+    pub evaluation: Option<Evaluation>,
+    /// Whether JSON is printed rather than a table.
+    pub is_json: bool,
+}
+
+#[derive(Serialize)]
+struct WeightsJson<'a> {
+    name: String,
+    weights: &'a Path,
+    scale: &'static str,
+    rows: Vec<RowJson>,
+}
+
+#[derive(Serialize)]
+struct RowJson {
+    metric: String,
+    split: &'static str,
+    value: f64,
+    standard_error: Option<f64>,
+    n: u64,
+    settings: Value,
+}
+
+/// Lets a worker measure the experiment's single cell with these weights, and prints what it found.
+///
+/// # Errors
+/// If the experiment has several cells, there is no worker, or the weights do not fit the model.
+pub fn weights(
+    settings: &Settings,
+    experiment: &Experiment,
+    execution: &ExecutionArgs,
+    request: Request<'_>,
+) -> Result<Outcome> {
+    let [cell] = experiment.cells.as_slice() else {
+        bail!(
+            "weights are of one model, and `{}` has {}\nhint: take an experiment without `sweep`, whose settings `--set` can change",
+            experiment.name,
+            text::counted(experiment.cells.len(), "cell")
+        );
+    };
+    let rows = measured(settings, experiment, execution, cell, request)?;
+    let scale = cell.scale().as_str();
+    if request.is_json {
+        let rows = rows.into_iter().map(|row| RowJson {
+            split: row.split.as_str(),
+            settings: serde_json::from_str(&row.settings).unwrap_or(Value::Null),
+            metric: row.metric,
+            value: row.value,
+            standard_error: row.standard_error,
+            n: row.n,
+        });
+        let name = cell.readable_name();
+        output::print_json(&WeightsJson { name, weights: request.file, scale, rows: rows.collect() })?;
+        return Ok(Outcome::Well);
+    }
+    let heads = [("metric", Align::Left), ("value", Align::Right), ("standard error", Align::Right)];
+    let mut table = Table::new(heads.into_iter().chain([("images", Align::Right), ("settings", Align::Left)]));
+    for row in &rows {
+        table.row(vec![
+            row.metric.clone().into(),
+            text::number(row.value).into(),
+            text::optional_number(row.standard_error).into(),
+            row.n.to_string().into(),
+            text::settings(&row.settings).into(),
+        ]);
+    }
+    let head = format!("{}, test split, nats per image, scale {scale}\n", cell.readable_name());
+    output::print(&(head + &table.render(settings.is_coloured)))?;
+    Ok(Outcome::Well)
+}
+
+/// The rows that a worker prints; what it says on its standard error is seen as it comes.
+fn measured(
+    settings: &Settings,
+    experiment: &Experiment,
+    execution: &ExecutionArgs,
+    cell: &Cell,
+    request: Request<'_>,
+) -> Result<Vec<EvaluationRow>> {
+    let Request { file, samples, evaluation, .. } = request;
+    let task =
+        serde_json::json!({ "weights": { "file": absolute(file)?, "samples": samples, "evaluation": evaluation } });
+    let input = serde_json::to_vec(&serde_json::json!({ "task": task, "cells": [cell] }))?;
+    let of_experiment = &experiment.execution;
+    let threads = execution.threads.or(of_experiment.threads).unwrap_or(Machine::here().n_cores).to_string();
+    let device = serde_json::to_value(execution.device.unwrap_or(of_experiment.device))?;
+    let mut command = Command::new(find_worker()?);
+    command.arg("--results").arg(absolute(&settings.results)?).args(["--threads", &threads]);
+    command.args(["--device", device.as_str().unwrap_or("cpu")]);
+    if let Some(data) = &settings.data {
+        command.arg("--data").arg(absolute(data)?);
+    }
+    // In the same process group, so that a signal from the terminal reaches the worker as well.
+    command.env("OMP_NUM_THREADS", &threads).env("MKL_NUM_THREADS", &threads);
+    let mut worker = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot start elbo-train\nhint: build it anew with `./just build`")?;
+    if let Some(mut stdin) = worker.stdin.take() {
+        // A worker that has died is noticed by its exit.
+        let _ = stdin.write_all(&input);
+    }
+    let output = worker.wait_with_output().context("cannot listen to elbo-train")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        match said.trim().strip_prefix("error: ") {
+            Some(reason) => bail!("{reason}"),
+            None => bail!("elbo-train failed, {}: {}", output.status, said.trim()),
+        }
+    }
+    if !said.trim().is_empty() {
+        output::say(said.trim());
+    }
+    serde_json::from_slice(&output.stdout).context("elbo-train printed something else than rows")
+}

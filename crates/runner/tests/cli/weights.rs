@@ -1,0 +1,59 @@
+//! `elbo evaluate --weights` over a worker that prints rows, or fails.
+
+use crate::support::{Place, Said};
+
+const ONE: &str = "
+name: one
+dataset: { name: glyphs }
+model: { hidden: [8], latent_dim: 2 }
+";
+
+/// A worker that keeps what it was given and prints these rows.
+const WORKER: &str = r#"cat > given.json; echo "$@" > arguments
+echo '[{"metric":"elbo","split":"test","value":-105.25,"standard_error":0.5,"n":10000,"settings":"{\"samples\":3}"},
+{"metric":"active_units","split":"test","value":2,"standard_error":null,"n":10000,"settings":"{}"}]'"#;
+
+fn place(worker: &str) -> Place {
+    let place = Place::with_worker(worker);
+    place.write("one.yaml", ONE);
+    place
+}
+
+#[test]
+fn the_worker_is_told_what_to_measure_and_its_rows_are_printed() {
+    let place = place(WORKER);
+    let arguments = "evaluate one.yaml --weights own.safetensors --samples 3 --importance-samples 7 --threads 2";
+    let said = place.elbo(arguments);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    insta::assert_snapshot!(said.out);
+    let given: serde_json::Value = serde_json::from_str(&place.read("given.json")).unwrap();
+    let own = place.path("own.safetensors").display().to_string();
+    let asked = serde_json::json!({ "importance_samples": 7, "images": null });
+    assert_eq!(given["task"], serde_json::json!({ "weights": { "file": own, "samples": 3, "evaluation": asked } }));
+    assert_eq!(given["cells"].as_array().unwrap().len(), 1);
+    assert!(place.read("arguments").ends_with("--threads 2 --device cpu\n"));
+    assert!(!place.path("results").exists(), "nothing is stored");
+
+    let json = place.json("evaluate one.yaml --weights own.safetensors --json");
+    assert_eq!(json["scale"], "gray-bce");
+    assert_eq!(json["rows"][0]["value"], -105.25);
+    assert_eq!(json["rows"][0]["settings"]["samples"], 3);
+    let given: serde_json::Value = serde_json::from_str(&place.read("given.json")).unwrap();
+    assert_eq!(given["task"]["weights"]["evaluation"], serde_json::Value::Null);
+    assert_eq!(given["task"]["weights"]["samples"], 1);
+}
+
+#[test]
+fn what_cannot_be_measured_says_why() {
+    let place = place("cat > /dev/null; printf 'error: no tensor `mean.bias`\\nhint: name it\\n' >&2; exit 1");
+    let said = |arguments: &str| -> Said { place.elbo(arguments) };
+    let failed = said("evaluate one.yaml --weights own.safetensors");
+    assert_eq!((failed.code, failed.out.as_str()), (Some(2), ""));
+    assert_eq!(failed.err, "error: no tensor `mean.bias`\nhint: name it\n");
+    let several = said("evaluate small.yaml --weights own.safetensors");
+    assert_eq!(several.code, Some(2));
+    assert!(several.err.starts_with("error: weights are of one model, and `small` has 8 cells\nhint: "), "{several:?}");
+    let without = said("evaluate one.yaml --samples 3");
+    assert_eq!(without.code, Some(2));
+    assert!(without.err.contains("--weights"), "{without:?}");
+}

@@ -1,0 +1,69 @@
+//! Measuring a model with weights from outside: a run's own give the numbers on its record, others are refused.
+
+use record::{EvaluationRow, Store};
+use serde_json::json;
+
+use crate::support::{cell, images, start_job, train};
+
+#[test]
+fn a_runs_own_weights_give_the_numbers_on_its_record_and_nothing_is_stored() {
+    let (images, results) = (images(), tempfile::tempdir().unwrap());
+    let cells = [(5, 1), (2, 0)].map(|(d, seed)| cell(images.path(), d, seed, 2));
+    train(results.path(), &cells);
+    let run = Store::open(results.path()).unwrap().run(&cells[1].run_id());
+    let recorded = run.evaluation().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("own.safetensors");
+    std::fs::copy(run.model_file(), &file).unwrap();
+
+    let nowhere = elsewhere.path().join("results");
+    let measured = |samples: usize| -> Vec<EvaluationRow> {
+        let task =
+            json!({ "file": file, "samples": samples, "evaluation": { "importance_samples": 16, "images": 40 } });
+        let job = json!({ "task": { "weights": task }, "cells": [cells[1]] });
+        let output = start_job(&nowhere, &job, &[]).wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let once = measured(1);
+    assert!(!nowhere.exists());
+    assert_eq!(once.len(), recorded.len() + 1);
+    for (found, recorded) in once.iter().zip(&recorded) {
+        let difference = (found.value - recorded.value).abs();
+        assert!(difference < 1e-5 * recorded.value.abs(), "{found:?} and {recorded:?}");
+        assert_eq!((&found.metric, found.n, &found.settings), (&recorded.metric, recorded.n, &recorded.settings));
+    }
+    let nll = &once[recorded.len()];
+    assert_eq!((nll.metric.as_str(), nll.n, nll.settings.as_str()), ("nll", 40, r#"{"samples":16}"#));
+
+    // Of several draws of z the reconstruction is a little different, the exact KL is not, and their sum is the ELBO.
+    let often = measured(6);
+    let value = |rows: &[EvaluationRow], metric: &str| rows.iter().find(|row| row.metric == metric).unwrap().value;
+    assert_eq!(often[0].settings, r#"{"samples":6}"#);
+    assert!((value(&often, "kl") - value(&once, "kl")).abs() < 1e-9);
+    let difference = (value(&often, "reconstruction") - value(&once, "reconstruction")).abs();
+    assert!(difference > 0.0 && difference < 1.0, "{difference}");
+    let sum = value(&often, "elbo") + value(&often, "reconstruction") + value(&often, "kl");
+    assert!(sum.abs() < 1e-6, "{sum}");
+}
+
+#[test]
+fn weights_that_do_not_fit_are_refused() {
+    let (images, results) = (images(), tempfile::tempdir().unwrap());
+    let cells = [2, 3].map(|d| cell(images.path(), d, 0, 1));
+    train(results.path(), &cells[..1]);
+    let file = Store::open(results.path()).unwrap().run(&cells[0].run_id()).model_file();
+    let refused = |job: serde_json::Value| {
+        let output = start_job(results.path(), &job, &[]).wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let task = json!({ "weights": { "file": file, "samples": 1 } });
+    let said = refused(json!({ "task": task, "cells": [cells[1]] }));
+    assert!(said.contains("parameter `mean.weight` has shape [2, 32], and the model's is [3, 32]"), "{said}");
+    let said = refused(json!({ "task": task, "cells": cells }));
+    assert!(said.contains("of one model, and there are 2 cells"), "{said}");
+    let absent = json!({ "weights": { "file": "/nowhere/model.safetensors", "samples": 1 } });
+    let said = refused(json!({ "task": absent, "cells": [cells[0]] }));
+    assert!(said.contains("/nowhere/model.safetensors"), "{said}");
+}
