@@ -131,7 +131,7 @@ fn a_model_has_the_arrays_that_mean_something_for_it() {
     let latents = Some(vec![60, 3]);
     let of = |model: Value| {
         let cells = cells(&model, &[5, 3]);
-        arrays(build(&cells).as_ref(), &splits(), &cells, Device::Cpu).unwrap().pop().unwrap()
+        arrays(build(&cells).as_ref(), &splits(), &cells, Device::Cpu).unwrap().pop().unwrap().arrays
     };
     let vae = of(json!({}));
     let expected = [&n, &n, &None, &None, &m, &m, &paths, &paths, &latents, &latents].map(Clone::clone);
@@ -175,7 +175,7 @@ fn images_of_one_class_are_paired_all_the_same() {
     let mut splits = splits();
     let cells = cells(&json!({}), &[2]);
     let n_pairs = |splits: &Splits| {
-        let arrays = arrays(build(&cells).as_ref(), splits, &cells, Device::Cpu).unwrap().remove(0);
+        let arrays = arrays(build(&cells).as_ref(), splits, &cells, Device::Cpu).unwrap().remove(0).arrays;
         arrays.interpolation_linear.map_or(0, |path| path.shape[0])
     };
     splits.test.labels = Some(vec![3; 60]);
