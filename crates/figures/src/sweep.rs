@@ -345,19 +345,28 @@ fn variants_within(cells: &[&Cell]) -> Vec<String> {
         .collect()
 }
 
-/// A setting's value in words; a variant with settings as `masking fraction 0.5`.
+/// A setting's value in words; a variant with settings as `masking fraction 0.5` or `gan spectral-norm`.
 pub fn words(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Number(n) => n.as_f64().map_or_else(|| n.to_string(), number),
         Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join("-"),
         Value::Null => "–".to_owned(),
-        Value::Object(fields) => {
-            let pairs = fields.iter().map(|(name, inner)| format!("{} {}", name.replace('_', " "), words(inner)));
-            pairs.collect::<Vec<_>>().join(", ")
+        Value::Object(variant) => {
+            variant.iter().map(|(name, settings)| format!("{name} {}", settings_in_words(settings))).collect()
         }
         Value::Bool(yes) => yes.to_string(),
     }
+}
+
+/// A variant's settings: numbers with their names, words without.
+fn settings_in_words(settings: &Value) -> String {
+    let Value::Object(fields) = settings else { return words(settings) };
+    let pairs = fields.iter().map(|(name, value)| match value {
+        Value::String(_) | Value::Object(_) => words(value),
+        _ => format!("{} {}", name.replace('_', " "), words(value)),
+    });
+    pairs.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -396,6 +405,15 @@ mod tests {
         assert_eq!(variants[0], "vae");
         assert_eq!(variants[1], "autoencoder");
         assert_eq!(variants[2], "gaussian-mixture components 5, floor 0.1");
+        let said = |value| words(&value);
+        assert_eq!(
+            said(serde_json::json!({ "gan": { "regulariser": { "gradient-penalty": { "weight": 1.0 } } } })),
+            "gan gradient-penalty weight 1"
+        );
+        assert_eq!(
+            said(serde_json::json!({ "gaussian-shared": { "variance": "optimal" } })),
+            "gaussian-shared optimal"
+        );
     }
 
     #[test]
