@@ -92,8 +92,8 @@ fn read(path: &Path) -> anyhow::Result<Vec<Exported>> {
     Ok(tensors)
 }
 
-/// Measures a cell's model with weights from outside on the whole test split: the rows that `evaluation.parquet` has of a
-/// run, and −log p(x) where it is asked for. Nothing is stored. The first draw of z is that of a trained run's evaluation, so
+/// Measures a cell's model with weights from outside on the whole test split: the ELBO, its terms and active units as
+/// `evaluation.parquet` has them of a run, and −log p(x) where it is asked for. Nothing is stored. The first draw of z is that of a trained run's evaluation, so
 /// that a run's own weights give the numbers on its record.
 ///
 /// Errors when the weights do not fit, the family is not trained by gradients, or a value is not finite.
