@@ -21,9 +21,10 @@ pub use download::{Fetcher, Progress};
 pub use error::DataError;
 pub use images::{Factors, Images, Shape, Splits, gray_bce_floor};
 pub use noise::binarise;
+pub use own::{OwnImages, read_images};
 pub use places::Places;
 pub use sharpness::{Sharpness, sharpness};
-pub use sheet::contact_sheet;
+pub use sheet::{contact_sheet, sheet};
 
 use spec::Source;
 use split::Wanted;

@@ -8,11 +8,22 @@ use crate::error::DataError;
 use crate::files;
 use crate::images::{Images, bytes};
 
-/// Writes the first `n` images as a PNG, `n_columns` to a row each enlarged `zoom` times.
+/// Writes the first `n` images as a PNG, as [`sheet`] draws them.
 ///
 /// # Errors
 /// When there is nothing to draw, or the file cannot be written.
 pub fn contact_sheet(images: &Images, n: usize, n_columns: usize, zoom: usize, path: &Path) -> Result<(), DataError> {
+    let png = sheet(images, n, n_columns, zoom)?;
+    let temporary = files::temporary(path);
+    fs_err::write(&temporary, png)?;
+    files::publish(&temporary, path)
+}
+
+/// The first `n` images as the bytes of a PNG, `n_columns` to a row each enlarged `zoom` times.
+///
+/// # Errors
+/// When there is nothing to draw, or too much for a PNG.
+pub fn sheet(images: &Images, n: usize, n_columns: usize, zoom: usize) -> Result<Vec<u8>, DataError> {
     let shape = images.shape;
     let n = n.min(shape.n);
     if n == 0 || n_columns == 0 || zoom == 0 {
@@ -44,9 +55,7 @@ pub fn contact_sheet(images: &Images, n: usize, n_columns: usize, zoom: usize, p
     let mut png = Vec::new();
     let written = PngEncoder::new(&mut png).write_image(&sheet, width as u32, height as u32, color);
     written.map_err(|error| {
-        DataError::file(path, format!("cannot be drawn: {error}"), "draw fewer images, or enlarge them less")
+        DataError::setting(format!("the sheet cannot be drawn: {error}"), "draw fewer images, or enlarge them less")
     })?;
-    let temporary = files::temporary(path);
-    fs_err::write(&temporary, png)?;
-    files::publish(&temporary, path)
+    Ok(png)
 }

@@ -30,6 +30,7 @@ mod index;
 pub mod lock;
 pub mod manifest;
 mod metrics;
+pub mod npy;
 pub mod provenance;
 pub mod published;
 pub mod rows;
@@ -38,6 +39,7 @@ pub mod store;
 pub mod student;
 pub mod summary;
 mod table;
+pub mod usage;
 pub mod writer;
 
 pub use arrays::{Array, Arrays};

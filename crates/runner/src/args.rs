@@ -1,8 +1,12 @@
 //! What can be typed: the clap types and their help texts, and nothing that acts.
 
+mod model;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use model::{EncodeArgs, ExportArgs, GivenArgs, ReconstructArgs, SampleArgs};
 
 const EXAMPLES: &str = "\
 First steps:
@@ -73,6 +77,14 @@ Prints the page's path.")]
     Report(ExperimentArgs),
     /// Hold stored runs against published numbers, and write the table
     Reproduce(ReproduceArgs),
+    /// Make images with a trained model
+    Sample(SampleArgs),
+    /// Reconstruct images with a trained model
+    Reconstruct(ReconstructArgs),
+    /// Print what a trained model's encoder says about images
+    Encode(EncodeArgs),
+    /// Copy a trained model with its records into a folder of its own
+    Export(ExportArgs),
     /// Look at the data sets, or fetch one
     Data(DataArgs),
     /// Find stored runs that no experiment needs, and remove them

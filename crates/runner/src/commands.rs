@@ -4,13 +4,17 @@ mod compare;
 mod completions;
 mod data;
 mod diff;
+mod encode;
 mod evaluate;
+mod export;
 mod figures;
 mod gc;
 mod list;
 mod plan;
+mod reconstruct;
 mod report;
 mod reproduce;
+mod sample;
 mod show;
 mod sweep;
 mod weights;
@@ -49,6 +53,10 @@ pub fn run(command: Command, settings: &Settings) -> Result<Outcome> {
         Command::Figures(args) => figures::figures(settings, &load_experiment(&args)?),
         Command::Report(args) => report::report(settings, &load_experiment(&args)?),
         Command::Reproduce(args) => reproduce::reproduce(settings, &args),
+        Command::Sample(args) => sample::sample(settings, &args),
+        Command::Reconstruct(args) => reconstruct::reconstruct(settings, &args),
+        Command::Encode(args) => encode::encode(settings, &args),
+        Command::Export(args) => export::export(settings, &args),
         Command::Data(args) => match args.command {
             DataCommand::List(format) => data::list(settings, format.json),
             DataCommand::Prepare(args) => data::prepare(settings, &args.name),

@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod filter;
 mod machine;
+mod model;
 mod output;
 mod plan;
 mod reproduction;

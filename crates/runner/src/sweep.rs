@@ -7,5 +7,6 @@ mod signals;
 mod worker;
 
 pub use drawn::Drawing;
-pub use pool::{Trained, train};
-pub use worker::{absolute, find_worker};
+pub use pool::{LAST_LINES, TICK, Trained, train};
+pub use signals::Watch;
+pub use worker::{Message, Setup, Worker, absolute, find_worker};

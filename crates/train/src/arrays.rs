@@ -243,7 +243,7 @@ fn one_of_each_class(images: &Images) -> Vec<usize> {
 }
 
 /// The values of a tensor in C order.
-fn to_vec(tensor: &Tensor) -> Vec<f32> {
+pub(crate) fn to_vec(tensor: &Tensor) -> Vec<f32> {
     let tensor = tensor.to_kind(Kind::Float).contiguous().to_device(Device::Cpu);
     let mut values = vec![0f32; tensor.numel()];
     tensor.copy_data(&mut values, tensor.numel());

@@ -13,5 +13,6 @@ mod recorder;
 pub mod sampling;
 pub mod schedule;
 pub mod statistics;
+mod usage;
 pub mod weights;
 pub mod work;

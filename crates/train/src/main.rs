@@ -1,4 +1,4 @@
-//! `elbo-train`: trains one cohort of cells, or measures more on it. `elbo sweep` starts it; people rarely do.
+//! `elbo-train`: trains one cohort of cells, measures more on it, or uses a trained model. `elbo sweep` starts it; people rarely do.
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -12,13 +12,14 @@ use tch::Device;
 use train::work::{Job, Outcome, Settings, work};
 
 const HELP: &str = "\
-Train one cohort of cells, or measure more on it; `elbo sweep` and `elbo evaluate` start this program.
+Train one cohort of cells, measure more on it, or use a trained model; `elbo` starts this program.
 
 Usage: elbo-train --results DIR [--data DIR] [--threads N] [--device cpu|cuda] [--checkpoint-every SECONDS]
 
 Reads {\"cells\": [...]} (JSON) from standard input and writes one event a line (JSON) to standard output;
 \"task\": {\"evaluate\": {\"importance_samples\": 5000}} beside the cells estimates log p(x) on their trained models;
-\"task\": {\"weights\": {\"file\": \"model.safetensors\", \"samples\": 1}} measures a single cell's model with weights from outside.
+\"task\": {\"weights\": {\"file\": \"model.safetensors\", \"samples\": 1}} measures a single cell's model with weights from outside;
+\"task\": {\"use\": ...} uses the model of a single cell, as `elbo sample`, `reconstruct` and `encode` ask.
 Exit codes: 0 all runs done, 1 some failed, 2 usage, 130 and 143 stopped by a signal at a checkpoint.";
 
 fn main() -> ExitCode {

@@ -101,9 +101,15 @@ fn parameters(run: &Run, splits: &Splits) -> anyhow::Result<Vec<Exported>> {
     if run.status()? != Status::Done {
         bail!("the run is not done, so that there is no trained model to measure");
     }
+    check_images(run, splits)?;
+    Ok(weights::read(&run.model_file())?.0)
+}
+
+/// Refuses other images than those that the run was trained with.
+pub(crate) fn check_images(run: &Run, splits: &Splits) -> anyhow::Result<()> {
     let trained_on = run.manifest()?.provenance.data_sha256;
     if trained_on != splits.digest {
         bail!("the images are no longer those that the model was trained with: their digest was `{trained_on}`");
     }
-    Ok(weights::read(&run.model_file())?.0)
+    Ok(())
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use data::{Places, Splits};
 use model::ImageShape;
+use record::usage::Usage;
 use record::{Provenance, RunWriter, Split, Store};
 use serde::{Deserialize, Serialize};
 use spec::{Cell, Evaluation, ModelKind};
@@ -22,6 +23,7 @@ use crate::import::{Outside, measure_outside};
 use crate::measure::measure;
 use crate::mixture::MixtureFit;
 use crate::recorder::{Out, Recorder, STATE};
+use crate::usage::use_model;
 use crate::weights;
 
 /// What a worker is given on its standard input: cells that share a cohort key.
@@ -36,7 +38,7 @@ pub struct Job {
 }
 
 /// What a worker does with its cells.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
     /// Train those whose runs are not done.
@@ -47,6 +49,8 @@ pub enum Task {
     /// Measure the single cell's model with weights from outside; the rows are printed as one line of JSON, and nothing is
     /// stored.
     Weights(Outside),
+    /// Use the trained model of the one cell, whose run is done.
+    Use(Usage),
 }
 
 /// Where and with what a worker works.
@@ -75,7 +79,7 @@ pub enum Outcome {
     Interrupted(usize),
 }
 
-/// Do the job's task: train, evaluate and record its cells, or measure more on the models they have. What is done already is
+/// Do the job's task: train, evaluate and record its cells, or measure more on the models they have, or use one. What is done already is
 /// left out.
 ///
 /// Errors are those that concern all cells alike, such as data that cannot be read; what concerns one is recorded as
@@ -88,6 +92,9 @@ pub fn work(job: Job, settings: &Settings, signal: &Arc<AtomicUsize>, out: &mut 
             first.readable_name(),
             other.readable_name()
         );
+    }
+    if let Task::Use(asked) = &job.task {
+        return use_model(first, asked, settings, signal);
     }
     let places = Places::from_env(settings.data.clone())?;
     let splits = data::load(&first.dataset, &places)?;

@@ -51,6 +51,54 @@ pub(crate) fn read(folder: &Path, wanted: &Wanted) -> Result<(Images, Images), D
     Ok((decode(&train, shape, &names)?, decode(&test, shape, &names)?))
 }
 
+/// Images that are read for a model that is trained already.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnImages {
+    /// The images; their labels are in `labels`.
+    pub images: Images,
+    /// Where each comes from.
+    pub paths: Vec<PathBuf>,
+    /// The name of the subfolder that each lies in; `None` for an image that was named itself.
+    pub labels: Vec<Option<String>>,
+}
+
+/// Reads PNG and JPEG files, and all such files in folders and their subfolders, of the channels, height and width of
+/// `wanted`; gray images are read as colour where colour is wanted.
+///
+/// # Errors
+/// When there is no such file, one cannot be decoded, or it is of another size, or has colour where gray is wanted.
+pub fn read_images(places: &[PathBuf], wanted: Shape) -> Result<OwnImages, DataError> {
+    let mut files: Vec<Labelled> = Vec::new();
+    for place in places {
+        if place.is_dir() {
+            files.extend(list(place)?);
+        } else if place.exists() {
+            files.push((place.clone(), None));
+        } else {
+            let hint = "name PNG or JPEG files, or folders of them";
+            return Err(DataError::file(place, "there is no such file or folder", hint));
+        }
+    }
+    for (path, _) in &files {
+        let found = common_shape(std::iter::once(&(path.clone(), None)))?;
+        if (found.height, found.width) != (wanted.height, wanted.width) {
+            let problem = format!(
+                "is {}×{} pixels, and the model takes {}×{}",
+                found.height, found.width, wanted.height, wanted.width
+            );
+            return Err(DataError::file(path, problem, "scale or crop the image to that height and width"));
+        }
+        if found.channels > wanted.channels {
+            let hint = "save the image as gray values";
+            return Err(DataError::file(path, "has colour, and the model takes gray images", hint));
+        }
+    }
+    let images = decode(&files, wanted, &[])?;
+    let (paths, labels) = files.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+    let labels = labels.into_iter().map(|label| label.map(|label| label.to_string_lossy().into_owned())).collect();
+    Ok(OwnImages { images, paths, labels })
+}
+
 /// All images in `folder` and its subfolders, in the byte order of their paths.
 fn list(folder: &Path) -> Result<Vec<Labelled>, DataError> {
     let mut images = Vec::new();

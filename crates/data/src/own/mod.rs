@@ -5,6 +5,7 @@ mod hdf5;
 mod idx;
 
 pub(crate) use folder::read as read_folder;
+pub use folder::{OwnImages, read_images};
 pub(crate) use hdf5::read as read_hdf5;
 pub(crate) use idx::read as read_idx;
 

@@ -20,9 +20,9 @@ use crate::sweep::signals::Watch;
 use crate::sweep::worker::{Message, Setup, Worker, absolute, find_worker};
 
 /// How often workers are looked after when none of them says anything.
-const TICK: Duration = Duration::from_millis(50);
+pub const TICK: Duration = Duration::from_millis(50);
 /// How long an ended worker's last lines are waited for: something it started may hold its outputs open.
-const LAST_LINES: Duration = Duration::from_secs(1);
+pub const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// How the training or measuring of a plan went.
 #[derive(Debug, Default)]

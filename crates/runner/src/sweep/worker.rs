@@ -16,8 +16,6 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Serialize;
 use spec::{Cell, Device};
 
-use crate::plan::Task;
-
 /// Lines of a worker's standard error that are kept to say why it died.
 const KEPT_LINES: usize = 20;
 /// Bytes of a line that are read at most; a worker that prints more without a line's end prints several lines.
@@ -96,13 +94,13 @@ impl Worker {
     pub fn start(
         setup: &Setup,
         cohort: usize,
-        task: Task,
+        task: impl Serialize,
         cells: &[&Cell],
         messages: &Sender<Message>,
     ) -> Result<Worker> {
         #[derive(Serialize)]
-        struct Input<'a> {
-            task: Task,
+        struct Input<'a, T> {
+            task: T,
             cells: &'a [&'a Cell],
         }
         let input = serde_json::to_vec(&Input { task, cells })?;

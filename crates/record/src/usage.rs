@@ -1,0 +1,92 @@
+//! What a worker is asked to do with a trained model, and the files in which the answer comes back.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The images that the encoder is given, `[n, channels, height, width]` in 0…1: written by who asks, or by the worker where
+/// they are test images.
+pub const ORIGINALS: &str = "originals.npy";
+/// Classes of test images, `[n]`; only where the data has them.
+pub const LABELS: &str = "labels.npy";
+/// Images that the model made, `[n, channels, height, width]`; means may leave 0…1.
+pub const IMAGES: &str = "images.npy";
+/// E[z|x], `[n, latent_dim]`.
+pub const MEAN: &str = "mean.npy";
+/// Logarithms of the variances of z given x, `[n, latent_dim]`; only where the model has them.
+pub const LOG_VARIANCE: &str = "log-variance.npy";
+
+/// A request to a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Usage {
+    /// The folder of the request's and the answer's files, [`crate::npy`].
+    pub folder: PathBuf,
+    /// Channels, height and width of the run's images.
+    pub image: [usize; 3],
+    /// What is wanted.
+    pub what: What,
+}
+
+/// What a model is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum What {
+    /// [`IMAGES`] from latents.
+    Sample {
+        /// Where the latents come from.
+        from: LatentSource,
+        /// How many.
+        n: usize,
+        /// How they are decoded.
+        decoder: Decoder,
+        /// Of the draws, beside the run's own; 0 gives those of arrays.h5.
+        seed: u64,
+    },
+    /// [`IMAGES`] from the posterior means of images.
+    Reconstruct {
+        /// The images.
+        images: Given,
+        /// How the latents are decoded.
+        decoder: Decoder,
+        /// Of the decoder's draws.
+        seed: u64,
+    },
+    /// [`MEAN`] and [`LOG_VARIANCE`] of images.
+    Encode {
+        /// The images.
+        images: Given,
+    },
+}
+
+/// Which images are given to an encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Given {
+    /// The first so many test images.
+    Test(usize),
+    /// Those in [`ORIGINALS`].
+    File,
+}
+
+/// Where latents of samples come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LatentSource {
+    /// p(z); for an autoencoder, which has none, N(0, I).
+    Prior,
+    /// q(z|x) of random training images.
+    Aggregate,
+    /// A mixture of Gaussians fitted to the latents of training images.
+    Mixture,
+}
+
+/// How latents become images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decoder {
+    /// E[x|z].
+    Mean,
+    /// A draw from p(x|z).
+    Sample,
+}

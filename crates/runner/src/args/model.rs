@@ -1,0 +1,159 @@
+//! What can be typed to use a trained model.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use record::usage;
+
+use super::{FormatArgs, count};
+
+/// Where latents of samples come from.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum From {
+    /// The prior p(z); N(0, I) for an autoencoder, which has none
+    Prior,
+    /// The posteriors q(z|x) of random training images
+    Aggregate,
+    /// A mixture of Gaussians fitted to the latents of training images
+    Mixture,
+}
+
+/// How latents become images.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Decoder {
+    /// The mean E[x|z]
+    Mean,
+    /// A draw from p(x|z)
+    Sample,
+}
+
+impl From {
+    /// As a worker is told.
+    pub fn source(self) -> usage::LatentSource {
+        match self {
+            From::Prior => usage::LatentSource::Prior,
+            From::Aggregate => usage::LatentSource::Aggregate,
+            From::Mixture => usage::LatentSource::Mixture,
+        }
+    }
+}
+
+impl Decoder {
+    /// As a worker is told.
+    pub fn kind(self) -> usage::Decoder {
+        match self {
+            Decoder::Mean => usage::Decoder::Mean,
+            Decoder::Sample => usage::Decoder::Sample,
+        }
+    }
+}
+
+/// `elbo sample`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo sample vae-mnist-z20-b1-s0 -o samples.png
+  elbo sample vae-mnist-z20-b1-s0 --from aggregate --count 1000 -o samples.npy
+
+A PNG is a sheet of the images. An NPY holds them as float32 [n, channels, height, width], 1.0 being
+white, as the decoder gives them: means may leave 0…1. Only `aggregate` and `mixture` need the data.")]
+pub struct SampleArgs {
+    /// The run: its readable name, its id, or the beginning of its id
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Where the latents come from
+    #[arg(long, value_name = "SOURCE", default_value = "prior")]
+    pub from: From,
+    /// How many images
+    #[arg(long, value_name = "N", default_value = "100", value_parser = count)]
+    pub count: usize,
+    /// How latents become images
+    #[arg(long, value_name = "DECODER", default_value = "mean")]
+    pub decoder: Decoder,
+    /// Other draws for other seeds; 0 gives those of the run's figures
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Where to write the images: a `.png` or `.npy` file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// Which images an encoder is given.
+#[derive(Args, Debug)]
+pub struct GivenArgs {
+    /// PNG or JPEG files, or folders of them, of the size that the run was trained on
+    #[arg(value_name = "IMAGES", required_unless_present = "test", conflicts_with = "test")]
+    pub images: Vec<PathBuf>,
+    /// The first N test images of the run's data instead
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub test: Option<usize>,
+}
+
+/// `elbo reconstruct`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo reconstruct vae-mnist-z20-b1-s0 --test 20 -o reconstructions.png
+  elbo reconstruct vae-mnist-z20-b1-s0 mine.png drawings/ -o mine-again.png
+
+A PNG is a sheet of the originals, each above its reconstruction: what the decoder makes of the
+posterior mean. An NPY holds the reconstructions alone, as float32 [n, channels, height, width].
+Images are taken as they are, gray values in 0…1, also by runs on binarised pixels.")]
+pub struct ReconstructArgs {
+    /// The run: its readable name, its id, or the beginning of its id
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    #[command(flatten)]
+    pub given: GivenArgs,
+    /// How latents become images
+    #[arg(long, value_name = "DECODER", default_value = "mean")]
+    pub decoder: Decoder,
+    /// Other draws of the decoder for other seeds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Where to write the images: a `.png` or `.npy` file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// `elbo encode`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo encode vae-mnist-z20-b1-s0 --test 1000 > latents.csv
+  elbo encode vae-mnist-z20-b1-s0 drawings/ --json | jq '.images[0].mean'
+
+CSV with a line for each image: `image` (its path, or its place among the test images), `label` (its
+class or its subfolder's name, where known), `mean_0`, …, and `log_variance_0`, … of q(z|x), where
+the model has variances. For latents that are bits the means are the probabilities of 1.
+
+JSON: `run_id, name`; `images` with `image, label, mean, log_variance`.")]
+pub struct EncodeArgs {
+    /// The run: its readable name, its id, or the beginning of its id
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    #[command(flatten)]
+    pub given: GivenArgs,
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// `elbo export`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  elbo export vae-mnist-z20-b1-s0 -o mnist-vae
+
+Writes model.safetensors, run.json, metrics.parquet, evaluation.parquet, and a README.md that says
+what the tensors are and how the model was trained. Nothing that exists is overwritten.")]
+pub struct ExportArgs {
+    /// The run: its readable name, its id, or the beginning of its id
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// The folder to make
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+}

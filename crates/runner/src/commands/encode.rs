@@ -1,0 +1,108 @@
+//! `elbo encode`: what a trained model's encoder says about images.
+
+use std::fmt::Write;
+
+use anyhow::{Result, bail};
+use record::usage::{LABELS, LOG_VARIANCE, MEAN, What};
+use record::{Array, files};
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::args::EncodeArgs;
+use crate::model::{Answer, Asked, Images, Model, check_output};
+use crate::output;
+use crate::settings::Settings;
+
+/// The JSON.
+#[derive(Serialize)]
+struct EncodeJson<'a> {
+    run_id: String,
+    name: &'a str,
+    images: Vec<Encoded>,
+}
+
+/// What is said about one image.
+#[derive(Serialize)]
+struct Encoded {
+    /// Its path, or its place among the test images.
+    image: String,
+    label: Option<String>,
+    mean: Vec<f32>,
+    log_variance: Option<Vec<f32>>,
+}
+
+/// Prints or writes the latents of images.
+///
+/// # Errors
+/// If the run is not done, its model or the images do not fit, or the file cannot be written.
+pub fn encode(settings: &Settings, args: &EncodeArgs) -> Result<Outcome> {
+    args.output.as_deref().map(check_output).transpose()?;
+    let model = Model::find(settings, &args.run)?;
+    let images = model.images(&args.given)?;
+    let answer = match model.ask(What::Encode { images: images.given }, images.own.as_ref())? {
+        Asked::Answered(answer) => answer,
+        Asked::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
+    };
+    let images = encoded(&answer, images)?;
+    let text = match args.format.json {
+        true => {
+            let json = EncodeJson { run_id: model.run.id().to_string(), name: &model.manifest.name, images };
+            serde_json::to_string_pretty(&json)? + "\n"
+        }
+        false => csv(&images)?,
+    };
+    match &args.output {
+        Some(path) => {
+            files::write_bytes_atomically(path, text.as_bytes())?;
+            output::print(&format!("{}\n", path.display()))?;
+        }
+        None => output::print(&text)?,
+    }
+    Ok(Outcome::Well)
+}
+
+fn encoded(answer: &Answer, images: Images) -> Result<Vec<Encoded>> {
+    let (mean, log_variance) = (answer.array(MEAN)?, answer.optional(LOG_VARIANCE)?);
+    let [n, width] = mean.shape[..] else { bail!("latents of the shape {:?} are none", mean.shape) };
+    let row = |array: &Array, i: usize| array.values[i * width..(i + 1) * width].to_vec();
+    let names: Vec<(String, Option<String>)> = match images.own {
+        Some(own) => own.paths.iter().map(|path| path.display().to_string()).zip(own.labels).collect(),
+        None => {
+            let labels = answer.optional(LABELS)?;
+            (0..n).map(|i| (i.to_string(), labels.as_ref().map(|labels| labels.values[i].to_string()))).collect()
+        }
+    };
+    let of = |(i, (image, label)): (usize, (String, Option<String>))| Encoded {
+        image,
+        label,
+        mean: row(&mean, i),
+        log_variance: log_variance.as_ref().map(|values| row(values, i)),
+    };
+    Ok(names.into_iter().take(n).enumerate().map(of).collect())
+}
+
+fn csv(images: &[Encoded]) -> Result<String> {
+    let mut text = "image,label".to_owned();
+    let names = |name: &str, n: usize| (0..n).map(|i| format!(",{name}_{i}")).collect::<String>();
+    if let Some(first) = images.first() {
+        text += &names("mean", first.mean.len());
+        text += &names("log_variance", first.log_variance.as_ref().map_or(0, Vec::len));
+    }
+    text.push('\n');
+    for Encoded { image, label, mean, log_variance } in images {
+        write!(text, "{},{}", quoted(image), quoted(label.as_deref().unwrap_or_default()))?;
+        for value in mean.iter().chain(log_variance.iter().flatten()) {
+            write!(text, ",{value}")?;
+        }
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+/// A value as CSV has it (RFC 4180).
+fn quoted(text: &str) -> String {
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    }
+}

@@ -1,0 +1,105 @@
+//! `elbo export`: a trained model with its records, in a folder that can be given away.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value};
+
+use crate::Outcome;
+use crate::args::ExportArgs;
+use crate::commands::show::flat_settings;
+use crate::model::{Model, check_output};
+use crate::output;
+use crate::settings::Settings;
+use crate::text;
+
+/// Copies a run into a new folder, and prints where.
+///
+/// # Errors
+/// If the run is not done, the folder exists, or a file cannot be read or written; then there is no folder.
+pub fn export(settings: &Settings, args: &ExportArgs) -> Result<Outcome> {
+    let folder = args.output.as_path();
+    if folder.exists() {
+        bail!("`{}` exists already, and nothing is overwritten\nhint: name a new folder", folder.display());
+    }
+    check_output(folder)?;
+    let model = Model::find(settings, &args.run)?;
+    let readme = readme(&model)?;
+    let name = folder.file_name().with_context(|| format!("`{}` is no name of a folder", folder.display()))?;
+    let temporary = folder.with_file_name(format!(".{}.tmp-{}", name.to_string_lossy(), std::process::id()));
+    let written = write(&model, &readme, &temporary).and_then(|()| Ok(fs_err::rename(&temporary, folder)?));
+    if written.is_err() {
+        let _ = fs_err::remove_dir_all(&temporary);
+    }
+    written?;
+    output::print(&format!("{}\n", folder.display()))?;
+    Ok(Outcome::Well)
+}
+
+fn write(model: &Model<'_>, readme: &str, folder: &Path) -> Result<()> {
+    fs_err::create_dir(folder)?;
+    let run = &model.run;
+    for file in [run.model_file(), run.manifest_file(), run.metrics_file(), run.evaluation_file()] {
+        let name = file.file_name().unwrap_or_default();
+        fs_err::copy(&file, folder.join(name))?;
+    }
+    fs_err::write(folder.join("README.md"), readme)?;
+    for entry in fs_err::read_dir(folder)? {
+        fs_err::File::open(entry?.path())?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn readme(model: &Model<'_>) -> Result<String> {
+    let (manifest, run) = (&model.manifest, &model.run);
+    let (image, name) = (model.image_shape()?, &manifest.name);
+    let mut text = format!("# {name}\n\nRun `{}`, trained by elbo", run.id());
+    if let Some(git) = &manifest.provenance.git {
+        write!(text, " at commit `{}`", git.commit)?;
+    }
+    write!(
+        text,
+        " on images of {} × {} pixels with {}. All numbers are nats per image, means over images.\n\n",
+        image.height,
+        image.width,
+        text::counted(image.channels, "channel")
+    )?;
+    text += "| file | what it holds |\n|---|---|\n\
+             | `model.safetensors` | the parameters, single precision |\n\
+             | `run.json` | the whole configuration, code, versions and machine |\n\
+             | `metrics.parquet` | one row per epoch and split |\n\
+             | `evaluation.parquet` | numbers measured on the trained model |\n";
+    text +=
+        "\n## Parameters\n\nWeights of dense layers are `[out, in]`, as in PyTorch.\n\n| name | shape |\n|---|---|\n";
+    for (name, shape) in tensors(&run.model_file())? {
+        writeln!(text, "| `{name}` | `{shape}` |")?;
+    }
+    text +=
+        "\n```python\nfrom safetensors.torch import load_file\n\nparameters = load_file(\"model.safetensors\")\n```\n";
+    text += "\n## Settings\n\n| setting | value |\n|---|---|\n";
+    for (path, value) in flat_settings(&manifest.cell) {
+        writeln!(text, "| `{path}` | `{}` |", text::value(&value))?;
+    }
+    text += "\n## Numbers\n\n| metric | split | value | standard error | settings |\n|---|---|---|---|---|\n";
+    for row in run.evaluation()? {
+        let error = row.standard_error.map(|error| format!("{error:.3}")).unwrap_or_default();
+        let (split, settings) = (row.split.as_str(), &row.settings);
+        writeln!(text, "| {} | {split} | {:.3} | {error} | `{settings}` |", row.metric, row.value)?;
+    }
+    Ok(text)
+}
+
+/// Name and shape of each tensor, from the header of a safetensors file: its length in eight bytes, then JSON.
+fn tensors(path: &Path) -> Result<Vec<(String, String)>> {
+    let bytes = fs_err::read(path)?;
+    let header = bytes.split_first_chunk().and_then(|(length, rest)| {
+        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+        serde_json::from_slice::<Map<String, Value>>(rest.get(..length)?).ok()
+    });
+    let header = header.with_context(|| {
+        format!("`{}` is damaged: it is not in the format safetensors\nhint: train the run anew", path.display())
+    })?;
+    let tensors = header.into_iter().filter(|(name, _)| name != "__metadata__");
+    Ok(tensors.map(|(name, of)| (name, of.get("shape").map(Value::to_string).unwrap_or_default())).collect())
+}

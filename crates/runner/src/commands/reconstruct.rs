@@ -1,0 +1,29 @@
+//! `elbo reconstruct`: images, and what a trained model makes of them.
+
+use anyhow::Result;
+use record::usage::{IMAGES, ORIGINALS, What};
+
+use crate::Outcome;
+use crate::args::ReconstructArgs;
+use crate::model::{Asked, Format, Model, check_output, write};
+use crate::output;
+use crate::settings::Settings;
+
+/// Writes reconstructions, and prints where.
+///
+/// # Errors
+/// If the run is not done, its model or the images do not fit, or the file cannot be written.
+pub fn reconstruct(settings: &Settings, args: &ReconstructArgs) -> Result<Outcome> {
+    let format = Format::of(&args.output)?;
+    check_output(&args.output)?;
+    let model = Model::find(settings, &args.run)?;
+    let images = model.images(&args.given)?;
+    let what = What::Reconstruct { images: images.given, decoder: args.decoder.kind(), seed: args.seed };
+    let answer = match model.ask(what, images.own.as_ref())? {
+        Asked::Answered(answer) => answer,
+        Asked::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
+    };
+    write(&args.output, format, &answer.array(IMAGES)?, Some(&answer.array(ORIGINALS)?))?;
+    output::print(&format!("{}\n", args.output.display()))?;
+    Ok(Outcome::Well)
+}

@@ -1,0 +1,96 @@
+//! Where images of a model are written: as a sheet or as an array.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use data::{Images, Shape};
+use record::{Array, files, npy};
+
+/// Images in a row of a sheet, at most.
+const MOST_COLUMNS: usize = 40;
+/// Small images are enlarged to about this height or width.
+const SIDE: usize = 56;
+/// The gray of a sheet between its images.
+const BETWEEN: u8 = 64;
+
+/// What a file of images is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A sheet of images.
+    Png,
+    /// An array.
+    Npy,
+}
+
+impl Format {
+    /// What the end of a file's name says.
+    ///
+    /// # Errors
+    /// If it says nothing that is known.
+    pub fn of(path: &Path) -> Result<Format> {
+        match path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).as_deref() {
+            Some("png") => Ok(Format::Png),
+            Some("npy") => Ok(Format::Npy),
+            _ => {
+                bail!("`{}` is of no format that is known\nhint: let the name end in `.png` or `.npy`", path.display())
+            }
+        }
+    }
+}
+
+/// Refuses early what could not be written after all the work.
+///
+/// # Errors
+/// If the path is a folder, or lies in none.
+pub fn check_output(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        bail!("`{}` is a folder\nhint: name a file in it", path.display());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        bail!("there is no folder `{}` to write to\nhint: make it, or name another", folder.display());
+    }
+    Ok(())
+}
+
+/// Writes images `[n, channels, height, width]`; in a sheet each below its original, where there are originals.
+///
+/// # Errors
+/// If they are too many for a sheet, or the file cannot be written.
+pub fn write(path: &Path, format: Format, images: &Array, originals: Option<&Array>) -> Result<()> {
+    let bytes = match format {
+        Format::Npy => npy::to_bytes(images),
+        Format::Png => sheet(images, originals)?,
+    };
+    Ok(files::write_bytes_atomically(path, &bytes)?)
+}
+
+fn sheet(images: &Array, originals: Option<&Array>) -> Result<Vec<u8>> {
+    let [n, channels, height, width] = images.shape[..] else { bail!("there are no images to be drawn") };
+    let shape = Shape { n, channels, height, width };
+    let size = shape.n_pixels().max(1);
+    let to_byte = |value: &f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
+    // Rows of ten originals, each above its reconstruction; else about as many columns as rows.
+    let (n_columns, mut pixels) = (n.min(10), Vec::new());
+    let n_columns = match originals {
+        Some(originals) => {
+            let rows =
+                originals.values.chunks(n_columns.max(1) * size).zip(images.values.chunks(n_columns.max(1) * size));
+            for (above, below) in rows {
+                for row in [above, below] {
+                    pixels.extend(row.iter().map(to_byte));
+                    pixels.resize(pixels.len().next_multiple_of(n_columns.max(1) * size), BETWEEN);
+                }
+            }
+            n_columns
+        }
+        None => {
+            pixels.extend(images.values.iter().map(to_byte));
+            ((n as f64).sqrt().ceil() as usize).min(MOST_COLUMNS)
+        }
+    };
+    let n = pixels.len() / size;
+    let zoom = (SIDE / height.max(width).max(1)).max(1);
+    let images = Images { pixels, shape: Shape { n, ..shape }, labels: None, factors: None };
+    Ok(data::sheet(&images, n, n_columns, zoom)?)
+}

@@ -1,0 +1,225 @@
+//! A worker's third task: a trained model is used, to make images from latents or latents from images.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context as _, bail};
+use data::{Places, Splits};
+use model::mixture::GaussianMixture;
+use model::noise::{Stream, generator};
+use model::parameters::Exported;
+use model::{Family, ImageShape};
+use record::usage::{Decoder, Given, IMAGES, LABELS, LOG_VARIANCE, LatentSource, MEAN, ORIGINALS, Usage, What};
+use record::{Array, Run, Status, Store, npy};
+use spec::{Cell, ModelKind};
+use tch::{Device, Kind, Tensor};
+
+use crate::arrays::to_vec;
+use crate::batches::{Batches, in_order};
+use crate::cohort::Cohort;
+use crate::evaluate::BATCH;
+use crate::measure::check_images;
+use crate::sampling::Sampler;
+use crate::weights;
+use crate::work::{Outcome, Settings};
+
+/// Do what is asked with the model of one cell, whose run is done. The data is read only where it is needed.
+///
+/// Errors when the run is not done, its files or its data cannot be read, or the model cannot do it.
+pub(crate) fn use_model(
+    cell: &Cell,
+    asked: &Usage,
+    settings: &Settings,
+    signal: &AtomicUsize,
+) -> anyhow::Result<Outcome> {
+    let run = Store::open(&settings.results)?.run(&cell.run_id());
+    if run.status()? != Status::Done {
+        bail!("run `{}` is not done, so that there is no trained model\nhint: `elbo sweep` its experiment", run.id());
+    }
+    let (parameters, _) = weights::read(&run.model_file())?;
+    let job = Using { cell, asked, settings, signal };
+    let done = tch::no_grad(|| match cell.model.kind {
+        ModelKind::GaussianMixture { .. } => job.mixture(&parameters),
+        _ => job.family(&run, &parameters),
+    })?;
+    Ok(if done { Outcome::Done } else { Outcome::Interrupted(signal.load(Ordering::Relaxed)) })
+}
+
+struct Using<'a> {
+    cell: &'a Cell,
+    asked: &'a Usage,
+    settings: &'a Settings,
+    signal: &'a AtomicUsize,
+}
+
+impl Using<'_> {
+    /// A mixture over pixels has draws and nothing else; `false` never.
+    fn mixture(&self, parameters: &[Exported]) -> anyhow::Result<bool> {
+        let What::Sample { from: LatentSource::Prior, n, seed, .. } = self.asked.what else {
+            bail!(
+                "a Gaussian mixture over pixels has neither latents nor an encoder\nhint: `elbo sample` draws from it"
+            );
+        };
+        let mixture = GaussianMixture::import(parameters, self.settings.device)?;
+        let draws = mixture.sample(n, &mut generator(self.cell.training.seed, Stream::Prior, 0, seed));
+        self.write_images(&draws)?;
+        Ok(true)
+    }
+
+    /// `false` when a signal came.
+    fn family(&self, run: &Run, parameters: &[Exported]) -> anyhow::Result<bool> {
+        let [channels, height, width] = self.asked.image;
+        let image = ImageShape { channels, height, width };
+        let cohort = Cohort::new(vec![self.cell.clone()], image, self.settings.device)?;
+        let model = cohort.model.as_ref();
+        let imported = model.parameters().import(0, parameters);
+        imported.with_context(|| format!("`{}` is not of this model", run.model_file().display()))?;
+        match self.asked.what {
+            What::Sample { from, n, decoder, seed } => {
+                let z = self.latents(run, model, from, n, seed)?;
+                let Some(images) = self.decode(model, &z, decoder, seed)? else { return Ok(false) };
+                self.write_images(&images)?;
+            }
+            What::Reconstruct { images, decoder, seed } => {
+                let originals = self.originals(run, images)?;
+                let Some(latents) = self.encode(model, &originals)? else { return Ok(false) };
+                let Some(images) = self.decode(model, &latents.mean, decoder, seed)? else { return Ok(false) };
+                self.write_images(&images)?;
+            }
+            What::Encode { images } => {
+                let originals = self.originals(run, images)?;
+                let Some(latents) = self.encode(model, &originals)? else { return Ok(false) };
+                self.write(MEAN, &latents.mean.get(0))?;
+                if let Some(log_variance) = &latents.log_variance {
+                    self.write(LOG_VARIANCE, &log_variance.get(0))?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// `[1, n, D]`
+    fn latents(
+        &self,
+        run: &Run,
+        model: &dyn Family,
+        from: LatentSource,
+        n: usize,
+        seed: u64,
+    ) -> anyhow::Result<Tensor> {
+        if from == LatentSource::Prior {
+            return Ok(model.sample_prior(n, Stream::Prior, seed));
+        }
+        let splits = self.splits(run)?;
+        let train = Batches::new(&splits.train, std::slice::from_ref(self.cell), self.settings.device);
+        let sampler = Sampler::new(model, train, self.settings.device);
+        let no_encoder = || self.no_encoder();
+        if from == LatentSource::Aggregate {
+            return sampler.aggregate(n, seed).with_context(no_encoder);
+        }
+        let drawn = sampler.mixture(n, seed).and_then(|mut drawn| drawn.pop());
+        let drawn = drawn.with_context(|| match self.cell.model.latent {
+            spec::Latent::Bernoulli { .. } => {
+                "the latents of this run are bits, over which a Gaussian mixture is no distribution\nhint: use `--from aggregate`".to_owned()
+            }
+            spec::Latent::Gaussian => no_encoder(),
+        })?;
+        Ok(drawn?.unsqueeze(0))
+    }
+
+    fn no_encoder(&self) -> String {
+        let name = self.cell.readable_name();
+        format!(
+            "the model of `{name}` has no encoder, hence no latents of images\nhint: `elbo sample` draws from its prior"
+        )
+    }
+
+    /// The run's data, which must still be what it was trained on.
+    fn splits(&self, run: &Run) -> anyhow::Result<Splits> {
+        let splits = data::load(&self.cell.dataset, &Places::from_env(self.settings.data.clone())?)?;
+        check_images(run, &splits)?;
+        Ok(splits)
+    }
+
+    /// Images for the encoder, `[1, n, P]`.
+    fn originals(&self, run: &Run, given: Given) -> anyhow::Result<Tensor> {
+        let n_pixels = self.asked.image.iter().product::<usize>() as i64;
+        match given {
+            Given::File => {
+                let Array { shape, values } = npy::read(&self.asked.folder.join(ORIGINALS))?;
+                let expected = &self.asked.image[..];
+                if shape.get(1..) != Some(expected) {
+                    bail!("`{ORIGINALS}` has the shape {shape:?}, and the run's images {expected:?}");
+                }
+                Ok(Tensor::from_slice(&values).view([1, -1, n_pixels]).to_device(self.settings.device))
+            }
+            Given::Test(n) => {
+                let test = self.splits(run)?.test;
+                let n = n.min(test.shape.n);
+                let pixels = in_order(&test, 0, n, 1, self.settings.device);
+                let shape = [vec![n as i64], self.asked.image.map(|length| length as i64).to_vec()].concat();
+                self.write(ORIGINALS, &pixels.view(shape.as_slice()))?;
+                if let Some(labels) = &test.labels {
+                    let labels: Vec<f32> = labels.iter().take(n).map(|&label| f32::from(label)).collect();
+                    self.write(LABELS, &Tensor::from_slice(&labels))?;
+                }
+                Ok(pixels)
+            }
+        }
+    }
+
+    /// `None` when a signal came.
+    fn encode(&self, model: &dyn Family, originals: &Tensor) -> anyhow::Result<Option<Encoded>> {
+        let (mut means, mut log_variances) = (Vec::new(), Vec::new());
+        for x in originals.split(BATCH as i64, 1) {
+            if self.is_stopped() {
+                return Ok(None);
+            }
+            let q = model.encode(&x).with_context(|| self.no_encoder())?;
+            means.push(q.mean());
+            log_variances.extend(q.log_variance());
+        }
+        let log_variance = (!log_variances.is_empty()).then(|| Tensor::cat(&log_variances, 1));
+        Ok(Some(Encoded { mean: Tensor::cat(&means, 1), log_variance }))
+    }
+
+    /// Images `[n, P]` for latents `[1, n, D]`; `None` when a signal came.
+    fn decode(&self, model: &dyn Family, z: &Tensor, decoder: Decoder, seed: u64) -> anyhow::Result<Option<Tensor>> {
+        let mut parts = Vec::new();
+        for (i, z) in z.split(BATCH as i64, 1).iter().enumerate() {
+            if self.is_stopped() {
+                return Ok(None);
+            }
+            parts.push(match decoder {
+                Decoder::Mean => model.decode_mean(z),
+                // Each portion draws on its own; seeds of people are small.
+                Decoder::Sample => model.decode_sample(z, seed.wrapping_add((i as u64) << 32)).with_context(|| {
+                    let name = self.cell.readable_name();
+                    format!("the decoder of `{name}` is no distribution over images\nhint: use `--decoder mean`")
+                })?,
+            });
+        }
+        Ok(Some(Tensor::cat(&parts, 1).squeeze_dim(0)))
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.signal.load(Ordering::Relaxed) != 0
+    }
+
+    /// Writes images `[n, P]`.
+    fn write_images(&self, images: &Tensor) -> anyhow::Result<()> {
+        let [channels, height, width] = self.asked.image.map(|length| length as i64);
+        self.write(IMAGES, &images.view([-1, channels, height, width]))
+    }
+
+    fn write(&self, name: &str, values: &Tensor) -> anyhow::Result<()> {
+        let shape = values.size().iter().map(|&length| length as usize).collect();
+        let array = Array::new(shape, to_vec(&values.to_kind(Kind::Float).to_device(Device::Cpu)))?;
+        Ok(fs_err::write(self.asked.folder.join(name), npy::to_bytes(&array))?)
+    }
+}
+
+/// What the encoder says; `[1, n, D]`.
+struct Encoded {
+    mean: Tensor,
+    log_variance: Option<Tensor>,
+}
