@@ -48,6 +48,10 @@ pub fn draw(groups: &[&Group]) -> Pages {
             line.points.push(Place { beta: group.key.beta, kl, reconstruction });
         }
         lines.retain(|line| !line.points.is_empty());
+        // A single point is beside nothing that it could be compared with.
+        if lines.iter().map(|line| line.points.len()).sum::<usize>() < 2 {
+            continue;
+        }
         for line in &mut lines {
             line.points.sort_by(|a, b| a.beta.total_cmp(&b.beta));
         }
@@ -60,7 +64,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         );
         pages.push(Page { drawing: page(&lines, if many { variant } else { "" }), caption });
     }
-    Ok(pages)
+    if pages.is_empty() { Err("no variant was trained with more than one β".to_owned()) } else { Ok(pages) }
 }
 
 fn page(lines: &[Line], title: &str) -> Drawing {
