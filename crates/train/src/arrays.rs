@@ -11,7 +11,7 @@ use tch::{Device, Kind, Tensor};
 use crate::batches::{Batches, in_order};
 use crate::evaluate::{At, BATCH};
 use crate::sampling::Sampler;
-use crate::statistics::{Mean, Sums};
+use crate::statistics::Mean;
 
 /// Test images whose reconstructions are kept.
 const N_RECONSTRUCTIONS: usize = 20;
@@ -129,7 +129,7 @@ pub fn arrays(model: &dyn Family, splits: &Splits, cells: &[Cell], device: Devic
 fn mean(values: &Tensor) -> Mean {
     let values = values.to_kind(Kind::Double);
     let sum = |values: &Tensor| values.sum(Kind::Double).double_value(&[]);
-    Sums { images: values.numel() as f64, ..Sums::default() }.mean([sum(&values), sum(&values.square())])
+    Mean::of([sum(&values), sum(&values.square())], values.numel() as f64)
 }
 
 /// What the encoder says about all images of a split, on the CPU.

@@ -90,13 +90,7 @@ impl Cohort {
         tensors.extend(renamed(FIRST, moments(&self.optimizer.first)));
         tensors.extend(renamed(SECOND, moments(&self.optimizer.second)));
         tensors.push(Exported { name: SUMS.to_owned(), tensor: Tensor::from_slice(&self.sums[replica].to_vec()) });
-        let Position { epoch, step_in_epoch, step } = self.position;
-        let metadata = HashMap::from([
-            ("epoch".to_owned(), epoch.to_string()),
-            ("step_in_epoch".to_owned(), step_in_epoch.to_string()),
-            ("step".to_owned(), step.to_string()),
-        ]);
-        crate::weights::to_bytes(&tensors, metadata)
+        crate::weights::to_bytes(&tensors, self.position.to_metadata())
     }
 
     /// Take up one replica from what [`Cohort::save`] wrote. All replicas of a cohort must be taken up at one position.
@@ -128,7 +122,19 @@ impl Cohort {
 }
 
 impl Position {
-    /// From the metadata that [`Cohort::save`] wrote.
+    /// For the header of a checkpoint's file.
+    pub fn to_metadata(self) -> HashMap<String, String> {
+        let Position { epoch, step_in_epoch, step } = self;
+        HashMap::from([
+            ("epoch".to_owned(), epoch.to_string()),
+            ("step_in_epoch".to_owned(), step_in_epoch.to_string()),
+            ("step".to_owned(), step.to_string()),
+        ])
+    }
+
+    /// The inverse of [`Position::to_metadata`].
+    ///
+    /// Errors name what is absent or no number.
     pub fn from_metadata(metadata: &HashMap<String, String>) -> anyhow::Result<Position> {
         let number = |key: &str| -> anyhow::Result<u64> {
             let text = metadata.get(key).with_context(|| format!("the checkpoint does not say its `{key}`"))?;

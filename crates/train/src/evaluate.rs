@@ -88,8 +88,7 @@ pub fn reconstruction_of_corrupted(
             let terms = model.evaluate_corrupted(&x, &at.moment(Stream::EvaluateTest, i as u64))?;
             add_to(&mut sums, &terms.reconstruction?);
         }
-        let counted = Sums { images: test.shape.n as f64, ..Sums::default() };
-        Some(sums.into_iter().map(|sum| counted.mean(sum)).collect())
+        Some(sums.into_iter().map(|sum| Mean::of(sum, test.shape.n as f64)).collect())
     })
 }
 
@@ -142,8 +141,7 @@ pub fn importance_sampled_nll(
         let nll = -importance_sampled(model, &x, n_samples, &at.moment(Stream::Importance, 0))?;
         add_to(&mut sums, &nll);
     }
-    let counted = Sums { images: n_images as f64, ..Sums::default() };
-    Some(sums.into_iter().map(|sum| counted.mean(sum)).collect())
+    Some(sums.into_iter().map(|sum| Mean::of(sum, n_images as f64)).collect())
 }
 
 /// The rows of evaluation.parquet that every trained run has, from its sums over the test split, and from what

@@ -1,6 +1,5 @@
 //! Fits a Gaussian mixture over pixels: an epoch is one step of expectation maximisation.
 
-use std::collections::HashMap;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -17,7 +16,7 @@ use crate::batches::in_order;
 use crate::cohort::Position;
 use crate::evaluate::BATCH;
 use crate::fit::{Fitted, Observer};
-use crate::statistics::{Mean, Sums};
+use crate::statistics::Mean;
 use crate::weights;
 
 /// A mixture and how far its fit is.
@@ -119,7 +118,7 @@ impl MixtureFit {
             sum[0] += density.sum(Kind::Double).double_value(&[]);
             sum[1] += density.square().sum(Kind::Double).double_value(&[]);
         }
-        Sums { images: images.shape.n as f64, ..Sums::default() }.mean(sum)
+        Mean::of(sum, images.shape.n as f64)
     }
 
     /// A mixture's bound is log p(x) itself: the posterior over its components is exact.
@@ -146,13 +145,7 @@ impl MixtureFit {
     }
 
     fn save(&self) -> anyhow::Result<Vec<u8>> {
-        let Position { epoch, step_in_epoch, step } = self.position;
-        let metadata = HashMap::from([
-            ("epoch".to_owned(), epoch.to_string()),
-            ("step_in_epoch".to_owned(), step_in_epoch.to_string()),
-            ("step".to_owned(), step.to_string()),
-        ]);
-        weights::to_bytes(&self.mixture.export(), metadata)
+        weights::to_bytes(&self.mixture.export(), self.position.to_metadata())
     }
 
     /// The tensors of `model.safetensors`: `weights`, `means`, `variances`.

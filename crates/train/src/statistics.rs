@@ -151,12 +151,19 @@ pub struct Mean {
     pub standard_error: f64,
 }
 
+impl Mean {
+    /// The mean of `n` values whose sum and sum of squares these are.
+    pub fn of([sum, squares]: [f64; 2], n: f64) -> Mean {
+        let value = sum / n;
+        let variance = (squares / n - value * value).max(0.0);
+        Mean { value, standard_error: (variance / n).sqrt() }
+    }
+}
+
 impl Sums {
     /// The mean of a sum and its square.
-    pub fn mean(&self, [sum, squares]: [f64; 2]) -> Mean {
-        let value = sum / self.images;
-        let variance = (squares / self.images - value * value).max(0.0);
-        Mean { value, standard_error: (variance / self.images).sqrt() }
+    pub fn mean(&self, sums: [f64; 2]) -> Mean {
+        Mean::of(sums, self.images)
     }
 
     /// Mean KL of each latent dimension, in nats.

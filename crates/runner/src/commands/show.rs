@@ -28,8 +28,9 @@ struct ShowJson {
     evaluation: Vec<EvaluationJson>,
 }
 
+/// A number measured on a trained model, as JSON.
 #[derive(Serialize)]
-struct EvaluationJson {
+pub(super) struct EvaluationJson {
     metric: String,
     split: &'static str,
     value: f64,
@@ -59,7 +60,7 @@ pub fn show(settings: &Settings, run: &str, json: bool) -> Result<Outcome> {
             },
             epoch: manifest.last_epoch.as_ref().map_or(0, |last| last.epoch),
             folder: run.dir().display().to_string(),
-            evaluation: evaluation.into_iter().map(to_json).collect(),
+            evaluation: evaluation.into_iter().map(EvaluationJson::from).collect(),
         })?;
     } else {
         let mut text = head(&manifest, &status, &run.dir().display().to_string(), settings.is_coloured);
@@ -73,14 +74,16 @@ pub fn show(settings: &Settings, run: &str, json: bool) -> Result<Outcome> {
     Ok(Outcome::Well)
 }
 
-fn to_json(row: EvaluationRow) -> EvaluationJson {
-    EvaluationJson {
-        metric: row.metric,
-        split: row.split.as_str(),
-        value: row.value,
-        standard_error: row.standard_error,
-        n: row.n,
-        settings: serde_json::from_str(&row.settings).unwrap_or(Value::String(row.settings)),
+impl From<EvaluationRow> for EvaluationJson {
+    fn from(row: EvaluationRow) -> EvaluationJson {
+        EvaluationJson {
+            metric: row.metric,
+            split: row.split.as_str(),
+            value: row.value,
+            standard_error: row.standard_error,
+            n: row.n,
+            settings: serde_json::from_str(&row.settings).unwrap_or(Value::String(row.settings)),
+        }
     }
 }
 

@@ -7,11 +7,11 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use record::EvaluationRow;
 use serde::Serialize;
-use serde_json::Value;
 use spec::{Cell, Evaluation, Experiment};
 
 use crate::Outcome;
 use crate::args::ExecutionArgs;
+use crate::commands::show::EvaluationJson;
 use crate::machine::Machine;
 use crate::output;
 use crate::settings::Settings;
@@ -37,17 +37,7 @@ struct WeightsJson<'a> {
     name: String,
     weights: &'a Path,
     scale: &'static str,
-    rows: Vec<RowJson>,
-}
-
-#[derive(Serialize)]
-struct RowJson {
-    metric: String,
-    split: &'static str,
-    value: f64,
-    standard_error: Option<f64>,
-    n: u64,
-    settings: Value,
+    rows: Vec<EvaluationJson>,
 }
 
 /// Lets a worker measure the experiment's single cell with these weights, and prints what it found.
@@ -70,16 +60,9 @@ pub fn weights(
     let rows = measured(settings, experiment, execution, cell, request)?;
     let scale = cell.scale().as_str();
     if request.is_json {
-        let rows = rows.into_iter().map(|row| RowJson {
-            split: row.split.as_str(),
-            settings: serde_json::from_str(&row.settings).unwrap_or(Value::Null),
-            metric: row.metric,
-            value: row.value,
-            standard_error: row.standard_error,
-            n: row.n,
-        });
+        let rows = rows.into_iter().map(EvaluationJson::from).collect();
         let name = cell.readable_name();
-        output::print_json(&WeightsJson { name, weights: request.file, scale, rows: rows.collect() })?;
+        output::print_json(&WeightsJson { name, weights: request.file, scale, rows })?;
         return Ok(Outcome::Well);
     }
     let heads = [("metric", Align::Left), ("value", Align::Right), ("standard error", Align::Right)];
