@@ -36,16 +36,19 @@ figures experiment="experiments/sweep.yaml" *arguments: build
     @shift || true; {{ quote(elbo) }} figures {{ quote(experiment) }} "$@"
     @{{ quote(elbo) }} report {{ quote(experiment) }}
 
-# Train every set-up with published numbers, then write the table in results/published; takes many hours on a CPU
+# Train every set-up with published numbers, then write the table in results/published; takes many hours on a CPU; takes the options of `elbo sweep`
 [group('research')]
 reproduce *arguments: build
     #!/usr/bin/env bash
     set -euo pipefail
-    failed=0
+    failed=0 places=()
+    for ((i = 1; i <= $#; i++)); do
+        case "${!i}" in --results) next=$((i + 1)); places=(--results "${!next}") ;; --results=*) places=("${!i}") ;; esac
+    done
     for experiment in $(grep -l '^reference:' experiments/reference/*.yaml); do
         {{ quote(elbo) }} sweep "$experiment" "$@" || { code=$?; [ $code -eq 1 ] && failed=1 || exit $code; }
     done
-    {{ quote(elbo) }} reproduce --published results/published
+    {{ quote(elbo) }} reproduce --published results/published ${places[@]+"${places[@]}"}
     exit $failed
 
 # Run the notebooks from top to bottom on the default sweep, with pinned Python packages
@@ -98,20 +101,24 @@ golden-numbers:
     @{{ quote(python) }} tools/setup.py torch
     .tools/torch/python tools/golden.py
 
-# Rebuild a run's model in PyTorch (3 GB at the first call) and hold its test ELBO against the record; without arguments a run of `./just sweep`
+# Rebuild a run's model in PyTorch (3 GB at the first call) and hold its test ELBO against elbo's; without arguments a run of `./just sweep`
 [group('develop')]
-check-pytorch run="" images="": build
+check-pytorch run="" images="" *arguments: build
     #!/usr/bin/env bash
     set -euo pipefail
     {{ quote(python) }} tools/setup.py torch
     run={{ quote(run) }} images={{ quote(images) }}
+    shift 2 2>/dev/null || shift $#
     if [ -z "$run" ]; then
         {{ quote(elbo) }} sweep experiments/sweep.yaml --no-figures >&2
-        id=$({{ quote(elbo) }} list --json --status done --dataset glyphs --where model.latent_dim=20 --where objective.beta=1 \
+        run=$({{ quote(elbo) }} list --json --status done --dataset glyphs --where model.latent_dim=20 --where objective.beta=1 \
             | {{ quote(python) }} -c 'import json, sys; print(json.load(sys.stdin)["runs"][0]["run_id"])')
-        run="${ELBO_RESULTS:-results}/runs/$id"
     fi
-    .tools/torch/python notebooks/load_in_pytorch.py "$run" "${images:-${XDG_CACHE_HOME:-$HOME/.cache}/elbo/glyphs/glyphs.h5}"
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    {{ quote(elbo) }} export "$run" --output "$folder/run" "$@" >/dev/null
+    {{ quote(elbo) }} evaluate "$folder/run/experiment.yaml" --weights "$folder/run/model.safetensors" --samples 20 --json "$@" >"$folder/measured.json"
+    .tools/torch/python notebooks/load_in_pytorch.py "$folder/run" "${images:-${XDG_CACHE_HOME:-$HOME/.cache}/elbo/glyphs/glyphs.h5}" "$folder/measured.json"
 
 # Rewrite the committed snapshots of help, tables and figures; look at the difference before you commit it
 [group('develop')]

@@ -79,6 +79,25 @@ pub fn settings(json: &str) -> String {
     }
 }
 
+/// A value of a spec as YAML on one line, without what is absent: `{ name: glyphs, pixels: gray }`.
+pub fn flow(set: &Value) -> String {
+    match set {
+        Value::String(text) if text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') => {
+            text.clone()
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) if map.is_empty() => "{}".to_owned(),
+        Value::Object(map) => {
+            let present = map.iter().filter(|(_, value)| !value.is_null());
+            format!(
+                "{{ {} }}",
+                present.map(|(key, value)| format!("{key}: {}", flow(value))).collect::<Vec<_>>().join(", ")
+            )
+        }
+        other => other.to_string(),
+    }
+}
+
 /// A value of a spec, without the quotes of JSON; a variant with settings as `masking fraction=0.5`.
 pub fn value(set: &Value) -> String {
     match set {

@@ -85,7 +85,7 @@ pub enum Pixels {
 }
 
 /// How the objective is minimised.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Optimizer {
     /// Adam (Kingma & Ba 2015) with bias correction, as in PyTorch.
@@ -99,7 +99,7 @@ impl Default for Optimizer {
 }
 
 /// Adam's settings; PyTorch's defaults.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adam {
     /// Step size.
@@ -115,12 +115,19 @@ pub struct Adam {
 }
 
 /// How the step size changes while training.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Schedule {
     /// It does not.
     #[default]
     Constant,
+    /// It is multiplied with `factor` after each of these epochs, as by PyTorch's `MultiStepLR`.
+    Steps {
+        /// Epochs completed, rising; those that training does not reach change nothing.
+        after: Vec<usize>,
+        /// Above 0, at most 1.
+        factor: f64,
+    },
     /// It falls to 0 along half a cosine (Loshchilov & Hutter 2017).
     Cosine,
     /// Stage i = 0, 1, … lasts 3ⁱ epochs at 10^(−i/7) times the step size (Burda et al. 2016); eight stages are 3,280

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::cell::{Cell, Dataset, Optimizer, Source, Training};
+use crate::cell::{Cell, Dataset, Optimizer, Schedule, Source, Training};
 use crate::model::Model;
 use crate::number::shortest;
 use crate::objective::Objective;
@@ -202,6 +202,19 @@ impl Checks {
             if !(value >= 0.0 && (value as f32) < 1.0) {
                 let message = format!("`{path}` must be from 0 to below 1, found `{}`", shown(value));
                 self.complain(path, message, format!("write a number such as `{such_as}`"));
+            }
+        }
+        if let Schedule::Steps { after, factor } = &adam.schedule {
+            let rising = after.first().is_some_and(|&first| first > 0) && after.is_sorted_by(|a, b| a < b);
+            if !rising {
+                let path = "optimizer.adam.schedule.steps.after";
+                let message = format!("`{path}` must be rising numbers of epochs from 1, found `{after:?}`");
+                self.complain(path, message, "write a list such as `[100, 150]`");
+            }
+            if !(*factor as f32 > 0.0 && *factor <= 1.0) {
+                let path = "optimizer.adam.schedule.steps.factor";
+                let message = format!("`{path}` must be above 0 and at most 1, found `{}`", shown(*factor));
+                self.complain(path, message, "write a number such as `0.1`");
             }
         }
     }

@@ -102,7 +102,12 @@ pub(crate) const FIELDS: &[Field] = &[
     field("optimizer.adam.beta1", "a number from 0 to below 1, such as `0.9`"),
     field("optimizer.adam.beta2", "a number from 0 to below 1, such as `0.999`"),
     field("optimizer.adam.epsilon", "a small number above 0, such as `1e-8`"),
-    field("optimizer.adam.schedule", "`constant`, `cosine` or `burda`"),
+    field(
+        "optimizer.adam.schedule",
+        "`constant`, `cosine`, `burda` or `{ steps: { after: [100, 150], factor: 0.1 } }`",
+    ),
+    field("optimizer.adam.schedule.steps.after", "the epochs after which the step size falls, such as `[100, 150]`"),
+    field("optimizer.adam.schedule.steps.factor", "what the step size is multiplied with, such as `0.1`"),
     field("training.epochs", "a whole number from 1, such as `20`"),
     field("training.batch_size", "a whole number from 1, such as `128`"),
     field("training.seed", "a whole number, such as `0`"),

@@ -159,7 +159,7 @@ fn random_draws_stay_in_their_range_and_fill_it() {
     let mean = |value: fn(&Cell) -> f64| cells.iter().map(value).sum::<f64>() / cells.len() as f64;
     assert!((mean(|cell| cell.objective.beta) - 2.0).abs() < 0.05);
     assert!((mean(|cell| cell.model.latent_dim as f64) - 2.5).abs() < 0.1);
-    let rate = |cell: &Cell| match cell.optimizer {
+    let rate = |cell: &Cell| match &cell.optimizer {
         Optimizer::Adam(adam) => adam.learning_rate,
     };
     assert!(cells.iter().all(|cell| (1e-4..=1e-2).contains(&rate(cell)) && (1.0..=3.0).contains(&cell.objective.beta)));

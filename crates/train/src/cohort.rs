@@ -50,8 +50,8 @@ impl Cohort {
         let settings = cells
             .iter()
             .map(|cell| {
-                let Optimizer::Adam(adam) = cell.optimizer;
-                adam
+                let Optimizer::Adam(adam) = &cell.optimizer;
+                adam.clone()
             })
             .collect();
         let parameters: Vec<_> = model.parameters().iter().map(|parameter| &parameter.tensor).collect();
@@ -74,8 +74,8 @@ impl Cohort {
     /// What the step sizes are multiplied with after so many epochs; the cells of a cohort share their schedule.
     pub fn rate(&self, progress: f64) -> f64 {
         self.cells.first().map_or(1.0, |cell| {
-            let Optimizer::Adam(adam) = cell.optimizer;
-            schedule::rate(adam.schedule, &cell.training, progress)
+            let Optimizer::Adam(adam) = &cell.optimizer;
+            schedule::rate(&adam.schedule, &cell.training, progress)
         })
     }
 

@@ -190,7 +190,7 @@ fn record_epoch(
 /// A row of metrics.parquet from a replica's sums over a split; `rate` is what its step size was multiplied with.
 fn row(cohort: &Cohort, replica: usize, split: Split, sums: &Sums, beta: f64, rate: f64, seconds: f64) -> MetricsRow {
     let cell = &cohort.cells[replica];
-    let Optimizer::Adam(adam) = cell.optimizer;
+    let Optimizer::Adam(adam) = &cell.optimizer;
     let [norm, n_norms] = sums.gradient_norm;
     let mean = |sum| -> Mean { sums.mean(sum) };
     let has = sums.has;

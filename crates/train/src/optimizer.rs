@@ -38,16 +38,12 @@ impl Adam {
                     tensors.iter().map(|tensor| tensor.detach().select(0, replica as i64)).collect()
                 };
                 let (p, g, m, v) = (own(parameters), own(&gradients), own(&first), own(&second));
-                fused_update(&refs(&p), &refs(&g), &refs(&m), &refs(&v), self.step, &scaled(settings, factor))?;
+                fused_update(&refs(&p), &refs(&g), &refs(&m), &refs(&v), self.step, settings, factor)?;
             }
             return Ok(());
         };
-        fused_update(parameters, &gradients, &first, &second, self.step, &scaled(common, factor))
+        fused_update(parameters, &gradients, &first, &second, self.step, common, factor)
     }
-}
-
-fn scaled(settings: &spec::Adam, factor: f64) -> spec::Adam {
-    spec::Adam { learning_rate: settings.learning_rate * factor, ..*settings }
 }
 
 fn refs(tensors: &[Tensor]) -> Vec<&Tensor> {
@@ -85,6 +81,7 @@ fn fused_update(
     second: &[&Tensor],
     step: u64,
     settings: &spec::Adam,
+    factor: f64,
 ) -> anyhow::Result<()> {
     let raw = |tensors: &[&Tensor]| -> Vec<*const RawTensor> { tensors.iter().map(|t| t.as_ptr().cast()).collect() };
     let lists = [raw(parameters), raw(gradients), raw(first), raw(second)];
@@ -92,7 +89,7 @@ fn fused_update(
         bail!("as many gradients and moments as parameters are needed");
     }
     let mut error: [c_char; 512] = [0; 512];
-    let spec::Adam { learning_rate, beta1, beta2, epsilon, schedule: _ } = *settings;
+    let spec::Adam { learning_rate, beta1, beta2, epsilon, schedule: _ } = settings;
     #[expect(unsafe_code, reason = "calls adam.cpp; the proof stands below")]
     // SAFETY: a tch tensor's pointer is that of a live `at::Tensor`, which the borrows in the arguments keep alive for the
     // call; all four lists have `n` entries (checked above); `error` has the capacity that is passed; the function
@@ -106,10 +103,10 @@ fn fused_update(
             lists[3].as_ptr(),
             parameters.len(),
             step as f64,
-            learning_rate,
-            beta1,
-            beta2,
-            epsilon,
+            learning_rate * factor,
+            *beta1,
+            *beta2,
+            *epsilon,
             error.as_mut_ptr(),
             error.len(),
         )

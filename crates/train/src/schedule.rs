@@ -19,9 +19,12 @@ pub fn beta(objective: &Objective, training: &Training, progress: f64) -> f64 {
 }
 
 /// What the step size is multiplied with after so many epochs of training.
-pub fn rate(schedule: Schedule, training: &Training, progress: f64) -> f64 {
+pub fn rate(schedule: &Schedule, training: &Training, progress: f64) -> f64 {
     match schedule {
         Schedule::Constant => 1.0,
+        Schedule::Steps { after, factor } => {
+            factor.powi(after.iter().filter(|&&epochs| progress >= epochs as f64).count() as i32)
+        }
         Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * progress / training.epochs.max(1) as f64).cos()),
         Schedule::Burda => {
             let (mut stage, mut end) = (0, 1.0);
@@ -61,14 +64,17 @@ mod tests {
 
     #[test]
     fn the_step_size_falls_as_its_schedule_says() {
-        assert_eq!(rate(Schedule::Constant, &training(4), 3.0), 1.0);
-        let cosine = |progress| rate(Schedule::Cosine, &training(4), progress);
+        assert_eq!(rate(&Schedule::Constant, &training(4), 3.0), 1.0);
+        let cosine = |progress| rate(&Schedule::Cosine, &training(4), progress);
         assert!((cosine(0.0) - 1.0).abs() < 1e-12 && (cosine(2.0) - 0.5).abs() < 1e-12 && cosine(4.0).abs() < 1e-12);
-        let burda = |progress| rate(Schedule::Burda, &training(3280), progress);
+        let burda = |progress| rate(&Schedule::Burda, &training(3280), progress);
         // Stages begin after 0, 1, 4, 13, 40, 121, 364 and 1093 epochs.
         for (stage, start) in [0.0, 1.0, 4.0, 13.0, 40.0, 121.0, 364.0, 1093.0].into_iter().enumerate() {
             assert!((burda(start) - 10f64.powf(-(stage as f64) / 7.0)).abs() < 1e-12, "stage {stage}");
         }
         assert_eq!(burda(3279.9), burda(1093.0));
+        let schedule = Schedule::Steps { after: vec![2, 3, 9], factor: 0.5 };
+        let steps = |progress| rate(&schedule, &training(4), progress);
+        assert_eq!([steps(0.0), steps(1.9), steps(2.0), steps(3.9)], [1.0, 1.0, 0.5, 0.25]);
     }
 }

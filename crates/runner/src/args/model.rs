@@ -147,8 +147,9 @@ pub struct EncodeArgs {
 Example:
   elbo export vae-mnist-z20-b1-s0 -o mnist-vae
 
-Writes model.safetensors, run.json, metrics.parquet, evaluation.parquet, and a README.md that says
-what the tensors are and how the model was trained. Nothing that exists is overwritten.")]
+Writes model.safetensors, experiment.yaml (which measures or trains this model again), run.json,
+metrics.parquet, evaluation.parquet, and a README.md that says what the tensors are and how the
+model was trained. Nothing that exists is overwritten.")]
 pub struct ExportArgs {
     /// The run: its readable name, its id, or the beginning of its id
     #[arg(value_name = "RUN")]

@@ -44,11 +44,28 @@ fn write(model: &Model<'_>, readme: &str, folder: &Path) -> Result<()> {
         let name = file.file_name().unwrap_or_default();
         fs_err::copy(&file, folder.join(name))?;
     }
+    fs_err::write(folder.join("experiment.yaml"), experiment(model)?)?;
     fs_err::write(folder.join("README.md"), readme)?;
     for entry in fs_err::read_dir(folder)? {
         fs_err::File::open(entry?.path())?.sync_all()?;
     }
     Ok(())
+}
+
+/// An experiment of this model alone.
+fn experiment(model: &Model<'_>) -> Result<String> {
+    let name = model.manifest.name.replace('.', "-");
+    let mut text = format!(
+        "# `elbo evaluate experiment.yaml --weights model.safetensors` measures this model again, with as many samples as asked\n\
+         # for; `elbo sweep experiment.yaml` trains it anew.\n\
+         name: {name}\n"
+    );
+    if let Value::Object(sections) = serde_json::to_value(&model.manifest.cell)? {
+        for (section, settings) in &sections {
+            writeln!(text, "{section}: {}", text::flow(settings))?;
+        }
+    }
+    Ok(text)
 }
 
 fn readme(model: &Model<'_>) -> Result<String> {
@@ -67,6 +84,7 @@ fn readme(model: &Model<'_>) -> Result<String> {
     )?;
     text += "| file | what it holds |\n|---|---|\n\
              | `model.safetensors` | the parameters, single precision |\n\
+             | `experiment.yaml` | its settings, for `elbo evaluate` and `elbo sweep` |\n\
              | `run.json` | the whole configuration, code, versions and machine |\n\
              | `metrics.parquet` | one row per epoch and split |\n\
              | `evaluation.parquet` | numbers measured on the trained model |\n";

@@ -189,6 +189,16 @@ fn an_exported_model_says_what_it_is() {
     ] {
         assert!(readme.contains(part), "`{part}` is not in\n{readme}");
     }
+    let measured = out(&place, "evaluate given/experiment.yaml --weights given/model.safetensors --json");
+    let measured: serde_json::Value = serde_json::from_str(&measured).unwrap();
+    let recorded = run.evaluation().unwrap();
+    for metric in ["elbo", "reconstruction", "kl", "active_units"] {
+        let again = measured["rows"].as_array().unwrap().iter().find(|row| row["metric"] == metric).unwrap();
+        let row = recorded.iter().find(|row| row.metric == metric && row.split == record::Split::Test).unwrap();
+        assert_eq!(again["value"].as_f64().unwrap(), row.value, "{metric}");
+    }
+    let plan = out(&place, "plan given/experiment.yaml");
+    assert!(plan.contains("done"), "an exported experiment is not that of the run:\n{plan}");
     let before = names(&place);
     let said = place.elbo(&format!("export {RUN} -o given"));
     assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
