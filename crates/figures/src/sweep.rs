@@ -332,18 +332,36 @@ fn variants_within(cells: &[&Cell]) -> Vec<String> {
         .map(|i| {
             let is_mixture = matches!(cells[i].model.kind, ModelKind::GaussianMixture { .. });
             let applies = |path: &&&String| !is_mixture || **path == "model.kind" || !path.starts_with("model.");
-            let words = kept.iter().filter(applies).map(|path| {
-                // These values say of themselves what they are the values of.
-                if ["dataset.name", "model.kind", "model.likelihood", "objective.kind"].contains(&path.as_str()) {
-                    return value(i, path);
+            // What a cell does without is said only where there is nothing else to say.
+            let (absent, mut said): (Vec<&&String>, Vec<_>) = kept
+                .iter()
+                .filter(applies)
+                .partition(|path| ABSENT.contains(&(path.as_str(), value(i, path).as_str())));
+            if said.is_empty() {
+                said.extend(absent.first());
+            }
+            let words = said.into_iter().map(|path| {
+                let value = value(i, path);
+                match path.as_str() {
+                    // These values say of themselves what they are the values of.
+                    "dataset.name" | "model.kind" | "model.likelihood" | "objective.kind" => value,
+                    "objective.warm_up_epochs" if value == "0" => "no warm-up".to_owned(),
+                    "objective.warm_up_epochs" => format!("warm-up {value} epochs"),
+                    "objective.cycles" => format!("cycles {value}"),
+                    path => {
+                        let name = if unique(path) { tail(path) } else { path.replace(['.', '_'], " ") };
+                        format!("{name} {value}")
+                    }
                 }
-                let name = if unique(path) { tail(path) } else { path.replace(['.', '_'], " ") };
-                format!("{name} {}", value(i, path))
             });
             words.collect::<Vec<_>>().join(", ")
         })
         .collect()
 }
+
+/// Settings at the value that switches them off.
+const ABSENT: [(&str, &str); 3] =
+    [("objective.warm_up_epochs", "0"), ("objective.cycles", "1"), ("model.corruption", "none")];
 
 /// A setting's value in words; a variant with settings as `masking fraction 0.5` or `gan spectral-norm`.
 pub fn words(value: &Value) -> String {
@@ -388,6 +406,17 @@ mod tests {
     fn other_settings_make_variants() {
         let cells = [cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-4, 400), cell(5, 1.0, 1, 1e-3, 400)];
         assert_eq!(variants_of(&cells), ["learning rate 0.001", "learning rate 0.0001", "learning rate 0.001"]);
+    }
+
+    #[test]
+    fn what_a_cell_does_without_is_said_only_where_nothing_else_is() {
+        let mut cells = [cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-3, 400)];
+        cells[1].objective.warm_up_epochs = 2;
+        cells[1].objective.cycles = 4;
+        cells[2].model.corruption = spec::Corruption::Masking { fraction: 0.5 };
+        let said = variants_of(&cells);
+        assert_eq!(said[1..], ["warm-up 2 epochs, cycles 4", "corruption masking fraction 0.5"]);
+        assert_eq!(said[0], "corruption none");
     }
 
     #[test]

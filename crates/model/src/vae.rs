@@ -53,6 +53,8 @@ pub(crate) struct Pass {
     pub terms: Terms,
     /// The decoder's, `[R, B', …]`.
     pub output: Tensor,
+    /// log p(x|z) + β·(log p(z) − log q(z|x)) of every sample, `[R, n, B]`, where it is asked for.
+    log_weights: Option<Tensor>,
 }
 
 impl Vae {
@@ -202,8 +204,13 @@ impl Vae {
         let kl_per_dim = self.kl_per_dim(&q);
         let is_point = matches!(q, Posterior::Point(_));
         let noise = if is_point { x.zeros_like() } else { self.noise(n * n_images, at) };
-        let wants_density = !is_point && (n > 1 || kl_per_dim.is_none());
-        let Draw { z, log_q } = self.draw(&q, n, &noise, is_training.then(|| self.temperature(at)), wants_density);
+        let is_doubly = is_training && self.is_doubly_reparametrised();
+        let wants_density = !is_point && !is_doubly && (n > 1 || kl_per_dim.is_none());
+        let Draw { z, mut log_q } = self.draw(&q, n, &noise, is_training.then(|| self.temperature(at)), wants_density);
+        if let (Posterior::Gaussian(q), true) = (&q, is_doubly) {
+            let (mean, log_variance) = (tiled(&q.mean.detach(), n), tiled(&q.log_variance.detach(), n));
+            log_q = Some(self.sum(&DiagonalGaussian { mean, log_variance }.log_density_per_dim(&z)));
+        }
         let output = self.decoder.forward(&z);
         let target = tiled(x, n);
         let reconstruction = match is_training {
@@ -216,7 +223,7 @@ impl Vae {
             let reconstruction = Some(reconstruction);
             let terms =
                 Terms { reconstruction, kl: None, kl_per_dim: None, latent_mean, objective, discriminator: None };
-            return Pass { terms, output };
+            return Pass { terms, output, log_weights: None };
         }
         let beta = Moment::column(&at.betas, &self.parameters);
         // log q(z|x) − log p(z) for every sample, an estimate of the KL.
@@ -226,12 +233,12 @@ impl Vae {
             (None, Some(log_ratio)) => mean_of_samples(log_ratio, n),
             (None, None) => reconstruction.zeros_like(),
         };
-        let objective = match (&log_ratio, n) {
-            (Some(log_ratio), 2..) => {
-                let log_weights = (-&reconstruction - beta * log_ratio).view([x.size()[0], n as i64, -1]);
-                -(log_weights.logsumexp(1, false) - (n as f64).ln())
-            }
-            _ => self.objective(&reconstruction, &kl, kl_per_dim.as_ref(), &q, &z, &beta, at),
+        let log_weights = log_ratio
+            .filter(|_| n > 1 || is_doubly)
+            .map(|log_ratio| (-&reconstruction - &beta * log_ratio).view([x.size()[0], n as i64, -1]));
+        let objective = match &log_weights {
+            Some(log_weights) => -(log_weights.logsumexp(1, false) - (n as f64).ln()),
+            None => self.objective(&reconstruction, &kl, kl_per_dim.as_ref(), &q, &z, &beta, at),
         };
         let reconstruction = mean_of_samples(&reconstruction, n);
         let terms = Terms {
@@ -242,7 +249,7 @@ impl Vae {
             objective,
             discriminator: None,
         };
-        Pass { terms, output }
+        Pass { terms, output, log_weights }
     }
 
     /// What is minimised, per image; `[R, B]`.
@@ -294,26 +301,21 @@ impl Vae {
         }
     }
 
-    /// The doubly reparametrised gradient (Tucker et al. 2019, eq. 8): in the encoder's loss log q(z|x) has constant
-    /// parameters and the normalised weights are squared.
-    fn doubly_reparametrised(&self, x: &Tensor, input: &Tensor, n: usize, at: &Moment) -> Vec<Loss> {
-        let Posterior::Gaussian(q) = self.posterior(input) else { return Vec::new() };
-        let noise = self.noise(n * x.size()[1] as usize, at);
-        let z = DiagonalGaussian { mean: tiled(&q.mean, n), log_variance: tiled(&q.log_variance, n) }.sample(&noise)
-            * &self.mask;
-        let constant =
-            DiagonalGaussian { mean: tiled(&q.mean.detach(), n), log_variance: tiled(&q.log_variance.detach(), n) };
-        let log_q = self.sum(&constant.log_density_per_dim(&z));
-        let reconstruction = self.observation.train(&self.decoder.forward(&z), &tiled(x, n));
-        let beta = Moment::column(&at.betas, &self.parameters);
-        let log_weights = (-reconstruction - beta * (log_q - self.log_prior(&z))).view([x.size()[0], n as i64, -1]);
+    /// The losses whose gradients are doubly reparametrised (Tucker et al. 2019, eq. 8), from log weights in which
+    /// log q(z|x) has constant parameters: in the encoder's the normalised weights are squared.
+    fn doubly_reparametrised(&self, log_weights: &Tensor) -> Vec<Loss> {
         let share = log_weights.detach().softmax(1, Kind::Float);
         let of_encoder = |name: &str| ["encoder.", "mean.", "log_variance."].iter().any(|part| name.starts_with(part));
-        let weighted = |weight: &Tensor| -total(&(weight * &log_weights).sum_dim_intlist(1, false, Kind::Float));
+        let weighted = |weight: &Tensor| -total(&(weight * log_weights).sum_dim_intlist(1, false, Kind::Float));
         vec![
             Loss { value: weighted(&share.square()), parameters: self.parameters.trained(of_encoder) },
             Loss { value: weighted(&share), parameters: self.parameters.trained(|name| !of_encoder(name)) },
         ]
+    }
+
+    fn is_doubly_reparametrised(&self) -> bool {
+        let gradient = ImportanceGradient::DoublyReparametrised;
+        matches!(self.objective.kind, ObjectiveKind::ImportanceWeighted { gradient: asked, .. } if asked == gradient)
     }
 }
 
@@ -338,18 +340,15 @@ impl Family for Vae {
     fn train(&self, x: &Tensor, at: &Moment) -> Step {
         let corrupted = self.corrupt(x, at);
         let input = corrupted.as_ref().unwrap_or(x);
-        let everything = || self.parameters.trained(|_| true);
-        match self.objective.kind {
-            ObjectiveKind::ImportanceWeighted { samples, gradient: ImportanceGradient::DoublyReparametrised } => {
-                let losses = self.doubly_reparametrised(x, input, samples, at);
-                Step { terms: tch::no_grad(|| self.terms(x, input, at, true)), losses }
+        let Pass { terms, log_weights, .. } = self.pass(x, input, at, true);
+        let losses = match log_weights.filter(|_| self.is_doubly_reparametrised()) {
+            Some(log_weights) => self.doubly_reparametrised(&log_weights),
+            None => {
+                let everything = self.parameters.trained(|_| true);
+                vec![Loss { value: total(&terms.objective), parameters: everything }]
             }
-            _ => {
-                let terms = self.terms(x, input, at, true);
-                let losses = vec![Loss { value: total(&terms.objective), parameters: everything() }];
-                Step { terms, losses }
-            }
-        }
+        };
+        Step { terms, losses }
     }
 
     fn evaluate(&self, x: &Tensor, at: &Moment) -> Terms {

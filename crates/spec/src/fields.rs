@@ -240,6 +240,7 @@ mod tests {
             ("/objective/kind", json!({ "capacity": {} })),
             ("/objective/kind", json!({ "importance-weighted": {} })),
             ("/objective/kind", json!({ "mmd": {} })),
+            ("/optimizer/adam/schedule", json!({ "steps": { "after": [1], "factor": 0.1 } })),
         ];
         for (pointer, variant) in variants {
             // Whether the parts go together is not asked here.
@@ -247,7 +248,8 @@ mod tests {
                 "dataset": { "name": "mnist" },
                 "model": { "hidden": [400], "latent_dim": 20, "kind": "vae", "net": "mlp", "latent": "gaussian",
                     "prior": "standard", "likelihood": "bernoulli", "corruption": "none" },
-                "objective": { "kind": "elbo" }, "optimizer": { "adam": {} }, "training": {},
+                "objective": { "kind": "elbo" }, "optimizer": { "adam": { "schedule": "constant" } },
+                "training": {},
             });
             *raw.pointer_mut(pointer).expect("the part is there") = variant;
             let raw: crate::check::RawCell = serde_json::from_value(raw).expect("every value is of its type");

@@ -48,6 +48,20 @@ impl Decoder {
     }
 }
 
+/// How a decoder's images are made, and where they go.
+#[derive(Args, Debug)]
+pub struct DrawnArgs {
+    /// How latents become images
+    #[arg(long, value_name = "DECODER", default_value = "mean")]
+    pub decoder: Decoder,
+    /// Other draws for other seeds; 0 gives those of the run's figures
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Where to write the images: a `.png` or `.npy` file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
 /// `elbo sample`
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -67,15 +81,8 @@ pub struct SampleArgs {
     /// How many images
     #[arg(long, value_name = "N", default_value = "100", value_parser = count)]
     pub count: usize,
-    /// How latents become images
-    #[arg(long, value_name = "DECODER", default_value = "mean")]
-    pub decoder: Decoder,
-    /// Other draws for other seeds; 0 gives those of the run's figures
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
-    /// Where to write the images: a `.png` or `.npy` file
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
+    #[command(flatten)]
+    pub drawn: DrawnArgs,
 }
 
 /// Which images an encoder is given.
@@ -105,15 +112,8 @@ pub struct ReconstructArgs {
     pub run: String,
     #[command(flatten)]
     pub given: GivenArgs,
-    /// How latents become images
-    #[arg(long, value_name = "DECODER", default_value = "mean")]
-    pub decoder: Decoder,
-    /// Other draws of the decoder for other seeds
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
-    /// Where to write the images: a `.png` or `.npy` file
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
+    #[command(flatten)]
+    pub drawn: DrawnArgs,
 }
 
 /// `elbo encode`

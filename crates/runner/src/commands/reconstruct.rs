@@ -14,16 +14,16 @@ use crate::settings::Settings;
 /// # Errors
 /// If the run is not done, its model or the images do not fit, or the file cannot be written.
 pub fn reconstruct(settings: &Settings, args: &ReconstructArgs) -> Result<Outcome> {
-    let format = Format::of(&args.output)?;
-    check_output(&args.output)?;
+    let format = Format::of(&args.drawn.output)?;
+    check_output(&args.drawn.output)?;
     let model = Model::find(settings, &args.run)?;
     let images = model.images(&args.given)?;
-    let what = What::Reconstruct { images: images.given, decoder: args.decoder.kind(), seed: args.seed };
+    let what = What::Reconstruct { images: images.given, decoder: args.drawn.decoder.kind(), seed: args.drawn.seed };
     let answer = match model.ask(what, images.own.as_ref())? {
         Asked::Answered(answer) => answer,
         Asked::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
     };
-    write(&args.output, format, &answer.array(IMAGES)?, Some(&answer.array(ORIGINALS)?))?;
-    output::print(&format!("{}\n", args.output.display()))?;
+    write(&args.drawn.output, format, &answer.array(IMAGES)?, Some(&answer.array(ORIGINALS)?))?;
+    output::print(&format!("{}\n", args.drawn.output.display()))?;
     Ok(Outcome::Well)
 }

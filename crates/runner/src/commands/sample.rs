@@ -14,15 +14,15 @@ use crate::settings::Settings;
 /// # Errors
 /// If the run is not done, its model cannot do that, or the file cannot be written.
 pub fn sample(settings: &Settings, args: &SampleArgs) -> Result<Outcome> {
-    let format = Format::of(&args.output)?;
-    check_output(&args.output)?;
+    let format = Format::of(&args.drawn.output)?;
+    check_output(&args.drawn.output)?;
     let model = Model::find(settings, &args.run)?;
-    let (from, decoder) = (args.from.source(), args.decoder.kind());
-    let answer = match model.ask(What::Sample { from, n: args.count, decoder, seed: args.seed }, None)? {
+    let (from, decoder) = (args.from.source(), args.drawn.decoder.kind());
+    let answer = match model.ask(What::Sample { from, n: args.count, decoder, seed: args.drawn.seed }, None)? {
         Asked::Answered(answer) => answer,
         Asked::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
     };
-    write(&args.output, format, &answer.array(IMAGES)?, None)?;
-    output::print(&format!("{}\n", args.output.display()))?;
+    write(&args.drawn.output, format, &answer.array(IMAGES)?, None)?;
+    output::print(&format!("{}\n", args.drawn.output.display()))?;
     Ok(Outcome::Well)
 }
