@@ -22,8 +22,13 @@ pub enum Observation {
     Gaussian(Tensor),
     /// The output is means; log σ is a parameter, `[R, 1, 1]`.
     GaussianLearned(Tensor),
-    /// The output is means; σ² is the mean squared error of the batch; log σ, `[R, 1, 1]`, its running mean.
-    GaussianOptimal(Tensor),
+    /// The output is means; σ² is the mean squared error of the batch.
+    GaussianOptimal {
+        /// The running mean of log σ over batches, `[R, 1, 1]`.
+        log_sigma: Tensor,
+        /// Sum of the weights of the batches in it, `[R, 1, 1]`: 0 before the first batch, towards 1 with more.
+        weight: Tensor,
+    },
     /// The output is means, then what the standard deviations are made of, with this floor.
     GaussianPerPixel(f64),
     /// The output is means; the logarithm of the scale is a parameter, `[R, 1, 1]`.
@@ -51,7 +56,9 @@ impl Observation {
                 Observation::GaussianLearned(parameters.tensor("likelihood.log_sigma", &one, Start::Constant(0.0)))
             }
             Likelihood::GaussianShared { variance: SharedVariance::Optimal } => {
-                Observation::GaussianOptimal(parameters.buffer("likelihood.log_sigma", &one, Start::Constant(0.0)))
+                let mut buffer = |name| parameters.buffer(name, &one, Start::Constant(0.0));
+                let (log_sigma, weight) = (buffer("likelihood.log_sigma"), buffer("likelihood.log_sigma_weight"));
+                Observation::GaussianOptimal { log_sigma, weight }
             }
             Likelihood::GaussianPerPixel { floor } => Observation::GaussianPerPixel(floor),
             Likelihood::DiscretisedLogistic => {
@@ -73,7 +80,7 @@ impl Observation {
             Observation::Bernoulli => likelihood::bernoulli(output, x),
             Observation::ContinuousBernoulli => likelihood::continuous_bernoulli(output, x),
             Observation::Gaussian(sigma) => likelihood::gaussian(output, x, sigma),
-            Observation::GaussianLearned(log_sigma) | Observation::GaussianOptimal(log_sigma) => {
+            Observation::GaussianLearned(log_sigma) | Observation::GaussianOptimal { log_sigma, .. } => {
                 likelihood::gaussian(output, x, &log_sigma.exp())
             }
             Observation::GaussianPerPixel(floor) => {
@@ -89,13 +96,17 @@ impl Observation {
     /// As [`Observation::negative_log_likelihood`] while training.
     ///
     /// With the optimal shared variance, σ² is the batch's mean squared error (Rybkin et al. 2021, eq. 7). It is taken as
-    /// a constant: at the optimum the derivative by σ is zero, so the gradient is that of the plugged-in form.
+    /// a constant: at the optimum the derivative by σ is zero, so the gradient is that of the plugged-in form. For
+    /// evaluation, log σ is averaged over batches with weights that fade exponentially and sum to one from the first batch on.
     pub fn train(&self, output: &Tensor, x: &Tensor) -> Tensor {
-        let Observation::GaussianOptimal(running) = self else { return self.negative_log_likelihood(output, x) };
+        let Observation::GaussianOptimal { log_sigma: running, weight } = self else {
+            return self.negative_log_likelihood(output, x);
+        };
         let sigma = tch::no_grad(|| {
             let variance = (x - output).square().mean_dim(&[1i64, 2][..], true, Kind::Float).clamp_min(LEAST_VARIANCE);
             let log_sigma = variance.log() * 0.5;
-            running.shallow_clone().copy_(&(running * (1.0 - RUNNING_MEAN) + &log_sigma * RUNNING_MEAN));
+            weight.shallow_clone().copy_(&(weight * (1.0 - RUNNING_MEAN) + RUNNING_MEAN));
+            running.shallow_clone().copy_(&(running + (&log_sigma - running) * (RUNNING_MEAN / weight)));
             log_sigma.exp()
         });
         likelihood::gaussian(output, x, &sigma)
@@ -118,7 +129,7 @@ impl Observation {
             Observation::Bernoulli => uniform.lt_tensor(&output.sigmoid()).to_kind(Kind::Float),
             Observation::ContinuousBernoulli => likelihood::continuous_bernoulli_sample(output, uniform),
             Observation::Gaussian(sigma) => output + normal() * sigma,
-            Observation::GaussianLearned(log_sigma) | Observation::GaussianOptimal(log_sigma) => {
+            Observation::GaussianLearned(log_sigma) | Observation::GaussianOptimal { log_sigma, .. } => {
                 output + normal() * log_sigma.exp()
             }
             Observation::GaussianPerPixel(floor) => {

@@ -279,6 +279,9 @@ fn the_optimal_variance_is_the_mean_squared_error() {
     let plugged = &reconstruction + step.terms.kl.as_ref().unwrap().mean(Kind::Float);
     let ours = step.terms.objective.mean(Kind::Float);
     assert!(largest(&(&ours - &plugged)) < 1e-3, "{ours} {plugged}");
+    // From the first batch on, evaluation has the σ of what was trained on.
+    let evaluated = tch::no_grad(|| model.evaluate(&x, &at)).objective.mean(Kind::Float);
+    assert!(largest(&(&evaluated - &plugged)) < 1e-2, "{evaluated} {plugged}");
     let decoder: Vec<&Tensor> =
         model.parameters().iter().filter(|p| p.name.starts_with("decoder")).map(|p| &p.tensor).collect();
     let theirs = Tensor::run_backward(&[reconstruction], &decoder, false, false);

@@ -84,7 +84,12 @@ impl<'a> Case<'a> {
         let [channels, height, width] = [0, 1, 2].map(|axis| case["image"][axis].as_u64().unwrap() as usize);
         let image = ImageShape { channels, height, width };
         let model = model::build(&cells.iter().collect::<Vec<_>>(), image, Device::Cpu).unwrap().unwrap();
-        let weights: Vec<Exported> = case["weights"].as_array().unwrap().iter().map(weight).collect();
+        let mut weights: Vec<Exported> = case["weights"].as_array().unwrap().iter().map(weight).collect();
+        if let Some(seen) = model.parameters().iter().find(|one| one.name == "likelihood.log_sigma_weight") {
+            // How much has been averaged so far: given values have no such thing.
+            let tensor = Tensor::zeros([1, 1], (Kind::Float, Device::Cpu));
+            weights.push(Exported { name: seen.name.clone(), tensor });
+        }
         assert_eq!(weights.len(), model.parameters().iter().count(), "{}: number of parameters", case["name"]);
         model.parameters().import(golden, &weights).unwrap();
         Case {
