@@ -70,6 +70,8 @@ pub struct MetricsRow {
     /// a distribution of latents given an image.
     pub kl: Option<f64>,
     /// What is minimised: reconstruction + β·kl, or the loss of a GAN's generator; nats per image, a mean over images.
+    /// Of an importance-weighted run it is minus the bound on the training split, with all its samples; other splits are
+    /// evaluated with one sample, where it is reconstruction + β·kl: at β = 1 that is −elbo, not the bound.
     pub objective: f64,
     /// The weight of `kl` in `objective` at this epoch (it changes during a warm-up); no unit.
     pub beta: f64,
