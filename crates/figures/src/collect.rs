@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use record::{Array, Split, Status, Store};
 use serde_json::Value;
-use spec::{Cell, Experiment};
+use spec::{Cell, Experiment, ObjectiveKind};
 
 use crate::error::FiguresError;
-use crate::sweep::{Arrays, Denoising, Group, Key, Path, Run, Sweep, Terms, variants_of, words};
+use crate::sweep::{Arrays, Denoising, Group, Key, Path, Run, Source, Sweep, Terms};
 use crate::tiles::Images;
+use crate::variant::{variants_of, words};
 
 /// Reads what the store has of the experiment's runs. Runs that are not done are listed, not read.
 ///
@@ -27,7 +28,7 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Sweep, FiguresE
             continue;
         }
         let mut run = numbers(&stored.metrics()?, cell);
-        run.measures = stored.evaluation()?.iter().filter(|row| !is_term(&row.metric)).map(measure).collect();
+        run.measures = stored.evaluation()?.iter().filter(|row| !is_term(row)).map(measure).collect();
         let key = Key { scale: cell.scale(), variant, beta: cell.objective.beta, latent_dim: cell.model.latent_dim };
         let place = groups.iter().position(|group| group.key == key);
         // One seed's images are enough for the figures, and the smallest seed's are chosen.
@@ -42,7 +43,12 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Sweep, FiguresE
         provenance.add(&stored.manifest()?);
         match place {
             Some(i) => groups[i].runs.push(run),
-            None => groups.push(Group { key, runs: vec![run] }),
+            None => groups.push(Group {
+                key,
+                source: Source::of(cell),
+                importance_weighted: matches!(cell.objective.kind, ObjectiveKind::ImportanceWeighted { .. }),
+                runs: vec![run],
+            }),
         }
     }
     if groups.is_empty() {
@@ -67,6 +73,7 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Sweep, FiguresE
         name: experiment.name.clone(),
         dataset: dataset(&experiment.cells),
         axes: axes.collect(),
+        training: training(&experiment.cells),
         n_cells: experiment.cells.len(),
         missing,
         groups,
@@ -88,13 +95,46 @@ fn dataset(cells: &[Cell]) -> String {
     names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
+/// `Trained for 20 epochs in batches of 128 images, on the first 2000 training images only.`
+fn training(cells: &[Cell]) -> String {
+    let epochs = distinct(cells.iter().map(|cell| cell.training.epochs));
+    let batches = distinct(cells.iter().map(|cell| cell.training.batch_size));
+    let first = |images: fn(&Cell) -> Option<usize>, of: &str| {
+        let n: Vec<Option<usize>> = cells.iter().map(images).collect();
+        match (n.iter().any(Option::is_some), n.contains(&None)) {
+            (false, _) => None,
+            (true, false) => Some(format!("the first {} {of} images only", distinct(n.into_iter().flatten()))),
+            (true, true) => Some(format!("the first {} or all {of} images", distinct(n.into_iter().flatten()))),
+        }
+    };
+    let train = first(|cell| cell.dataset.train_images, "training");
+    let test = first(|cell| cell.dataset.test_images, "test");
+    format!(
+        "Trained for {epochs} epoch{} in batches of {batches} images{}{}.",
+        if epochs == "1" { "" } else { "s" },
+        train.map_or_else(String::new, |images| format!(", on {images}")),
+        test.map_or_else(String::new, |images| format!("; evaluated on {images}")),
+    )
+}
+
+/// The distinct numbers, ascending: `2`, or `2, 5 or 20`.
+fn distinct(numbers: impl Iterator<Item = usize>) -> String {
+    let numbers: BTreeSet<usize> = numbers.collect();
+    let words: Vec<String> = numbers.iter().map(usize::to_string).collect();
+    match words.as_slice() {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => words.concat(),
+    }
+}
+
 fn file_name(path: &str) -> String {
     path.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(path).to_owned()
 }
 
-/// Whether a metric is among the final terms already.
-fn is_term(metric: &str) -> bool {
-    ["elbo", "reconstruction", "kl", "active_units"].contains(&metric)
+/// Whether a number is among the final terms already. A reconstruction from corrupted images is none of them.
+fn is_term(row: &record::EvaluationRow) -> bool {
+    let settings: Value = serde_json::from_str(&row.settings).unwrap_or(Value::Null);
+    ["elbo", "reconstruction", "kl", "active_units"].contains(&row.metric.as_str()) && settings.get("input").is_none()
 }
 
 /// `iwae (test, samples 5000)` and its value.

@@ -15,8 +15,8 @@ pub const FAINT: Colour = Colour(0xBF, 0xC5, 0xCC);
 /// The one accent of figures with a single series.
 pub const BLUE: Colour = Colour(0x00, 0x72, 0xB2);
 
-/// Okabe and Ito's palette, darkest first, without black.
-const OKABE_ITO: [Colour; 7] = [
+/// Okabe and Ito's palette with black, then what Tol's muted one has besides.
+const CATEGORIES: [Colour; 10] = [
     Colour(0x00, 0x72, 0xB2),
     Colour(0xD5, 0x5E, 0x00),
     Colour(0x00, 0x9E, 0x73),
@@ -24,6 +24,9 @@ const OKABE_ITO: [Colour; 7] = [
     Colour(0xE6, 0x9F, 0x00),
     Colour(0x56, 0xB4, 0xE9),
     Colour(0x00, 0x00, 0x00),
+    Colour(0x88, 0x22, 0x55),
+    Colour(0x99, 0x99, 0x33),
+    Colour(0x33, 0x22, 0x88),
 ];
 
 /// Tol's muted palette, its sand (too pale for small points) replaced by Okabe and Ito's orange, and black: ten classes.
@@ -58,7 +61,7 @@ pub const N_CLASSES: usize = TOL_MUTED.len();
 
 /// The `index`th of `n` categories without an order.
 pub fn category(index: usize) -> Colour {
-    OKABE_ITO[index % OKABE_ITO.len()]
+    CATEGORIES[index % CATEGORIES.len()]
 }
 
 /// The colour of a class in a scatter plot.

@@ -26,6 +26,7 @@ mod stats;
 mod sweep;
 mod table;
 mod tiles;
+mod variant;
 
 use std::path::{Path, PathBuf};
 

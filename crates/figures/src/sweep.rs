@@ -1,11 +1,9 @@
 //! The finished runs of an experiment as plain numbers, grouped by everything but the seed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use serde_json::Value;
-use spec::{Cell, ModelKind, Scale, differing_paths};
+use spec::{Cell, Latent, ModelKind, Prior, Scale};
 
-use crate::axis::number;
 use crate::stats::{Estimate, estimate};
 use crate::tiles::Images;
 
@@ -18,6 +16,8 @@ pub struct Sweep {
     pub dataset: String,
     /// The swept settings: path and values.
     pub axes: Vec<(String, Vec<String>)>,
+    /// How long, in which batches and on how many images the runs were trained: a sentence.
+    pub training: String,
     /// How many runs the experiment has.
     pub n_cells: usize,
     /// Runs that are not finished: name and why.
@@ -49,8 +49,46 @@ pub const FLOOR: &str = "gray_bce_floor (test)";
 pub struct Group {
     /// What they share.
     pub key: Key,
+    /// What their samples are decoded from.
+    pub source: Source,
+    /// Whether their training objective is an importance-weighted bound.
+    pub importance_weighted: bool,
     /// The finished runs, by seed; at least one.
     pub runs: Vec<Run>,
+}
+
+/// What a model's samples are decoded from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The prior N(0, I).
+    Normal,
+    /// A prior of independent fair bits.
+    Bits,
+    /// A learned mixture of Gaussians as prior.
+    Mixture,
+    /// The VampPrior, a mixture of posteriors.
+    Vamp,
+    /// N(0, I), though the model is an autoencoder, which has no prior.
+    NoPrior,
+    /// N(0, I), which a GAN's generator maps to images.
+    Noise,
+    /// Nothing: the model is a mixture over pixels.
+    Pixels,
+}
+
+impl Source {
+    /// That of a cell's model.
+    pub fn of(cell: &Cell) -> Source {
+        match (cell.model.kind, cell.model.latent, cell.model.prior) {
+            (ModelKind::GaussianMixture { .. }, ..) => Source::Pixels,
+            (ModelKind::Autoencoder, ..) => Source::NoPrior,
+            (ModelKind::Gan { .. }, ..) => Source::Noise,
+            (_, Latent::Bernoulli { .. }, _) => Source::Bits,
+            (_, Latent::Gaussian, Prior::Mixture { .. }) => Source::Mixture,
+            (_, Latent::Gaussian, Prior::Vamp { .. }) => Source::Vamp,
+            (_, Latent::Gaussian, Prior::Standard) => Source::Normal,
+        }
+    }
 }
 
 /// The numbers of one finished run.
@@ -188,6 +226,12 @@ impl Group {
         estimate(&self.runs.iter().filter_map(|run| run.active_units.map(f64::from)).collect::<Vec<_>>())
     }
 
+    /// Whether the evaluated splits have this term as training has it. An importance-weighted bound is trained with many
+    /// samples of z and evaluated with one.
+    pub fn is_evaluated_as_trained(&self, term: Term) -> bool {
+        !(self.importance_weighted && term == Term::Objective)
+    }
+
     /// A measure on the trained models, over seeds.
     pub fn measure(&self, name: &str) -> Option<Estimate> {
         let of = |run: &Run| run.measures.iter().find(|(other, _)| other == name).map(|(_, value)| *value);
@@ -276,6 +320,16 @@ pub fn floor_note(groups: &[&Group]) -> String {
     })
 }
 
+/// What the objective of importance-weighted runs is on the test images; nothing where there are none.
+pub fn one_sample_note(groups: &[&Group]) -> &'static str {
+    if groups.iter().any(|group| group.importance_weighted) {
+        " Importance-weighted bounds are evaluated with one sample of z: their objective on test images is reconstruction + \
+         β·KL, not the bound."
+    } else {
+        ""
+    }
+}
+
 /// How many seeds the means are over, in words.
 pub fn seeds_note(groups: &[&Group]) -> String {
     let least = groups.iter().map(|g| g.runs.len()).min().unwrap_or(0);
@@ -284,170 +338,5 @@ pub fn seeds_note(groups: &[&Group]) -> String {
         (1, 1) => "one seed, so without an interval".to_owned(),
         (a, b) if a == b => format!("mean over {a} seeds with its 95 % t-interval"),
         (a, b) => format!("mean over {a} to {b} seeds with its 95 % t-interval"),
-    }
-}
-
-/// The variant of each cell: what tells it from the other cells of its scale besides seed, β and latent dimension, in
-/// words. (Cells of different scales are never drawn together, so that their likelihoods need no mention.)
-///
-/// Settings that follow from β and the latent dimension (such as a width chosen per latent dimension) are left out,
-/// since those two tell the cells apart already.
-pub fn variants_of(cells: &[Cell]) -> Vec<String> {
-    let mut variants = vec![String::new(); cells.len()];
-    for scale in Scale::ALL {
-        let places: Vec<usize> = (0..cells.len()).filter(|&i| cells[i].scale() == scale).collect();
-        let of_scale: Vec<&Cell> = places.iter().map(|&i| &cells[i]).collect();
-        for (place, variant) in places.into_iter().zip(variants_within(&of_scale)) {
-            variants[place] = variant;
-        }
-    }
-    variants
-}
-
-fn variants_within(cells: &[&Cell]) -> Vec<String> {
-    let paths = differing_paths(cells.iter().copied());
-    let value = |index: usize, path: &str| cells[index].value_at(path).map_or_else(|| "–".to_owned(), |v| words(&v));
-    let mut kept: Vec<&String> = Vec::new();
-    for path in &paths {
-        if ["training.seed", "objective.beta", "model.latent_dim"].contains(&path.as_str()) {
-            continue;
-        }
-        // A family is named, whatever else tells it apart.
-        if path == "model.kind" {
-            kept.push(path);
-            continue;
-        }
-        let mut seen: BTreeMap<(u64, usize), String> = BTreeMap::new();
-        let follows = (0..cells.len()).all(|i| {
-            let place = (cells[i].objective.beta.to_bits(), cells[i].model.latent_dim);
-            *seen.entry(place).or_insert_with(|| value(i, path)) == value(i, path)
-        });
-        if !follows {
-            kept.push(path);
-        }
-    }
-    let tail = |path: &str| path.rsplit('.').next().unwrap_or(path).replace('_', " ");
-    let unique = |path: &str| kept.iter().filter(|other| tail(other) == tail(path)).count() == 1;
-    (0..cells.len())
-        .map(|i| {
-            let is_mixture = matches!(cells[i].model.kind, ModelKind::GaussianMixture { .. });
-            let applies = |path: &&&String| !is_mixture || **path == "model.kind" || !path.starts_with("model.");
-            // What a cell does without is said only where there is nothing else to say.
-            let (absent, mut said): (Vec<&&String>, Vec<_>) = kept
-                .iter()
-                .filter(applies)
-                .partition(|path| ABSENT.contains(&(path.as_str(), value(i, path).as_str())));
-            if said.is_empty() {
-                said.extend(absent.first());
-            }
-            let words = said.into_iter().map(|path| {
-                let value = value(i, path);
-                match path.as_str() {
-                    // These values say of themselves what they are the values of.
-                    "dataset.name" | "model.kind" | "model.likelihood" | "objective.kind" => value,
-                    "objective.warm_up_epochs" if value == "0" => "no warm-up".to_owned(),
-                    "objective.warm_up_epochs" => format!("warm-up {value} epochs"),
-                    "objective.cycles" => format!("cycles {value}"),
-                    path => {
-                        let name = if unique(path) { tail(path) } else { path.replace(['.', '_'], " ") };
-                        format!("{name} {value}")
-                    }
-                }
-            });
-            words.collect::<Vec<_>>().join(", ")
-        })
-        .collect()
-}
-
-/// Settings at the value that switches them off.
-const ABSENT: [(&str, &str); 3] =
-    [("objective.warm_up_epochs", "0"), ("objective.cycles", "1"), ("model.corruption", "none")];
-
-/// A setting's value in words; a variant with settings as `masking fraction 0.5` or `gan spectral-norm`.
-pub fn words(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Number(n) => n.as_f64().map_or_else(|| n.to_string(), number),
-        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join("-"),
-        Value::Null => "–".to_owned(),
-        Value::Object(variant) => {
-            variant.iter().map(|(name, settings)| format!("{name} {}", settings_in_words(settings))).collect()
-        }
-        Value::Bool(yes) => yes.to_string(),
-    }
-}
-
-/// A variant's settings: numbers with their names, words without.
-fn settings_in_words(settings: &Value) -> String {
-    let Value::Object(fields) = settings else { return words(settings) };
-    let pairs = fields.iter().map(|(name, value)| match value {
-        Value::String(_) | Value::Object(_) => words(value),
-        _ => format!("{} {}", name.replace('_', " "), words(value)),
-    });
-    pairs.collect::<Vec<_>>().join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cell(latent_dim: usize, beta: f64, seed: u64, learning_rate: f64, hidden: usize) -> Cell {
-        serde_json::from_value(serde_json::json!({
-            "dataset": { "name": "glyphs" },
-            "model": { "hidden": [hidden], "latent_dim": latent_dim },
-            "objective": { "beta": beta },
-            "optimizer": { "adam": { "learning_rate": learning_rate } },
-            "training": { "seed": seed },
-        }))
-        .expect("the cell is valid")
-    }
-
-    #[test]
-    fn other_settings_make_variants() {
-        let cells = [cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-4, 400), cell(5, 1.0, 1, 1e-3, 400)];
-        assert_eq!(variants_of(&cells), ["learning rate 0.001", "learning rate 0.0001", "learning rate 0.001"]);
-    }
-
-    #[test]
-    fn what_a_cell_does_without_is_said_only_where_nothing_else_is() {
-        let mut cells = [cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-3, 400)];
-        cells[1].objective.warm_up_epochs = 2;
-        cells[1].objective.cycles = 4;
-        cells[2].model.corruption = spec::Corruption::Masking { fraction: 0.5 };
-        let said = variants_of(&cells);
-        assert_eq!(said[1..], ["warm-up 2 epochs, cycles 4", "corruption masking fraction 0.5"]);
-        assert_eq!(said[0], "corruption none");
-    }
-
-    #[test]
-    fn families_and_likelihoods_are_named_without_their_keys() {
-        let mut cells = [cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-3, 400)];
-        cells[1].model.kind = ModelKind::Autoencoder;
-        cells[2].model.kind = ModelKind::GaussianMixture { components: 5, floor: 0.1 };
-        cells[2].model.hidden.clear();
-        cells[2].model.latent_dim = 0;
-        cells[0].dataset.pixels = spec::Pixels::Gray;
-        for cell in &mut cells[..2] {
-            cell.model.likelihood = spec::Likelihood::Gaussian { sigma: 1.0 };
-        }
-        let variants = variants_of(&cells);
-        assert_eq!(variants[0], "vae");
-        assert_eq!(variants[1], "autoencoder");
-        assert_eq!(variants[2], "gaussian-mixture components 5, floor 0.1");
-        let said = |value| words(&value);
-        assert_eq!(
-            said(serde_json::json!({ "gan": { "regulariser": { "gradient-penalty": { "weight": 1.0 } } } })),
-            "gan gradient-penalty weight 1"
-        );
-        assert_eq!(
-            said(serde_json::json!({ "gaussian-shared": { "variance": "optimal" } })),
-            "gaussian-shared optimal"
-        );
-    }
-
-    #[test]
-    fn settings_that_follow_from_the_latent_dimension_do_not() {
-        let cells = [cell(2, 1.0, 0, 1e-3, 100), cell(5, 1.0, 0, 1e-3, 400), cell(5, 4.0, 1, 1e-3, 400)];
-        assert_eq!(variants_of(&cells), ["", "", ""]);
     }
 }

@@ -7,7 +7,7 @@ use spec::Scale;
 use crate::axis::number;
 use crate::escape;
 use crate::stats::Estimate;
-use crate::sweep::{FLOOR, Group, Sweep, Term, floor_note, gray_bce_floor, variants};
+use crate::sweep::{FLOOR, Group, Sweep, Term, floor_note, gray_bce_floor, one_sample_note, variants};
 
 /// One table: a line for each group of runs that differ in their seed alone.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ fn terms(sweep: &Sweep, scale: Scale, groups: &[&Group], name: String) -> Table 
     }
     let has_bound = lines.iter().any(|line| elbo(line).is_some());
     let caption = format!(
-        "{} on {}: {} on the test images after training, in nats per image (scale {}), and active units; {}.{}{}{}",
+        "{} on {}: {} on the test images after training, in nats per image (scale {}), and active units; {}.{}{}{}{}",
         sweep.name,
         sweep.dataset,
         if has_bound { "terms of the ELBO" } else { "the terms of models without a bound" },
@@ -96,6 +96,7 @@ fn terms(sweep: &Sweep, scale: Scale, groups: &[&Group], name: String) -> Table 
         over(&lines),
         if has_bound { " Best ELBO in bold." } else { "" },
         floor_note(groups),
+        one_sample_note(groups),
         sweep.missing_note(),
     );
     // Models of other families have no use for a column, such as the discriminator's.

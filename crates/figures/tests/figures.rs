@@ -80,6 +80,7 @@ fn figures_of_further_measurements_are_as_committed() {
     assert_readable(&store.sweep_dir("small").join("figures"));
     let csv = fs_err::read_to_string(store.sweep_dir("small").join("tables/evaluation.csv")).unwrap();
     assert!(csv.contains("\"sharpness (test, of samples)\""), "{csv}");
+    assert!(csv.contains("\"reconstruction (test, input corrupted, samples 1)\""), "{csv}");
 }
 
 /// Compares with a file in `tests/golden`, or writes it where `UPDATE_GOLDEN` is set.
@@ -297,6 +298,65 @@ fn a_kl_that_is_no_sum_over_dimensions_is_still_a_term() {
     let (_root, drawn, found) = families(Family::Mixture, Family::Mixture);
     assert_eq!(drawn.skipped.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [FigureKind::KlPerDim]);
     assert!(found.contains_key("figures/rate-distortion.svg"));
+}
+
+#[test]
+fn the_report_says_what_was_drawn_and_how_long_was_trained() {
+    let page = |changes: &str| {
+        let text = format!(
+            "name: told\ndataset: {{ name: glyphs, train_images: 2000 }}\nfigures: [loss-curves, samples]\n\
+             model: {{ hidden: [8], latent_dim: 2 }}\ntraining: {{ epochs: 2 }}\n{changes}"
+        );
+        let root = tempfile::tempdir().unwrap();
+        let experiment = experiment(&text);
+        let store = fill(root.path(), &experiment, Look::TINY, |_| true);
+        fs_err::read_to_string(figures::report(&experiment, &store).unwrap()).unwrap()
+    };
+    let one = page("");
+    assert!(one.contains("for 2 epochs in batches of 128 images, on the first 2000 training images only"));
+    assert!(one.contains("draws from the prior N(0, I), the first 9 of 9 stored, seed 0."));
+    assert!(!one.contains("with one sample of z"));
+    let priors = page("sweep: { grid: { model.prior: [standard, vamp] } }");
+    assert!(priors.contains("s prior, the first 9 of 9 stored, one grid per setting"));
+    assert!(priors.contains(">prior standard<"), "a default is said where there is nothing else to say");
+    let with_autoencoder = page("sweep: { grid: { model.kind: [vae, autoencoder], model.hidden: [[8], []] } }");
+    assert!(with_autoencoder.contains("(N(0, I) for autoencoders, which have none)"));
+    assert!(
+        with_autoencoder.contains("autoencoder, no hidden layers") && with_autoencoder.contains("<td>8, none</td>")
+    );
+    let bound = page("objective: { kind: { importance-weighted: { samples: 5 } } }");
+    assert!(bound.contains("evaluated with one sample of z") && bound.contains("drawn on the training images alone"));
+}
+
+#[test]
+fn a_row_has_no_panel_for_what_its_models_do_not_have() {
+    let text = "
+name: kinds
+dataset: { name: glyphs }
+model: { hidden: [8], latent_dim: 2 }
+training: { epochs: 2 }
+sweep:
+  include:
+    - { model.kind: vae, model.latent_dim: 5, objective.beta: 4 }
+    - { model.kind: vae, model.latent_dim: 5 }
+    - { model.kind: autoencoder, model.latent_dim: 2, model.hidden: [] }
+    - { model.kind: autoencoder, model.latent_dim: 2, model.corruption: { masking: { fraction: 0.5 } } }
+";
+    let root = tempfile::tempdir().unwrap();
+    let experiment = experiment(text);
+    let family = |cell: &spec::Cell| Some(if cell.model.latent_dim == 2 { Family::Autoencoder } else { Family::Vae });
+    let store = fill_families(root.path(), &experiment, Look::TINY, family);
+    let kinds = [FigureKind::LossCurves, FigureKind::ElboByLatentDim];
+    let drawn = figures::draw_kinds(&experiment, &store, &kinds).unwrap();
+    let reason = "no setting was trained with more than one latent dimension".to_owned();
+    assert_eq!(drawn.skipped, [(FigureKind::ElboByLatentDim, reason)]);
+    let folder = store.sweep_dir("kinds").join("figures");
+    assert_readable(&folder);
+    let svg = &svgs(&folder)["loss-curves.svg"];
+    let count = |text: &str| svg.matches(text).count();
+    assert_eq!((count("ELBO"), count("nats per image")), (1, 3), "{svg}");
+    // A row for each setting; ELBO and KL end with the first, and each column has its axis named once.
+    assert_eq!(count("epoch"), 4);
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub fn draw<'a>(groups: &[&'a Group]) -> Pages {
         if groups.len() == 1 {
             format!("for {}, ", facets::shared(&groups))
         } else {
-            format!("one row per {}, ", along.name())
+            format!("one row per {}, ", facets::each(&groups))
         },
         seed_note(&groups)
     );

@@ -1,6 +1,6 @@
 //! The ELBO's terms at the end against the latent dimension, a panel for each term, a line for each β.
 
-use super::facets::{self, Along, LABEL, Style};
+use super::facets::{self, Along, Grid, LABEL, Style};
 use super::{PAGE, Page, Pages};
 use crate::axis::Axis;
 use crate::colour::INK;
@@ -53,6 +53,11 @@ pub fn draw(groups: &[&Group]) -> Pages {
             }
         }
     }
+    // A row with a single latent dimension shows nothing against it.
+    rows.retain(|(_, lines)| range_of(lines).is_some_and(|(low, high)| low < high));
+    if rows.is_empty() {
+        return Err("no setting was trained with more than one latent dimension".to_owned());
+    }
     if rows.len() == 1 {
         rows[0].0.clear();
     }
@@ -73,6 +78,12 @@ pub fn draw(groups: &[&Group]) -> Pages {
     Ok(pages.collect())
 }
 
+/// The smallest and the largest latent dimension of the lines.
+fn range_of(lines: &[Line]) -> Option<(f64, f64)> {
+    let dims = || lines.iter().flat_map(|line| &line.terms).flatten().map(|(dim, _)| *dim);
+    Some((dims().reduce(f64::min)?, dims().reduce(f64::max)?))
+}
+
 fn page(
     rows: &[(String, Vec<Line>)],
     terms: &[Term],
@@ -82,7 +93,9 @@ fn page(
 ) -> Drawing {
     let mut drawing = Drawing::new();
     let label = |s: &Style| if s.label.is_empty() { single.to_owned() } else { s.label.clone() };
-    let entries: Vec<Entry> = styles.iter().map(|s| Entry::new(Sample::Marked(s.colour, s.marker), label(s))).collect();
+    let is_used = |style: &&Style| rows.iter().flat_map(|(_, lines)| lines).any(|line| line.style.label == style.label);
+    let styles = styles.iter().filter(is_used);
+    let entries: Vec<Entry> = styles.map(|s| Entry::new(Sample::Marked(s.colour, s.marker), label(s))).collect();
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;
     let ends = |e: &Estimate| [interval(e).0, interval(e).1];
     let axis = |term: usize| {
@@ -94,27 +107,34 @@ fn page(
     let rooms: f64 = axes.iter().map(y_label_room).sum();
     let n = terms.len() as f64;
     let width = (WIDTH - title - right - gap * (n - 1.0) - rooms) / n;
+    let has = |lines: &[Line], term: usize| lines.iter().any(|line| !line.terms[term].is_empty());
+    let grid = Grid::new(rows.iter().map(|(_, lines)| (0..terms.len()).map(|t| has(lines, t)).collect()).collect());
     for (index, (label, lines)) in rows.iter().enumerate() {
-        let is_last = index + 1 == rows.len();
         if !label.is_empty() {
-            facets::row_label(&mut drawing, index, label, if index == 0 { top - 13.0 } else { top });
+            top += facets::row_label(&mut drawing, index, label, if index == 0 { top - 13.0 } else { top });
             top += if index == 0 { LABEL - 2.0 } else { LABEL };
         }
+        top += grid.room_above(index);
         let mut left = title;
         for (term, y) in axes.iter().enumerate() {
             left += y_label_room(y);
+            if term == 0 {
+                drawing.upright((8.5, top + height / 2.0), "nats per image", NORMAL, INK);
+            }
+            if !grid.has(index, term) {
+                left += width + gap;
+                continue;
+            }
+            let is_last = grid.is_last(index, term);
             let panel = Panel { left, top, width, height, x: x.clone(), y: y.clone() };
             let labels = Labels {
-                title: (index == 0).then(|| terms[term].title()),
+                title: grid.is_first(index, term).then(|| terms[term].title()),
                 x: is_last.then_some("latent dimension D"),
                 y: None,
                 x_ticks: is_last,
                 y_ticks: true,
             };
             panel.frame(&mut drawing, labels);
-            if term == 0 {
-                drawing.upright((8.5, top + height / 2.0), "nats per image", NORMAL, INK);
-            }
             for line in lines {
                 let series = &line.terms[term];
                 let means: Vec<(f64, f64)> = series.iter().map(|(x, e)| (*x, e.mean)).collect();
@@ -128,7 +148,7 @@ fn page(
             }
             left += width + gap;
         }
-        top += height + 7.0;
+        top += height + 7.0 + grid.room_below(index);
     }
     drawing.height = top - 7.0 + 22.5;
     drawing

@@ -2,7 +2,7 @@
 
 use crate::axis::number;
 use crate::colour::{self, Colour};
-use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
+use crate::drawing::{Anchor, Drawing, NORMAL, Point, WIDTH};
 use crate::font;
 use crate::marker::Marker;
 use crate::sweep::{Group, betas, latent_dims, variants};
@@ -44,17 +44,18 @@ pub enum Along {
 }
 
 impl Along {
-    /// The first of latent dimension, β and other settings that has more than one value.
+    /// The first of latent dimension, β and other settings that has more than one value in some row; where each row would
+    /// have a single one, the first that has more than one value at all.
     pub fn choose(groups: &[&Group]) -> Along {
-        if latent_dims(groups).len() > 1 {
-            Along::LatentDim
-        } else if betas(groups).len() > 1 {
-            Along::Beta
-        } else if variants(groups).len() > 1 {
-            Along::Variant
-        } else {
-            Along::LatentDim
-        }
+        let all = [Along::LatentDim, Along::Beta, Along::Variant];
+        let is_swept = |along: &Along| match along {
+            Along::LatentDim => latent_dims(groups).len() > 1,
+            Along::Beta => betas(groups).len() > 1,
+            Along::Variant => variants(groups).len() > 1,
+        };
+        let compares = |along: &Along| rows(groups, *along).iter().any(|row| row.groups.len() > 1);
+        let swept = || all.into_iter().filter(is_swept);
+        swept().find(compares).or_else(|| swept().next()).unwrap_or(Along::LatentDim)
     }
 
     /// A group's value, in words.
@@ -73,6 +74,20 @@ impl Along {
             Along::Beta => "β",
             Along::Variant => "setting",
         }
+    }
+}
+
+/// What tells the groups from one another, for captions: `latent dimension D and β`.
+pub fn each(groups: &[&Group]) -> String {
+    let swept = [
+        (Along::LatentDim, latent_dims(groups).len()),
+        (Along::Beta, betas(groups).len()),
+        (Along::Variant, variants(groups).len()),
+    ];
+    let names: Vec<&str> = swept.into_iter().filter(|(_, n)| *n > 1).map(|(along, _)| along.name()).collect();
+    match names.as_slice() {
+        [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => names.concat(),
     }
 }
 
@@ -109,7 +124,12 @@ pub fn title(group: &Group, all: &[&Group], along: Along) -> String {
     }
 }
 
-/// The lines' looks, for every value of `along` in order; at most [`MAX_LINES`].
+/// Whether a row has more than [`MAX_LINES`] lines.
+fn is_crowded(groups: &[&Group], along: Along) -> bool {
+    rows(groups, along).iter().any(|row| row.groups.len() > MAX_LINES)
+}
+
+/// The lines' looks, for every value of `along` in order; of [`MAX_LINES`] values where a row would have more.
 pub fn styles(groups: &[&Group], along: Along) -> Vec<Style> {
     let mut ordered: Vec<&Group> = groups.to_vec();
     match along {
@@ -124,7 +144,7 @@ pub fn styles(groups: &[&Group], along: Along) -> Vec<Style> {
             labels.push(label);
         }
     }
-    let labels = spread(&labels, MAX_LINES);
+    let labels = if is_crowded(groups, along) { spread(&labels, MAX_LINES) } else { labels };
     let n = labels.len();
     let colour = |i| if along == Along::Variant { colour::category(i) } else { colour::ordered(i, n) };
     let style = |(i, label)| Style { label, colour: colour(i), marker: Marker::of(i) };
@@ -136,7 +156,7 @@ pub fn dropped_note(groups: &[&Group], along: Along) -> String {
     let mut labels: Vec<String> = groups.iter().map(|group| along.value(group)).collect();
     labels.sort();
     labels.dedup();
-    if labels.len() <= MAX_LINES {
+    if !is_crowded(groups, along) {
         return String::new();
     }
     format!(" {MAX_LINES} of {} values are drawn, evenly spaced.", labels.len())
@@ -154,14 +174,95 @@ pub fn shared(groups: &[&Group]) -> String {
     words.join(", ")
 }
 
-/// Height of a row's label, in points.
+/// Height of a row's label of one line, in points.
 pub const LABEL: f64 = 13.0;
+/// Distance of the lines of a text, in points.
+pub const LINE: f64 = 9.5;
 
-/// Writes `(a) β = 0.5` above a row; nothing when there is one row only.
-pub fn row_label(drawing: &mut Drawing, index: usize, label: &str, top: f64) {
-    if !label.is_empty() {
-        let text = shorten(&format!("({}) {label}", letter(index)), WIDTH - 8.0, NORMAL);
-        drawing.text((3.0, top + 8.0), text, NORMAL, colour::INK, Anchor::Start);
+/// The lines of a row's label `(a) β = 0.5`; none when there is one row only.
+pub fn row_label_lines(index: usize, label: &str) -> Vec<String> {
+    if label.is_empty() {
+        return Vec::new();
+    }
+    wrap(&format!("({}) {label}", letter(index)), WIDTH - 8.0, NORMAL)
+}
+
+/// Height of a row's label beyond that of one line, in points.
+pub fn row_label_extra(index: usize, label: &str) -> f64 {
+    LINE * row_label_lines(index, label).len().saturating_sub(1) as f64
+}
+
+/// Writes `(a) β = 0.5` above a row; nothing when there is one row only. Returns the height beyond one line, in points.
+pub fn row_label(drawing: &mut Drawing, index: usize, label: &str, top: f64) -> f64 {
+    let lines = row_label_lines(index, label);
+    for (below, line) in lines.iter().enumerate() {
+        drawing.text((3.0, top + 8.0 + LINE * below as f64), line, NORMAL, colour::INK, Anchor::Start);
+    }
+    LINE * lines.len().saturating_sub(1) as f64
+}
+
+/// Which panels of a grid are drawn: a row has none for what its groups do not have.
+pub struct Grid {
+    /// By row, then column.
+    is_drawn: Vec<Vec<bool>>,
+}
+
+impl Grid {
+    /// By row, then column, whether there is something to draw.
+    pub fn new(is_drawn: Vec<Vec<bool>>) -> Grid {
+        Grid { is_drawn }
+    }
+
+    /// Whether the panel is drawn.
+    pub fn has(&self, row: usize, column: usize) -> bool {
+        self.is_drawn.get(row).is_some_and(|columns| columns.get(column) == Some(&true))
+    }
+
+    /// Whether the panel is its column's first, which has the column's title.
+    pub fn is_first(&self, row: usize, column: usize) -> bool {
+        self.has(row, column) && !(0..row).any(|other| self.has(other, column))
+    }
+
+    /// Whether the panel is its column's last, which has the labels of the horizontal axis.
+    pub fn is_last(&self, row: usize, column: usize) -> bool {
+        self.has(row, column) && !(row + 1..self.is_drawn.len()).any(|other| self.has(other, column))
+    }
+
+    /// Room above a row for titles of columns, in points; the first row has it anyway.
+    pub fn room_above(&self, row: usize) -> f64 {
+        let is_first = (0..self.is_drawn.get(row).map_or(0, Vec::len)).any(|column| self.is_first(row, column));
+        if row > 0 && is_first { LABEL } else { 0.0 }
+    }
+
+    /// Room below a row for labels of the horizontal axis, in points; the last row has it anyway.
+    pub fn room_below(&self, row: usize) -> f64 {
+        let is_last = (0..self.is_drawn.get(row).map_or(0, Vec::len)).any(|column| self.is_last(row, column));
+        if row + 1 < self.is_drawn.len() && is_last { 20.0 } else { 0.0 }
+    }
+}
+
+/// The titles of panels side by side, each within `room` points.
+pub struct Titles {
+    lines: Vec<Vec<String>>,
+    /// Height of the tallest beyond that of one line, in points.
+    pub extra: f64,
+}
+
+impl Titles {
+    /// Breaks the titles into lines.
+    pub fn of(titles: impl IntoIterator<Item = String>, room: f64) -> Titles {
+        let lines: Vec<Vec<String>> = titles.into_iter().map(|title| wrap(&title, room, NORMAL)).collect();
+        let most = lines.iter().map(Vec::len).max().unwrap_or(0);
+        Titles { lines, extra: LINE * most.saturating_sub(1) as f64 }
+    }
+
+    /// Writes the `index`th title, centred at `middle` as far as the page is wide enough, its last line on `baseline`.
+    pub fn draw(&self, drawing: &mut Drawing, index: usize, (middle, baseline): Point) {
+        for (above, line) in self.lines.get(index).into_iter().flatten().rev().enumerate() {
+            let half = font::width(line, NORMAL) / 2.0 + 1.0;
+            let middle = middle.min(WIDTH - half).max(half);
+            drawing.text((middle, baseline - LINE * above as f64), line, NORMAL, colour::INK, Anchor::Middle);
+        }
     }
 }
 
@@ -177,16 +278,25 @@ pub fn columns(facets: &[Facet<'_>], most: usize) -> usize {
     widest.div_ceil(widest.div_ceil(most.max(1)))
 }
 
-/// The text in lines of at most `room` points, broken behind commas; what is too long even so is cut.
+/// The text in lines of at most `room` points, broken behind commas, and between words or behind a hyphen where a part
+/// alone is too long; what is too long even so is cut.
 pub fn wrap(text: &str, room: f64, size: f64) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for part in text.split(", ") {
+    let mut lines = vec![String::new()];
+    wrap_at(&[", ", " ", "-"], text, (room, size), &mut lines);
+    lines.iter().map(|line| shorten(line.trim_end(), room, size)).collect()
+}
+
+/// Adds the text to the last line and to new ones, broken behind the first of the separators where that is enough.
+fn wrap_at(separators: &[&str], text: &str, (room, size): (f64, f64), lines: &mut Vec<String>) {
+    let Some((separator, finer)) = separators.split_first() else { return lines.push(text.to_owned()) };
+    let fits = |line: &str| font::width(line.trim_end(), size) <= room;
+    for part in text.split_inclusive(separator) {
         match lines.last_mut() {
-            Some(line) if font::width(&format!("{line}, {part}"), size) <= room => *line = format!("{line}, {part}"),
-            _ => lines.push(part.to_owned()),
+            Some(line) if fits(&format!("{line}{part}")) => line.push_str(part),
+            _ if fits(part) => lines.push(part.to_owned()),
+            _ => wrap_at(finer, part, (room, size), lines),
         }
     }
-    lines.into_iter().map(|line| shorten(&line, room, size)).collect()
 }
 
 /// The text, cut with an ellipsis so that it fits into `room` points.
@@ -202,4 +312,20 @@ pub fn shorten(text: &str, room: f64, size: f64) -> String {
         }
     }
     String::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_titles_are_broken_and_say_all() {
+        let text = "importance-weighted doubly-reparametrised, samples 50";
+        let lines = wrap(text, 95.0, NORMAL);
+        assert_eq!(lines, ["importance-weighted", "doubly-reparametrised,", "samples 50"]);
+        assert_eq!(wrap("D = 2, β = 1", 95.0, NORMAL), ["D = 2, β = 1"]);
+        let narrow = wrap(text, 50.0, NORMAL);
+        assert!(narrow.iter().all(|line| font::width(line, NORMAL) <= 50.0), "{narrow:?}");
+        assert_eq!(narrow[..2], ["importance-", "weighted"]);
+    }
 }

@@ -1,15 +1,15 @@
 //! KL of each latent dimension, sorted, with the border between active and inactive units.
 
-use super::facets::{self, Along, LABEL};
+use super::facets::{self, Along, LABEL, Titles};
 use super::{PAGE, Page, Pages};
 use crate::axis::{Axis, fixed};
 use crate::colour::{BLUE, FAINT, GREY, INK};
-use crate::drawing::{Anchor, Drawing, NORMAL, SMALL, WIDTH};
+use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
 use crate::font;
 use crate::legend::{self, Entry, Sample};
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::stats::{Estimate, estimate, interval};
-use crate::sweep::{Group, latent_dims, seeds_note};
+use crate::sweep::{Group, seeds_note};
 
 /// The most panels side by side.
 const MAX_COLUMNS: usize = 4;
@@ -31,8 +31,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
     if groups.is_empty() {
         return Err("no finished run has a KL that is a sum over latent dimensions".to_owned());
     }
-    let many_dims = latent_dims(&groups).len() > 1;
-    let along = if many_dims { Along::LatentDim } else { Along::choose(&groups) };
+    let along = Along::choose(&groups);
     let rows: Vec<(String, Vec<Bars>)> = facets::rows(&groups, along)
         .into_iter()
         .flat_map(|facet| {
@@ -46,6 +45,9 @@ pub fn draw(groups: &[&Group]) -> Pages {
             bars.chunks(per_row.max(1)).enumerate().map(chunk).collect::<Vec<_>>()
         })
         .collect();
+    // One scale for all panels of all pages, so that their bars can be compared.
+    let ends = rows.iter().flat_map(|(_, bars)| bars).flat_map(|b| &b.kl).map(|e| 1.12 * interval(e).1);
+    let y = Axis::from_zero(ends, 4);
     let height = if rows.len() == 1 { 100.0 } else { 66.0 };
     let per_page = (((PAGE - 60.0) / (height + LABEL + 24.0)) as usize).max(1);
     let caption = format!(
@@ -54,7 +56,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         seeds_note(&groups),
         if groups.iter().any(|g| g.key.latent_dim > MAX_BARS) { " Only the 128 largest are drawn." } else { "" },
     );
-    let pages = rows.chunks(per_page).map(|rows| Page { drawing: page(rows, height), caption: caption.clone() });
+    let pages = rows.chunks(per_page).map(|rows| Page { drawing: page(rows, &y, height), caption: caption.clone() });
     Ok(pages.collect())
 }
 
@@ -72,7 +74,7 @@ fn bars_of(group: &Group, along: Along) -> Bars {
     Bars { label, kl: (0..n).filter_map(rank).collect(), active: group.active_units().map(|e| e.mean) }
 }
 
-fn page(rows: &[(String, Vec<Bars>)], height: f64) -> Drawing {
+fn page(rows: &[(String, Vec<Bars>)], y: &Axis, height: f64) -> Drawing {
     let mut drawing = Drawing::new();
     let mut entries = vec![Entry::new(Sample::Square(BLUE), "active")];
     if rows
@@ -85,8 +87,7 @@ fn page(rows: &[(String, Vec<Bars>)], height: f64) -> Drawing {
     }
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 14.0;
     let columns = rows.iter().map(|(_, bars)| bars.len()).max().unwrap_or(1);
-    let axis = |bars: &[Bars]| Axis::from_zero(bars.iter().flat_map(|b| &b.kl).map(|e| 1.12 * interval(e).1), 4);
-    let room = rows.iter().map(|(_, bars)| y_label_room(&axis(bars))).fold(0.0, f64::max);
+    let room = y_label_room(y);
     let (title, gap, right) = (12.0, 9.0, 4.0);
     let width = (WIDTH - title - right - room - gap * (columns - 1) as f64) / columns as f64;
     let width = width.min(230.0);
@@ -95,13 +96,14 @@ fn page(rows: &[(String, Vec<Bars>)], height: f64) -> Drawing {
     for (index, (label, bars)) in rows.iter().enumerate() {
         let is_last = index + 1 == rows.len();
         if !label.is_empty() {
-            facets::row_label(&mut drawing, n_labels, label, if index == 0 { top - 14.0 } else { top });
+            top += facets::row_label(&mut drawing, n_labels, label, if index == 0 { top - 14.0 } else { top });
             n_labels += 1;
             top += if index == 0 { LABEL - 1.0 } else { LABEL };
         }
         let same_titles = index > 0 && rows[index - 1].1.iter().map(|b| &b.label).eq(bars.iter().map(|b| &b.label));
-        if index > 0 && !same_titles {
-            top += 14.0;
+        let titles = Titles::of(bars.iter().map(|bars| bars.label.clone()), width + gap - 3.0);
+        if !same_titles {
+            top += titles.extra + if index > 0 { 14.0 } else { 0.0 };
         }
         for (column, bars_here) in bars.iter().enumerate() {
             let n = bars_here.kl.len().max(1);
@@ -111,17 +113,19 @@ fn page(rows: &[(String, Vec<Bars>)], height: f64) -> Drawing {
                 width,
                 height,
                 x: Axis::whole(0.5, n as f64 + 0.5, 5),
-                y: axis(bars),
+                y: y.clone(),
             };
-            let title = facets::shorten(&bars_here.label, width + gap, NORMAL);
             let labels = Labels {
-                title: (!same_titles).then_some(title.as_str()),
+                title: None,
                 x: (is_last).then_some("rank of dimension"),
                 y: None,
                 x_ticks: true,
                 y_ticks: column == 0,
             };
             panel.frame(&mut drawing, labels);
+            if !same_titles {
+                titles.draw(&mut drawing, column, (panel.left + width / 2.0, top - 4.0));
+            }
             if column == 0 {
                 drawing.upright((start + 8.5, top + height / 2.0), "KL (nats per image)", SMALL, INK);
             }

@@ -1,10 +1,10 @@
 //! Posterior means of test images in two latent dimensions, coloured by class.
 
-use super::facets::{self, Along, LABEL};
+use super::facets::{self, Along, LABEL, Titles};
 use super::{PAGE, Page, Pages, seed_note, with_arrays};
-use crate::axis::Axis;
+use crate::axis::{Axis, range};
 use crate::colour::{self, BLUE, Colour, N_CLASSES};
-use crate::drawing::{Drawing, Mark, NORMAL, WIDTH};
+use crate::drawing::{Drawing, Mark, WIDTH};
 use crate::legend::{self, Entry, Sample};
 use crate::marker::Marker;
 use crate::panel::{Labels, Panel};
@@ -25,6 +25,18 @@ struct Cloud {
     /// Which two dimensions, counted from 1.
     dims: (usize, usize),
     points: Vec<(f64, f64, Colour)>,
+}
+
+impl Cloud {
+    /// Axes around the points, both of one length, so that distances compare; of at least one unit, which is the prior's
+    /// standard deviation, so that a collapsed posterior looks it.
+    fn axes(&self) -> (Axis, Axis) {
+        let (left, right) = range(self.points.iter().map(|(x, ..)| *x));
+        let (low, high) = range(self.points.iter().map(|(_, y, _)| *y));
+        let reach = 0.55 * (right - left).max(high - low).max(1.0);
+        let around = |from: f64, to: f64| Axis::between((from + to) / 2.0 - reach, (from + to) / 2.0 + reach, 4);
+        (around(left, right), around(low, high))
+    }
 }
 
 pub fn draw(groups: &[&Group]) -> Pages {
@@ -118,7 +130,7 @@ fn cloud(arrays: &Arrays, dim: usize, n_points: usize, coloured: bool, label: St
     Cloud { label, dims: (first + 1, second + 1), points }
 }
 
-const LEFT: f64 = 24.0;
+const LEFT: f64 = 30.0;
 const BETWEEN: f64 = 4.0;
 
 fn panel_size(columns: usize) -> f64 {
@@ -139,20 +151,19 @@ fn page(rows: &[(String, Vec<Cloud>)], columns: usize, n_classes: usize) -> Draw
     let mut n_labels = 0;
     for (label, clouds) in rows {
         if !label.is_empty() {
-            facets::row_label(&mut drawing, n_labels, label, top);
+            top += facets::row_label(&mut drawing, n_labels, label, top) + LABEL - 3.0;
             n_labels += 1;
-            top += LABEL - 3.0;
         }
-        top += 12.0;
+        let titles = Titles::of(clouds.iter().map(|cloud| cloud.label.clone()), size + LEFT - 9.0);
+        top += 12.0 + titles.extra;
         for (column, cloud) in clouds.iter().enumerate() {
-            let reach = cloud.points.iter().map(|(x, y, _)| x.abs().max(y.abs())).fold(1.0, f64::max) * 1.05;
-            let axis = Axis::between(-reach, reach, 5);
+            let (x, y) = cloud.axes();
             let left = start + LEFT + column as f64 * (size + LEFT + BETWEEN);
-            let panel = Panel { left, top, width: size, height: size, x: axis.clone(), y: axis };
-            let title = facets::shorten(&cloud.label, size + LEFT, NORMAL);
+            let panel = Panel { left, top, width: size, height: size, x, y };
             let (x, y) = (subscript(cloud.dims.0), subscript(cloud.dims.1));
-            let labels = Labels { title: Some(&title), x: Some(&x), y: Some(&y), x_ticks: true, y_ticks: true };
+            let labels = Labels { title: None, x: Some(&x), y: Some(&y), x_ticks: true, y_ticks: true };
             panel.frame(&mut drawing, labels);
+            titles.draw(&mut drawing, column, (left + size / 2.0, top - 4.0));
             for &(x, y, colour) in &cloud.points {
                 drawing.marks.push(Mark::Dot { at: panel.at(x, y), radius: 0.6, colour, opacity: 1.0 });
             }

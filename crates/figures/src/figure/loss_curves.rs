@@ -1,6 +1,6 @@
 //! Every term of the objective against the epoch: a column per term, a row per β, a line per latent dimension.
 
-use super::facets::{self, Along, LABEL, Style};
+use super::facets::{self, Along, Grid, LABEL, Style};
 use super::{PAGE, Page, Pages};
 use crate::axis::{Axis, range};
 use crate::colour::{GREY, INK};
@@ -8,7 +8,7 @@ use crate::drawing::{Drawing, Mark, SMALL, WIDTH};
 use crate::legend::{self, Entry, Sample};
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::stats::{Estimate, estimate, interval};
-use crate::sweep::{Group, Run, Term, Terms, floor_note, seeds_note};
+use crate::sweep::{Group, Run, Term, Terms, floor_note, one_sample_note, seeds_note};
 
 const SOLID: f64 = 1.0;
 const THIN: f64 = 0.7;
@@ -21,7 +21,7 @@ type Series = Vec<(f64, Estimate)>;
 #[derive(Clone, Debug)]
 struct Curve {
     style: Style,
-    /// By drawn term, on the test and on the training images; empty where the model has no such term.
+    /// By drawn term, on the test and on the training images; empty where there is no such term.
     terms: Vec<(Series, Series)>,
 }
 
@@ -30,6 +30,13 @@ struct Curve {
 struct Row {
     label: String,
     curves: Vec<Curve>,
+}
+
+impl Row {
+    /// Whether a group of this row has the term.
+    fn has(&self, term: usize) -> bool {
+        self.curves.iter().map(|curve| &curve.terms[term]).any(|(test, train)| !test.is_empty() || !train.is_empty())
+    }
 }
 
 pub fn draw(groups: &[&Group]) -> Pages {
@@ -60,12 +67,16 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
     let caption = format!(
         "{} against the epoch, in nats per image: test images solid, training images (averaged while the \
-         weights change) dashed; {}.{}{}{}{}",
+         weights change) dashed; {}.{}{}{}{}{}",
         if drawn.contains(&Term::Elbo) { "ELBO terms" } else { "Terms of the objective" },
         seeds_note(groups),
         if rows.len() > 1 { format!(" One colour per {}.", along.name()) } else { String::new() },
         facets::dropped_note(groups, along),
         floor_note(groups),
+        match one_sample_note(groups) {
+            "" => String::new(),
+            note => format!("{note} So it is drawn on the training images alone."),
+        },
         if axes.cut { " Some of the first epochs lie beyond the panels." } else { "" },
     );
     let pages = rows
@@ -85,7 +96,11 @@ fn series(group: &Group, terms: &[Term]) -> Vec<(Series, Series)> {
         };
         epochs.into_iter().filter_map(|epoch| Some((f64::from(epoch), at(epoch)?))).collect()
     };
-    terms.iter().map(|&term| (series(term, |run| &run.test), series(term, |run| &run.train))).collect()
+    let test = |term: Term| match group.is_evaluated_as_trained(term) {
+        true => series(term, |run| &run.test),
+        false => Vec::new(),
+    };
+    terms.iter().map(|&term| (test(term), series(term, |run| &run.train))).collect()
 }
 
 /// The axes of all pages, so that panels can be compared.
@@ -166,34 +181,40 @@ fn page(rows: &[Row], drawn: &[Term], styles: &[Style], axes: &Axes, height: f64
     let rooms: Vec<f64> = (0..n).map(room).collect();
     let (title, gap, right) = (11.5, 7.0, 6.5);
     let width = (WIDTH - title - right - gap * (n - 1) as f64 - rooms.iter().sum::<f64>()) / n as f64;
+    let grid = Grid::new(rows.iter().map(|row| (0..n).map(|term| row.has(term)).collect()).collect());
     for (index, row) in rows.iter().enumerate() {
-        let is_last = index + 1 == rows.len();
         if !row.label.is_empty() {
             let above = if index == 0 { top - 13.0 } else { top };
-            facets::row_label(&mut drawing, index, &row.label, above);
+            top += facets::row_label(&mut drawing, index, &row.label, above);
             top += if index == 0 { LABEL - 2.0 } else { LABEL };
         }
+        top += grid.room_above(index);
         let mut left = title;
         for (term, &room) in rooms.iter().enumerate() {
             left += room;
+            if term == 0 {
+                drawing.upright((8.0, top + height / 2.0), "nats per image", SMALL, INK);
+            }
+            if !grid.has(index, term) {
+                left += width + gap;
+                continue;
+            }
+            let is_last = grid.is_last(index, term);
             let panel = Panel { left, top, width, height, x: axes.x.clone(), y: axes.y(row, term) };
             let labels = Labels {
-                title: (index == 0).then(|| drawn[term].title()),
+                title: grid.is_first(index, term).then(|| drawn[term].title()),
                 x: is_last.then_some("epoch"),
                 y: None,
                 x_ticks: is_last,
                 y_ticks: true,
             };
             panel.frame(&mut drawing, labels);
-            if term == 0 {
-                drawing.upright((8.0, top + height / 2.0), "nats per image", SMALL, INK);
-            }
             for curve in &row.curves {
                 curve_in(&mut drawing, &panel, curve, term);
             }
             left += width + gap;
         }
-        top += height + 7.0;
+        top += height + 7.0 + grid.room_below(index);
     }
     drawing.height = top - 7.0 + 22.5;
     drawing

@@ -1,6 +1,6 @@
 //! The plane of a two-dimensional latent space, decoded.
 
-use super::facets::{self, Along, LABEL};
+use super::facets::{self, Along, LABEL, Titles};
 use super::{PAGE, Page, Pages, seed_note};
 use crate::colour::INK;
 use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
@@ -9,8 +9,6 @@ use crate::tiles::{Images, Zoom, sheet};
 
 /// Room for an axis' name, in points.
 const NAME: f64 = 11.0;
-/// Distance of a title's lines, in points.
-const LINE: f64 = 9.5;
 /// The widest plane, in points.
 const WIDEST: f64 = 290.0;
 
@@ -46,27 +44,18 @@ pub fn draw(groups: &[&Group]) -> Pages {
             pages.push(std::mem::take(&mut drawing));
             top = 2.0;
         }
-        let titles: Vec<Vec<String>> = chunk
-            .iter()
-            .enumerate()
-            .map(|(column, (group, _))| {
-                let text =
-                    format!("({}) {}", facets::letter(row * columns + column), facets::title(group, &chosen, along));
-                facets::wrap(&text, wide + NAME, NORMAL)
-            })
-            .collect();
-        let n_lines = titles.iter().map(Vec::len).max().unwrap_or(0);
+        let title = |(column, (group, _)): (usize, &(&Group, &Images))| {
+            format!("({}) {}", facets::letter(row * columns + column), facets::title(group, &chosen, along))
+        };
+        let titles = Titles::of(chunk.iter().enumerate().map(title), wide + NAME);
         if titled {
-            top += LABEL - 1.0 + LINE * n_lines.saturating_sub(1) as f64;
+            top += LABEL - 1.0 + titles.extra;
         }
-        for (column, ((_, manifold), lines)) in chunk.iter().zip(titles).enumerate() {
+        for (column, (_, manifold)) in chunk.iter().enumerate() {
             let left = start + NAME + column as f64 * (wide + NAME + 8.0);
             let middle = left + wide / 2.0;
             if titled {
-                for (below, line) in lines.iter().rev().enumerate() {
-                    let baseline = top - 4.0 - LINE * below as f64;
-                    drawing.text((middle, baseline), line, NORMAL, INK, Anchor::Middle);
-                }
+                titles.draw(&mut drawing, column, (middle, top - 4.0));
             }
             let indices: Vec<usize> = kept(manifold.n.isqrt(), stride);
             drawing.image((left, top), sheet(&manifold.pick(&indices), side, zoom, 0.0));
@@ -79,7 +68,11 @@ pub fn draw(groups: &[&Group]) -> Pages {
     pages.push(drawing);
     let caption = format!(
         "Decoder means on a {side} × {side} grid over the two latent dimensions, z₁ to the right and z₂ upwards{}, {}.",
-        if titled { format!(", one plane per {}", along.name()) } else { format!(" ({})", facets::shared(&chosen)) },
+        if titled {
+            format!(", one plane per {}", facets::each(&chosen))
+        } else {
+            format!(" ({})", facets::shared(&chosen))
+        },
         seed_note(&chosen)
     );
     Ok(pages.into_iter().map(|drawing| Page { drawing, caption: caption.clone() }).collect())

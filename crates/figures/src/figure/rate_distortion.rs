@@ -1,6 +1,6 @@
 //! Rate against distortion: KL and reconstruction at the end, a line through the β of each latent dimension.
 
-use super::facets::{self, Along, LABEL, Style};
+use super::facets::{self, Along, LABEL, Style, Titles};
 use super::{Page, Pages};
 use crate::axis::{Axis, fixed, number, range};
 use crate::colour::{GREY, INK};
@@ -76,8 +76,9 @@ fn page(lines: &[Line], title: &str) -> Drawing {
         .collect();
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;
     if !title.is_empty() {
-        let text = facets::shorten(title, WIDTH - 16.0, crate::drawing::NORMAL);
-        drawing.text((WIDTH / 2.0, top + 6.0), text, crate::drawing::NORMAL, INK, Anchor::Middle);
+        let titles = Titles::of([title.to_owned()], WIDTH - 16.0);
+        top += titles.extra;
+        titles.draw(&mut drawing, 0, (WIDTH / 2.0, top + 6.0));
         top += LABEL;
     }
     let points = || lines.iter().flat_map(|line| &line.points);

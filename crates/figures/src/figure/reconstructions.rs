@@ -35,7 +35,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let shared = facets::shared(&groups);
     let caption = format!(
         "Test images (top row) and the decoder's means of their posterior means, {}{}.",
-        if groups.len() == 1 { format!("for {shared}, ") } else { format!("one row per {}, ", along.name()) },
+        if groups.len() == 1 { format!("for {shared}, ") } else { format!("one row per {}, ", facets::each(&groups)) },
         seed_note(&groups)
     );
     Ok(pages(&blocks, &layout, &caption))

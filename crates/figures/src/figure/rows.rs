@@ -1,6 +1,6 @@
 //! Rows of images with their labels to the left, one page after another.
 
-use super::facets::{self, LABEL};
+use super::facets::{self, LABEL, LINE};
 use super::{PAGE, Page};
 use crate::colour::INK;
 use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
@@ -13,8 +13,8 @@ pub const MAX_COLUMNS: usize = 10;
 const MIN_COLUMNS: usize = 6;
 /// A width in points at which an image is seen well.
 const LARGE: f64 = 20.0;
-/// The most room for labels, in points.
-const WIDEST_LABEL: f64 = 130.0;
+/// Room for labels, in points: the first in which each of them has two lines at most, which fit beside an image.
+const LABEL_ROOMS: [f64; 3] = [130.0, 165.0, 200.0];
 const GAP: f64 = 0.96;
 
 /// One row of images.
@@ -66,9 +66,11 @@ impl Layout {
     /// Draws a row at `top`.
     pub fn row(&self, drawing: &mut Drawing, row: &Row<'_>, top: f64) {
         let images = row.images.first(self.columns);
-        let text = facets::shorten(&row.label, self.room - 5.0, NORMAL);
-        let place = (self.left - 5.0, top + self.tile / 2.0 + 0.36 * NORMAL);
-        drawing.text(place, text, NORMAL, INK, Anchor::End);
+        let lines = facets::wrap(&row.label, self.room - 5.0, NORMAL);
+        let first = top + (self.tile - LINE * (lines.len() - 1) as f64) / 2.0 + 0.36 * NORMAL;
+        for (below, line) in lines.iter().enumerate() {
+            drawing.text((self.left - 5.0, first + LINE * below as f64), line, NORMAL, INK, Anchor::End);
+        }
         if images.n > 0 {
             drawing.image((self.left, top), sheet(&images, self.columns, self.zoom, GAP));
         }
@@ -76,8 +78,11 @@ impl Layout {
 }
 
 fn label_room<'a>(labels: impl IntoIterator<Item = &'a str>) -> f64 {
-    let widest = labels.into_iter().map(|label| font::width(label, NORMAL)).fold(0.0, f64::max);
-    widest.min(WIDEST_LABEL) + 6.0
+    let labels: Vec<&str> = labels.into_iter().collect();
+    let is_enough = |room: &f64| labels.iter().all(|label| facets::wrap(label, *room, NORMAL).len() <= 2);
+    let most = LABEL_ROOMS.into_iter().find(is_enough).unwrap_or(LABEL_ROOMS[LABEL_ROOMS.len() - 1]);
+    let widest = labels.iter().map(|label| font::width(label, NORMAL)).fold(0.0, f64::max);
+    widest.min(most) + 6.0
 }
 
 fn fitting(images: &Images, label: f64, columns: usize) -> Zoom {
@@ -106,7 +111,8 @@ pub fn pages(blocks: &[Block<'_>], layout: &Layout, caption: &str) -> Vec<Page> 
     let mut shown: &[Row<'_>] = &[];
     let mut n_titles = 0;
     for block in blocks {
-        let title = if block.title.is_empty() { 0.0 } else { LABEL - 1.0 };
+        let extra = facets::row_label_extra(n_titles, &block.title);
+        let title = if block.title.is_empty() { 0.0 } else { LABEL - 1.0 + extra };
         let n_rows: usize = block.parts.iter().map(Vec::len).sum();
         let head = if shown == block.head.as_slice() { 0.0 } else { block.head.len() as f64 * layout.pitch + BETWEEN };
         let height = head + title + n_rows as f64 * layout.pitch + BETWEEN * block.parts.len() as f64;

@@ -1,10 +1,9 @@
-//! Draws from the prior, decoded: a grid per latent dimension, a row of grids per β.
+//! Draws from the prior, decoded: a grid per model.
 
-use super::facets::{self, Along, LABEL};
+use super::facets::{self, Along, LABEL, Titles};
 use super::{PAGE, Page, Pages, seed_note, with_arrays};
-use crate::colour::INK;
-use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
-use crate::sweep::Group;
+use crate::drawing::{Drawing, WIDTH};
+use crate::sweep::{Group, Source};
 use crate::tiles::{Images, Zoom, sheet};
 
 /// The most grids side by side.
@@ -34,25 +33,26 @@ pub fn draw(groups: &[&Group]) -> Pages {
     for (index, block) in blocks.iter().enumerate() {
         for (chunk_index, chunk) in block.groups.chunks(columns).enumerate() {
             let labelled = chunk_index == 0 && !block.label.is_empty();
-            let height = LABEL + layout.tall + if labelled { LABEL } else { 0.0 };
+            let title = |group: &&Group| match along.value(group) {
+                empty if empty.is_empty() => facets::shared(&groups),
+                label => label,
+            };
+            let titles = Titles::of(chunk.iter().map(title), layout.wide + layout.between - 3.0);
+            let label = if labelled { LABEL + facets::row_label_extra(index, &block.label) } else { 0.0 };
+            let height = LABEL + titles.extra + layout.tall + label;
             if top + height > PAGE && !drawing.marks.is_empty() {
                 drawing.height = top;
                 pages.push(std::mem::take(&mut drawing));
                 top = 2.0;
             }
             if labelled {
-                facets::row_label(&mut drawing, index, &block.label, top);
-                top += LABEL - 2.0;
+                top += facets::row_label(&mut drawing, index, &block.label, top) + LABEL - 2.0;
             }
+            top += titles.extra;
             for (column, group) in chunk.iter().enumerate() {
                 let Some((_, arrays)) = group.arrays() else { continue };
                 let left = layout.left + column as f64 * (layout.wide + layout.between);
-                let label = match along.value(group) {
-                    empty if empty.is_empty() => facets::shared(&groups),
-                    label => label,
-                };
-                let label = facets::shorten(&label, layout.wide + layout.between, NORMAL);
-                drawing.text((left + layout.wide / 2.0, top + 8.0), label, NORMAL, INK, Anchor::Middle);
+                titles.draw(&mut drawing, column, (left + layout.wide / 2.0, top + 8.0));
                 let images = arrays.samples.first(layout.side * layout.side);
                 drawing.image((left, top + LABEL - 1.0), sheet(&images, layout.side, layout.zoom, GAP));
             }
@@ -62,13 +62,40 @@ pub fn draw(groups: &[&Group]) -> Pages {
     drawing.height = top - 3.0;
     pages.push(drawing);
     let caption = format!(
-        "Decoder means of draws from the prior N(0, I), the first {} of {} stored, {}{}.",
+        "{}, the first {} of {} stored, {}{}.",
+        drawn(&groups),
         (layout.side * layout.side).min(first.samples.n),
         first.samples.n,
-        if groups.len() > 1 { format!("one grid per {}, ", along.name()) } else { String::new() },
+        if groups.len() > 1 { format!("one grid per {}, ", facets::each(&groups)) } else { String::new() },
         seed_note(&groups)
     );
     Ok(pages.into_iter().map(|drawing| Page { drawing, caption: caption.clone() }).collect())
+}
+
+/// What the images are: how they are made, and of which draws.
+fn drawn(groups: &[&Group]) -> String {
+    let has = |source: Source| groups.iter().any(|group| group.source == source);
+    let Some(first) = groups.first().map(|group| group.source) else { return String::new() };
+    if groups.iter().all(|group| group.source == first) {
+        let words = match first {
+            Source::Normal => "Decoder means of draws from the prior N(0, I)",
+            Source::Bits => "Decoder means of draws from the prior, independent fair bits",
+            Source::Mixture => "Decoder means of draws from the prior, a learned mixture of Gaussians",
+            Source::Vamp => "Decoder means of draws from the VampPrior",
+            Source::NoPrior => "Decoder means of draws from N(0, I) (autoencoders have no prior)",
+            Source::Noise => "Images that the generator makes of draws from N(0, I)",
+            Source::Pixels => "Draws from a Gaussian mixture over pixels, which has no latent space",
+        };
+        return words.to_owned();
+    }
+    let others = [
+        (Source::NoPrior, "N(0, I) for autoencoders, which have none"),
+        (Source::Noise, "N(0, I) for GANs"),
+        (Source::Pixels, "Gaussian mixtures over pixels are drawn from themselves"),
+    ];
+    let remarks: Vec<&str> = others.into_iter().filter(|(source, _)| has(*source)).map(|(_, words)| words).collect();
+    let remarks = if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join("; ")) };
+    format!("Decoder means of draws from each model's prior{remarks}")
 }
 
 /// The size of the grids, all equal.

@@ -117,10 +117,10 @@ fn page(facets: &[(usize, &str, &[Line])], x: &Axis) -> Drawing {
         entries.push(Entry::new(Sample::Line(INK, 1.0, None), "data"));
     }
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;
-    let widest = lines().map(|line| font::width(&line.label, NORMAL)).fold(0.0, f64::max).min(150.0);
+    let widest = lines().map(|line| font::width(&line.label, NORMAL)).fold(0.0, f64::max).min(205.0);
     let left = widest + 12.0;
     for (place, (index, label, lines)) in facets.iter().enumerate() {
-        facets::row_label(&mut drawing, *index, label, top - 2.0);
+        top += facets::row_label(&mut drawing, *index, label, top - 2.0);
         top += if label.is_empty() { 0.0 } else { LABEL };
         let height = PITCH * lines.len() as f64 + 2.0 * PAD;
         // The lines' own axis has no values to show.

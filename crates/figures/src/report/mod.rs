@@ -55,7 +55,11 @@ fn lead(sweep: &Sweep) -> String {
         (done, all) if done == all => format!("{all} finished runs"),
         (done, all) => format!("{done} of {all} runs finished"),
     };
-    format!("{runs} on {}. All numbers are nats per image, means over the whole split.", xml(&sweep.dataset))
+    format!(
+        "{runs} on {}. {} All numbers are nats per image, means over the whole split.",
+        xml(&sweep.dataset),
+        xml(&sweep.training)
+    )
 }
 
 fn axes(out: &mut String, sweep: &Sweep) {
@@ -65,8 +69,9 @@ fn axes(out: &mut String, sweep: &Sweep) {
     out.push_str("<section id=\"sweep\">\n<h2>Sweep</h2>\n<table class=\"plain\">\n<tbody>\n");
     for (path, values) in &sweep.axes {
         let values: Vec<String> = values.iter().map(|v| xml(v)).collect();
-        let _ =
-            writeln!(out, "<tr><th scope=\"row\"><code>{}</code></th><td>{}</td></tr>", xml(path), values.join(", "));
+        let between = if values.iter().any(|value| value.contains(',')) { "; " } else { ", " };
+        let values = values.join(between);
+        let _ = writeln!(out, "<tr><th scope=\"row\"><code>{}</code></th><td>{values}</td></tr>", xml(path));
     }
     out.push_str("</tbody>\n</table>\n</section>\n");
 }
