@@ -65,7 +65,10 @@ fn limit(name: &str, wanted: Option<usize>, n: usize) -> Result<usize, DataError
         None if n == 0 => Err(DataError::setting("there are no images", "give a source that has some")),
         None => Ok(n),
         Some(wanted) if wanted == 0 || wanted > n => Err(DataError::setting(
-            format!("`dataset.{name}` is `{wanted}`, and there are {n} such images"),
+            match n {
+                1 => format!("`dataset.{name}` is `{wanted}`, and there is 1 such image"),
+                _ => format!("`dataset.{name}` is `{wanted}`, and there are {n} such images"),
+            },
             format!("choose a number from 1 to {n}, or leave `{name}` out to use all"),
         )),
         Some(wanted) => Ok(wanted),

@@ -4,36 +4,45 @@ use std::cmp::Ordering;
 
 use anyhow::{Result, bail};
 use serde_json::Value;
-use spec::Cell;
+use spec::{Cell, Pattern};
 
 use crate::text;
 
-/// Whether a setting that compares so with the given value is taken.
-type Accepts = fn(Ordering) -> bool;
+/// How a setting is compared with a value.
+#[derive(Clone, Copy, Debug)]
+enum Sign {
+    /// It is what the value asks for.
+    Equal,
+    /// It is not.
+    Unequal,
+    /// It is a number that stands so to the value.
+    Ordered(fn(Ordering) -> bool),
+}
 
 /// How a value is compared, longer signs before the shorter ones they begin with.
-const SIGNS: [(&str, Accepts); 6] = [
-    ("!=", Ordering::is_ne),
-    ("<=", Ordering::is_le),
-    (">=", Ordering::is_ge),
-    ("=", Ordering::is_eq),
-    ("<", Ordering::is_lt),
-    (">", Ordering::is_gt),
+const SIGNS: [(&str, Sign); 6] = [
+    ("!=", Sign::Unequal),
+    ("<=", Sign::Ordered(Ordering::is_le)),
+    (">=", Sign::Ordered(Ordering::is_ge)),
+    ("=", Sign::Equal),
+    ("<", Sign::Ordered(Ordering::is_lt)),
+    (">", Sign::Ordered(Ordering::is_gt)),
 ];
 
 /// One condition.
 #[derive(Clone, Debug)]
 pub struct Condition {
     path: String,
-    accepts: Accepts,
+    sign: Sign,
     value: String,
+    pattern: Pattern,
 }
 
 impl Condition {
     /// Reads conditions as they were typed.
     ///
     /// # Errors
-    /// If one has no sign of comparison, or no path before it.
+    /// If one has no sign of comparison, no path before it, or asks for the order of what is no number.
     pub fn parse_all(texts: &[String]) -> Result<Vec<Condition>> {
         texts.iter().map(|text| Condition::parse(text)).collect()
     }
@@ -45,41 +54,50 @@ impl Condition {
             );
         };
         let (path, rest) = text.split_at(at);
-        let Some((sign, accepts)) = SIGNS.into_iter().find(|(sign, _)| rest.starts_with(sign)) else {
+        let Some((written, sign)) = SIGNS.into_iter().find(|(written, _)| rest.starts_with(written)) else {
             bail!("`{text}` has no sign of comparison\nhint: use one of = != < <= > >=");
         };
-        Ok(Condition { path: path.trim().to_owned(), accepts, value: rest[sign.len()..].trim().to_owned() })
+        let value = rest[written.len()..].trim().to_owned();
+        let pattern = Pattern::read(&value);
+        if matches!(sign, Sign::Ordered(_)) && pattern.number().is_none() {
+            bail!("`{text}` asks for an order, and `{value}` is no number\nhint: compare text with = or !=");
+        }
+        Ok(Condition { path: path.trim().to_owned(), sign, value, pattern })
     }
 
     /// Whether a cell meets the condition. A path the cell does not have differs from every value.
     pub fn holds(&self, cell: &Cell) -> bool {
-        match cell.value_at(&self.path) {
-            Some(found) => compare(&found, &self.value).is_some_and(self.accepts),
-            None => (self.accepts)(Ordering::Less) && (self.accepts)(Ordering::Greater),
+        let found = cell.value_at(&self.path);
+        // As in the rules of a sweep, or as tables write the value.
+        let is_meant = |found: &Value| self.pattern.matches(found) || text::value(found) == self.value;
+        match self.sign {
+            Sign::Equal => found.as_ref().is_some_and(is_meant),
+            Sign::Unequal => !found.as_ref().is_some_and(is_meant),
+            Sign::Ordered(accepts) => {
+                let both = found.and_then(|found| found.as_f64()).zip(self.pattern.number());
+                both.and_then(|(found, given)| found.partial_cmp(&given)).is_some_and(accepts)
+            }
         }
     }
 
-    /// An error if no cell at all has this path, which is then likely a slip.
+    /// An error if no cell at all has this path, or none a number where numbers are compared: then it is likely a slip.
     ///
     /// # Errors
     /// If `cells` is not empty and none of them has the path.
     pub fn check_path<'a>(&self, cells: impl IntoIterator<Item = &'a Cell>) -> Result<()> {
         let mut cells = cells.into_iter().peekable();
-        if cells.peek().is_some() && cells.all(|cell| cell.value_at(&self.path).is_none()) {
+        let (is_any, mut found) =
+            (cells.peek().is_some(), cells.filter_map(|cell| cell.value_at(&self.path)).peekable());
+        if is_any && found.peek().is_none() {
             bail!(
                 "no run has a setting `{}`\nhint: `elbo show RUN` lists a run's settings with their paths",
                 self.path
             );
         }
+        if is_any && matches!(self.sign, Sign::Ordered(_)) && found.all(|value| !value.is_number()) {
+            bail!("`{}` is no number, so that it has no order\nhint: compare it with = or !=", self.path);
+        }
         Ok(())
-    }
-}
-
-/// Numbers by size, anything else by text; `None` for an order that has no meaning.
-fn compare(found: &Value, given: &str) -> Option<Ordering> {
-    match (found.as_f64(), given.parse::<f64>()) {
-        (Some(found), Ok(given)) => found.partial_cmp(&given),
-        _ => Some(text::value(found).as_str().cmp(given)),
     }
 }
 
@@ -110,13 +128,11 @@ mod tests {
         assert!(read("=1").is_err());
         assert!(read("a").is_err());
         assert!(read("a!1").is_err());
+        assert!(read("a>b").is_err());
     }
 
     #[test]
-    fn numbers_compare_by_size_and_text_by_letters() {
-        assert_eq!(compare(&json!(20), "20.0"), Some(Ordering::Equal));
-        assert_eq!(compare(&json!(5), "10"), Some(Ordering::Less));
-        assert_eq!(compare(&json!("mnist"), "mnist"), Some(Ordering::Equal));
+    fn numbers_are_ordered_by_size() {
         assert_eq!(order(&json!(2), &json!(10)), Ordering::Less);
         assert_eq!(order(&Value::Null, &json!("a")), Ordering::Greater);
     }

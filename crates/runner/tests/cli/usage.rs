@@ -51,6 +51,12 @@ fn slips_of_usage_end_with_2_and_a_hint() {
         ("list --sort speed", "hint: "),
         ("plan nowhere.yaml", "nowhere.yaml"),
         ("plan small.yaml --set model.latentdim=3", "latent_dim"),
+        ("plan small.yaml --set training.epochs=", "`training.epochs` is given no value"),
+        (
+            "plan small.yaml --set objective.warm_up_epochs=2 --set training.epochs=1",
+            "longer than the 1 epoch of training",
+        ),
+        ("plan smal.yaml", "did you mean `small.yaml`?"),
         ("plan small.yaml --jobs 0", "expected a whole number from 1"),
         ("plan small.yaml --device gpu", "expected `cpu` or `cuda`"),
         ("show vae-glyphs-z9-b1-s0", "vae-glyphs-z9-b1-s0"),
@@ -89,6 +95,10 @@ fn an_experiment_is_found_by_its_name() {
     std::fs::copy(place.path("small.yaml"), place.path("experiments/small.yaml")).unwrap();
     std::fs::remove_file(place.path("small.yaml")).unwrap();
     assert_eq!(place.json("plan small --json")["name"], "small");
+    let near = place.elbo("plan smal");
+    assert!(near.code == Some(2) && near.err.contains("hint: did you mean `small`?"), "{near:?}");
+    let far = place.elbo("plan missing");
+    assert!(far.code == Some(2) && far.err.contains("or a name in `experiments/`: `small`"), "{far:?}");
 }
 
 #[test]

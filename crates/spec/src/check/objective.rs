@@ -17,13 +17,15 @@ impl Checks {
         if objective.warm_up_epochs.saturating_mul(cycles) > training.epochs {
             let message = if cycles == 1 {
                 format!(
-                    "`objective.warm_up_epochs` is `{}`, longer than the {} epochs of training, so β would never be reached",
-                    objective.warm_up_epochs, training.epochs
+                    "`objective.warm_up_epochs` is `{}`, longer than the {} of training, so β would never be reached",
+                    objective.warm_up_epochs,
+                    in_epochs(training.epochs)
                 )
             } else {
                 format!(
-                    "`objective.warm_up_epochs` is `{}`, longer than each of the {cycles} cycles of {} epochs, so β would never be reached",
-                    objective.warm_up_epochs, training.epochs
+                    "`objective.warm_up_epochs` is `{}`, longer than each of the {cycles} cycles of {}, so β would never be reached",
+                    objective.warm_up_epochs,
+                    in_epochs(training.epochs)
                 )
             };
             self.complain(
@@ -45,8 +47,8 @@ impl Checks {
                 self.not_negative("objective.kind.capacity.nats", nats, "25");
                 if epochs > training.epochs {
                     let message = format!(
-                        "the capacity rises over `{epochs}` epochs, longer than the {} epochs of training, so it would never be reached",
-                        training.epochs
+                        "the capacity rises over `{epochs}` epochs, longer than the {} of training, so it would never be reached",
+                        in_epochs(training.epochs)
                     );
                     let hint = format!("write at most {}, or raise `training.epochs`", training.epochs);
                     self.complain("objective.kind.capacity.rise_epochs", message, hint);
@@ -65,4 +67,8 @@ impl Checks {
             self.complain(path, message, format!("write a number such as `{such_as}`"));
         }
     }
+}
+
+fn in_epochs(n: usize) -> String {
+    if n == 1 { "1 epoch".to_owned() } else { format!("{n} epochs") }
 }

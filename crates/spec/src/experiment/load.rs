@@ -7,6 +7,11 @@ use crate::diagnostic::Problem;
 use crate::suggest;
 use crate::yaml;
 
+/// The folder whose experiments are known by name.
+const EXPERIMENTS: &str = "experiments";
+/// The most names that a hint lists.
+const MOST_LISTED: usize = 12;
+
 pub(super) fn too_large() -> Problem {
     Problem::new(format!("the file is larger than {} MiB", yaml::MAX_BYTES >> 20))
         .hint("an experiment file is a page of YAML; is this another file?")
@@ -22,7 +27,15 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
         std::io::ErrorKind::NotFound => {
             let hint = match similar_file(path) {
                 Some(similar) => format!("did you mean `{similar}`?"),
-                None => "give the path of a YAML file, such as `experiments/vae.yaml`".to_owned(),
+                None => match named(Path::new(EXPERIMENTS)).as_slice() {
+                    [] => "give the path of a YAML file".to_owned(),
+                    names => {
+                        let more = names.len().saturating_sub(MOST_LISTED);
+                        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                        let names = suggest::list(names.iter().take(MOST_LISTED).map(|name| stem(name)));
+                        format!("give the path of a YAML file, or a name in `{EXPERIMENTS}/`: {names}{more}")
+                    }
+                },
             };
             Problem::new("there is no such experiment file").hint(hint)
         }
@@ -50,19 +63,31 @@ fn io_reason(error: &std::io::Error) -> String {
     }
 }
 
-/// An experiment file beside `path` whose name is like it.
+/// An experiment file whose name is like that of `path`: beside it, or in the folder where experiments have names.
 fn similar_file(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_str()?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut names: Vec<String> = std::fs::read_dir(folder)
-        .ok()?
-        .take(1000)
+    let wanted = stem(path.file_name()?.to_str()?);
+    let own = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let beside = named(own.unwrap_or(Path::new(".")));
+    let by_name = if own.is_none() { named(Path::new(EXPERIMENTS)) } else { Vec::new() };
+    let stems = beside.iter().chain(&by_name).map(|name| stem(name));
+    let near = stems.clone().find(|other| *other == wanted).or_else(|| suggest::nearest(wanted, stems))?;
+    match beside.iter().find(|name| stem(name) == near) {
+        Some(name) => Some(path.with_file_name(name).display().to_string()),
+        None => Some(near.to_owned()),
+    }
+}
+
+/// Names of the YAML files in a folder, in order; none if it cannot be listed.
+fn named(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().take(1000);
+    let mut names: Vec<String> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter(|name| name.ends_with(".yaml") || name.ends_with(".yml"))
         .collect();
     names.sort();
-    let stem = |name: &str| name.trim_end_matches(".yaml").trim_end_matches(".yml").to_owned();
-    let near = names.iter().find(|other| stem(other) == stem(name)).map(String::as_str);
-    let near = near.or_else(|| suggest::nearest(name, names.iter().map(String::as_str)))?;
-    Some(path.with_file_name(near).display().to_string())
+    names
+}
+
+fn stem(name: &str) -> &str {
+    name.trim_end_matches(".yaml").trim_end_matches(".yml")
 }

@@ -45,6 +45,12 @@ fn read_override(text: &str, source: usize) -> Result<(Assignment, Vec<String>),
             .hint("such as `--set training.epochs=2`"));
     };
     let key_span = Span::new(source, 0, path.len());
+    if value.trim().is_empty() {
+        return Err(Problem::new(format!("`{}` is given no value", quote(path.trim())))
+            .at(whole)
+            .value(quote(text))
+            .hint("write one behind `=`; `null` takes out what the file says"));
+    }
     let value = yaml::parse(value, source, path.len() + 1)?;
     let path = path.trim();
     let first = path.split('.').next().unwrap_or(path);
