@@ -70,8 +70,18 @@ pub struct SummaryRow {
     pub metric: String,
     /// The settings of a metric of `evaluation.parquet`, a JSON object; `{}` otherwise.
     pub settings: String,
+    /// How many images a metric of `evaluation.parquet` is a mean over, where that is not the whole split.
+    pub images: Option<u64>,
     /// Over seeds.
     pub estimate: Estimate,
+}
+
+/// How many images a number was measured on, where they are fewer than were ever looked at on its split.
+pub fn images_of_fewer(row: &EvaluationRow, evaluation: &[EvaluationRow]) -> Option<u64> {
+    // Samples are no images of the split.
+    let is_of_split = |other: &EvaluationRow| other.split == row.split && other.settings != r#"{"of":"samples"}"#;
+    let whole = evaluation.iter().filter(|other| is_of_split(other)).map(|other| other.n).max();
+    Some(row.n).filter(|&n| is_of_split(row) && whole.is_some_and(|whole| n < whole))
 }
 
 /// A cell with its seed left out: what all members of a group share.
@@ -85,7 +95,7 @@ fn group_key(cell: &Cell) -> String {
 /// metric and split; groups in the order of their first member.
 pub fn over_seeds(axes: &[Axis], members: &[Member<'_>]) -> Vec<SummaryRow> {
     // Epochs first, then what was measured at the end: `None` sorts first, so the key says whether there is none.
-    type Key = (usize, bool, Option<u32>, usize, String, String, Split);
+    type Key = (usize, bool, Option<u32>, usize, String, String, Option<u64>, Split);
     let mut groups: Vec<(String, &Cell)> = Vec::new();
     let mut values: BTreeMap<Key, Vec<f64>> = BTreeMap::new();
     for member in members {
@@ -105,18 +115,19 @@ pub fn over_seeds(axes: &[Axis], members: &[Member<'_>]) -> Vec<SummaryRow> {
             ];
             for (order, (metric, value)) in named.into_iter().enumerate() {
                 let Some(value) = value else { continue };
-                let key = (group, false, Some(row.epoch), order, metric.to_owned(), "{}".to_owned(), row.split);
+                let key = (group, false, Some(row.epoch), order, metric.to_owned(), "{}".to_owned(), None, row.split);
                 values.entry(key).or_default().push(value);
             }
         }
         for row in &member.evaluation {
-            let key = (group, true, None, 0, row.metric.clone(), row.settings.clone(), row.split);
+            let images = images_of_fewer(row, &member.evaluation);
+            let key = (group, true, None, 0, row.metric.clone(), row.settings.clone(), images, row.split);
             values.entry(key).or_default().push(row.value);
         }
     }
     values
         .into_iter()
-        .filter_map(|((group, _, epoch, _, metric, settings, split), values)| {
+        .filter_map(|((group, _, epoch, _, metric, settings, images, split), values)| {
             let cell = groups[group].1;
             let labels = axes.iter().filter(|axis| axis.path != SEED);
             let group = labels.map(|axis| (axis.path.clone(), cell.value_at(&axis.path).unwrap_or(Value::Null)));
@@ -127,6 +138,7 @@ pub fn over_seeds(axes: &[Axis], members: &[Member<'_>]) -> Vec<SummaryRow> {
                 epoch,
                 metric,
                 settings,
+                images,
                 estimate: estimate(&values)?,
             })
         })

@@ -45,14 +45,32 @@ pub fn counted(n: usize, noun: &str) -> String {
     format!("{n} {noun}{s}")
 }
 
+/// The first of some names, and how many there are besides: `a and 3 more`.
+pub fn first_of(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first, others @ ..] => format!("{first} and {} more", others.len()),
+    }
+}
+
 /// A number with two decimals and a true minus sign, as in the tables of papers.
 pub fn number(value: f64) -> String {
-    let digits = format!("{value:.2}");
+    with_decimals(value, 2)
+}
+
+fn with_decimals(value: f64, n: usize) -> String {
+    let digits = format!("{value:.n$}");
     match digits.strip_prefix('-') {
-        Some("0.00") => "0.00".to_owned(),
+        Some(zero) if zero.bytes().all(|byte| matches!(byte, b'0' | b'.')) => zero.to_owned(),
         Some(rest) => format!("−{rest}"),
         None => digits,
     }
+}
+
+/// A metric's value as [`number`]; squared gray values are small, and have four decimals.
+pub fn measured(metric: &str, value: f64) -> String {
+    if metric.starts_with("sharpness") { with_decimals(value, 4) } else { number(value) }
 }
 
 /// As [`number`], with an en dash for what there is not.
@@ -60,11 +78,11 @@ pub fn optional_number(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), number)
 }
 
-/// A mean and half the width of its 95 % interval; no interval for one seed.
-pub fn interval(mean: f64, half_width: Option<f64>) -> String {
+/// A metric's mean and half the width of its 95 % interval; no interval for one seed.
+pub fn interval(metric: &str, mean: f64, half_width: Option<f64>) -> String {
     match half_width {
-        Some(half) => format!("{} ± {}", number(mean), number(half)),
-        None => number(mean),
+        Some(half) => format!("{} ± {}", measured(metric, mean), measured(metric, half)),
+        None => measured(metric, mean),
     }
 }
 
@@ -77,6 +95,13 @@ pub fn settings(json: &str) -> String {
         }
         _ => json.to_owned(),
     }
+}
+
+/// As [`settings`], with the number of images where they are not the whole split: `samples 5, 50 images`.
+pub fn settings_on(json: &str, images: Option<u64>) -> String {
+    let images = images.map(|n| counted(usize::try_from(n).unwrap_or(usize::MAX), "image"));
+    let parts = [Some(settings(json)).filter(|settings| !settings.is_empty()), images];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// A value of a spec as YAML on one line, without what is absent: `{ name: glyphs, pixels: gray }`.
@@ -176,7 +201,10 @@ mod tests {
             [0, 999, 1000, 1_500_000, 250_000_000].map(bytes).each_ref().map(String::as_str)
         );
         assert_eq!([number(-105.564), number(-0.001), number(3.0)], ["−105.56", "0.00", "3.00"]);
-        assert_eq!(interval(-1.0, Some(0.25)), "−1.00 ± 0.25");
+        assert_eq!(interval("elbo", -1.0, Some(0.25)), "−1.00 ± 0.25");
+        assert_eq!([measured("sharpness", 0.02086), measured("sharpness", -0.00001)], ["0.0209", "0.0000"]);
+        assert_eq!(settings_on(r#"{"samples":5}"#, Some(50)), "samples 5, 50 images");
+        assert_eq!([settings_on("{}", Some(1)), settings_on("{}", None)], ["1 image", ""]);
         assert_eq!([1.0, 0.5, 1e-8, 100.0].map(|number| value(&number.into())), ["1", "0.5", "1e-8", "100"]);
     }
 }

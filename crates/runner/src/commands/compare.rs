@@ -19,6 +19,9 @@ use crate::text;
 const USUAL_METRICS: [&str; 3] = ["elbo", "reconstruction", "kl"];
 /// What is compared then, where no model has any of those.
 const OTHER_METRICS: [&str; 2] = ["objective", "discriminator"];
+/// What is said where there are several scales.
+const SCALES: &str = "numbers on different scales cannot be compared: gray-bce is a cross-entropy on gray values, bernoulli a likelihood of \
+                      binary pixels, gray-levels one of 256 gray levels, gaussian-density a density";
 /// The most cells that a note names.
 const NAMED: usize = 5;
 
@@ -52,36 +55,43 @@ impl Question {
         Question { by: None, metrics: Vec::new(), split: Split::Test, conditions: Vec::new() }
     }
 
-    /// The metrics to show of a summary.
+    /// Refuses what no run has been measured for.
     ///
     /// # Errors
-    /// If one that was asked for is not there.
-    fn metrics_of(&self, summary: &[SummaryRow]) -> Result<Vec<String>> {
-        let mut known: Vec<&str> =
-            summary.iter().filter(|row| row.split == self.split).map(|row| row.metric.as_str()).collect();
-        known.sort_unstable();
-        known.dedup();
-        if self.metrics.is_empty() {
-            let among = |usual: &[&str]| -> Vec<String> {
-                usual.iter().filter(|metric| known.contains(metric)).map(|metric| (*metric).to_owned()).collect()
-            };
-            let (usual, other) = (among(&USUAL_METRICS), among(&OTHER_METRICS));
-            if summary.is_empty() || !usual.is_empty() || !other.is_empty() {
-                return Ok(if usual.is_empty() { other } else { usual });
-            }
+    /// If nothing was measured on the split, or no run has a metric that was asked for.
+    fn check(&self, summary: &[SummaryRow]) -> Result<()> {
+        if summary.is_empty() {
+            return Ok(());
         }
-        let asked = if self.metrics.is_empty() {
-            USUAL_METRICS.to_vec()
-        } else {
-            self.metrics.iter().map(String::as_str).collect()
-        };
-        if let Some(metric) = asked.into_iter().find(|metric| !known.contains(metric))
-            && !summary.is_empty()
-        {
+        let mut known = metrics_on(summary, self.split);
+        known.sort_unstable();
+        if known.is_empty() {
+            let splits: Vec<&str> = distinct(summary.iter().map(|row| row.split.as_str()));
+            bail!("nothing was measured on the {} split\nhint: --split may be {}", self.split, listed(&splits));
+        }
+        if let Some(metric) = self.metrics.iter().find(|metric| !known.contains(&metric.as_str())) {
             bail!("no run has a metric `{metric}` on the {} split\nhint: there are {}", self.split, listed(&known));
         }
-        Ok(self.metrics.clone())
+        Ok(())
     }
+
+    /// The metrics to show of a summary: those that were asked for, else the usual ones as far as its models have any.
+    fn metrics_of(&self, summary: &[SummaryRow]) -> Vec<String> {
+        if !self.metrics.is_empty() {
+            return self.metrics.clone();
+        }
+        let known = metrics_on(summary, self.split);
+        let among = |usual: &[&str]| -> Vec<String> {
+            usual.iter().filter(|metric| known.contains(metric)).map(|metric| (*metric).to_owned()).collect()
+        };
+        let usual = among(&USUAL_METRICS);
+        if usual.is_empty() { among(&OTHER_METRICS) } else { usual }
+    }
+}
+
+/// Every metric of a split, once.
+fn metrics_on(summary: &[SummaryRow], split: Split) -> Vec<&str> {
+    distinct(summary.iter().filter(|row| row.split == split).map(|row| row.metric.as_str()))
 }
 
 #[derive(Serialize)]
@@ -97,11 +107,14 @@ struct CompareJson<'a> {
 struct RowJson {
     /// Value by path, of each axis but the seed.
     group: Map<String, Value>,
+    scale: &'static str,
     metric: String,
     /// What a metric of the evaluation was computed with.
     settings: Value,
     /// `null` for what was measured on the trained model.
     epoch: Option<u32>,
+    /// How many images it is a mean over, where that is not the whole split.
+    images: Option<u64>,
     mean: f64,
     standard_deviation: Option<f64>,
     half_width_95: Option<f64>,
@@ -112,7 +125,7 @@ struct RowJson {
 /// Prints the comparison.
 ///
 /// # Errors
-/// If records cannot be read, a path or metric is unknown, or the runs are on different scales.
+/// If records cannot be read, or a path or metric is unknown.
 pub fn compare(settings: &Settings, experiment: &Experiment, question: &Question, json: bool) -> Result<Outcome> {
     let store = settings.store()?;
     for condition in &question.conditions {
@@ -130,32 +143,48 @@ pub fn compare(settings: &Settings, experiment: &Experiment, question: &Question
         bail!("`{path}` does not vary in `{}`\nhint: what varies is {}", experiment.name, listed(&axes));
     }
     let (cells, n_missing) = done(&chosen, &store)?;
-    let scale = single_scale(&cells)?;
-    let rows = rows(experiment, &cells, question, &store)?;
+    let summary = store.summary(&experiment.axes, &cells)?;
+    question.check(&summary)?;
+    let of_scale = |(scale, cells): (Scale, Vec<Cell>)| {
+        let summary: Vec<SummaryRow> = summary.iter().filter(|row| row.scale == scale).cloned().collect();
+        (scale, cells, rows(&summary, question))
+    };
+    let parts: Vec<(Scale, Vec<Cell>, Vec<SummaryRow>)> = by_scale(&cells).into_iter().map(of_scale).collect();
     if json {
-        let scale = scale.map(|scale| scale.as_str());
-        let rows = rows.into_iter().map(to_json).collect();
+        let scale = if let [(scale, ..)] = parts.as_slice() { Some(scale.as_str()) } else { None };
+        let rows = parts.into_iter().flat_map(|(_, _, rows)| rows).map(to_json).collect();
         output::print_json(&CompareJson { name: &experiment.name, split: question.split.as_str(), scale, rows })?;
-    } else if !rows.is_empty() {
-        let heading = scale.map(|scale| heading(question.split, scale)).unwrap_or_default();
-        let table = match &question.by {
-            Some(path) => by_path(&rows, question, path, settings.is_coloured),
-            None => one_row_each(&rows, question, settings.is_coloured),
-        };
-        output::print(&format!("{heading}{table}"))?;
-        if let Some(note) = without_bound(&cells, question, &store)? {
-            output::say(&note);
+    } else {
+        let mut notes = Vec::new();
+        for (scale, cells, rows) in parts.iter().filter(|(_, _, rows)| !rows.is_empty()) {
+            let table = match &question.by {
+                Some(path) => by_path(rows, question, path, settings.is_coloured),
+                None => one_row_each(rows, question, settings.is_coloured),
+            };
+            output::print(&format!("{}{table}", heading(question.split, *scale)))?;
+            notes.extend(without_bound(cells, question, &store)?);
+        }
+        notes.iter().for_each(|note| output::say(note));
+        if parts.len() > 1 {
+            output::say(SCALES);
         }
     }
-    if cells.is_empty() {
-        output::say(&format!(
-            "none of the {} is done\nhint: `elbo plan` shows what is missing",
-            text::counted(chosen.len(), "cell")
-        ));
+    let n_chosen = text::counted(chosen.len(), "cell");
+    if chosen.is_empty() {
+        let of = text::counted(experiment.cells.len(), "cell");
+        output::say(&format!("none of the {of} meets these conditions\nhint: `elbo plan` lists the cells"));
+    } else if cells.is_empty() {
+        output::say(&format!("none of the {n_chosen} is done\nhint: `elbo plan` shows what is missing"));
     } else if n_missing > 0 {
-        output::say(&format!("{n_missing} of {} are not done and left out", text::counted(chosen.len(), "cell")));
+        output::say(&format!("{n_missing} of {n_chosen} are not done and left out"));
     }
     Ok(Outcome::Well)
+}
+
+/// Cells by scale; scales without any are left out.
+fn by_scale(cells: &[Cell]) -> Vec<(Scale, Vec<Cell>)> {
+    let of = |scale: Scale| cells.iter().filter(|cell| cell.scale() == scale).cloned().collect::<Vec<_>>();
+    Scale::ALL.into_iter().map(|scale| (scale, of(scale))).filter(|(_, cells)| !cells.is_empty()).collect()
 }
 
 /// The table under a sweep, one part for each scale, since scales are never mixed; with `measured` where it is on record.
@@ -170,8 +199,7 @@ pub fn results(
 ) -> Result<String> {
     let (cells, _) = done(&experiment.cells.iter().collect::<Vec<_>>(), store)?;
     let mut text = String::new();
-    for scale in Scale::ALL {
-        let of_scale: Vec<Cell> = cells.iter().filter(|cell| cell.scale() == scale).cloned().collect();
+    for (scale, of_scale) in by_scale(&cells) {
         let mut is_measured = false;
         for cell in &of_scale {
             is_measured =
@@ -183,13 +211,11 @@ pub fn results(
             question.metrics =
                 USUAL_METRICS.iter().chain(&[EvaluationRow::NLL]).map(|metric| (*metric).to_owned()).collect();
         }
-        if !of_scale.is_empty() {
-            let rows = rows(experiment, &of_scale, &question, store)?;
-            text.push_str(&heading(question.split, scale));
-            text.push_str(&one_row_each(&rows, &question, is_coloured));
-            if let Some(note) = without_bound(&of_scale, &question, store)? {
-                text.push_str(&format!("{note}\n"));
-            }
+        let rows = rows(&store.summary(&experiment.axes, &of_scale)?, &question);
+        text.push_str(&heading(question.split, scale));
+        text.push_str(&one_row_each(&rows, &question, is_coloured));
+        if let Some(note) = without_bound(&of_scale, &question, store)? {
+            text.push_str(&format!("{note}\n"));
         }
     }
     Ok(text)
@@ -231,32 +257,14 @@ fn done(cells: &[&Cell], store: &Store) -> Result<(Vec<Cell>, usize)> {
     Ok((done, n_missing))
 }
 
-/// The scale that all cells are on.
-fn single_scale(cells: &[Cell]) -> Result<Option<Scale>> {
-    let mut scales: Vec<&str> = cells.iter().map(|cell| cell.scale().as_str()).collect();
-    scales.sort_unstable();
-    scales.dedup();
-    if scales.len() > 1 {
-        bail!(
-            "these runs are on different scales, which cannot be compared: {}\n\
-             gray-bce is a cross-entropy on gray values, bernoulli a likelihood of binary pixels, gray-levels one of 256 \
-             gray levels, gaussian-density a density: equal numbers mean different things\n\
-             hint: pick one by the setting that sets them apart, such as `--where dataset.pixels=gray` or `--where model.likelihood=bernoulli`",
-            listed(&scales)
-        );
-    }
-    Ok(cells.first().map(Cell::scale))
-}
-
 /// Whether a number of the evaluation is the one that the last epoch has anyway: a term from a single sample.
 pub fn is_of_last_epoch(metric: &str, settings: &str) -> bool {
     USUAL_METRICS.contains(&metric) && settings == r#"{"samples":1}"#
 }
 
 /// The asked-for rows of each group, at its last epoch or of its evaluation; groups in the experiment's order.
-fn rows(experiment: &Experiment, cells: &[Cell], question: &Question, store: &Store) -> Result<Vec<SummaryRow>> {
-    let summary = store.summary(&experiment.axes, cells)?;
-    let metrics = question.metrics_of(&summary)?;
+fn rows(summary: &[SummaryRow], question: &Question) -> Vec<SummaryRow> {
+    let metrics = question.metrics_of(summary);
     let last_epoch = |row: &SummaryRow| {
         let same_group = summary.iter().filter(|other| other.group == row.group && other.split == row.split);
         same_group.filter_map(|other| other.epoch).max()
@@ -267,15 +275,17 @@ fn rows(experiment: &Experiment, cells: &[Cell], question: &Question, store: &St
             && (row.epoch.is_some() || !is_of_last_epoch(&row.metric, &row.settings))
             && (row.epoch.is_none() || row.epoch == last_epoch(row))
     };
-    Ok(summary.iter().filter(is_asked).cloned().collect())
+    summary.iter().filter(is_asked).cloned().collect()
 }
 
 fn to_json(row: SummaryRow) -> RowJson {
     RowJson {
         group: row.group.into_iter().collect(),
+        scale: row.scale.as_str(),
         metric: row.metric,
         settings: serde_json::from_str(&row.settings).unwrap_or(Value::String(row.settings)),
         epoch: row.epoch,
+        images: row.images,
         mean: row.estimate.mean,
         standard_deviation: row.estimate.standard_deviation,
         half_width_95: row.estimate.half_width,
@@ -285,14 +295,15 @@ fn to_json(row: SummaryRow) -> RowJson {
 
 /// A metric's name with the settings it was computed with.
 fn title(row: &SummaryRow) -> String {
-    match text::settings(&row.settings) {
+    match text::settings_on(&row.settings, row.images) {
         settings if settings.is_empty() => row.metric.clone(),
         settings => format!("{} ({settings})", row.metric),
     }
 }
 
 fn entry(row: Option<&&SummaryRow>) -> Entry {
-    row.map_or_else(|| "–".to_owned(), |row| text::interval(row.estimate.mean, row.estimate.half_width)).into()
+    let shown = |row: &&SummaryRow| text::interval(&row.metric, row.estimate.mean, row.estimate.half_width);
+    row.map_or_else(|| "–".to_owned(), shown).into()
 }
 
 /// Items in order of first appearance, each once.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use record::summary::images_of_fewer;
 use record::{Run, RunManifest, Split, Status};
 use serde::Serialize;
 use serde_json::Value;
@@ -108,9 +109,10 @@ fn numbers(run: &Run, manifest: &RunManifest) -> Result<Numbers> {
             }
         }
     }
-    for row in run.evaluation()?.into_iter().filter(|row| !is_of_last_epoch(&row.metric, &row.settings)) {
-        let metric = match text::settings(&row.settings) {
-            settings if settings.is_empty() => row.metric,
+    let evaluation = run.evaluation()?;
+    for row in evaluation.iter().filter(|row| !is_of_last_epoch(&row.metric, &row.settings)) {
+        let metric = match text::settings_on(&row.settings, images_of_fewer(row, &evaluation)) {
+            settings if settings.is_empty() => row.metric.clone(),
             settings => format!("{} ({settings})", row.metric),
         };
         numbers.insert((row.split, usize::MAX, metric), row.value);
@@ -149,7 +151,9 @@ fn to_text(found: &DiffJson, is_comparable: bool, is_coloured: bool) -> String {
     if !found.metrics.is_empty() {
         let mut table = Table::new([("split", Left), ("metric", Left), ("a", Right), ("b", Right), ("b − a", Right)]);
         for row in &found.metrics {
-            let shown = text::optional_number;
+            let shown = |value: Option<f64>| {
+                value.map_or_else(|| text::optional_number(None), |value| text::measured(&row.metric, value))
+            };
             table.row(vec![
                 row.split.into(),
                 row.metric.as_str().into(),

@@ -163,7 +163,10 @@ fn summary(lines: &[Line<'_>], is_coloured: bool) -> String {
             line.row.id.as_str().into(),
             line.row.metric.name().into(),
             text::number(line.row.value).into(),
-            obtained.map(|obtained| text::interval(obtained.mean, half_width)).unwrap_or_default().into(),
+            obtained
+                .map(|obtained| text::interval(line.row.metric.name(), obtained.mean, half_width))
+                .unwrap_or_default()
+                .into(),
             obtained.map(|obtained| obtained.n_seeds.to_string()).unwrap_or_default().into(),
             Entry::toned(line.verdict.as_str(), tone),
         ]);

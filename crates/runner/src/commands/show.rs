@@ -1,6 +1,7 @@
 //! `elbo show`: one run's settings, where it stands, and its numbers.
 
 use anyhow::Result;
+use record::summary::images_of_fewer;
 use record::{EvaluationRow, RunManifest, Status, Terms};
 use serde::Serialize;
 use serde_json::Value;
@@ -173,9 +174,9 @@ fn numbers(manifest: &RunManifest, evaluation: &[EvaluationRow]) -> Option<Table
         table.row(vec![
             row.split.as_str().into(),
             row.metric.as_str().into(),
-            text::number(row.value).into(),
-            row.standard_error.map(text::number).unwrap_or_default().into(),
-            Entry::toned(text::settings(&row.settings), Tone::Dim),
+            text::measured(&row.metric, row.value).into(),
+            row.standard_error.map(|error| text::measured(&row.metric, error)).unwrap_or_default().into(),
+            Entry::toned(text::settings_on(&row.settings, images_of_fewer(row, evaluation)), Tone::Dim),
         ]);
         n_rows += 1;
     }
