@@ -90,6 +90,11 @@ impl Model<'_> {
     pub fn images(&self, args: &GivenArgs) -> Result<Images> {
         match args.test {
             Some(n) => Ok(Images { given: Given::Test(n), own: None }),
+            None if args.images.is_empty() => {
+                bail!(
+                    "there are no images to work on\nhint: name PNG or JPEG files or folders of them, or use test images: `--test 20`"
+                )
+            }
             None => {
                 let own = data::read_images(&args.images, self.image_shape()?)?;
                 Ok(Images { given: Given::File, own: Some(own) })

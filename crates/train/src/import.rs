@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use data::Splits;
 use model::Parameters;
 use model::parameters::Exported;
@@ -65,9 +65,9 @@ fn difference(these: &[&str], those: &[&str]) -> Vec<String> {
 /// Every tensor of a safetensors file, in single precision and by name.
 fn read(path: &Path) -> anyhow::Result<Vec<Exported>> {
     let bytes = fs_err::read(path)?;
-    let file = SafeTensors::deserialize(&bytes).with_context(|| {
-        format!(
-            "cannot read `{}` as safetensors\nhint: write it with `safetensors.torch.save_file(model.state_dict(), path)`",
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| {
+        anyhow!(
+            "cannot read `{}` as safetensors: {error}\nhint: write it with `safetensors.torch.save_file(model.state_dict(), path)`",
             path.display()
         )
     })?;
@@ -127,6 +127,11 @@ pub fn measure_outside(
             estimates.iter().map(|nll| EvaluationRow::nll(nll.value, nll.standard_error, n_images as u64, n_samples)),
         );
     }
+    ensure!(
+        !rows.is_empty(),
+        "the model of `{}` has neither a bound nor reconstructions to be measured",
+        cell.readable_name()
+    );
     for row in &rows {
         ensure!(row.value.is_finite(), "`{}` of these weights is not finite", row.metric);
     }

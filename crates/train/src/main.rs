@@ -35,6 +35,12 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if settings.device.is_cuda() && !tch::Cuda::is_available() {
+        eprintln!(
+            "error: this libtorch finds no CUDA device\nhint: build with `ELBO_LIBTORCH=cuda ./just build`, or use `cpu`"
+        );
+        return ExitCode::from(2);
+    }
     match run(&settings) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
@@ -111,10 +117,7 @@ fn settings(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Optio
             }
             "--device" => match value()?.as_str() {
                 "cpu" => device = Device::Cpu,
-                "cuda" if tch::Cuda::is_available() => device = Device::Cuda(0),
-                "cuda" => bail!(
-                    "this libtorch finds no CUDA device\nhint: build with `ELBO_LIBTORCH=cuda ./just build`, or use `cpu`"
-                ),
+                "cuda" => device = Device::Cuda(0),
                 other => bail!("`--device` is `{other}`\nhint: use `cpu` or `cuda`"),
             },
             other => bail!("unknown argument `{other}`"),

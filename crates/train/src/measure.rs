@@ -102,7 +102,7 @@ fn parameters(run: &Run, splits: &Splits) -> anyhow::Result<Vec<Exported>> {
         bail!("the run is not done, so that there is no trained model to measure");
     }
     check_images(run, splits)?;
-    Ok(weights::read(&run.model_file())?.0)
+    weights::read_stored(run)
 }
 
 /// Refuses other images than those that the run was trained with.

@@ -35,7 +35,7 @@ pub(crate) fn use_model(
     if run.status()? != Status::Done {
         bail!("run `{}` is not done, so that there is no trained model\nhint: `elbo sweep` its experiment", run.id());
     }
-    let (parameters, _) = weights::read(&run.model_file())?;
+    let parameters = weights::read_stored(&run)?;
     let job = Using { cell, asked, settings, signal };
     let done = tch::no_grad(|| match cell.model.kind {
         ModelKind::GaussianMixture { .. } => job.mixture(&parameters),
@@ -154,7 +154,12 @@ impl Using<'_> {
             }
             Given::Test(n) => {
                 let test = self.splits(run)?.test;
-                let n = n.min(test.shape.n);
+                if n > test.shape.n {
+                    bail!(
+                        "{n} test images are asked for, and there are {0}\nhint: use `--test {0}` or fewer",
+                        test.shape.n
+                    );
+                }
                 let pixels = in_order(&test, 0, n, 1, self.settings.device);
                 let shape = [vec![n as i64], self.asked.image.map(|length| length as i64).to_vec()].concat();
                 self.write(ORIGINALS, &pixels.view(shape.as_slice()))?;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use model::parameters::Exported;
+use record::Run;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
 use tch::{Kind, Tensor};
@@ -35,6 +36,21 @@ pub fn to_bytes(tensors: &[Exported], metadata: HashMap<String, String>) -> anyh
         .map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?)))
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
     Ok(serialize(views, Some(metadata))?)
+}
+
+/// The parameters of a run that is done.
+///
+/// Errors name the file and say what can be done: the run has no other copy of them.
+pub fn read_stored(run: &Run) -> anyhow::Result<Vec<Exported>> {
+    let reason = match read(&run.model_file()) {
+        Ok((parameters, _)) => return Ok(parameters),
+        Err(error) => format!("{error:#}"),
+    };
+    bail!(
+        "the trained model of run `{}` cannot be read: {reason}\nhint: remove the run's folder `{}` and `elbo sweep` its experiment again",
+        run.id(),
+        run.dir().display()
+    )
 }
 
 /// The tensors and the metadata of a safetensors file.

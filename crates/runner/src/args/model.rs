@@ -89,7 +89,7 @@ pub struct SampleArgs {
 #[derive(Args, Debug)]
 pub struct GivenArgs {
     /// PNG or JPEG files, or folders of them, of the size that the run was trained on
-    #[arg(value_name = "IMAGES", required_unless_present = "test", conflicts_with = "test")]
+    #[arg(value_name = "IMAGES", conflicts_with = "test")]
     pub images: Vec<PathBuf>,
     /// The first N test images of the run's data instead
     #[arg(long, value_name = "N", value_parser = count)]
@@ -147,9 +147,9 @@ pub struct EncodeArgs {
 Example:
   elbo export vae-mnist-z20-b1-s0 -o mnist-vae
 
-Writes model.safetensors, experiment.yaml (which measures or trains this model again), run.json,
-metrics.parquet, evaluation.parquet, and a README.md that says what the tensors are and how the
-model was trained. Nothing that exists is overwritten.")]
+Writes model.safetensors, experiment.yaml (for `elbo evaluate --weights` and `elbo sweep`),
+run.json, metrics.parquet, evaluation.parquet, and a README.md that says what the tensors are and
+how the model was trained. Nothing that exists is overwritten.")]
 pub struct ExportArgs {
     /// The run: its readable name, its id, or the beginning of its id
     #[arg(value_name = "RUN")]

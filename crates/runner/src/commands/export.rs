@@ -4,11 +4,13 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use record::Run;
 use serde_json::{Map, Value};
 
 use crate::Outcome;
 use crate::args::ExportArgs;
 use crate::commands::show::flat_settings;
+use crate::commands::weights;
 use crate::model::{Model, check_output};
 use crate::output;
 use crate::settings::Settings;
@@ -55,11 +57,14 @@ fn write(model: &Model<'_>, readme: &str, folder: &Path) -> Result<()> {
 /// An experiment of this model alone.
 fn experiment(model: &Model<'_>) -> Result<String> {
     let name = model.manifest.name.replace('.', "-");
-    let mut text = format!(
-        "# `elbo evaluate experiment.yaml --weights model.safetensors` measures this model again, with as many samples as asked\n\
-         # for; `elbo sweep experiment.yaml` trains it anew.\n\
-         name: {name}\n"
-    );
+    let measures = match weights::is_measurable(&model.manifest.cell) {
+        true => {
+            "# `elbo evaluate experiment.yaml --weights model.safetensors` measures this model again, with as many samples as asked\n\
+             # for; `elbo sweep experiment.yaml` trains it anew.\n"
+        }
+        false => "# `elbo sweep experiment.yaml` trains this model anew.\n",
+    };
+    let mut text = format!("{measures}name: {name}\n");
     if let Value::Object(sections) = serde_json::to_value(&model.manifest.cell)? {
         for (section, settings) in &sections {
             writeln!(text, "{section}: {}", text::flow(settings))?;
@@ -82,15 +87,18 @@ fn readme(model: &Model<'_>) -> Result<String> {
         image.width,
         text::counted(image.channels, "channel")
     )?;
-    text += "| file | what it holds |\n|---|---|\n\
-             | `model.safetensors` | the parameters, single precision |\n\
-             | `experiment.yaml` | its settings, for `elbo evaluate` and `elbo sweep` |\n\
-             | `run.json` | the whole configuration, code, versions and machine |\n\
+    let uses = match weights::is_measurable(&manifest.cell) {
+        true => "`elbo evaluate` and `elbo sweep`",
+        false => "`elbo sweep`",
+    };
+    text += "| file | what it holds |\n|---|---|\n| `model.safetensors` | the parameters, single precision |\n";
+    writeln!(text, "| `experiment.yaml` | its settings, for {uses} |")?;
+    text += "| `run.json` | the whole configuration, code, versions and machine |\n\
              | `metrics.parquet` | one row per epoch and split |\n\
              | `evaluation.parquet` | numbers measured on the trained model |\n";
     text +=
         "\n## Parameters\n\nWeights of dense layers are `[out, in]`, as in PyTorch.\n\n| name | shape |\n|---|---|\n";
-    for (name, shape) in tensors(&run.model_file())? {
+    for (name, shape) in tensors(run)? {
         writeln!(text, "| `{name}` | `{shape}` |")?;
     }
     text +=
@@ -99,25 +107,54 @@ fn readme(model: &Model<'_>) -> Result<String> {
     for (path, value) in flat_settings(&manifest.cell) {
         writeln!(text, "| `{path}` | `{}` |", text::value(&value))?;
     }
-    text += "\n## Numbers\n\n| metric | split | value | standard error | settings |\n|---|---|---|---|---|\n";
+    text +=
+        "\n## Numbers\n\n| metric | split | value | standard error | images | settings |\n|---|---|---|---|---|---|\n";
     for row in run.evaluation()? {
-        let error = row.standard_error.map(|error| format!("{error:.3}")).unwrap_or_default();
+        let decimals = if row.metric == "sharpness" { 4 } else { 3 };
+        let error = row.standard_error.map(|error| format!("{error:.decimals$}")).unwrap_or_default();
         let (split, settings) = (row.split.as_str(), &row.settings);
-        writeln!(text, "| {} | {split} | {:.3} | {error} | `{settings}` |", row.metric, row.value)?;
+        writeln!(text, "| {} | {split} | {:.decimals$} | {error} | {} | `{settings}` |", row.metric, row.value, row.n)?;
     }
     Ok(text)
 }
 
-/// Name and shape of each tensor, from the header of a safetensors file: its length in eight bytes, then JSON.
-fn tensors(path: &Path) -> Result<Vec<(String, String)>> {
-    let bytes = fs_err::read(path)?;
-    let header = bytes.split_first_chunk().and_then(|(length, rest)| {
-        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-        serde_json::from_slice::<Map<String, Value>>(rest.get(..length)?).ok()
+/// Name and shape of each tensor of a run's model.
+fn tensors(run: &Run) -> Result<Vec<(String, String)>> {
+    let path = run.model_file();
+    let reason = match fs_err::read(&path) {
+        Err(error) => error.to_string(),
+        Ok(bytes) => match header(&bytes) {
+            Ok(tensors) => return Ok(tensors),
+            Err(reason) => format!("`{}` {reason}", path.display()),
+        },
+    };
+    bail!(
+        "the trained model of run `{}` cannot be read: {reason}\nhint: remove the run's folder `{}` and `elbo sweep` its experiment again",
+        run.id(),
+        run.dir().display()
+    )
+}
+
+/// Name and shape of each tensor of a safetensors file: the length of its header in eight bytes, the header in JSON, then
+/// the numbers, to which every tensor has its offsets. Or what is wrong with it.
+fn header(bytes: &[u8]) -> Result<Vec<(String, String)>, String> {
+    let parts = bytes.split_first_chunk().and_then(|(length, rest)| {
+        let (header, numbers) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+        Some((serde_json::from_slice::<Map<String, Value>>(header).ok()?, numbers.len() as u64))
     });
-    let header = header.with_context(|| {
-        format!("`{}` is damaged: it is not in the format safetensors\nhint: train the run anew", path.display())
-    })?;
-    let tensors = header.into_iter().filter(|(name, _)| name != "__metadata__");
-    Ok(tensors.map(|(name, of)| (name, of.get("shape").map(Value::to_string).unwrap_or_default())).collect())
+    let Some((header, n_bytes)) = parts else { return Err("is not in the format safetensors".to_owned()) };
+    let tensors: Vec<(String, Value)> = header.into_iter().filter(|(name, _)| name != "__metadata__").collect();
+    let ends = tensors.iter().map(|(_, of)| of.get("data_offsets")?.get(1)?.as_u64());
+    let end = ends.collect::<Option<Vec<u64>>>().map(|ends| ends.into_iter().max().unwrap_or(0));
+    match end {
+        Some(end) if end == n_bytes => {}
+        Some(end) => {
+            return Err(format!("is damaged: it holds {n_bytes} bytes of numbers, and its header tells of {end}"));
+        }
+        None => return Err("is not in the format safetensors".to_owned()),
+    }
+    Ok(tensors
+        .into_iter()
+        .map(|(name, of)| (name, of.get("shape").map(Value::to_string).unwrap_or_default()))
+        .collect())
 }

@@ -1,10 +1,11 @@
 //! `elbo sample`: images from latents that are drawn.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use record::usage::{IMAGES, What};
 
 use crate::Outcome;
 use crate::args::SampleArgs;
+use crate::machine::Machine;
 use crate::model::{Asked, Format, Model, check_output, write};
 use crate::output;
 use crate::settings::Settings;
@@ -17,6 +18,7 @@ pub fn sample(settings: &Settings, args: &SampleArgs) -> Result<Outcome> {
     let format = Format::of(&args.drawn.output)?;
     check_output(&args.drawn.output)?;
     let model = Model::find(settings, &args.run)?;
+    check_memory(&model, args.count)?;
     let (from, decoder) = (args.from.source(), args.drawn.decoder.kind());
     let answer = match model.ask(What::Sample { from, n: args.count, decoder, seed: args.drawn.seed }, None)? {
         Asked::Answered(answer) => answer,
@@ -25,4 +27,19 @@ pub fn sample(settings: &Settings, args: &SampleArgs) -> Result<Outcome> {
     write(&args.drawn.output, format, &answer.array(IMAGES)?, None)?;
     output::print(&format!("{}\n", args.drawn.output.display()))?;
     Ok(Outcome::Well)
+}
+
+/// Refuses more images than fit into half of the free memory, which the system would otherwise kill for.
+fn check_memory(model: &Model<'_>, count: usize) -> Result<()> {
+    // Single precision, four times: as the decoder makes them, put together, as numbers, and as the bytes of a file.
+    const BYTES_PER_PIXEL: u64 = 4 * 4;
+    let Some(free) = Machine::here().free_memory else { return Ok(()) };
+    let image = model.image_shape()?.n_pixels() as u64 * BYTES_PER_PIXEL;
+    let most = usize::try_from(free / 2 / image.max(1)).unwrap_or(usize::MAX).max(1);
+    if count > most {
+        bail!(
+            "{count} images at once do not fit into the free memory\nhint: use `--count {most}` or fewer; other seeds draw others"
+        );
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use record::EvaluationRow;
 use serde::Serialize;
-use spec::{Cell, Evaluation, Experiment};
+use spec::{Cell, Evaluation, Experiment, ModelKind};
 
 use crate::Outcome;
 use crate::args::ExecutionArgs;
@@ -43,7 +43,8 @@ struct WeightsJson<'a> {
 /// Lets a worker measure the experiment's single cell with these weights, and prints what it found.
 ///
 /// # Errors
-/// If the experiment has several cells, there is no worker, or the weights do not fit the model.
+/// If the experiment has several cells, its model is of a family without such numbers, there is no worker, or the weights
+/// do not fit the model.
 pub fn weights(
     settings: &Settings,
     experiment: &Experiment,
@@ -57,6 +58,18 @@ pub fn weights(
             text::counted(experiment.cells.len(), "cell")
         );
     };
+    if !is_measurable(cell) {
+        let why = match cell.model.kind {
+            ModelKind::GaussianMixture { .. } => {
+                "a Gaussian mixture over pixels, fitted by expectation maximisation; only models that are trained by gradients can be measured with weights from outside"
+            }
+            _ => "a GAN, which has neither an encoder nor a density, hence no terms of an ELBO that could be measured",
+        };
+        bail!(
+            "`{}` is {why}\nhint: `elbo show RUN` prints what was measured when it was trained; an exported model has it in evaluation.parquet and README.md",
+            cell.readable_name()
+        );
+    }
     let rows = measured(settings, experiment, execution, cell, request)?;
     let scale = cell.scale().as_str();
     if request.is_json {
@@ -70,8 +83,8 @@ pub fn weights(
     for row in &rows {
         table.row(vec![
             row.metric.clone().into(),
-            text::number(row.value).into(),
-            text::optional_number(row.standard_error).into(),
+            text::measured(&row.metric, row.value).into(),
+            row.standard_error.map_or_else(|| "–".to_owned(), |error| text::measured(&row.metric, error)).into(),
             row.n.to_string().into(),
             text::settings(&row.settings).into(),
         ]);
@@ -79,6 +92,11 @@ pub fn weights(
     let head = format!("{}, test split, nats per image, scale {scale}\n", cell.readable_name());
     output::print(&(head + &table.render(settings.is_coloured)))?;
     Ok(Outcome::Well)
+}
+
+/// Whether a model of this family has numbers that can be measured anew from its parameters.
+pub fn is_measurable(cell: &Cell) -> bool {
+    !matches!(cell.model.kind, ModelKind::GaussianMixture { .. } | ModelKind::Gan { .. })
 }
 
 /// The rows that a worker prints; what it says on its standard error is seen as it comes.

@@ -237,7 +237,10 @@ training: { epochs: 1 }
         (format!("sample {run} -o nowhere/a.png"), "there is no folder `nowhere`"),
         (format!("encode {run} --test 1 -o results"), "is a folder"),
         (format!("sample {run} --count 0 -o a.png"), "expected a whole number from 1"),
-        (format!("reconstruct {run} -o a.png"), "<IMAGES>"),
+        (format!("reconstruct {run} -o a.png"), "or use test images: `--test 20`"),
+        (format!("reconstruct {run} --test 61 -o a.png"), "61 test images are asked for, and there are 60"),
+        (format!("encode {run} --test 50000"), "use `--test 60` or fewer"),
+        (format!("sample {run} --count 100000000000 -o a.png"), "do not fit into the free memory\nhint: use `--count "),
         (format!("reconstruct {run} large.png --test 3 -o a.png"), "cannot be used with"),
         (format!("reconstruct {run} large.png -o a.png"), "is 28×30 pixels, and the model takes 28×28"),
         (format!("encode {run} colour.png"), "has colour, and the model takes gray images"),
@@ -256,6 +259,36 @@ training: { epochs: 1 }
         );
         assert_eq!(names(&place), before, "`elbo {arguments}`");
     }
+    out(&place, &format!("export {mixture} -o given"));
+    let (text, readme) = (place.read("given/experiment.yaml"), place.read("given/README.md"));
+    assert!(!text.contains("elbo evaluate") && !readme.contains("elbo evaluate"), "{text}{readme}");
+    assert_eq!(place.elbo("plan given/experiment.yaml").code, Some(0));
+    std::fs::remove_dir_all(place.path("given")).unwrap();
+
+    // A model that is damaged or gone is not given away, and whoever asks for it hears what to do.
+    let model = place.store().find(run).unwrap().model_file();
+    let whole = std::fs::read(&model).unwrap();
+    for length in [whole.len() - 4, 1000, 4] {
+        std::fs::write(&model, &whole[..length]).unwrap();
+        for command in [format!("export {run} -o given"), format!("sample {run} -o a.png")] {
+            let said = place.elbo(&command);
+            assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "`elbo {command}`: {said:?}");
+            assert!(
+                said.err.contains("cannot be read") && said.err.contains("hint: remove the run's folder"),
+                "{said:?}"
+            );
+            assert_eq!(names(&place), before, "`elbo {command}`");
+        }
+    }
+    std::fs::remove_file(&model).unwrap();
+    for command in [format!("export {run} -o given"), format!("sample {run} -o a.png")] {
+        let said = place.elbo(&command);
+        assert!(
+            said.code == Some(2) && said.err.contains("hint: remove the run's folder"),
+            "`elbo {command}`: {said:?}"
+        );
+    }
+
     out(&place, &format!("sample {mixture} --count 4 -o a.npy"));
     assert_eq!(array(&place, "a.npy").shape, [4, 1, 28, 28]);
     std::fs::write(place.path("results/runs").join(unfinished.run_id().to_string()).join("run.json"), "{").unwrap();

@@ -53,6 +53,14 @@ fn what_cannot_be_measured_says_why() {
     let several = said("evaluate small.yaml --weights own.safetensors");
     assert_eq!(several.code, Some(2));
     assert!(several.err.starts_with("error: weights are of one model, and `small` has 8 cells\nhint: "), "{several:?}");
+    for (kind, family) in [("gaussian-mixture", "a Gaussian mixture over pixels"), ("gan", "a GAN")] {
+        let width = if kind == "gan" { ", hidden: [8], latent_dim: 2" } else { "" };
+        let text = format!("name: one\ndataset: {{ name: glyphs }}\nmodel: {{ kind: {kind}{width} }}\n");
+        place.write("family.yaml", &text);
+        let refused = said("evaluate family.yaml --weights own.safetensors");
+        assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""));
+        assert!(refused.err.contains(family) && refused.err.contains("hint: `elbo show RUN`"), "{refused:?}");
+    }
     let without = said("evaluate one.yaml --samples 3");
     assert_eq!(without.code, Some(2));
     assert!(without.err.contains("--weights"), "{without:?}");
