@@ -34,7 +34,7 @@ compare experiment="experiments/sweep.yaml" *arguments: build
 [group('research')]
 figures experiment="experiments/sweep.yaml" *arguments: build
     @shift || true; {{ quote(elbo) }} figures {{ quote(experiment) }} "$@"
-    @{{ quote(elbo) }} report {{ quote(experiment) }}
+    @shift || true; {{ quote(elbo) }} report {{ quote(experiment) }} "$@"
 
 # Train every set-up with published numbers, then write the table in results/published; takes many hours on a CPU; takes the options of `elbo sweep`
 [group('research')]

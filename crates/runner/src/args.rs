@@ -17,7 +17,8 @@ First steps:
 
 All numbers are nats per image, means over images.
 Data goes to standard output, progress to standard error.
-Exit codes: 0 all well, 1 some runs failed, 2 usage or spec error, 130 and 143 stopped by a signal.";
+Exit codes: 0 all well, 1 some runs failed or another process is training them, 2 usage or spec
+error, 130 and 143 stopped by a signal.";
 
 /// Variational autoencoders as experiments: plan, train, compare and draw.
 #[derive(Debug, Parser)]
@@ -173,7 +174,8 @@ pub struct RetryArgs {
 Examples:
   elbo sweep experiments/sweep.yaml
   elbo sweep experiments/sweep.yaml --jobs 2 --threads 4
-  elbo sweep sweep --set training.epochs=1      a quick look, kept apart from the full runs
+  elbo sweep sweep --set training.epochs=1      a quick look, kept apart: its figures and report are
+                                                in sweeps/sweep-with-training-epochs-1
 
 Runs that are done are not trained again. Ctrl-C lets every run write a checkpoint and ends; the
 same command goes on from there. A second Ctrl-C kills.")]
@@ -244,7 +246,8 @@ pub struct ListArgs {
     /// Only runs of this status
     #[arg(long, value_name = "STATUS", value_parser = ["new", "running", "resumable", "failed", "done"])]
     pub status: Option<String>,
-    /// Only runs with this setting, such as `model.latent_dim=20`; also != < <= > >=; may be given several times
+    /// Only runs with this setting, such as `model.latent_dim=20` or `model.likelihood=gaussian`; also != < <= > >=; may be
+    /// given several times
     #[arg(long = "where", value_name = "PATH=VALUE")]
     pub conditions: Vec<String>,
     /// Order by name, id, status, started, seconds, elbo, reconstruction, kl, or a path in the spec; `-` before it reverses
@@ -298,10 +301,11 @@ Examples:
   elbo compare sweep --metric kl --metric active_units --where model.latent_dim=20
 
 Runs are averaged over nothing but their seed. Runs on different scales (gray-bce, bernoulli,
-gray-levels, gaussian-density) are not comparable and are refused; pick one with --where.
+gray-levels, gaussian-density) are not comparable: each scale has a table of its own.
 
-JSON: `name, split, scale`; `rows` with `group` (an object from path to value), `metric, settings,
-epoch, mean, standard_deviation, half_width_95, n`.")]
+JSON: `name, split, scale` (`null` for several); `rows` with `group` (an object from path to value),
+`scale, metric, settings, epoch, images` (`null` for the whole split), `mean, standard_deviation,
+half_width_95, n`.")]
 pub struct CompareArgs {
     #[command(flatten)]
     pub experiment: ExperimentArgs,
@@ -315,7 +319,8 @@ pub struct CompareArgs {
     /// The images it was measured on
     #[arg(long, value_name = "SPLIT", default_value = "test", value_parser = ["train", "validation", "test"])]
     pub split: String,
-    /// Only cells with this setting, such as `model.latent_dim=20`; also != < <= > >=; may be given several times
+    /// Only cells with this setting, such as `model.latent_dim=20` or `model.likelihood=gaussian`; also != < <= > >=; may be
+    /// given several times
     #[arg(long = "where", value_name = "PATH=VALUE")]
     pub conditions: Vec<String>,
     #[command(flatten)]

@@ -26,7 +26,7 @@ use crate::settings::Settings;
 pub enum Outcome {
     /// All well.
     Well,
-    /// Some runs failed.
+    /// Some runs failed, or are not done because another process is training them.
     SomeFailed,
     /// Stopped by a signal of this number.
     Stopped(u8),

@@ -80,8 +80,12 @@ pub fn measure(
 
 /// Says which models could not be measured.
 pub fn account(measured: &Trained) -> Outcome {
-    for (name, reason) in &measured.failed {
-        output::say(&format!("not measured: {name}: {}", reason.lines().next().unwrap_or_default()));
+    for (reason, names) in measured.failures() {
+        output::say(&format!(
+            "not measured: {}: {}",
+            text::first_of(&names),
+            reason.lines().next().unwrap_or_default()
+        ));
     }
     if measured.failed.is_empty() { Outcome::Well } else { Outcome::SomeFailed }
 }

@@ -66,7 +66,7 @@ pub fn gc(settings: &Settings, args: &GcArgs) -> Result<Outcome> {
     if args.format.json {
         output::print_json(&to_json(&garbage, args.delete))?;
     } else {
-        output::print(&to_text(&garbage, freed, files.len(), settings.is_coloured))?;
+        output::print(&to_text(&garbage, freed, files.len(), &args.keep, settings.is_coloured))?;
     }
     Ok(Outcome::Well)
 }
@@ -106,9 +106,13 @@ fn to_json(garbage: &Garbage, deleted: bool) -> GcJson {
     GcJson { runs: runs.collect(), leftovers: leftovers.collect(), bytes: garbage.bytes(), deleted }
 }
 
-fn to_text(garbage: &Garbage, freed: Option<u64>, n_experiments: usize, is_coloured: bool) -> String {
+fn to_text(garbage: &Garbage, freed: Option<u64>, n_experiments: usize, keep: &Path, is_coloured: bool) -> String {
     if garbage.runs.is_empty() && garbage.leftovers.is_empty() {
-        return format!("nothing to remove: {} need every run there is\n", text::counted(n_experiments, "experiment"));
+        return match n_experiments {
+            0 => "nothing to remove: there is no run\n".to_owned(),
+            1 => "nothing to remove: 1 experiment needs every run there is\n".to_owned(),
+            n => format!("nothing to remove: {n} experiments need every run there is\n"),
+        };
     }
     let mut table =
         Table::new([("run", Align::Left), ("name", Align::Left), ("status", Align::Left), ("size", Align::Right)]);
@@ -130,6 +134,12 @@ fn to_text(garbage: &Garbage, freed: Option<u64>, n_experiments: usize, is_colou
     }
     let last = match freed {
         Some(bytes) => format!("removed: {} freed", text::bytes(bytes)),
+        None if n_experiments == 0 => format!(
+            "{}: all there is, since there is no experiment in `{}`; `elbo gc --delete` refuses that\n\
+             hint: name the folder of experiments with --keep, or one experiment whose runs are kept",
+            text::bytes(garbage.bytes()),
+            keep.display()
+        ),
         None => format!(
             "{} that none of {} needs; `elbo gc --delete` removes them",
             text::bytes(garbage.bytes()),

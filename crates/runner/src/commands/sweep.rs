@@ -29,6 +29,9 @@ pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> 
         plan.count("done"),
         text::counted(plan.cells.len(), "cell"),
     ));
+    if !args.experiment.set.is_empty() && !args.no_figures {
+        output::say(&format!("figures and report go to `{}`", store.sweep_dir(&experiment.name).display()));
+    }
     // Also when there is nothing to train: an earlier sweep may have been killed before it could do this.
     store.rebuild_index().context("cannot write the index of runs")?;
     let trained = if plan.cohorts.is_empty() {
@@ -92,8 +95,8 @@ fn account(plan: &Plan, trained: &Trained) -> Outcome {
             text::counted(n_elsewhere, "cell")
         ));
     }
-    for (name, reason) in &trained.failed {
-        output::say(&format!("failed: {name}: {}", reason.lines().next().unwrap_or_default()));
+    for (reason, names) in trained.failures() {
+        output::say(&format!("failed: {}: {}", text::first_of(&names), reason.lines().next().unwrap_or_default()));
     }
     let untried: Vec<_> =
         plan.cells.iter().filter(|cell| cell.cohort.is_none() && cell.status.word() == "failed").collect();
@@ -103,5 +106,6 @@ fn account(plan: &Plan, trained: &Trained) -> Outcome {
     if !untried.is_empty() {
         output::say("hint: --retry-failed tries failed cells again");
     }
-    if trained.failed.is_empty() && untried.is_empty() { Outcome::Well } else { Outcome::SomeFailed }
+    let is_all_done = trained.failed.is_empty() && untried.is_empty() && n_elsewhere == 0;
+    if is_all_done { Outcome::Well } else { Outcome::SomeFailed }
 }

@@ -37,6 +37,20 @@ pub struct Trained {
     pub signal: Option<i32>,
 }
 
+impl Trained {
+    /// Each reason of a failure, with the names of the runs that failed so.
+    pub fn failures(&self) -> Vec<(&str, Vec<&str>)> {
+        let mut failures: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (name, reason) in &self.failed {
+            match failures.iter_mut().find(|(other, _)| other == reason) {
+                Some((_, names)) => names.push(name),
+                None => failures.push((reason, vec![name])),
+            }
+        }
+        failures
+    }
+}
+
 /// A cohort that trains now.
 struct Active {
     worker: Worker,
@@ -270,7 +284,7 @@ impl Pool<'_> {
             };
             if let Some(reason) = failure {
                 let name = planned.cell.readable_name();
-                self.progress.say(&format!("failed: {name} ({}): {reason}", planned.id));
+                self.progress.failed(&name, &planned.id, &reason);
                 self.trained.failed.push((name, reason));
             }
         }

@@ -1,6 +1,6 @@
 //! How far the training or measuring is: bars that move on a terminal, a line now and then otherwise; always on standard error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -69,6 +69,8 @@ pub struct Progress {
     started: Instant,
     last_line: Instant,
     n_ended: usize,
+    /// Errors and hints that were shown; what ails all cohorts alike is said once.
+    errors: BTreeSet<String>,
     /// What was behind at the start: it took none of the time since.
     behind: u64,
 }
@@ -84,7 +86,16 @@ impl Progress {
             })
             .collect();
         let now = Instant::now();
-        let mut progress = Progress { words, bars: None, states, started: now, last_line: now, n_ended: 0, behind: 0 };
+        let mut progress = Progress {
+            words,
+            bars: None,
+            states,
+            started: now,
+            last_line: now,
+            n_ended: 0,
+            errors: BTreeSet::new(),
+            behind: 0,
+        };
         progress.behind = progress.done();
         if has_bars {
             let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
@@ -157,12 +168,27 @@ impl Progress {
         if line.trim().is_empty() {
             return;
         }
+        let is_error = line.starts_with("error: ") || line.starts_with("hint: ");
+        if is_error && !self.errors.insert(line.to_owned()) {
+            return;
+        }
         state.n_lines += 1;
         let n_lines = state.n_lines;
         if n_lines <= SHOWN_LINES {
             self.say(&format!("cohort {}: {}", cohort + 1, printable(line)));
         } else if n_lines == SHOWN_LINES + 1 {
             self.say(&format!("cohort {}: further lines are not shown", cohort + 1));
+        }
+    }
+
+    /// A run failed; why is said unless it was just said.
+    pub fn failed(&mut self, name: &str, id: &RunId, reason: &str) {
+        let is_told = self.errors.iter().any(|error| reason.ends_with(error.as_str()));
+        if is_told {
+            self.say(&format!("failed: {name} ({id})"));
+        } else {
+            self.say(&format!("failed: {name} ({id}): {reason}"));
+            self.errors.insert(reason.to_owned());
         }
     }
 

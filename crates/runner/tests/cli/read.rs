@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use record::{EvaluationRow, Split};
 use serde_json::Value;
 
 use crate::support::{Place, SMALL, begin, experiment, filled, finish, finish_without_bound};
@@ -127,9 +128,14 @@ fn two_scales() -> Place {
 #[test]
 fn scales_are_never_mixed() {
     let place = two_scales();
-    let refused = place.elbo("compare scales.yaml");
-    assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""));
-    insta::assert_snapshot!(refused.err);
+    let both = place.elbo("compare scales.yaml");
+    assert_eq!(both.code, Some(0), "{both:?}");
+    insta::assert_snapshot!(both.out);
+    assert!(both.err.contains("numbers on different scales cannot be compared"), "{both:?}");
+    let json = place.json("compare scales.yaml --metric kl --json");
+    assert_eq!(json["scale"], Value::Null);
+    let scales: Vec<&Value> = json["rows"].as_array().unwrap().iter().map(|row| &row["scale"]).collect();
+    assert_eq!(scales, ["gray-bce", "gray-bce", "bernoulli", "bernoulli"]);
     let one = place.json("compare scales.yaml --where dataset.pixels=static --json");
     assert_eq!(one["scale"], "bernoulli");
     let list = place.json("list --json --sort dataset.pixels");
@@ -166,12 +172,76 @@ fn compare_says_what_is_missing() {
         ("--metric fid", "no run has a metric `fid`"),
         ("--by training.epochs", "does not vary"),
         ("--where model.latentdim=2", "no run has a setting `model.latentdim`"),
-        ("--split validation", "on the validation split"),
+        ("--split validation", "on the validation split\nhint: --split may be `train`, `test`"),
+        ("--where model.latent_dim>abc", "`abc` is no number"),
+        ("--where model.kind>3", "`model.kind` is no number"),
     ] {
         let said = place.elbo(&format!("compare small.yaml {options}"));
         assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{options}");
         assert!(said.err.contains(complaint) && said.err.contains("hint: "), "{options}: {said:?}");
     }
+}
+
+#[test]
+fn a_word_finds_a_variant_with_any_settings() {
+    let place = Place::new();
+    let kinds = "
+name: kinds
+dataset: { name: glyphs }
+model: { hidden: [8], latent_dim: 2 }
+training: { epochs: 2 }
+sweep:
+  include:
+    - { model.likelihood: { gaussian: { sigma: 1 } } }
+    - { model.likelihood: { gaussian: { sigma: 2 } } }
+    - { model.likelihood: gaussian-shared }
+    - { model.prior: vamp }
+";
+    place.write("kinds.yaml", kinds);
+    for cell in &experiment(kinds).cells {
+        finish(&place.store(), cell);
+    }
+    assert_eq!(names(&place, "--where model.likelihood=gaussian").len(), 2);
+    assert_eq!(names(&place, "--where model.likelihood=[gaussian,gaussian-shared]").len(), 3);
+    assert_eq!(names(&place, "--where model.likelihood.gaussian.sigma>=2").len(), 1);
+    assert_eq!(names(&place, "--where model.prior!=vamp").len(), 3);
+    let compared = place.json("compare kinds.yaml --json --metric elbo --where model.prior=vamp");
+    assert_eq!(compared["rows"].as_array().unwrap().len(), 1);
+    let none = place.elbo("compare kinds.yaml --where model.prior=mixture");
+    assert_eq!((none.code, none.out.as_str()), (Some(0), ""));
+    assert!(none.err.contains("none of the 4 cells meets these conditions"), "{none:?}");
+}
+
+#[test]
+fn numbers_over_fewer_images_say_so_and_small_ones_have_digits() {
+    let place = filled();
+    let cells = experiment(SMALL).cells;
+    let sharpness = EvaluationRow {
+        metric: "sharpness".to_owned(),
+        split: Split::Test,
+        value: 0.020_86,
+        standard_error: Some(0.000_47),
+        n: 10_000,
+        settings: r#"{"of":"data"}"#.to_owned(),
+    };
+    for (cell, n) in cells[..2].iter().zip([50, 10_000]) {
+        let rows = [EvaluationRow::nll(90.0, 0.5, n, 5), sharpness.clone()];
+        place.store().run(&cell.run_id()).add_evaluation(&rows).unwrap();
+    }
+    let shown = place.elbo(&format!("show {}", cells[0].run_id())).out;
+    assert!(shown.contains("samples 5, 50 images") && shown.contains("0.0209") && shown.contains("0.0005"), "{shown}");
+    assert!(
+        !place.elbo(&format!("show {}", cells[1].run_id())).out.contains("images\n"),
+        "the whole split needs no word"
+    );
+    let compared = place.elbo("compare small.yaml --metric nll --metric sharpness").out;
+    assert!(compared.contains("nll (samples 5, 50 images)") && compared.contains("nll (samples 5) "), "{compared}");
+    assert!(compared.contains("0.0209 ± 0.0000"), "{compared}");
+    let json = place.json("compare small.yaml --metric nll --json");
+    assert_eq!((&json["rows"][0]["images"], &json["rows"][1]["images"]), (&Value::Null, &50.into()));
+    let diff = place.json(&format!("diff {} {} --json", cells[0].run_id(), cells[1].run_id()));
+    let of_nll = |row: &&Value| row["metric"].as_str().unwrap().starts_with("nll");
+    assert!(diff["metrics"].as_array().unwrap().iter().filter(of_nll).all(|row| row["difference"].is_null()));
 }
 
 #[test]
@@ -213,10 +283,28 @@ fn figures_and_report_are_drawn_from_records() {
 }
 
 #[test]
+fn what_is_drawn_of_other_cells_has_a_folder_of_its_own() {
+    let place = filled();
+    let folder = "results/sweeps/small-with-training-seed-0";
+    let figures = place.elbo("figures small.yaml --set training.seed=0");
+    assert_eq!((figures.code, figures.out), (Some(0), format!("{folder}/figures\n")));
+    let report = place.elbo("report small.yaml --set training.seed=0");
+    assert_eq!((report.code, report.out), (Some(0), format!("{folder}/report.html\n")));
+    let sweep = place.elbo("sweep small.yaml --set training.seed=0");
+    assert_eq!(sweep.code, Some(0), "{sweep:?}");
+    assert!(sweep.err.contains(&format!("figures and report go to `{folder}`")), "{sweep:?}");
+    assert!(sweep.out.contains(&format!("report: {folder}/report.html")), "{sweep:?}");
+    assert!(!place.path("results/sweeps/small").exists(), "nothing is drawn over what the experiment itself shows");
+}
+
+#[test]
 fn gc_removes_only_when_asked_and_only_what_nobody_needs() {
     let place = filled();
     std::fs::create_dir(place.path("experiments")).unwrap();
     place.write("experiments/narrow.yaml", &SMALL.replace("[2, 5]", "[2]").replace("name: small", "name: narrow"));
+    let nowhere = place.elbo("gc --keep nowhere");
+    assert_eq!(nowhere.code, Some(0), "{nowhere:?}");
+    assert!(nowhere.out.contains("no experiment in `nowhere`; `elbo gc --delete` refuses that\nhint: "), "{nowhere:?}");
     let found = place.json("gc --json");
     assert_eq!((found["runs"].as_array().unwrap().len(), &found["deleted"]), (4, &false.into()));
     assert_eq!(names(&place, "").len(), 8);

@@ -105,6 +105,29 @@ fn a_worker_that_fails_fails_its_runs_and_no_others() {
 }
 
 #[test]
+fn what_ails_all_workers_is_told_once_and_in_the_end() {
+    let place = place("cat > /dev/null; printf 'error: no such device\\nhint: take another\\n' >&2; exit 2");
+    let said = place.elbo("sweep two.yaml --jobs 1");
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert_eq!(said.err.matches("no such device").count(), 2, "{said:?}");
+    assert_eq!(said.err.matches("hint: take another").count(), 1, "{said:?}");
+    assert!(said.err.contains(" and 1 more: elbo-train ended with exit code 2: error: no such device"), "{said:?}");
+}
+
+#[test]
+fn cells_that_another_process_trains_are_not_done() {
+    let place = place("exit 1");
+    let [first, second] = [&cells()[0], &cells()[1]];
+    finish(&place.store(), first);
+    let elsewhere = begin(&place.store(), second, 1);
+    let said = place.elbo("sweep two.yaml --no-figures");
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("another process is training 1 cell; run this again when it is done"), "{said:?}");
+    elsewhere.finish(1.0).unwrap();
+    assert_eq!(place.elbo("sweep two.yaml --no-figures").code, Some(0));
+}
+
+#[test]
 fn a_resumable_run_whose_worker_dies_stays_resumable() {
     let place = place("cat > /dev/null; kill -9 $$");
     let mut writer = begin(&place.store(), &cells()[0], 1);
@@ -269,7 +292,9 @@ fn a_sweep_measures_what_the_experiment_asks_for() {
     let said = place.elbo("sweep two.yaml --no-figures");
     // The worker has recorded nothing.
     assert_eq!(said.code, Some(1), "{said:?}");
-    assert_eq!(said.err.matches("not measured: ").count(), 2, "{said:?}");
+    // Both for the same reason.
+    let told = format!("not measured: {} and 1 more: ", cells()[0].readable_name());
+    assert!(said.err.matches("not measured: ").count() == 1 && said.err.contains(&told), "{said:?}");
     assert_eq!(given(&place).len(), 2);
     let status = |cell: &Cell| place.store().run(&cell.run_id()).status().unwrap();
     assert!(cells().iter().all(|cell| status(cell) == Status::Done), "what was trained stays done");
