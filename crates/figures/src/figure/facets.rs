@@ -258,9 +258,10 @@ impl Titles {
 
     /// Writes the `index`th title, centred at `middle` as far as the page is wide enough, its last line on `baseline`.
     pub fn draw(&self, drawing: &mut Drawing, index: usize, (middle, baseline): Point) {
-        for (above, line) in self.lines.get(index).into_iter().flatten().rev().enumerate() {
-            let half = font::width(line, NORMAL) / 2.0 + 1.0;
-            let middle = middle.min(WIDTH - half).max(half);
+        let lines = || self.lines.get(index).into_iter().flatten();
+        let half = lines().map(|line| font::width(line, NORMAL)).fold(0.0, f64::max) / 2.0 + 1.0;
+        let middle = middle.min(WIDTH - half).max(half);
+        for (above, line) in lines().rev().enumerate() {
             drawing.text((middle, baseline - LINE * above as f64), line, NORMAL, colour::INK, Anchor::Middle);
         }
     }
