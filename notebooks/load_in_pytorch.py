@@ -60,7 +60,7 @@ def read_images(path: Path) -> torch.Tensor:
             content = file.read()
         n_images, height, width = np.frombuffer(content, ">u4", 3, offset=4)
         images = np.frombuffer(content, np.uint8, offset=16).reshape(n_images, height * width)
-    return torch.from_numpy(images.reshape(len(images), -1)).float() / 255
+    return torch.from_numpy(images.reshape(len(images), -1).astype(np.float32)) / 255
 
 
 def main(run: Path, images: Path, measured: Path | None = None) -> None:

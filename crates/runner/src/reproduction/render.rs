@@ -97,7 +97,7 @@ byte for byte, so edit neither.
 All numbers are of the test images: nats per image, means over images, the smaller the better, but for active units, which
 are counted. *Obtained* is the mean over seeds ± half its 95 % interval by Student's t; of a single seed it is the value with
 its standard error over images (s.e.). Numbers on different scales (in parentheses) mean different things and are never
-compared. *Training* is the wall-clock time of all seeds together.
+compared. *Training* is the wall-clock time of all seeds together. `--data FOLDER` after a command says where MNIST lies.
 ";
 
 /// A page for people: one table, notes, and the curves of set-ups on a shortened schedule.
