@@ -9,7 +9,7 @@ use spec::{Cell, Experiment, ObjectiveKind};
 use crate::error::FiguresError;
 use crate::sweep::{Arrays, Denoising, Group, Key, Path, Run, Source, Sweep, Terms};
 use crate::tiles::Images;
-use crate::variant::{variants_of, words};
+use crate::variant::{listed, variants_of, words};
 
 /// Reads what the store has of the experiment's runs. Runs that are not done are listed, not read.
 ///
@@ -121,10 +121,7 @@ fn training(cells: &[Cell]) -> String {
 fn distinct(numbers: impl Iterator<Item = usize>) -> String {
     let numbers: BTreeSet<usize> = numbers.collect();
     let words: Vec<String> = numbers.iter().map(usize::to_string).collect();
-    match words.as_slice() {
-        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
-        _ => words.concat(),
-    }
+    listed(&words, "or")
 }
 
 fn file_name(path: &str) -> String {

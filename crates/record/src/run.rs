@@ -106,6 +106,15 @@ impl Run {
         self.folder.join("model.safetensors")
     }
 
+    /// What to say where `model.safetensors` cannot be read for this reason, and what to do: there is no other copy.
+    pub fn unreadable_model(&self, reason: &str) -> String {
+        format!(
+            "the trained model of run `{}` cannot be read: {reason}\nhint: remove the run's folder `{}` and `elbo sweep` its experiment again",
+            self.id,
+            self.folder.display()
+        )
+    }
+
     /// `checkpoint/`: what resuming needs.
     pub fn checkpoint_dir(&self) -> PathBuf {
         self.folder.join("checkpoint")

@@ -46,11 +46,7 @@ pub fn read_stored(run: &Run) -> anyhow::Result<Vec<Exported>> {
         Ok((parameters, _)) => return Ok(parameters),
         Err(error) => format!("{error:#}"),
     };
-    bail!(
-        "the trained model of run `{}` cannot be read: {reason}\nhint: remove the run's folder `{}` and `elbo sweep` its experiment again",
-        run.id(),
-        run.dir().display()
-    )
+    bail!(run.unreadable_model(&reason))
 }
 
 /// The tensors and the metadata of a safetensors file.

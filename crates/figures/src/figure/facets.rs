@@ -6,6 +6,7 @@ use crate::drawing::{Anchor, Drawing, NORMAL, Point, WIDTH};
 use crate::font;
 use crate::marker::Marker;
 use crate::sweep::{Group, betas, latent_dims, variants};
+use crate::variant::listed;
 
 use super::spread;
 
@@ -85,10 +86,7 @@ pub fn each(groups: &[&Group]) -> String {
         (Along::Variant, variants(groups).len()),
     ];
     let names: Vec<&str> = swept.into_iter().filter(|(_, n)| *n > 1).map(|(along, _)| along.name()).collect();
-    match names.as_slice() {
-        [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
-        _ => names.concat(),
-    }
+    listed(&names, "and")
 }
 
 /// One row for each combination of what `along` is not.

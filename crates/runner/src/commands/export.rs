@@ -128,11 +128,7 @@ fn tensors(run: &Run) -> Result<Vec<(String, String)>> {
             Err(reason) => format!("`{}` {reason}", path.display()),
         },
     };
-    bail!(
-        "the trained model of run `{}` cannot be read: {reason}\nhint: remove the run's folder `{}` and `elbo sweep` its experiment again",
-        run.id(),
-        run.dir().display()
-    )
+    bail!(run.unreadable_model(&reason))
 }
 
 /// Name and shape of each tensor of a safetensors file: the length of its header in eight bytes, the header in JSON, then

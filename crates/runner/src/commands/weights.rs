@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use record::EvaluationRow;
@@ -15,7 +15,7 @@ use crate::commands::show::EvaluationJson;
 use crate::machine::Machine;
 use crate::output;
 use crate::settings::Settings;
-use crate::sweep::{absolute, find_worker};
+use crate::sweep::{Setup, absolute, find_worker};
 use crate::table::{Align, Table};
 use crate::text;
 
@@ -112,17 +112,16 @@ fn measured(
         serde_json::json!({ "weights": { "file": absolute(file)?, "samples": samples, "evaluation": evaluation } });
     let input = serde_json::to_vec(&serde_json::json!({ "task": task, "cells": [cell] }))?;
     let of_experiment = &experiment.execution;
-    let threads = execution.threads.or(of_experiment.threads).unwrap_or(Machine::here().n_cores).to_string();
-    let device = serde_json::to_value(execution.device.unwrap_or(of_experiment.device))?;
-    let mut command = Command::new(find_worker()?);
-    command.arg("--results").arg(absolute(&settings.results)?).args(["--threads", &threads]);
-    command.args(["--device", device.as_str().unwrap_or("cpu")]);
-    if let Some(data) = &settings.data {
-        command.arg("--data").arg(absolute(data)?);
-    }
+    let setup = Setup {
+        program: find_worker()?,
+        results: absolute(&settings.results)?,
+        data: settings.data.as_deref().map(absolute).transpose()?,
+        threads: execution.threads.or(of_experiment.threads).unwrap_or(Machine::here().n_cores),
+        device: execution.device.unwrap_or(of_experiment.device),
+    };
     // In the same process group, so that a signal from the terminal reaches the worker as well.
-    command.env("OMP_NUM_THREADS", &threads).env("MKL_NUM_THREADS", &threads);
-    let mut worker = command
+    let mut worker = setup
+        .command()?
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -36,6 +36,25 @@ pub struct Setup {
     pub device: Device,
 }
 
+impl Setup {
+    /// The program with its options, not yet started.
+    ///
+    /// # Errors
+    /// If the device cannot be written down.
+    pub fn command(&self) -> Result<Command> {
+        let device = serde_json::to_value(self.device)?;
+        let threads = self.threads.to_string();
+        let mut command = Command::new(&self.program);
+        command.arg("--results").arg(&self.results).args(["--threads", &threads]);
+        command.args(["--device", device.as_str().unwrap_or("cpu")]);
+        if let Some(data) = &self.data {
+            command.arg("--data").arg(data);
+        }
+        command.env("OMP_NUM_THREADS", &threads).env("MKL_NUM_THREADS", &threads);
+        Ok(command)
+    }
+}
+
 /// What reaches the main thread.
 #[derive(Debug)]
 pub enum Message {
@@ -104,15 +123,7 @@ impl Worker {
             cells: &'a [&'a Cell],
         }
         let input = serde_json::to_vec(&Input { task, cells })?;
-        let device = serde_json::to_value(setup.device)?;
-        let threads = setup.threads.to_string();
-        let mut command = Command::new(&setup.program);
-        command.arg("--results").arg(&setup.results).args(["--threads", &threads]);
-        command.args(["--device", device.as_str().unwrap_or("cpu")]);
-        if let Some(data) = &setup.data {
-            command.arg("--data").arg(data);
-        }
-        command.env("OMP_NUM_THREADS", &threads).env("MKL_NUM_THREADS", &threads);
+        let mut command = setup.command()?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().with_context(|| {
             format!("cannot start `{}`\nhint: build it anew with `./just build`", setup.program.display())
