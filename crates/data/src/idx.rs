@@ -34,6 +34,18 @@ pub(crate) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
 
 /// Reads an IDX file of unsigned bytes; whether it is compressed is told by its first bytes, not by its name.
 pub(crate) fn read(path: &Path) -> Result<Idx, DataError> {
+    let (stream, at_most) = contents(path)?;
+    parse(path, stream, at_most)
+}
+
+/// Lengths of the axes of an IDX file, the slowest first, out of its header alone.
+pub(crate) fn shape(path: &Path) -> Result<Vec<usize>, DataError> {
+    let (mut stream, at_most) = contents(path)?;
+    Ok(header(path, &mut stream, at_most, &mut Sha256::new())?.0)
+}
+
+/// The decompressed bytes of a file, and how many there can be at most.
+fn contents(path: &Path) -> Result<(Box<dyn Read>, u64), DataError> {
     let mut file = open(path)?;
     let length = file.metadata()?.len();
     let mut first = [0; 2];
@@ -42,12 +54,12 @@ pub(crate) fn read(path: &Path) -> Result<Idx, DataError> {
     if length == 0 {
         return Err(DataError::file(path, "the file is empty", "fetch it again"));
     }
-    if n_read == 2 && first == [0x1f, 0x8b] {
-        let at_most = length.saturating_mul(DEFLATE_RATIO);
-        parse(path, MultiGzDecoder::new(BufReader::with_capacity(1 << 16, file)), at_most)
+    Ok(if n_read == 2 && first == [0x1f, 0x8b] {
+        let stream = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, file));
+        (Box::new(stream), length.saturating_mul(DEFLATE_RATIO))
     } else {
-        parse(path, file, length)
-    }
+        (Box::new(file), length)
+    })
 }
 
 /// Opens a file, with a plain word for a folder.
@@ -58,13 +70,27 @@ pub(crate) fn open(path: &Path) -> Result<File, DataError> {
     Ok(File::open(path)?)
 }
 
-/// Parses an IDX stream that cannot be longer than `at_most` bytes, which guards against a header that lies.
-fn parse(path: &Path, mut stream: impl Read, at_most: u64) -> Result<Idx, DataError> {
-    let bad = |problem: String| DataError::file(path, problem, HINT);
-    let unreadable = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => bad("the file ends too early".to_owned()),
-        _ => bad(format!("cannot be read or decompressed: {error}")),
-    };
+fn bad(path: &Path, problem: String) -> DataError {
+    DataError::file(path, problem, HINT)
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> DataError {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => bad(path, "the file ends too early".to_owned()),
+        _ => bad(path, format!("cannot be read or decompressed: {error}")),
+    }
+}
+
+/// Reads the header of an IDX stream into `digest`: the lengths of the axes, and how many values they make. The stream
+/// cannot be longer than `at_most` bytes, which guards against a header that lies.
+fn header(
+    path: &Path,
+    stream: &mut impl Read,
+    at_most: u64,
+    digest: &mut Sha256,
+) -> Result<(Vec<usize>, usize), DataError> {
+    let bad = |problem| bad(path, problem);
+    let unreadable = |error| unreadable(path, error);
     let mut header = [0; 4];
     stream.read_exact(&mut header).map_err(unreadable)?;
     let [0, 0, kind, n_axes @ 1..=4] = header else {
@@ -74,7 +100,6 @@ fn parse(path: &Path, mut stream: impl Read, at_most: u64) -> Result<Idx, DataEr
         let problem = format!("holds values of IDX type `0x{kind:02x}`, not unsigned bytes (`0x08`)");
         return Err(DataError::file(path, problem, "convert the values to unsigned bytes, 255 standing for 1.0"));
     }
-    let mut digest = Sha256::new();
     digest.update(header);
     let mut shape = Vec::new();
     for _ in 0..n_axes {
@@ -91,13 +116,22 @@ fn parse(path: &Path, mut stream: impl Read, at_most: u64) -> Result<Idx, DataEr
         return Err(bad(format!("declares an array of {}, which is empty", written(&shape))));
     }
     let total = usize::try_from(total).map_err(|_| bad("is too large for this machine".to_owned()))?;
+    Ok((shape, total))
+}
+
+/// Parses an IDX stream that cannot be longer than `at_most` bytes.
+fn parse(path: &Path, mut stream: impl Read, at_most: u64) -> Result<Idx, DataError> {
+    let mut digest = Sha256::new();
+    let (shape, total) = header(path, &mut stream, at_most, &mut digest)?;
     let mut values = bytes(total + 1)?;
-    (&mut stream).take(total as u64 + 1).read_to_end(&mut values).map_err(unreadable)?;
+    let limit = total as u64 + 1;
+    stream.take(limit).read_to_end(&mut values).map_err(|error| unreadable(path, error))?;
     if values.len() < total {
-        return Err(bad(format!("ends after {} of the {total} values that its header declares", values.len())));
+        let problem = format!("ends after {} of the {total} values that its header declares", values.len());
+        return Err(bad(path, problem));
     }
     if values.len() > total {
-        return Err(bad(format!("goes on after the {total} values that its header declares")));
+        return Err(bad(path, format!("goes on after the {total} values that its header declares")));
     }
     digest.update(&values);
     Ok(Idx { shape, values, digest: hexadecimal(&digest.finalize()) })

@@ -1,6 +1,7 @@
 //! Images with labels and factors, and the three splits that an experiment reads.
 
 use sha2::{Digest, Sha256};
+use spec::ImageShape;
 
 use crate::error::DataError;
 
@@ -55,7 +56,12 @@ pub struct Splits {
 impl Shape {
     /// Values in one image: channels × height × width.
     pub fn n_pixels(&self) -> usize {
-        self.channels * self.height * self.width
+        self.image().n_pixels()
+    }
+
+    /// The shape of one image.
+    pub fn image(&self) -> ImageShape {
+        ImageShape { channels: self.channels, height: self.height, width: self.width }
     }
 }
 

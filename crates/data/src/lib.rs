@@ -67,9 +67,28 @@ fn read(
         Source::Glyphs => return cache::glyphs(places, wanted, progress),
         Source::Mnist => &known::MNIST,
         Source::FashionMnist => &known::FASHION_MNIST,
-        Source::Hdf5(path) => return own::read_hdf5(&own::resolve(path, places)?, wanted),
-        Source::Idx(path) => return own::read_idx(&own::resolve(path, places)?, wanted),
-        Source::Folder(path) => return own::read_folder(&own::resolve(path, places)?, wanted),
+        Source::Hdf5(path) => return own::hdf5::read(&own::resolve(path, places)?, wanted),
+        Source::Idx(path) => return own::idx::read(&own::resolve(path, places)?, wanted),
+        Source::Folder(path) => return own::folder::read(&own::resolve(path, places)?, wanted),
     };
     known.load(places, wanted, fetcher, progress)
+}
+
+/// The shape of a dataset's training images before any are held out for validation, without reading the images: of a
+/// known dataset all of them, of the user's own those that are asked for. These are told by headers, in a folder by
+/// that of the first image.
+///
+/// # Errors
+/// When the source is missing, has no header that can be read, or has fewer images than are asked for.
+pub fn shape(dataset: &spec::Dataset, places: &Places) -> Result<Shape, DataError> {
+    let (shape, has_test_split) = match &dataset.name {
+        Source::Glyphs | Source::Mnist | Source::FashionMnist => {
+            return Ok(Shape { n: 60_000, channels: 1, height: 28, width: 28 });
+        }
+        Source::Hdf5(path) => own::hdf5::shape(&own::resolve(path, places)?)?,
+        Source::Idx(path) => own::idx::shape(&own::resolve(path, places)?)?,
+        Source::Folder(path) => own::folder::shape(&own::resolve(path, places)?)?,
+    };
+    let n = if has_test_split { shape.n } else { shape.n - split::n_held_out(shape.n) };
+    Ok(Shape { n: Wanted::of(dataset).n_train(n)?, ..shape })
 }

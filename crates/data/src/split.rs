@@ -43,7 +43,7 @@ impl Wanted {
 
     /// For a source of `n` images without a test split of its own: the rows of the training and of the test images.
     ///
-    /// A tenth (rounded up), drawn with the seed, is the test split. Both are in a random order, so that the first so
+    /// [`n_held_out`] images, drawn with the seed, are the test split. Both are in a random order, so that the first so
     /// many images of a sorted file are not all of one class.
     pub(crate) fn hold_out(&self, n: usize) -> Result<(Vec<usize>, Vec<usize>), DataError> {
         if n < 2 {
@@ -53,11 +53,16 @@ impl Wanted {
             ));
         }
         let mut test = noise::permutation(noise::key(&[self.seed, HELD_OUT_KEY]), n);
-        let mut train = test.split_off(n.div_ceil(10));
+        let mut train = test.split_off(n_held_out(n));
         train.truncate(self.n_train(train.len())?);
         test.truncate(self.n_test(test.len())?);
         Ok((train, test))
     }
+}
+
+/// How many of `n` images are the test split of a source without one of its own: a tenth, rounded up.
+pub(crate) fn n_held_out(n: usize) -> usize {
+    n.div_ceil(10)
 }
 
 fn limit(name: &str, wanted: Option<usize>, n: usize) -> Result<usize, DataError> {

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use data::{DataError, Places, Shape, Splits, load};
+use data::{DataError, Places, Shape, Splits, load, shape};
 use flate2::{Compression, write::GzEncoder};
 use hdf5::H5Type;
 use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
@@ -16,13 +16,22 @@ fn places(folder: &TempDir) -> Places {
     Places { data: Some(folder.path().to_path_buf()), cache: folder.path().join("cache") }
 }
 
-/// Loads a source such as `{"hdf5": "a.h5"}` with further settings, relative to the folder.
-fn read(folder: &TempDir, source: &str, settings: &str) -> Result<Splits, DataError> {
-    load(&serde_json::from_str(&format!(r#"{{"name": {source} {settings}}}"#)).unwrap(), &places(folder))
+fn dataset(source: &str, settings: &str) -> spec::Dataset {
+    serde_json::from_str(&format!(r#"{{"name": {source} {settings}}}"#)).unwrap()
 }
 
-fn message(result: Result<Splits, DataError>) -> String {
-    let message = result.unwrap_err().to_string();
+/// Loads a source such as `{"hdf5": "a.h5"}` with further settings, relative to the folder; its shape is as was told
+/// without loading.
+fn read(folder: &TempDir, source: &str, settings: &str) -> Result<Splits, DataError> {
+    let splits = load(&dataset(source, settings), &places(folder))?;
+    if source.starts_with('{') {
+        assert_eq!(shape(&dataset(source, settings), &places(folder)).unwrap(), splits.train.shape);
+    }
+    Ok(splits)
+}
+
+fn message<T>(result: Result<T, DataError>) -> String {
+    let message = result.err().unwrap().to_string();
     assert!(message.contains("\nhint: "), "{message}");
     message
 }
@@ -155,6 +164,30 @@ fn the_cached_glyphs_are_an_example_of_a_users_file() {
     let glyphs = read(&folder, r#""glyphs""#, small).unwrap();
     let again = read(&folder, r#"{"hdf5": "cache/glyphs/glyphs.h5"}"#, small).unwrap();
     assert_eq!(glyphs, again);
+}
+
+#[test]
+fn the_shape_is_told_without_reading_the_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |source: &str, settings: &str| shape(&dataset(source, settings), &places(&folder));
+    hdf5_file(&folder, |file| put(file, "images", &[20, 1, 2], &[f32::NAN; 40]));
+    assert!(read(&folder, A, "").is_err());
+    assert_eq!(told(A, "").unwrap(), Shape { n: 18, channels: 1, height: 1, width: 2 });
+    assert_eq!(told(A, r#", "train_images": 5, "validation": 2"#).unwrap().n, 5);
+    assert!(message(told(A, r#", "train_images": 19"#)).contains("`19`"));
+
+    let packed = gz(&idx(&[20, 3, 5], &ramp(300)));
+    fs::write(folder.path().join("train-images-idx3-ubyte.gz"), &packed[..packed.len() - 9]).unwrap();
+    let here = format!(r#"{{"idx": "{}"}}"#, folder.path().display());
+    assert!(read(&folder, &here, "").is_err());
+    assert_eq!(told(&here, "").unwrap(), Shape { n: 18, channels: 1, height: 3, width: 5 });
+
+    gray(&folder.path().join("a.png"), 0);
+    fs::write(folder.path().join("b.png"), "not an image").unwrap();
+    let here = here.replace("idx", "folder");
+    assert!(read(&folder, &here, "").is_err());
+    assert_eq!(told(&here, "").unwrap(), Shape { n: 1, channels: 1, height: 3, width: 4 });
+    assert!(message(told(r#"{"hdf5": "nowhere"}"#, "")).contains("there is no such file"));
 }
 
 #[test]

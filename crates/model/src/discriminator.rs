@@ -1,10 +1,10 @@
 //! Discriminators: the network that tells data from what a generator makes, its losses, and what keeps it smooth.
 
-use spec::{Model, Regulariser, TooDeep};
+use spec::{ImageShape, Model, Regulariser, TooDeep};
 use tch::{Kind, Tensor};
 
 use crate::layers::{Linear, Network};
-use crate::nets::{ImageShape, trunk};
+use crate::nets::trunk;
 use crate::parameters::{Parameters, Start, Width};
 
 /// Singular values count as no less than this, so that a weight of zeros stays one.

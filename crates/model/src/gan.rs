@@ -1,13 +1,13 @@
 //! Generative adversarial networks for a cohort of replicas, with the non-saturating loss (Goodfellow et al. 2014).
 
-use spec::{Cell, ModelKind, TooDeep};
+use spec::{Cell, ImageShape, ModelKind, TooDeep};
 use tch::{Device, Tensor};
 
 use crate::discriminator::{Discriminator, is_of_discriminator};
 use crate::family::{Family, Loss, Moment, Step, Terms, total};
 use crate::latent::Posterior;
 use crate::layers::Network;
-use crate::nets::{ImageShape, decoder};
+use crate::nets::decoder;
 use crate::noise::{Drawer, Stream, normals};
 use crate::parameters::Parameters;
 
@@ -35,7 +35,7 @@ impl Gan {
         let replicas =
             cells.iter().map(|cell| Drawer { seed: cell.training.seed, width: cell.model.latent_dim }).collect();
         let mut parameters = Parameters::new(replicas, first.model.init, device);
-        let generator = decoder(&mut parameters, "generator", &first.model, image, 1)?;
+        let generator = decoder(&mut parameters, "generator", &first.model, image)?;
         let discriminator = Discriminator::new(&mut parameters, &first.model, regulariser, image)?;
         Ok(Some(Gan { parameters, generator, discriminator }))
     }

@@ -1,9 +1,10 @@
 //! Layers along the replica axis: linear maps, convolutions, nonlinearities.
 
 use spec::Activation;
+use spec::layout::{ConvolutionShape, Width};
 use tch::Tensor;
 
-use crate::parameters::{Parameters, Width};
+use crate::parameters::Parameters;
 
 /// y = x·W + b for every replica; `x` is `[R, B, in]`, the result `[R, B, out]`.
 #[derive(Debug)]
@@ -38,23 +39,6 @@ pub struct Convolution {
     is_transposed: bool,
     /// Height and width of the result.
     target: [i64; 2],
-}
-
-/// What a convolution is made of.
-#[derive(Clone, Copy, Debug)]
-pub struct ConvolutionShape {
-    /// Channels of its input.
-    pub inputs: usize,
-    /// Channels of its result.
-    pub outputs: usize,
-    /// Height and width of the kernel.
-    pub kernel: usize,
-    /// Its stride.
-    pub stride: usize,
-    /// Height and width of the result.
-    pub target: (usize, usize),
-    /// Whether it makes images larger rather than smaller.
-    pub is_transposed: bool,
 }
 
 impl Convolution {
@@ -241,15 +225,10 @@ impl<'a> Builder<'a> {
         self.layer(is_hidden, |parameters, name| Map::Convolution(Convolution::new(parameters, name, shape)));
     }
 
-    /// A change of the axes behind `[R, B]`.
-    pub fn reshape(&mut self, axes: &[usize]) {
-        self.reshape_unnamed(axes);
-        self.n += 1;
-    }
-
-    /// A change of the axes behind `[R, B]` that PyTorch's network does not have.
-    pub fn reshape_unnamed(&mut self, axes: &[usize]) {
+    /// A change of the axes behind `[R, B]`, with a number of its own if PyTorch's network has it too.
+    pub fn reshape(&mut self, axes: &[usize], is_named: bool) {
         self.network.layers.push(Layer::Reshape(axes.iter().map(|&length| length as i64).collect()));
+        self.n += usize::from(is_named);
     }
 
     /// The network.

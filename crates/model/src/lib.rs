@@ -30,8 +30,8 @@ pub mod prior;
 pub use family::{Family, Loss, Moment, Step, Terms};
 pub use gan::Gan;
 pub use latent::{DiagonalGaussian, Posterior};
-pub use nets::ImageShape;
 pub use parameters::{ModelError, Parameters};
+pub use spec::ImageShape;
 pub use vae::Vae;
 pub use vae_gan::VaeGan;
 

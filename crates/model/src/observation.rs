@@ -68,11 +68,6 @@ impl Observation {
         }
     }
 
-    /// Values of the decoder's output for each pixel.
-    pub fn outputs_per_pixel(likelihood: Likelihood) -> usize {
-        if matches!(likelihood, Likelihood::GaussianPerPixel { .. }) { 2 } else { 1 }
-    }
-
     /// −log p(x|z) in nats per image; `output` is the decoder's, `[R, B, P]` (or twice as long), `x` is `[R, B, P]`, the
     /// result `[R, B]`.
     pub fn negative_log_likelihood(&self, output: &Tensor, x: &Tensor) -> Tensor {

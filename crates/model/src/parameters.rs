@@ -1,28 +1,11 @@
 //! The parameters of a cohort: named as a PyTorch user expects, initialised per replica, padded along the latent width.
 
 use spec::Init;
+pub use spec::layout::Width;
 use tch::{Device, Tensor};
 
 use crate::layers::Linear;
 use crate::noise::{Drawer, Stream, generator};
-
-/// An axis of a parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Width {
-    /// The same in every replica.
-    Fixed(usize),
-    /// The latent width: each replica's own, padded to the cohort's widest.
-    Latent,
-}
-
-impl Width {
-    fn of(self, latent: usize) -> usize {
-        match self {
-            Width::Fixed(width) => width,
-            Width::Latent => latent,
-        }
-    }
-}
 
 /// How a tensor of the model is laid out in PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 //! Autoencoders for a cohort of replicas: variational ones (Kingma & Welling 2014) and the deterministic one.
 
-use spec::{Cell, Corruption, ImportanceGradient, Latent, ModelKind, Objective, ObjectiveKind, TooDeep};
+use spec::{Cell, Corruption, ImageShape, ImportanceGradient, Latent, ModelKind, Objective, ObjectiveKind, TooDeep};
 use tch::{Device, Kind, Tensor};
 
 use crate::corruption::corrupt;
 use crate::family::{Family, Loss, Moment, Step, Terms, total};
 use crate::latent::{Bits, DiagonalGaussian, Posterior};
 use crate::layers::{Linear, Network};
-use crate::nets::{ImageShape, decoder, trunk};
+use crate::nets::{decoder, trunk};
 use crate::noise::{Drawer, Stream, normals, uniforms};
 use crate::objective;
 use crate::observation::Observation;
@@ -76,8 +76,7 @@ impl Vae {
             (_, Latent::Bernoulli { .. }) => Heads::Bits { logits: head("logits") },
             (_, Latent::Gaussian) => Heads::Gaussian { mean: head("mean"), log_variance: head("log_variance") },
         };
-        let outputs = Observation::outputs_per_pixel(model.likelihood);
-        let decoder = decoder(&mut parameters, "decoder", model, image, outputs)?;
+        let decoder = decoder(&mut parameters, "decoder", model, image)?;
         let observation = Observation::new(&mut parameters, cells, model.likelihood, device);
         let prior = Prior::new(&mut parameters, model.prior, image.n_pixels());
 

@@ -1,13 +1,12 @@
 //! VAEs whose decoder also has to convince a discriminator (Larsen et al. 2016, "Autoencoding beyond pixels using a
 //! learned similarity metric").
 
-use spec::{Cell, ModelKind, TooDeep};
+use spec::{Cell, ImageShape, ModelKind, TooDeep};
 use tch::{Device, Kind, Tensor};
 
 use crate::discriminator::{Discriminator, is_of_discriminator};
 use crate::family::{Family, Loss, Moment, Step, Terms, total};
 use crate::latent::Posterior;
-use crate::nets::ImageShape;
 use crate::noise::{Stream, key};
 use crate::parameters::Parameters;
 use crate::vae::Vae;

@@ -238,6 +238,20 @@ pub enum Likelihood {
     DiscretisedLogistic,
 }
 
+impl Likelihood {
+    /// Values of the decoder's output for each pixel.
+    pub fn outputs_per_pixel(self) -> usize {
+        match self {
+            Likelihood::Bernoulli
+            | Likelihood::ContinuousBernoulli
+            | Likelihood::Gaussian { .. }
+            | Likelihood::GaussianShared { .. }
+            | Likelihood::DiscretisedLogistic => 1,
+            Likelihood::GaussianPerPixel { .. } => 2,
+        }
+    }
+}
+
 /// How a shared standard deviation comes about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -30,12 +30,7 @@ type Labelled = (PathBuf, Option<OsString>);
 /// names are whole numbers up to 255. Images without transparency are read as they are; transparency is dropped. When any of the images used
 /// has colour, all have three channels.
 pub(crate) fn read(folder: &Path, wanted: &Wanted) -> Result<(Images, Images), DataError> {
-    if !folder.is_dir() {
-        let hint = "name the folder that holds the images";
-        return Err(DataError::file(folder, "is a file where a folder of images should be", hint));
-    }
-    let (train, test) = (folder.join("train"), folder.join("test"));
-    let (train, test) = if train.is_dir() && test.is_dir() {
+    let (train, test) = if let Some((train, test)) = splits(folder)? {
         let (mut train, mut test) = (list(&train)?, list(&test)?);
         train.truncate(wanted.n_train(train.len())?);
         test.truncate(wanted.n_test(test.len())?);
@@ -49,6 +44,23 @@ pub(crate) fn read(folder: &Path, wanted: &Wanted) -> Result<(Images, Images), D
     let names = label_names(folder, &train, &test)?;
     let shape = common_shape(train.iter().chain(&test))?;
     Ok((decode(&train, shape, &names)?, decode(&test, shape, &names)?))
+}
+
+/// The shape of the training images if all are as the first one, and whether there are test images beside them.
+pub(crate) fn shape(folder: &Path) -> Result<(Shape, bool), DataError> {
+    let splits = splits(folder)?;
+    let images = list(splits.as_ref().map_or(folder, |(train, _)| train))?;
+    Ok((Shape { n: images.len(), ..common_shape(images.iter().take(1))? }, splits.is_some()))
+}
+
+/// The folders of a folder's own splits, if it has them.
+fn splits(folder: &Path) -> Result<Option<(PathBuf, PathBuf)>, DataError> {
+    if !folder.is_dir() {
+        let hint = "name the folder that holds the images";
+        return Err(DataError::file(folder, "is a file where a folder of images should be", hint));
+    }
+    let (train, test) = (folder.join("train"), folder.join("test"));
+    Ok((train.is_dir() && test.is_dir()).then_some((train, test)))
 }
 
 /// Images that are read for a model that is trained already.

@@ -21,6 +21,9 @@ const LARGEST_CHUNK: usize = 1 << 30;
 /// The longest attribute that is read, in bytes.
 const MAX_TEXT: usize = 1024;
 
+/// The name of the test images.
+const TEST_IMAGES: &str = "test_images";
+
 const DSPRITES: [&str; 6] = ["color", "shape", "scale", "orientation", "position_x", "position_y"];
 const SHAPES3D: [&str; 6] = ["floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"];
 
@@ -29,19 +32,10 @@ const SHAPES3D: [&str; 6] = ["floor_hue", "wall_hue", "object_hue", "scale", "sh
 ///
 /// Unsigned bytes are 0…255, or 0 and 1 where nothing in the file exceeds 1; floating-point values are 0…1.
 pub(crate) fn read(path: &Path, wanted: &Wanted) -> Result<(Images, Images), DataError> {
-    let length = open(path)?.metadata()?.len();
-    if length == 0 {
-        return Err(DataError::file(path, "the file is empty", "write or fetch it again"));
-    }
-    let opened = File::open(path).map_err(|error| {
-        let hint = "give a whole HDF5 file; dSprites' `.npz` has to be converted";
-        DataError::file(path, format!("is not HDF5, or is damaged: {}", first_line(&error)), hint)
-    })?;
-    let file = Reader { path, length, file: opened };
-    let name = if file.has("imgs") && !file.has("images") { "imgs" } else { "images" };
-    let part = Part::open(&file, name, "")?;
-    let (mut train, mut test) = if file.has("test_images") {
-        let test = Part::open(&file, "test_images", "test_")?;
+    let file = Reader::open(path)?;
+    let part = Part::open(&file, file.images(), "")?;
+    let (mut train, mut test) = if file.has(TEST_IMAGES) {
+        let test = Part::open(&file, TEST_IMAGES, "test_")?;
         let (a, b) = (part.layout.shape, test.layout.shape);
         if (a.channels, a.height, a.width) != (b.channels, b.height, b.width) {
             let problem = "its `images` and `test_images` differ in height, width or channels";
@@ -68,6 +62,13 @@ pub(crate) fn read(path: &Path, wanted: &Wanted) -> Result<(Images, Images), Dat
     Ok((train, test))
 }
 
+/// The shape of the training images, and whether there are test images beside them, out of the headers alone.
+pub(crate) fn shape(path: &Path) -> Result<(Shape, bool), DataError> {
+    let file = Reader::open(path)?;
+    let images = file.dataset(file.images())?;
+    Ok((Layout::of(path, &images.shape())?.shape, file.has(TEST_IMAGES)))
+}
+
 fn first_line(error: &hdf5::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
@@ -80,6 +81,23 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    fn open(path: &Path) -> Result<Reader<'_>, DataError> {
+        let length = open(path)?.metadata()?.len();
+        if length == 0 {
+            return Err(DataError::file(path, "the file is empty", "write or fetch it again"));
+        }
+        let file = File::open(path).map_err(|error| {
+            let hint = "give a whole HDF5 file; dSprites' `.npz` has to be converted";
+            DataError::file(path, format!("is not HDF5, or is damaged: {}", first_line(&error)), hint)
+        })?;
+        Ok(Reader { path, length, file })
+    }
+
+    /// The name of the training images.
+    fn images(&self) -> &'static str {
+        if self.has("imgs") && !self.has("images") { "imgs" } else { "images" }
+    }
+
     fn wrong(&self, problem: impl Into<String>, hint: &str) -> DataError {
         DataError::file(self.path, problem, hint)
     }

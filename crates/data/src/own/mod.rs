@@ -1,13 +1,10 @@
 //! A user's own images: HDF5, IDX, or a folder of PNG and JPEG files; any height and width, gray or colour.
 
-mod folder;
-mod hdf5;
-mod idx;
+pub(crate) mod folder;
+pub(crate) mod hdf5;
+pub(crate) mod idx;
 
-pub(crate) use folder::read as read_folder;
 pub use folder::{OwnImages, read_images};
-pub(crate) use hdf5::read as read_hdf5;
-pub(crate) use idx::read as read_idx;
 
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use record::RunSummary;
-use spec::{Cell, Dataset, Device, Source};
+use spec::{Cell, Device};
 
 use crate::plan::layout::Layout;
 use crate::plan::work::Work;
@@ -22,9 +22,6 @@ pub struct Estimate {
     pub is_rough: bool,
 }
 
-/// Channels, height and width, and the number of the training images.
-type Size = ([usize; 3], usize);
-
 /// How long one stored run took.
 #[derive(Clone, Debug)]
 struct Sample {
@@ -39,7 +36,8 @@ struct Sample {
 #[derive(Debug)]
 pub struct Estimator<'a> {
     places: &'a data::Places,
-    sizes: HashMap<String, Option<Size>>,
+    /// Of the training images of each dataset; `None` if it cannot be looked at.
+    shapes: HashMap<String, Option<data::Shape>>,
     samples: Vec<Sample>,
     layout: Option<Layout>,
 }
@@ -47,7 +45,7 @@ pub struct Estimator<'a> {
 impl<'a> Estimator<'a> {
     /// Knows nothing yet.
     pub fn new(places: &'a data::Places) -> Estimator<'a> {
-        Estimator { places, sizes: HashMap::new(), samples: Vec::new(), layout: None }
+        Estimator { places, shapes: HashMap::new(), samples: Vec::new(), layout: None }
     }
 
     /// Learns from stored runs, for a layout.
@@ -57,10 +55,6 @@ impl<'a> Estimator<'a> {
             let Some(epochs) = run.last_epoch.as_ref().map(|last| last.epoch).filter(|&epochs| epochs > 0) else {
                 continue;
             };
-            // Images of the user's own are not loaded for the sake of an estimate, unless the plan needed them anyway.
-            if is_own(&run.cell.dataset) && !self.is_sized(&run.cell.dataset) {
-                continue;
-            }
             let Some(work) = self.work(&run.cell) else { continue };
             let shared = run.timing.seconds / run.provenance.cohort.len().max(1) as f64;
             if shared > 0.0 {
@@ -71,22 +65,13 @@ impl<'a> Estimator<'a> {
         }
     }
 
-    fn is_sized(&self, dataset: &Dataset) -> bool {
-        serde_json::to_string(dataset).is_ok_and(|key| self.sizes.contains_key(&key))
-    }
-
-    /// The size of a cell's training; `None` if its images cannot be looked at.
+    /// The size of a cell's training; `None` if its images cannot be looked at, or its convolutions are more than they
+    /// allow.
     pub fn work(&mut self, cell: &Cell) -> Option<Work> {
         let key = serde_json::to_string(&cell.dataset).ok()?;
-        let size = match self.sizes.get(&key) {
-            Some(size) => *size,
-            None => {
-                let size = size(&cell.dataset, self.places);
-                self.sizes.insert(key, size);
-                size
-            }
-        };
-        size.map(|(image, n_images)| Work::of(cell, image, n_images))
+        let look = || data::shape(&cell.dataset, self.places).ok();
+        let shape = (*self.shapes.entry(key).or_insert_with(look))?;
+        Work::of(cell, shape.image(), shape.n).ok()
     }
 
     /// What `cell` still takes after so many epochs.
@@ -120,21 +105,4 @@ fn is_similar(sample: &Sample, cell: &Cell, work: &Work) -> bool {
         && sample.cell.model.hidden.len() == cell.model.hidden.len()
         && within_two(sample.work.multiplications, work.multiplications)
         && within_two(sample.work.images, work.images)
-}
-
-/// Whether the size of a data set can be told by nothing but loading it.
-fn is_own(dataset: &Dataset) -> bool {
-    matches!(dataset.name, Source::Hdf5(_) | Source::Idx(_) | Source::Folder(_))
-}
-
-fn size(dataset: &Dataset, places: &data::Places) -> Option<Size> {
-    match &dataset.name {
-        Source::Glyphs | Source::Mnist | Source::FashionMnist => Some(([1, 28, 28], 60_000)),
-        Source::Hdf5(_) | Source::Idx(_) | Source::Folder(_) => {
-            let splits = data::load(dataset, places).ok()?;
-            let held_out = splits.validation.map_or(0, |images| images.shape.n);
-            let shape = splits.train.shape;
-            Some(([shape.channels, shape.height, shape.width], shape.n + held_out))
-        }
-    }
 }

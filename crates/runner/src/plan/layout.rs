@@ -89,7 +89,7 @@ mod tests {
     }
 
     fn choose(args: &ExecutionArgs, machine: Machine) -> (usize, usize, usize) {
-        let cells = [Work::of(&reference(), MNIST, 60_000)];
+        let cells = [Work::of(&reference(), MNIST, 60_000).expect("MNIST's images are large enough")];
         let layout = Layout::choose(args, &Execution::default(), machine, &cells);
         (layout.jobs, layout.threads, layout.cohort)
     }

@@ -1,6 +1,7 @@
 //! How much there is to compute for a cell, and how much memory that needs.
 
-use spec::{Activation, Cell, Latent, Likelihood, ModelKind, Net, ObjectiveKind, Prior};
+use spec::layout::{Chain, HeadedChain, Layer, Map};
+use spec::{Cell, ImageShape, Model, ModelKind, ObjectiveKind, Prior, TooDeep};
 
 /// Bytes a training process takes before it holds anything of a cohort: libtorch and its buffers.
 const PROCESS_BYTES: u64 = 400_000_000;
@@ -22,48 +23,51 @@ pub struct Work {
     pub image_bytes: u64,
 }
 
-/// What a chain of layers takes for one image.
+/// What networks take for one image.
 #[derive(Clone, Copy, Debug, Default)]
-struct Chain {
+struct Size {
     parameters: u64,
     multiplications: u64,
     activations: u64,
 }
 
-impl Chain {
-    /// Dense layers of these widths.
-    fn dense(widths: &[u64], maps_per_layer: u64) -> Chain {
-        let parameters = maps_per_layer * widths.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum::<u64>();
-        Chain { parameters, multiplications: parameters, activations: widths.iter().sum() }
-    }
-
-    /// The net's convolutions, or the transposed ones that undo them, for square images of `n_pixels` a channel.
-    fn convolutions(net: &Net, image: [usize; 3], maps_per_layer: u64) -> Option<Chain> {
-        let Net::Conv { channels, kernel, .. } = net else { return None };
-        let [image_channels, height, width] = image;
-        let sides = net.sides(height, width).ok()?;
-        let area = (kernel * kernel) as u64;
-        let inputs = std::iter::once(&image_channels).chain(channels);
-        let mut chain = Chain::default();
-        for ((&inputs, &outputs), &(height, width)) in inputs.zip(channels).zip(&sides[1..]) {
-            let weights = maps_per_layer * (inputs * outputs) as u64 * area;
-            chain.parameters += weights + outputs as u64;
-            chain.multiplications += weights * (height * width) as u64;
-            chain.activations += (outputs * height * width) as u64;
+impl Size {
+    fn of(chain: &Chain, model: &Model) -> Size {
+        let latent = model.latent_dim;
+        let mut size = Size { activations: chain.inputs.of(latent) as u64, ..Size::default() };
+        for layer in &chain.layers {
+            match layer {
+                Layer::Hidden(map) => size.add(*map, model.maps_per_hidden_layer(), latent),
+                Layer::Output(map) => size.add(*map, 1, latent),
+                Layer::Reshape { .. } => {}
+            }
         }
-        Some(chain)
+        size
     }
 
-    fn times(self, n: u64) -> Chain {
-        Chain {
-            parameters: self.parameters,
-            multiplications: n * self.multiplications,
-            activations: n * self.activations,
+    fn of_headed(network: &HeadedChain, model: &Model) -> Size {
+        let mut size = Size::of(&network.trunk, model);
+        for _ in network.heads {
+            let head = Map::Linear { inputs: network.trunk.outputs, outputs: network.outputs };
+            size.add(head, 1, model.latent_dim);
         }
+        size
     }
 
-    fn plus(self, other: Chain) -> Chain {
-        Chain {
+    /// Adds `n` equal maps whose results make one.
+    fn add(&mut self, map: Map, n: usize, latent: usize) {
+        self.parameters += (n * map.n_parameters(latent)) as u64;
+        self.multiplications += (n * map.n_multiplications(latent)) as u64;
+        self.activations += map.n_outputs(latent) as u64;
+    }
+
+    /// Gone through `n` times.
+    fn times(self, n: u64) -> Size {
+        Size { multiplications: n * self.multiplications, activations: n * self.activations, ..self }
+    }
+
+    fn plus(self, other: Size) -> Size {
+        Size {
             parameters: self.parameters + other.parameters,
             multiplications: self.multiplications + other.multiplications,
             activations: self.activations + other.activations,
@@ -72,67 +76,59 @@ impl Chain {
 }
 
 impl Work {
-    /// The work of a cell whose images have this shape (channels, height, width) and number `n_images` before those for
-    /// validation are held out.
-    pub fn of(cell: &Cell, image: [usize; 3], n_images: usize) -> Work {
+    /// The work of a cell whose images have this shape and number `n_images` before those for validation are held out.
+    ///
+    /// # Errors
+    /// When the convolutions are more than the image allows.
+    pub fn of(cell: &Cell, image: ImageShape, n_images: usize) -> Result<Work, TooDeep> {
         let model = &cell.model;
-        let (pixels, latent) = (image.iter().product::<usize>() as u64, model.latent_dim as u64);
+        let pixels = image.n_pixels() as u64;
         let limit = cell.dataset.train_images.unwrap_or(n_images).min(n_images);
-        let work = Work {
-            images: limit.saturating_sub(cell.dataset.validation) as u64,
-            batch_size: cell.training.batch_size as u64,
-            image_bytes: n_images as u64 * pixels,
-            ..Work::default()
-        };
-        if let ModelKind::GaussianMixture { components, .. } = model.kind {
-            let parameters = components as u64 * (2 * pixels + 1);
-            return Work { parameters, multiplications: parameters, activations: pixels + components as u64, ..work };
-        }
-        let maps = if model.activation == Activation::Gated { 2 } else { 1 };
-        let convolutions = Chain::convolutions(&model.net, image, maps);
-        let features = match (&model.net, model.net.sides(image[1], image[2])) {
-            (Net::Conv { channels, .. }, Ok(sides)) => {
-                let (height, width) = sides.last().copied().unwrap_or((1, 1));
-                (channels.last().copied().unwrap_or(1) * height * width) as u64
-            }
-            _ => pixels,
-        };
-        let trunk: Vec<u64> = std::iter::once(features).chain(model.hidden.iter().map(|&width| width as u64)).collect();
-        let widths = |ends: u64| [&trunk[..], &[ends]].concat();
-        let heads = if matches!((model.kind, model.latent), (ModelKind::Vae, Latent::Gaussian)) { 2 } else { 1 };
-        let per_pixel = if matches!(model.likelihood, Likelihood::GaussianPerPixel { .. }) { 2 } else { 1 };
-        let convolutions = convolutions.unwrap_or_default();
-        let encoder = Chain::dense(&widths(heads * latent), maps).plus(convolutions);
-        let mut decoder_widths = widths(latent);
-        decoder_widths.reverse();
-        if model.net == Net::Mlp {
-            *decoder_widths.last_mut().unwrap_or(&mut 0) *= per_pixel;
-        }
-        let decoder = Chain::dense(&decoder_widths, maps).plus(convolutions);
-
-        let samples = match cell.objective.kind {
-            ObjectiveKind::ImportanceWeighted { samples, .. } => samples as u64,
-            _ => 1,
-        };
+        let batch_size = cell.training.batch_size as u64;
         // Pseudo-inputs go through the encoder at every step, whatever the batch.
         let pseudo_inputs = match model.prior {
             Prior::Vamp { components } => components as u64,
-            _ => 0,
+            Prior::Standard | Prior::Mixture { .. } => 0,
         };
-        let encoded = 1 + pseudo_inputs.div_ceil(work.batch_size.max(1));
-        let mut all = encoder.times(encoded).plus(decoder.times(samples));
+        let encoded = 1 + pseudo_inputs.div_ceil(batch_size.max(1));
+        let samples = match cell.objective.kind {
+            ObjectiveKind::ImportanceWeighted { samples, .. } => samples as u64,
+            ObjectiveKind::Elbo
+            | ObjectiveKind::FreeBits { .. }
+            | ObjectiveKind::Capacity { .. }
+            | ObjectiveKind::TotalCorrelation
+            | ObjectiveKind::Mmd { .. } => 1,
+        };
+        // How often an image goes through the decoder, and how often one is judged by the discriminator.
+        let (decoded, judged) = match model.kind {
+            ModelKind::Vae | ModelKind::Autoencoder => (samples, 0),
+            ModelKind::Gan { .. } => (1, 2),
+            // A reconstruction and a sample, both judged beside the image itself.
+            ModelKind::VaeGan { .. } => (2, 3),
+            ModelKind::GaussianMixture { .. } => (0, 0),
+        };
+        let layout = model.layout(image)?;
+        let networks = [
+            layout.encoder.map(|network| Size::of_headed(&network, model).times(encoded)),
+            layout.decoder.map(|network| Size::of(&network, model).times(decoded)),
+            layout.discriminator.map(|network| Size::of_headed(&network, model).times(judged)),
+        ];
+        let mut all = networks.into_iter().flatten().fold(Size::default(), Size::plus);
         all.parameters += pseudo_inputs * pixels;
-        if matches!(model.kind, ModelKind::Gan { .. } | ModelKind::VaeGan { .. }) {
-            // The discriminator looks at real images and at made ones.
-            all = all.plus(encoder.times(2));
-        }
         // Each value is held before and after its nonlinearity, and both again as gradients.
-        Work {
+        all.activations *= 4;
+        if let ModelKind::GaussianMixture { components, .. } = model.kind {
+            let parameters = components as u64 * (2 * pixels + 1);
+            all = Size { parameters, multiplications: parameters, activations: pixels + components as u64 };
+        }
+        Ok(Work {
             parameters: all.parameters,
             multiplications: all.multiplications,
-            activations: 4 * all.activations,
-            ..work
-        }
+            activations: all.activations,
+            images: limit.saturating_sub(cell.dataset.validation) as u64,
+            batch_size,
+            image_bytes: n_images as u64 * pixels,
+        })
     }
 
     /// Bytes that one more cell adds to a cohort: parameters, their gradients and Adam's two moments, and the
@@ -156,8 +152,7 @@ impl Work {
 pub(crate) mod tests {
     use super::*;
 
-    /// Channels, height and width.
-    pub(crate) const MNIST: [usize; 3] = [1, 28, 28];
+    pub(crate) const MNIST: ImageShape = ImageShape { channels: 1, height: 28, width: 28 };
 
     /// The reference cell: gray MNIST, 784-400-20.
     pub(crate) fn reference() -> Cell {
@@ -169,9 +164,13 @@ pub(crate) mod tests {
         .expect("the reference cell is valid")
     }
 
+    fn work(cell: &Cell) -> Work {
+        Work::of(cell, MNIST, 60_000).expect("MNIST's images are large enough")
+    }
+
     #[test]
     fn counts_the_parameters_of_the_reference() {
-        let work = Work::of(&reference(), MNIST, 60_000);
+        let work = work(&reference());
         assert_eq!(work.parameters, 784 * 400 + 400 + 400 * 40 + 40 + 20 * 400 + 400 + 400 * 784 + 784);
         assert_eq!(work.images, 60_000);
     }
@@ -182,7 +181,7 @@ pub(crate) mod tests {
             let changes = changes.as_object().expect("changes are a mapping").clone();
             cell[section].as_object_mut().expect("a section is a mapping").extend(changes);
         }
-        Work::of(&serde_json::from_value(cell).expect("a valid cell"), MNIST, 60_000)
+        work(&serde_json::from_value(cell).expect("a valid cell"))
     }
 
     #[test]
@@ -190,9 +189,10 @@ pub(crate) mod tests {
         let none = || serde_json::json!({});
         let plain = changed(none(), none());
         let conv = changed(serde_json::json!({ "net": { "conv": { "channels": [8, 16] } }, "hidden": [] }), none());
-        let one_way = 9 * 8 + 8 + 9 * 8 * 16 + 16;
-        assert_eq!(conv.parameters, 2 * one_way + (7 * 7 * 16 + 1) * 40 + 21 * 7 * 7 * 16);
-        assert_eq!(conv.multiplications - conv.parameters, 2 * (9 * 8 * (196 - 1) + 9 * 8 * 16 * (49 - 1)) - 2 * 24);
+        let weights = 2 * (9 * 8 + 9 * 8 * 16);
+        let biases = (8 + 16) + (8 + 1);
+        assert_eq!(conv.parameters, weights + biases + (7 * 7 * 16 + 1) * 40 + 21 * 7 * 7 * 16);
+        assert_eq!(conv.multiplications, conv.parameters - biases + 2 * (9 * 8 * (196 - 1) + 9 * 8 * 16 * (49 - 1)));
         let many = changed(none(), serde_json::json!({ "kind": { "importance-weighted": { "samples": 10 } } }));
         assert_eq!(many.parameters, plain.parameters);
         assert!(many.multiplications > 5 * plain.multiplications);
@@ -202,10 +202,25 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn counts_the_networks_of_every_family() {
+        let of = |kind: serde_json::Value| changed(serde_json::json!({ "kind": kind }), serde_json::json!({}));
+        let trunk = 784 * 400 + 400;
+        let decoder = 20 * 400 + 400 + 400 * 784 + 784;
+        let vae = of("vae".into());
+        assert_eq!(of("autoencoder".into()).parameters, trunk + 401 * 20 + decoder);
+        let gan = of("gan".into());
+        assert_eq!(gan.parameters, trunk + 401 + decoder);
+        assert_eq!(gan.multiplications, 2 * (trunk + 401) + decoder);
+        let both = of(serde_json::json!({ "vae-gan": {} }));
+        assert_eq!(both.parameters, vae.parameters + trunk + 401);
+        assert_eq!(both.multiplications, vae.multiplications + decoder + 3 * (trunk + 401));
+    }
+
+    #[test]
     fn held_out_images_are_not_trained_on() {
         let mut cell = reference();
         cell.dataset.train_images = Some(1000);
         cell.dataset.validation = 100;
-        assert_eq!(Work::of(&cell, MNIST, 60_000).images, 900);
+        assert_eq!(work(&cell).images, 900);
     }
 }
