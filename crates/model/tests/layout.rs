@@ -42,10 +42,10 @@ fn parameters_are_as_many_as_the_layout_tells() {
         json!({ "hidden": [] }),
         json!({ "activation": "gated" }),
         json!({ "latent": { "bernoulli": {} } }),
-        json!({ "likelihood": "gaussian-per-pixel", "net": conv }),
+        json!({ "likelihood": { "gaussian-per-pixel": {} }, "net": conv }),
         json!({ "net": conv, "activation": "gated", "hidden": [] }),
         json!({ "kind": "autoencoder" }),
-        json!({ "kind": "gan", "net": conv }),
+        json!({ "kind": { "gan": {} }, "net": conv }),
         json!({ "kind": { "vae-gan": { "regulariser": { "gradient-penalty": {} } } } }),
         json!({ "kind": { "vae-gan": {} }, "net": conv, "latent": { "bernoulli": {} } }),
     ];

@@ -208,7 +208,7 @@ pub(crate) mod tests {
         let decoder = 20 * 400 + 400 + 400 * 784 + 784;
         let vae = of("vae".into());
         assert_eq!(of("autoencoder".into()).parameters, trunk + 401 * 20 + decoder);
-        let gan = of("gan".into());
+        let gan = of(serde_json::json!({ "gan": {} }));
         assert_eq!(gan.parameters, trunk + 401 + decoder);
         assert_eq!(gan.multiplications, 2 * (trunk + 401) + decoder);
         let both = of(serde_json::json!({ "vae-gan": {} }));
