@@ -40,11 +40,6 @@ pub fn tex(text: &str) -> String {
     out
 }
 
-/// For one field of a CSV line.
-pub fn csv(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,7 +48,5 @@ mod tests {
     fn names_are_made_safe() {
         assert_eq!(xml("a_b & <c> \"d\""), "a_b &amp; &lt;c&gt; &quot;d&quot;");
         assert_eq!(tex("a_b & <c> 5%"), "a\\_b \\& \\textless{}c\\textgreater{} 5\\%");
-        assert_eq!(csv("a,\"b\""), "\"a,\"\"b\"\"\"");
-        assert_eq!(csv("a_b"), "a_b");
     }
 }

@@ -1,6 +1,6 @@
-//! Paper figures, tables and the HTML report, redrawn from a sweep's records alone.
+//! Paper figures, tables and the HTML report, redrawn from an experiment's records alone.
 //!
-//! Modules in reading order. Records become plain numbers ([`sweep`]); each kind of figure turns numbers into a list of
+//! Modules in reading order. Records become plain numbers ([`records`]); each kind of figure turns numbers into a list of
 //! marks in points ([`figure`]); one function per output format turns the marks into a file ([`output`], [`table`],
 //! `report`). Nothing here reads the clock, the environment or a system font, so that drawing again gives the same
 //! bytes on every machine. Nothing here needs libtorch, and no number is computed that is not in the records, but for
@@ -9,9 +9,11 @@
 //! A figure that makes no sense for the records (a manifold without a run of two latent dimensions) is skipped with a
 //! reason; it is not an error. Runs that are not finished are left out, and captions say how many there are.
 
+mod arrays;
 mod axis;
 mod collect;
 mod colour;
+pub mod csv;
 mod drawing;
 mod error;
 mod escape;
@@ -19,14 +21,15 @@ mod figure;
 mod font;
 mod legend;
 mod marker;
+mod notes;
+mod origins;
 mod output;
 mod panel;
+mod records;
 mod report;
-mod stats;
-mod sweep;
+mod setting;
 mod table;
 mod tiles;
-mod variant;
 
 use std::path::{Path, PathBuf};
 
@@ -36,7 +39,7 @@ use spec::{Experiment, FigureKind};
 pub use crate::error::FiguresError;
 
 use crate::figure::Figure;
-use crate::sweep::Sweep;
+use crate::records::Records;
 
 /// What [`draw`] wrote and what it did not.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -63,9 +66,9 @@ pub fn draw(experiment: &Experiment, store: &Store) -> Result<Drawn, FiguresErro
 /// # Errors
 /// As [`draw`].
 pub fn draw_kinds(experiment: &Experiment, store: &Store, kinds: &[FigureKind]) -> Result<Drawn, FiguresError> {
-    let sweep = collect::collect(experiment, store)?;
+    let records = collect::collect(experiment, store)?;
     let folder = store.sweep_dir(&experiment.name);
-    let mut drawn = draw_sweep(&sweep, kinds, &folder)?;
+    let mut drawn = draw_records(&records, kinds, &folder)?;
     drawn.files.push(collect::write_summary(experiment, store)?);
     Ok(drawn)
 }
@@ -76,16 +79,16 @@ pub fn draw_kinds(experiment: &Experiment, store: &Store, kinds: &[FigureKind]) 
 /// # Errors
 /// As [`draw`].
 pub fn report(experiment: &Experiment, store: &Store) -> Result<PathBuf, FiguresError> {
-    let sweep = collect::collect(experiment, store)?;
+    let records = collect::collect(experiment, store)?;
     let path = store.sweep_dir(&experiment.name).join("report.html");
-    write(&path, page_of(&sweep, &experiment.figures)?.as_bytes())?;
+    write(&path, page_of(&records, &experiment.figures)?.as_bytes())?;
     Ok(path)
 }
 
-/// The figures and tables of a sweep's numbers.
-fn draw_sweep(sweep: &Sweep, kinds: &[FigureKind], folder: &Path) -> Result<Drawn, FiguresError> {
-    let (figures, skipped) = all_figures(sweep, kinds);
-    let mut drawn = Drawn { files: Vec::new(), skipped, missing: sweep.missing.clone() };
+/// The figures and tables of an experiment's records.
+fn draw_records(records: &Records, kinds: &[FigureKind], folder: &Path) -> Result<Drawn, FiguresError> {
+    let (figures, skipped) = all_figures(records, kinds);
+    let mut drawn = Drawn { files: Vec::new(), skipped, missing: records.missing.clone() };
     for figure in &figures {
         let svg = output::svg(&figure.drawing, &figure.name)?;
         let path = |suffix: &str| folder.join("figures").join(format!("{}.{suffix}", figure.name));
@@ -94,7 +97,7 @@ fn draw_sweep(sweep: &Sweep, kinds: &[FigureKind], folder: &Path) -> Result<Draw
         keep(&mut drawn, path("png"), &output::png(&svg)?)?;
     }
     forget(&folder.join("figures"), kinds, &drawn.files)?;
-    for table in table::tables(sweep) {
+    for table in table::tables(records) {
         let path = |suffix: &str| folder.join("tables").join(format!("{}.{suffix}", table.name));
         keep(&mut drawn, path("csv"), table::csv(&table).as_bytes())?;
         keep(&mut drawn, path("tex"), table::tex(&table).as_bytes())?;
@@ -129,19 +132,19 @@ fn forget(folder: &Path, kinds: &[FigureKind], written: &[PathBuf]) -> Result<()
 }
 
 /// The report's page.
-fn page_of(sweep: &Sweep, kinds: &[FigureKind]) -> Result<String, FiguresError> {
-    let (figures, skipped) = all_figures(sweep, kinds);
+fn page_of(records: &Records, kinds: &[FigureKind]) -> Result<String, FiguresError> {
+    let (figures, skipped) = all_figures(records, kinds);
     let with_svg = figures.into_iter().map(|figure| Ok((output::svg(&figure.drawing, &figure.name)?, figure)));
     let figures: Vec<(String, Figure)> = with_svg.collect::<Result<_, FiguresError>>()?;
-    Ok(report::html(sweep, &figures, &skipped))
+    Ok(report::html(records, &figures, &skipped))
 }
 
 type Skipped = Vec<(FigureKind, String)>;
 
-fn all_figures(sweep: &Sweep, kinds: &[FigureKind]) -> (Vec<Figure>, Skipped) {
+fn all_figures(records: &Records, kinds: &[FigureKind]) -> (Vec<Figure>, Skipped) {
     let (mut figures, mut skipped) = (Vec::new(), Vec::new());
     for &kind in kinds {
-        match figure::figures(kind, sweep) {
+        match figure::figures(kind, records) {
             Ok(more) => figures.extend(more),
             Err(reason) => skipped.push((kind, reason)),
         }

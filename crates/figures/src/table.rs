@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use record::summary::Estimate;
+use serde_json::Value;
 use spec::Scale;
 
 use crate::axis::number;
+use crate::csv;
 use crate::escape;
-use crate::stats::Estimate;
-use crate::sweep::{FLOOR, Group, Sweep, Term, floor_note, gray_bce_floor, one_sample_note, variants};
+use crate::notes;
+use crate::records::{FLOOR, Group, Records, Term};
+use crate::setting::{BETA, LATENT_DIM, QUANTITIES, Setting, phrase};
 
 /// One table: a line for each group of runs that differ in their seed alone.
 #[derive(Clone, Debug)]
@@ -22,8 +26,10 @@ pub struct Table {
     pub lines: Vec<Line>,
     /// The scale of all its numbers.
     pub scale: Scale,
-    /// Whether the lines differ in other settings than latent dimension and β.
-    pub has_variants: bool,
+    /// The settings other than latent dimension and β at which the lines differ.
+    pub paths: Vec<String>,
+    /// Whether there is something to say of these settings.
+    pub has_phrases: bool,
 }
 
 /// One quantity.
@@ -40,12 +46,14 @@ pub struct Column {
 /// One line.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// Other swept settings, in words.
-    pub variant: String,
-    /// Weight of the KL term.
-    pub beta: f64,
-    /// Width of the latent space.
-    pub latent_dim: usize,
+    /// Its settings in words, but for β and the latent dimension, and for what follows from these.
+    pub phrase: String,
+    /// Weight of the KL term; `None` for a model without one.
+    pub beta: Option<f64>,
+    /// Width of the latent space; `None` for a model without one.
+    pub latent_dim: Option<f64>,
+    /// By path; `None` where its model has no such setting.
+    pub settings: Vec<Option<Value>>,
     /// How many seeds the means are over.
     pub n: usize,
     /// One for each column, over seeds.
@@ -54,20 +62,39 @@ pub struct Line {
     pub best: Option<usize>,
 }
 
+impl Table {
+    fn new(
+        (name, scale): (String, Scale),
+        caption: String,
+        columns: Vec<Column>,
+        lines: Vec<Line>,
+        groups: &[&Group],
+    ) -> Table {
+        let has_phrases = lines.iter().any(|line| line.phrase != lines[0].phrase);
+        Table { name, caption, columns, lines, scale, paths: paths(groups), has_phrases }
+    }
+
+    /// Whether a line differs from the one before in more than the latent dimension.
+    pub fn begins_block(&self, index: usize) -> bool {
+        let block = |line: &Line| (line.phrase.clone(), line.beta);
+        index == 0 || block(&self.lines[index - 1]) != block(&self.lines[index])
+    }
+}
+
 /// The final terms and what else was measured, each a table for each scale.
-pub fn tables(sweep: &Sweep) -> Vec<Table> {
-    let scales = sweep.scales();
+pub fn tables(records: &Records) -> Vec<Table> {
+    let scales = records.scales();
     let several = scales.len() > 1;
     let mut tables = Vec::new();
     for (scale, groups) in scales {
         let name = |name: &str| if several { format!("{name}-{}", scale.as_str()) } else { name.to_owned() };
-        tables.push(terms(sweep, scale, &groups, name("elbo-terms")));
-        tables.extend(measures(sweep, scale, &groups, name("evaluation")));
+        tables.push(terms(records, scale, &groups, name("elbo-terms")));
+        tables.extend(measures(records, scale, &groups, name("evaluation")));
     }
     tables
 }
 
-fn terms(sweep: &Sweep, scale: Scale, groups: &[&Group], name: String) -> Table {
+fn terms(records: &Records, scale: Scale, groups: &[&Group], name: String) -> Table {
     let mut columns: Vec<Column> = Term::ALL
         .iter()
         .map(|term| Column { title: term.title().to_owned(), key: term.title().to_lowercase(), decimals: 2 })
@@ -89,15 +116,15 @@ fn terms(sweep: &Sweep, scale: Scale, groups: &[&Group], name: String) -> Table 
     let has_bound = lines.iter().any(|line| elbo(line).is_some());
     let caption = format!(
         "{} on {}: {} on the test images after training, in nats per image (scale {}), and active units; {}.{}{}{}{}",
-        sweep.name,
-        sweep.dataset,
+        records.name,
+        records.dataset,
         if has_bound { "terms of the ELBO" } else { "the terms of models without a bound" },
         scale.as_str(),
         over(&lines),
         if has_bound { " Best ELBO in bold." } else { "" },
-        floor_note(groups),
-        one_sample_note(groups),
-        sweep.missing_note(),
+        notes::floor(groups),
+        notes::one_sample(groups),
+        notes::missing(records),
     );
     // Models of other families have no use for a column, such as the discriminator's.
     let is_used: Vec<bool> = (0..columns.len()).map(|i| lines.iter().any(|line| line.values[i].is_some())).collect();
@@ -107,14 +134,14 @@ fn terms(sweep: &Sweep, scale: Scale, groups: &[&Group], name: String) -> Table 
         let mut used = is_used.iter();
         line.values.retain(|_| used.next() == Some(&true));
     }
-    Table { name, caption, columns, lines, scale, has_variants: variants(groups).len() > 1 }
+    Table::new((name, scale), caption, columns, lines, groups)
 }
 
 /// What was measured on the trained models besides the terms; none where that is nothing or the floor alone.
-fn measures(sweep: &Sweep, scale: Scale, groups: &[&Group], name: String) -> Option<Table> {
+fn measures(records: &Records, scale: Scale, groups: &[&Group], name: String) -> Option<Table> {
     let names: BTreeSet<&String> =
         groups.iter().flat_map(|g| &g.runs).flat_map(|run| run.measures.iter().map(|(name, _)| name)).collect();
-    let has_floor = gray_bce_floor(groups).is_some();
+    let has_floor = notes::gray_bce_floor(groups).is_some();
     let names: Vec<&String> = names.into_iter().filter(|name| !(has_floor && *name == FLOOR)).collect();
     if names.is_empty() {
         return None;
@@ -127,22 +154,35 @@ fn measures(sweep: &Sweep, scale: Scale, groups: &[&Group], name: String) -> Opt
     let lines = lines(groups, |group| names.iter().map(|name| group.measure(name)).collect());
     let caption = format!(
         "{} on {}: measured on the trained models (scale {}), in nats per image unless the name says otherwise{}; {}.{}",
-        sweep.name,
-        sweep.dataset,
+        records.name,
+        records.dataset,
         scale.as_str(),
         if names.iter().any(|name| is_sharpness(name)) { " (sharpness: squared gray values)" } else { "" },
         over(&lines),
-        sweep.missing_note(),
+        notes::missing(records),
     );
     let columns = names.iter().map(column).collect();
-    Some(Table { name, caption, columns, lines, scale, has_variants: variants(groups).len() > 1 })
+    Some(Table::new((name, scale), caption, columns, lines, groups))
+}
+
+/// The settings other than latent dimension and β at which these groups differ, in the order of the spec.
+fn paths(groups: &[&Group]) -> Vec<String> {
+    let mut paths: Vec<String> = Vec::new();
+    for Setting { path, .. } in groups.iter().flat_map(|group| &group.key.settings) {
+        if !paths.contains(path) && !QUANTITIES.contains(&path.as_str()) {
+            paths.push(path.clone());
+        }
+    }
+    paths
 }
 
 fn lines(groups: &[&Group], values: impl Fn(&Group) -> Vec<Option<Estimate>>) -> Vec<Line> {
+    let paths = paths(groups);
     let line = |group: &&Group| Line {
-        variant: group.key.variant.clone(),
-        beta: group.key.beta,
-        latent_dim: group.key.latent_dim,
+        phrase: phrase(&group.key.others()),
+        beta: group.number(BETA),
+        latent_dim: group.number(LATENT_DIM),
+        settings: paths.iter().map(|path| group.value(path).cloned()).collect(),
         n: group.runs.len(),
         values: values(group),
         best: None,
@@ -160,53 +200,56 @@ fn over(lines: &[Line]) -> String {
     }
 }
 
-/// One line per group, six digits behind the point; an absent interval is an empty field.
+/// One line per group, six digits behind the point; what is absent is an empty field.
 pub fn csv(table: &Table) -> String {
-    let mut out = String::from("scale,variant,beta,latent_dim,n_seeds");
-    for column in &table.columns {
-        let half_width = escape::csv(&format!("{}_half_width_95", column.key));
-        out.push_str(&format!(",{},{half_width}", escape::csv(&column.key)));
+    let keys = table.columns.iter().flat_map(|column| [column.key.clone(), format!("{}_half_width_95", column.key)]);
+    let head = ["scale", "variant", "beta", "latent_dim"].map(str::to_owned).into_iter();
+    let head = head.chain(table.paths.iter().cloned()).chain(["n_seeds".to_owned()]).chain(keys);
+    let lines = table.lines.iter().map(|line| {
+        let quantity = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+        let number = |value: Option<f64>| value.map(|value| format!("{value:.6}")).unwrap_or_default();
+        let setting = |value: &Option<Value>| value.as_ref().map(written).unwrap_or_default();
+        let group =
+            [table.scale.as_str().to_owned(), line.phrase.clone(), quantity(line.beta), quantity(line.latent_dim)];
+        let settings = line.settings.iter().map(setting).chain([line.n.to_string()]);
+        let values = line.values.iter().flat_map(|e| [number(e.map(|e| e.mean)), number(e.and_then(|e| e.half_width))]);
+        group.into_iter().chain(settings).chain(values).collect()
+    });
+    csv::write(std::iter::once(head.collect()).chain(lines))
+}
+
+/// A setting's value for programs: words bare, anything else as JSON.
+fn written(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
     }
-    out.push('\n');
-    for line in &table.lines {
-        let variant = escape::csv(&line.variant);
-        out.push_str(&format!("{},{variant},{},{},{}", table.scale.as_str(), line.beta, line.latent_dim, line.n));
-        for estimate in &line.values {
-            let mean = estimate.map_or_else(String::new, |e| format!("{:.6}", e.mean));
-            let half = estimate.and_then(|e| e.half_width).map_or_else(String::new, |h| format!("{h:.6}"));
-            out.push_str(&format!(",{mean},{half}"));
-        }
-        out.push('\n');
-    }
-    out
 }
 
 /// A `table` environment that needs the package booktabs.
 pub fn tex(table: &Table) -> String {
-    let (variant, head) = if table.has_variants { ("l", "setting & ") } else { ("", "") };
+    let (setting, head) = if table.has_phrases { ("l", "setting & ") } else { ("", "") };
     let titles: Vec<String> = table.columns.iter().map(|column| escape::tex(&column.title)).collect();
     let mut out = format!(
         "% needs \\usepackage{{booktabs}}\n\\begin{{table}}\n  \\centering\n  \\small\n  \\caption{{{}}}\n  \\label{{tab:{}}}\n  \
-         \\begin{{tabular}}{{{variant}rrr{}}}\n    \\toprule\n    {head}$\\beta$ & $D$ & $n$ & {} \\\\\n    \\midrule\n",
+         \\begin{{tabular}}{{{setting}rrr{}}}\n    \\toprule\n    {head}$\\beta$ & $D$ & $n$ & {} \\\\\n    \\midrule\n",
         escape::tex(&table.caption),
         table.name,
         "r".repeat(titles.len()),
         titles.join(" & "),
     );
-    let mut previous: Option<(&str, f64)> = None;
-    for line in &table.lines {
-        let block = (line.variant.as_str(), line.beta);
-        if previous.is_some_and(|p| p != block) {
+    for (index, line) in table.lines.iter().enumerate() {
+        let is_new = table.begins_block(index);
+        if is_new && index > 0 {
             out.push_str("    \\addlinespace\n");
         }
-        let is_new = previous != Some(block);
-        previous = Some(block);
+        let once = |text: String| if is_new { escape::tex(&text) } else { String::new() };
         let mut fields = Vec::new();
-        if table.has_variants {
-            fields.push(if is_new { escape::tex(&line.variant) } else { String::new() });
+        if table.has_phrases {
+            fields.push(once(line.phrase.clone()));
         }
-        fields.push(if is_new { escape::tex(&number(line.beta)) } else { String::new() });
-        fields.extend([line.latent_dim.to_string(), line.n.to_string()]);
+        fields.push(once(quantity(line.beta, "--")));
+        fields.extend([quantity(line.latent_dim, "--"), line.n.to_string()]);
         for (index, (estimate, column)) in line.values.iter().zip(&table.columns).enumerate() {
             fields.push(tex_number(estimate.as_ref(), line.best == Some(index), column.decimals));
         }
@@ -214,6 +257,11 @@ pub fn tex(table: &Table) -> String {
     }
     out.push_str("    \\bottomrule\n  \\end{tabular}\n\\end{table}\n");
     out
+}
+
+/// A quantity as short as it can be told, or what stands for one that a model does not have.
+pub fn quantity(value: Option<f64>, absent: &str) -> String {
+    value.map_or_else(|| absent.to_owned(), number)
 }
 
 fn tex_number(estimate: Option<&Estimate>, best: bool, decimals: usize) -> String {

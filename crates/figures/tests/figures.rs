@@ -317,7 +317,7 @@ fn the_report_says_what_was_drawn_and_how_long_was_trained() {
     assert!(one.contains("draws from the prior N(0, I), the first 9 of 9 stored, seed 0."));
     assert!(!one.contains("with one sample of z"));
     let priors = page("sweep: { grid: { model.prior: [standard, vamp] } }");
-    assert!(priors.contains("s prior, the first 9 of 9 stored, one grid per setting"));
+    assert!(priors.contains("s prior, the first 9 of 9 stored, one grid per prior"));
     assert!(priors.contains(">prior standard<"), "a default is said where there is nothing else to say");
     let with_autoencoder = page("sweep: { grid: { model.kind: [vae, autoencoder], model.hidden: [[8], []] } }");
     assert!(with_autoencoder.contains("(N(0, I) for autoencoders, which have none)"));

@@ -43,6 +43,7 @@ pub mod check;
 mod de;
 pub mod diagnostic;
 mod fields;
+mod has;
 mod node;
 mod number;
 mod pattern;

@@ -2,8 +2,10 @@
 
 use super::facets::{self, Along};
 use super::rows::{Block, Layout, Row, pages};
-use super::{Pages, seed_note, with_arrays};
-use crate::sweep::{Denoising, Group};
+use super::{Pages, with_arrays};
+use crate::arrays::Denoising;
+use crate::notes;
+use crate::records::Group;
 use crate::tiles::Images;
 
 const ORIGINAL: &str = "original";
@@ -38,14 +40,14 @@ pub fn draw<'a>(groups: &[&'a Group]) -> Pages {
     let groups: Vec<&'a Group> = found.iter().map(|found| found.group).collect();
     let along = Along::choose(&groups);
     let label = |group: &Group| match along.value(group) {
-        value if groups.len() > 1 && !value.is_empty() => value,
+        value if groups.len() > 1 => value,
         _ => DENOISED.to_owned(),
     };
     let labels: Vec<String> = groups.iter().map(|group| label(group)).collect();
     let layout = Layout::of(first.originals, labels.iter().map(String::as_str).chain([CORRUPTED, ORIGINAL]));
     let row = |label: &str, images| Row { label: label.to_owned(), images };
     let mut blocks: Vec<Block<'_>> = Vec::new();
-    for facet in facets::rows(&groups, along) {
+    for facet in facets::rows(&groups, std::slice::from_ref(&along)) {
         let found: Vec<Found<'a>> = facet.groups.iter().filter_map(|group| self::found(group)).collect();
         // Models that were given other images, such as more corrupted ones, have a block of their own.
         for (index, alike) in found.chunk_by(|a, b| a.given() == b.given()).enumerate() {
@@ -65,7 +67,7 @@ pub fn draw<'a>(groups: &[&'a Group]) -> Pages {
         } else {
             format!("one row per {}, ", facets::each(&groups))
         },
-        seed_note(&groups)
+        notes::seed_of_arrays(&groups)
     );
     Ok(pages(&blocks, &layout, &caption))
 }

@@ -1,14 +1,18 @@
 //! The ELBO's terms at the end against the latent dimension, a panel for each term, a line for each β.
 
-use super::facets::{self, Along, Grid, LABEL, Style};
+use super::facets::{self, Along, Style};
+use super::grid::Grid;
+use super::labels::{self, LABEL};
 use super::{PAGE, Page, Pages};
 use crate::axis::Axis;
 use crate::colour::INK;
 use crate::drawing::{Drawing, NORMAL, WIDTH};
 use crate::legend::{self, Entry, Sample};
+use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
-use crate::stats::{Estimate, interval};
-use crate::sweep::{Group, Term, betas, latent_dims, seeds_note};
+use crate::records::{Group, Term, interval, numbers};
+use crate::setting::{BETA, LATENT_DIM, title};
+use record::summary::Estimate;
 
 const TERMS: [Term; 3] = [Term::Elbo, Term::Reconstruction, Term::Kl];
 
@@ -26,33 +30,26 @@ pub fn draw(groups: &[&Group]) -> Pages {
         return Err("no finished run has any of the ELBO's terms".to_owned());
     }
     let without_bound = groups.iter().filter(|group| !has(group, &Term::Elbo)).count();
-    let dims = latent_dims(groups);
+    let dims = numbers(groups, LATENT_DIM);
     if dims.len() < 2 {
-        return Err(format!("there is a single latent dimension ({})", dims.first().map_or(0, |d| *d)));
+        return Err(format!("there is a single latent dimension ({})", dims.first().map_or(0.0, |d| *d)));
     }
-    let many_betas = betas(groups).len() > 1;
-    let along = if many_betas { Along::Beta } else { Along::Variant };
-    let styles = facets::styles(groups, along);
-    // The latent dimension is on the horizontal axis, so that it does not make rows.
-    let mut rows: Vec<(String, Vec<Line>)> = Vec::new();
-    for group in groups {
-        let label = if many_betas { group.key.variant.clone() } else { String::new() };
-        let Some(style) = styles.iter().find(|s| s.label == along.value(group)) else { continue };
-        let place = rows.iter().position(|(l, _)| *l == label).unwrap_or_else(|| {
-            rows.push((label, Vec::new()));
-            rows.len() - 1
-        });
-        let lines = &mut rows[place].1;
-        let index = lines.iter().position(|line| line.style.label == style.label).unwrap_or_else(|| {
-            lines.push(Line { style: style.clone(), terms: vec![Vec::new(); terms.len()] });
-            lines.len() - 1
-        });
-        for (series, term) in lines[index].terms.iter_mut().zip(&terms) {
-            if let Some(estimate) = group.last(*term) {
-                series.push((group.key.latent_dim as f64, estimate));
-            }
-        }
-    }
+    let latent_dim = Along::path(LATENT_DIM);
+    let many_betas = numbers(groups, BETA).len() > 1;
+    let along = if many_betas { Along::path(BETA) } else { Along::others(groups, &[]) };
+    let styles = facets::styles(groups, &along);
+    let lines = |groups: &[&Group]| -> Vec<Line> {
+        let of = |style: &Style, term: &Term| {
+            let own = groups.iter().filter(|group| along.level(group) == style.level);
+            own.filter_map(|group| Some((group.number(LATENT_DIM)?, group.last(*term)?))).collect()
+        };
+        let line = |s: &Style| Line { style: s.clone(), terms: terms.iter().map(|term| of(s, term)).collect() };
+        styles.iter().map(line).filter(|line| line.terms.iter().any(|term| !term.is_empty())).collect()
+    };
+    let mut rows: Vec<(String, Vec<Line>)> = facets::rows(groups, &[latent_dim, along.clone()])
+        .into_iter()
+        .map(|facet| (facet.label, lines(&facet.groups)))
+        .collect();
     // A row with a single latent dimension shows nothing against it.
     rows.retain(|(_, lines)| range_of(lines).is_some_and(|(low, high)| low < high));
     if rows.is_empty() {
@@ -61,14 +58,14 @@ pub fn draw(groups: &[&Group]) -> Pages {
     if rows.len() == 1 {
         rows[0].0.clear();
     }
-    let x = Axis::at(&dims.iter().map(|&d| d as f64).collect::<Vec<_>>());
+    let x = Axis::at(&dims);
     let height = if rows.len() == 1 { 120.0 } else { 90.0 };
     let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
     let caption = format!(
         "Terms of the ELBO on the test images after training, in nats per image, against the latent dimension{}; {}.{}{}",
         if many_betas { ", a line for each β" } else { "" },
-        seeds_note(groups),
-        facets::dropped_note(groups, along),
+        notes::seeds(groups),
+        facets::dropped_note(groups, &along),
         if without_bound > 0 { " Models without a bound have a reconstruction alone." } else { "" },
     );
     let single = facets::shared(groups);
@@ -103,19 +100,20 @@ fn page(
         Axis::around(lines.flat_map(|l| &l.terms[term]).flat_map(|(_, e)| ends(e)), 5)
     };
     let axes: Vec<Axis> = (0..terms.len()).map(axis).collect();
-    let (title, gap, right) = (12.0, 10.0, 5.0);
+    let x_title = title(LATENT_DIM);
+    let (side, gap, right) = (12.0, 10.0, 5.0);
     let rooms: f64 = axes.iter().map(y_label_room).sum();
     let n = terms.len() as f64;
-    let width = (WIDTH - title - right - gap * (n - 1.0) - rooms) / n;
+    let width = (WIDTH - side - right - gap * (n - 1.0) - rooms) / n;
     let has = |lines: &[Line], term: usize| lines.iter().any(|line| !line.terms[term].is_empty());
     let grid = Grid::new(rows.iter().map(|(_, lines)| (0..terms.len()).map(|t| has(lines, t)).collect()).collect());
     for (index, (label, lines)) in rows.iter().enumerate() {
         if !label.is_empty() {
-            top += facets::row_label(&mut drawing, index, label, if index == 0 { top - 13.0 } else { top });
+            top += labels::row_label(&mut drawing, index, label, if index == 0 { top - 13.0 } else { top });
             top += if index == 0 { LABEL - 2.0 } else { LABEL };
         }
         top += grid.room_above(index);
-        let mut left = title;
+        let mut left = side;
         for (term, y) in axes.iter().enumerate() {
             left += y_label_room(y);
             if term == 0 {
@@ -129,7 +127,7 @@ fn page(
             let panel = Panel { left, top, width, height, x: x.clone(), y: y.clone() };
             let labels = Labels {
                 title: grid.is_first(index, term).then(|| terms[term].title()),
-                x: is_last.then_some("latent dimension D"),
+                x: is_last.then_some(&*x_title),
                 y: None,
                 x_ticks: is_last,
                 y_ticks: true,

@@ -1,12 +1,11 @@
 //! How groups become rows of panels and lines within them.
 
-use crate::axis::number;
+use serde_json::Value;
+
 use crate::colour::{self, Colour};
-use crate::drawing::{Anchor, Drawing, NORMAL, Point, WIDTH};
-use crate::font;
 use crate::marker::Marker;
-use crate::sweep::{Group, betas, latent_dims, variants};
-use crate::variant::listed;
+use crate::records::Group;
+use crate::setting::{LATENT_DIM, QUANTITIES, Setting, equation, listed, phrase, title as title_of};
 
 use super::spread;
 
@@ -22,9 +21,14 @@ pub struct Facet<'a> {
     pub groups: Vec<&'a Group>,
 }
 
+/// A group's values of some settings; absent where its model does not have the setting.
+pub type Level = Vec<Option<Value>>;
+
 /// One line, or bar, or set of points.
 #[derive(Clone, Debug)]
 pub struct Style {
+    /// What it stands for.
+    pub level: Level,
     /// For the legend.
     pub label: String,
     /// Its colour.
@@ -33,242 +37,174 @@ pub struct Style {
     pub marker: Marker,
 }
 
-/// What tells the lines of a panel from one another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Along {
-    /// The width of the latent space.
-    LatentDim,
-    /// The weight of the KL term.
-    Beta,
-    /// Other settings.
-    Variant,
+/// What tells the lines of a panel, its points, or the panels of a row from one another: one setting, or several that are
+/// told together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Along {
+    paths: Vec<String>,
 }
 
 impl Along {
+    /// The setting at a path.
+    pub fn path(path: &str) -> Along {
+        Along { paths: vec![path.to_owned()] }
+    }
+
+    /// All settings of some groups that titles tell, but for quantities and for those that are `taken`.
+    pub fn others(groups: &[&Group], taken: &[Along]) -> Along {
+        let mut paths: Vec<String> = Vec::new();
+        for setting in groups.iter().flat_map(|group| group.key.others()) {
+            let is_taken = taken.iter().any(|along| along.paths.contains(&setting.path));
+            if !is_taken && !paths.contains(&setting.path) {
+                paths.push(setting.path.clone());
+            }
+        }
+        Along { paths }
+    }
+
     /// The first of latent dimension, β and other settings that has more than one value in some row; where each row would
     /// have a single one, the first that has more than one value at all.
     pub fn choose(groups: &[&Group]) -> Along {
-        let all = [Along::LatentDim, Along::Beta, Along::Variant];
-        let is_swept = |along: &Along| match along {
-            Along::LatentDim => latent_dims(groups).len() > 1,
-            Along::Beta => betas(groups).len() > 1,
-            Along::Variant => variants(groups).len() > 1,
-        };
-        let compares = |along: &Along| rows(groups, *along).iter().any(|row| row.groups.len() > 1);
-        let swept = || all.into_iter().filter(is_swept);
-        swept().find(compares).or_else(|| swept().next()).unwrap_or(Along::LatentDim)
+        let swept = swept(groups, &[]);
+        let compares =
+            |along: &&Along| rows(groups, std::slice::from_ref(*along)).iter().any(|row| row.groups.len() > 1);
+        let chosen = swept.iter().find(compares).or(swept.first()).cloned();
+        chosen.unwrap_or_else(|| Along::path(LATENT_DIM))
     }
 
-    /// A group's value, in words.
-    pub fn value(self, group: &Group) -> String {
-        match self {
-            Along::LatentDim => format!("D = {}", group.key.latent_dim),
-            Along::Beta => format!("β = {}", number(group.key.beta)),
-            Along::Variant => group.key.variant.clone(),
+    /// A group's values.
+    pub fn level(&self, group: &Group) -> Level {
+        self.paths.iter().map(|path| group.value(path).cloned()).collect()
+    }
+
+    /// The distinct levels, each with its first group.
+    fn levels<'a>(&self, groups: &[&'a Group]) -> Vec<(Level, &'a Group)> {
+        let mut levels: Vec<(Level, &Group)> = Vec::new();
+        for group in groups {
+            let level = self.level(group);
+            if !levels.iter().any(|(known, _)| *known == level) {
+                levels.push((level, group));
+            }
         }
+        levels
+    }
+
+    /// As [`Along::levels`], without those of models that have none of the settings.
+    fn levels_had<'a>(&self, groups: &[&'a Group]) -> Vec<(Level, &'a Group)> {
+        let levels = self.levels(groups).into_iter();
+        levels.filter(|(level, _)| level.iter().any(Option::is_some)).collect()
+    }
+
+    /// The quantity, where this is one.
+    fn quantity(&self) -> Option<&str> {
+        match self.paths.as_slice() {
+            [path] if QUANTITIES.contains(&path.as_str()) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// A group's values, in words.
+    pub fn value(&self, group: &Group) -> String {
+        if let Some(path) = self.quantity() {
+            return equation(path, group.value(path)).unwrap_or_default();
+        }
+        let settings: Vec<&Setting> = self.paths.iter().filter_map(|path| group.key.setting(path)).collect();
+        if settings.is_empty() { format!("no {}", self.name()) } else { phrase(&settings) }
     }
 
     /// The name of what varies, for captions.
-    pub fn name(self) -> &'static str {
-        match self {
-            Along::LatentDim => "latent dimension D",
-            Along::Beta => "β",
-            Along::Variant => "setting",
+    pub fn name(&self) -> String {
+        match self.paths.as_slice() {
+            [path] => title_of(path),
+            _ => "setting".to_owned(),
         }
     }
+}
+
+/// What tells the groups from one another besides what is `taken`: quantities first, then other settings together.
+fn swept(groups: &[&Group], taken: &[Along]) -> Vec<Along> {
+    let quantities = QUANTITIES.iter().map(|path| Along::path(path)).filter(|along| !taken.contains(along));
+    quantities.chain([Along::others(groups, taken)]).filter(|along| along.levels_had(groups).len() > 1).collect()
 }
 
 /// What tells the groups from one another, for captions: `latent dimension D and β`.
 pub fn each(groups: &[&Group]) -> String {
-    let swept = [
-        (Along::LatentDim, latent_dims(groups).len()),
-        (Along::Beta, betas(groups).len()),
-        (Along::Variant, variants(groups).len()),
-    ];
-    let names: Vec<&str> = swept.into_iter().filter(|(_, n)| *n > 1).map(|(along, _)| along.name()).collect();
-    listed(&names, "and")
+    listed(&swept(groups, &[]).iter().map(Along::name).collect::<Vec<_>>(), "and")
 }
 
-/// One row for each combination of what `along` is not.
-pub fn rows<'a>(groups: &[&'a Group], along: Along) -> Vec<Facet<'a>> {
-    let (many_betas, many_variants) = (betas(groups).len() > 1, variants(groups).len() > 1);
-    let many_dims = latent_dims(groups).len() > 1;
-    let mut rows: Vec<Facet<'a>> = Vec::new();
+/// One row for each combination of the settings that do not vary `within` rows.
+pub fn rows<'a>(groups: &[&'a Group], within: &[Along]) -> Vec<Facet<'a>> {
+    let between = swept(groups, within);
+    let mut rows: Vec<(Vec<Level>, Facet<'a>)> = Vec::new();
     for group in groups {
-        let mut words = Vec::new();
-        if many_dims && along != Along::LatentDim {
-            words.push(format!("D = {}", group.key.latent_dim));
-        }
-        if many_betas && along != Along::Beta {
-            words.push(format!("β = {}", number(group.key.beta)));
-        }
-        if many_variants && along != Along::Variant {
-            words.push(group.key.variant.clone());
-        }
-        let label = words.join(", ");
-        match rows.iter_mut().find(|row| row.label == label) {
-            Some(row) => row.groups.push(group),
-            None => rows.push(Facet { label, groups: vec![group] }),
+        let levels: Vec<Level> = between.iter().map(|along| along.level(group)).collect();
+        match rows.iter_mut().find(|(known, _)| *known == levels) {
+            Some((_, row)) => row.groups.push(group),
+            None => {
+                let label = between.iter().map(|along| along.value(group)).collect::<Vec<_>>().join(", ");
+                rows.push((levels, Facet { label, groups: vec![group] }));
+            }
         }
     }
-    rows
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 /// What tells a group from the others, in words.
-pub fn title(group: &Group, all: &[&Group], along: Along) -> String {
-    match rows(all, along).into_iter().find(|row| row.groups.iter().any(|g| g.key == group.key)) {
+pub fn title(group: &Group, all: &[&Group], along: &Along) -> String {
+    let own =
+        rows(all, std::slice::from_ref(along)).into_iter().find(|row| row.groups.iter().any(|g| g.key == group.key));
+    match own {
         Some(row) if !row.label.is_empty() => format!("{}, {}", along.value(group), row.label),
         _ => along.value(group),
     }
 }
 
 /// Whether a row has more than [`MAX_LINES`] lines.
-fn is_crowded(groups: &[&Group], along: Along) -> bool {
-    rows(groups, along).iter().any(|row| row.groups.len() > MAX_LINES)
+fn is_crowded(groups: &[&Group], along: &Along) -> bool {
+    rows(groups, std::slice::from_ref(along)).iter().any(|row| row.groups.len() > MAX_LINES)
 }
 
-/// The lines' looks, for every value of `along` in order; of [`MAX_LINES`] values where a row would have more.
-pub fn styles(groups: &[&Group], along: Along) -> Vec<Style> {
+/// The lines' looks, for every level in order; of [`MAX_LINES`] levels where a row would have more.
+pub fn styles(groups: &[&Group], along: &Along) -> Vec<Style> {
     let mut ordered: Vec<&Group> = groups.to_vec();
-    match along {
-        Along::LatentDim => ordered.sort_by_key(|g| g.key.latent_dim),
-        Along::Beta => ordered.sort_by(|a, b| a.key.beta.total_cmp(&b.key.beta)),
-        Along::Variant => {}
+    if let Some(path) = along.quantity() {
+        let number = |group: &Group| group.number(path).unwrap_or(f64::INFINITY);
+        ordered.sort_by(|a, b| number(a).total_cmp(&number(b)));
     }
-    let mut labels: Vec<String> = Vec::new();
-    for group in ordered {
-        let label = along.value(group);
-        if !labels.contains(&label) {
-            labels.push(label);
-        }
-    }
-    let labels = if is_crowded(groups, along) { spread(&labels, MAX_LINES) } else { labels };
-    let n = labels.len();
-    let colour = |i| if along == Along::Variant { colour::category(i) } else { colour::ordered(i, n) };
-    let style = |(i, label)| Style { label, colour: colour(i), marker: Marker::of(i) };
-    labels.into_iter().enumerate().map(style).collect()
+    let levels = along.levels(&ordered);
+    let levels = if is_crowded(groups, along) { spread(&levels, MAX_LINES) } else { levels };
+    let n_present = levels.iter().filter(|(level, _)| level.iter().any(Option::is_some)).count();
+    let colour = |i| match along.quantity() {
+        Some(_) if i < n_present => colour::ordered(i, n_present),
+        // Models without the quantity come last.
+        Some(_) => colour::INK,
+        None => colour::category(i),
+    };
+    let style = |(i, (level, group)): (usize, (Level, &Group))| Style {
+        level,
+        label: along.value(group),
+        colour: colour(i),
+        marker: Marker::of(i),
+    };
+    levels.into_iter().enumerate().map(style).collect()
 }
 
 /// ` Only 8 of 20 values are drawn.`, or nothing when all are.
-pub fn dropped_note(groups: &[&Group], along: Along) -> String {
-    let mut labels: Vec<String> = groups.iter().map(|group| along.value(group)).collect();
-    labels.sort();
-    labels.dedup();
+pub fn dropped_note(groups: &[&Group], along: &Along) -> String {
     if !is_crowded(groups, along) {
         return String::new();
     }
-    format!(" {MAX_LINES} of {} values are drawn, evenly spaced.", labels.len())
+    format!(" {MAX_LINES} of {} values are drawn, evenly spaced.", along.levels(groups).len())
 }
 
 /// What all groups share of latent dimension and β, for figures with a single line: `D = 20, β = 1`.
 pub fn shared(groups: &[&Group]) -> String {
-    let mut words = Vec::new();
-    if let [dim] = latent_dims(groups)[..] {
-        words.push(format!("D = {dim}"));
-    }
-    if let [beta] = betas(groups)[..] {
-        words.push(format!("β = {}", number(beta)));
-    }
-    words.join(", ")
-}
-
-/// Height of a row's label of one line, in points.
-pub const LABEL: f64 = 13.0;
-/// Distance of the lines of a text, in points.
-pub const LINE: f64 = 9.5;
-
-/// The lines of a row's label `(a) β = 0.5`; none when there is one row only.
-pub fn row_label_lines(index: usize, label: &str) -> Vec<String> {
-    if label.is_empty() {
-        return Vec::new();
-    }
-    wrap(&format!("({}) {label}", letter(index)), WIDTH - 8.0, NORMAL)
-}
-
-/// Height of a row's label beyond that of one line, in points.
-pub fn row_label_extra(index: usize, label: &str) -> f64 {
-    LINE * row_label_lines(index, label).len().saturating_sub(1) as f64
-}
-
-/// Writes `(a) β = 0.5` above a row; nothing when there is one row only. Returns the height beyond one line, in points.
-pub fn row_label(drawing: &mut Drawing, index: usize, label: &str, top: f64) -> f64 {
-    let lines = row_label_lines(index, label);
-    for (below, line) in lines.iter().enumerate() {
-        drawing.text((3.0, top + 8.0 + LINE * below as f64), line, NORMAL, colour::INK, Anchor::Start);
-    }
-    LINE * lines.len().saturating_sub(1) as f64
-}
-
-/// Which panels of a grid are drawn: a row has none for what its groups do not have.
-pub struct Grid {
-    /// By row, then column.
-    is_drawn: Vec<Vec<bool>>,
-}
-
-impl Grid {
-    /// By row, then column, whether there is something to draw.
-    pub fn new(is_drawn: Vec<Vec<bool>>) -> Grid {
-        Grid { is_drawn }
-    }
-
-    /// Whether the panel is drawn.
-    pub fn has(&self, row: usize, column: usize) -> bool {
-        self.is_drawn.get(row).is_some_and(|columns| columns.get(column) == Some(&true))
-    }
-
-    /// Whether the panel is its column's first, which has the column's title.
-    pub fn is_first(&self, row: usize, column: usize) -> bool {
-        self.has(row, column) && !(0..row).any(|other| self.has(other, column))
-    }
-
-    /// Whether the panel is its column's last, which has the labels of the horizontal axis.
-    pub fn is_last(&self, row: usize, column: usize) -> bool {
-        self.has(row, column) && !(row + 1..self.is_drawn.len()).any(|other| self.has(other, column))
-    }
-
-    /// Room above a row for titles of columns, in points; the first row has it anyway.
-    pub fn room_above(&self, row: usize) -> f64 {
-        let is_first = (0..self.is_drawn.get(row).map_or(0, Vec::len)).any(|column| self.is_first(row, column));
-        if row > 0 && is_first { LABEL } else { 0.0 }
-    }
-
-    /// Room below a row for labels of the horizontal axis, in points; the last row has it anyway.
-    pub fn room_below(&self, row: usize) -> f64 {
-        let is_last = (0..self.is_drawn.get(row).map_or(0, Vec::len)).any(|column| self.is_last(row, column));
-        if row + 1 < self.is_drawn.len() && is_last { 20.0 } else { 0.0 }
-    }
-}
-
-/// The titles of panels side by side, each within `room` points.
-pub struct Titles {
-    lines: Vec<Vec<String>>,
-    /// Height of the tallest beyond that of one line, in points.
-    pub extra: f64,
-}
-
-impl Titles {
-    /// Breaks the titles into lines.
-    pub fn of(titles: impl IntoIterator<Item = String>, room: f64) -> Titles {
-        let lines: Vec<Vec<String>> = titles.into_iter().map(|title| wrap(&title, room, NORMAL)).collect();
-        let most = lines.iter().map(Vec::len).max().unwrap_or(0);
-        Titles { lines, extra: LINE * most.saturating_sub(1) as f64 }
-    }
-
-    /// Writes the `index`th title, centred at `middle` as far as the page is wide enough, its last line on `baseline`.
-    pub fn draw(&self, drawing: &mut Drawing, index: usize, (middle, baseline): Point) {
-        let lines = || self.lines.get(index).into_iter().flatten();
-        let half = lines().map(|line| font::width(line, NORMAL)).fold(0.0, f64::max) / 2.0 + 1.0;
-        let middle = middle.min(WIDTH - half).max(half);
-        for (above, line) in lines().rev().enumerate() {
-            drawing.text((middle, baseline - LINE * above as f64), line, NORMAL, colour::INK, Anchor::Middle);
-        }
-    }
-}
-
-/// `a`, `b`, …, `z`, `aa`, ….
-pub fn letter(index: usize) -> String {
-    let last = char::from(b'a' + (index % 26) as u8);
-    if index < 26 { last.to_string() } else { format!("{}{last}", letter(index / 26 - 1)) }
+    let words = QUANTITIES.iter().filter_map(|path| match Along::path(path).levels_had(groups).as_slice() {
+        [(level, _)] => equation(path, level.first()?.as_ref()),
+        [] if *path == LATENT_DIM => equation(path, None),
+        _ => None,
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// How many panels stand side by side, at most `most`, so that the rows of one facet are about equally long.
@@ -277,54 +213,153 @@ pub fn columns(facets: &[Facet<'_>], most: usize) -> usize {
     widest.div_ceil(widest.div_ceil(most.max(1)))
 }
 
-/// The text in lines of at most `room` points, broken behind commas, and between words or behind a hyphen where a part
-/// alone is too long; what is too long even so is cut.
-pub fn wrap(text: &str, room: f64, size: f64) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    wrap_at(&[", ", " ", "-"], text, (room, size), &mut lines);
-    lines.iter().map(|line| shorten(line.trim_end(), room, size)).collect()
-}
-
-/// Adds the text to the last line and to new ones, broken behind the first of the separators where that is enough.
-fn wrap_at(separators: &[&str], text: &str, (room, size): (f64, f64), lines: &mut Vec<String>) {
-    let Some((separator, finer)) = separators.split_first() else { return lines.push(text.to_owned()) };
-    let fits = |line: &str| font::width(line.trim_end(), size) <= room;
-    for part in text.split_inclusive(separator) {
-        match lines.last_mut() {
-            Some(line) if fits(&format!("{line}{part}")) => line.push_str(part),
-            _ if fits(part) => lines.push(part.to_owned()),
-            _ => wrap_at(finer, part, (room, size), lines),
-        }
-    }
-}
-
-/// The text, cut with an ellipsis so that it fits into `room` points.
-pub fn shorten(text: &str, room: f64, size: f64) -> String {
-    if font::width(text, size) <= room {
-        return text.to_owned();
-    }
-    let mut kept: String = text.to_owned();
-    while kept.pop().is_some() {
-        let candidate = format!("{}…", kept.trim_end());
-        if font::width(&candidate, size) <= room {
-            return candidate;
-        }
-    }
-    String::new()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use spec::Cell;
 
-    #[test]
-    fn long_titles_are_broken_and_say_all() {
-        let text = "importance-weighted doubly-reparametrised, samples 50";
-        let lines = wrap(text, 95.0, NORMAL);
-        assert_eq!(lines, ["importance-weighted", "doubly-reparametrised,", "samples 50"]);
-        assert_eq!(wrap("D = 2, β = 1", 95.0, NORMAL), ["D = 2, β = 1"]);
-        let narrow = wrap(text, 50.0, NORMAL);
-        assert!(narrow.iter().all(|line| font::width(line, NORMAL) <= 50.0), "{narrow:?}");
-        assert_eq!(narrow[..2], ["importance-", "weighted"]);
+    use super::*;
+    use crate::setting::{BETA, keys};
+
+    /// A valid cell, of few values for each setting, so that cells often share some.
+    fn cell() -> impl Strategy<Value = Cell> {
+        let kinds = [
+            json!("vae"),
+            json!("vae"),
+            json!("autoencoder"),
+            json!({ "gan": { "regulariser": "spectral-norm" } }),
+            json!({ "gan": { "regulariser": { "gradient-penalty": { "weight": 1.0 } } } }),
+            json!({ "gan": { "regulariser": { "gradient-penalty": { "weight": 10.0 } } } }),
+            json!({ "vae-gan": { "weight": 1.0 } }),
+            json!({ "gaussian-mixture": { "components": 5 } }),
+            json!({ "gaussian-mixture": { "components": 10 } }),
+        ];
+        let model = (
+            prop::sample::select(kinds.to_vec()),
+            prop::sample::select(vec![json!([]), json!([8]), json!([8, 4])]),
+            prop::sample::select(vec![2, 5, 10]),
+            prop::sample::select(vec![
+                json!("standard"),
+                json!({ "mixture": { "components": 5 } }),
+                json!({ "mixture": { "components": 6 } }),
+                json!({ "vamp": { "components": 5 } }),
+            ]),
+            prop::sample::select(vec![
+                json!("bernoulli"),
+                json!("discretised-logistic"),
+                json!("continuous-bernoulli"),
+                json!({ "gaussian": { "sigma": 0.5 } }),
+                json!({ "gaussian": { "sigma": 1.0 } }),
+                json!({ "gaussian-shared": { "variance": "learned" } }),
+            ]),
+            prop::sample::select(vec![
+                json!("none"),
+                json!({ "gaussian": { "sigma": 0.5 } }),
+                json!({ "masking": { "fraction": 0.5 } }),
+            ]),
+        );
+        let training = (
+            prop::sample::select(vec![
+                json!("elbo"),
+                json!({ "free-bits": { "nats": 0.5 } }),
+                json!({ "capacity": {} }),
+            ]),
+            prop::sample::select(vec![0.5, 1.0, 4.0]),
+            prop::sample::select(vec![(0, 1), (2, 1), (2, 2)]),
+            prop::sample::select(vec![1e-3, 1e-4]),
+            prop::sample::select(vec![64, 128]),
+            0..3,
+        );
+        (model, training).prop_filter_map("the settings go together", |(model, training)| {
+            let (kind, hidden, latent_dim, prior, likelihood, corruption) = model;
+            let (objective, beta, (warm_up, cycles), learning_rate, batch_size, seed) = training;
+            let name = kind.as_object().and_then(|variant| variant.keys().next()).cloned();
+            // Most families lack something, which then stands at its default.
+            let (is_vae, is_mixture) = (kind == "vae", name.as_deref() == Some("gaussian-mixture"));
+            let has_beta = is_vae || name.as_deref() == Some("vae-gan");
+            let mut model = json!({ "kind": kind });
+            if !is_mixture {
+                model["hidden"] = hidden;
+                model["latent_dim"] = latent_dim.into();
+            }
+            if is_vae || kind == "autoencoder" {
+                model["likelihood"] = likelihood;
+                model["corruption"] = corruption;
+            }
+            if is_vae {
+                model["prior"] = prior;
+            }
+            let whole = json!({
+                "dataset": { "name": "glyphs" },
+                "model": model,
+                "objective": {
+                    "kind": if is_vae { objective } else { json!("elbo") },
+                    "beta": if has_beta { beta } else { 1.0 },
+                    "warm_up_epochs": if has_beta { warm_up } else { 0 },
+                    "cycles": if has_beta { cycles } else { 1 },
+                },
+                "optimizer": { "adam": { "learning_rate": if is_mixture { 1e-3 } else { learning_rate } } },
+                "training": { "seed": seed, "batch_size": if is_mixture { 128 } else { batch_size } },
+            });
+            serde_json::from_value(whole).ok()
+        })
+    }
+
+    fn without_seed(cell: &Cell) -> Cell {
+        let mut cell = cell.clone();
+        cell.training.seed = 0;
+        cell
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn keys_tell_cells_apart_by_what_they_have(cells in prop::collection::vec(cell(), 1..14)) {
+            let keys = keys(&cells);
+            for (cell, key) in cells.iter().zip(&keys) {
+                for (other, other_key) in cells.iter().zip(&keys) {
+                    prop_assert_eq!(without_seed(cell) == without_seed(other), key == other_key);
+                }
+                for setting in &key.settings {
+                    prop_assert!(cell.has(&setting.path), "{} of {:?}", setting.path, cell.model.kind);
+                    prop_assert_eq!(Some(setting.value.clone()), cell.value_at(&setting.path));
+                }
+            }
+        }
+
+        #[test]
+        fn no_line_row_or_title_stands_for_two_groups(cells in prop::collection::vec(cell(), 1..14)) {
+            let mut groups: Vec<Group> = Vec::new();
+            for (key, cell) in keys(&cells).into_iter().zip(&cells) {
+                if !groups.iter().any(|group| group.key == key) {
+                    groups.push(Group::new(key, cell.clone(), Vec::new()));
+                }
+            }
+            let scale = groups[0].key.scale;
+            let groups: Vec<&Group> = groups.iter().filter(|group| group.key.scale == scale).collect();
+            let mut alongs: Vec<Along> =
+                groups.iter().flat_map(|group| &group.key.settings).map(|setting| Along::path(&setting.path)).collect();
+            alongs.extend([Along::choose(&groups), Along::others(&groups, &[]), Along::path(LATENT_DIM)]);
+            for along in alongs {
+                let mut titles: Vec<String> = groups.iter().map(|group| title(group, &groups, &along)).collect();
+                titles.sort();
+                titles.dedup();
+                prop_assert_eq!(titles.len(), groups.len(), "{:?} along {:?}", titles, along);
+                let beta = Along::path(BETA);
+                for within in [vec![along.clone()], vec![along, beta]] {
+                    let rows = rows(&groups, &within);
+                    prop_assert_eq!(rows.iter().map(|row| row.groups.len()).sum::<usize>(), groups.len());
+                    for row in rows {
+                        let level = |group: &&Group| within.iter().map(|along| along.level(group)).collect::<Vec<_>>();
+                        let levels: Vec<Vec<Level>> = row.groups.iter().map(level).collect();
+                        for (index, level) in levels.iter().enumerate() {
+                            prop_assert!(!levels[..index].contains(level), "{} has {:?} twice", row.label, level);
+                        }
+                    }
+                }
+            }
+        }
     }
 }

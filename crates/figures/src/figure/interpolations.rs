@@ -2,8 +2,10 @@
 
 use super::facets::{self, Along};
 use super::rows::{Block, Layout, Row, pages};
-use super::{Pages, seed_note, spread, with_arrays};
-use crate::sweep::{Group, Path};
+use super::{Pages, spread, with_arrays};
+use crate::arrays::Path;
+use crate::notes;
+use crate::records::Group;
 use crate::tiles::Images;
 
 const LINEAR: &str = "linear";
@@ -49,7 +51,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         .zip(&found)
         .map(|(group, pairs)| Block {
             head: Vec::new(),
-            title: if groups.len() > 1 { facets::title(group, &groups, along) } else { String::new() },
+            title: if groups.len() > 1 { facets::title(group, &groups, &along) } else { String::new() },
             parts: pairs
                 .iter()
                 .map(|pair| pair.iter().map(|(name, images)| Row { label: (*name).to_owned(), images }).collect())
@@ -60,7 +62,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         "Decoder means between the latents of two test images, which are at the ends: along the straight line and along \
          the great arc{}, {}.",
         if groups.len() == 1 { format!("; {}", facets::shared(&groups)) } else { String::new() },
-        seed_note(&groups)
+        notes::seed_of_arrays(&groups)
     );
     Ok(pages(&blocks, &layout, &caption))
 }

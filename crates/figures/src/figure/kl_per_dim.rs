@@ -1,15 +1,17 @@
 //! KL of each latent dimension, sorted, with the border between active and inactive units.
 
-use super::facets::{self, Along, LABEL, Titles};
+use super::facets::{self, Along};
+use super::labels::{self, LABEL, Titles};
 use super::{PAGE, Page, Pages};
 use crate::axis::{Axis, fixed};
 use crate::colour::{BLUE, FAINT, GREY, INK};
 use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
 use crate::font;
 use crate::legend::{self, Entry, Sample};
+use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
-use crate::stats::{Estimate, estimate, interval};
-use crate::sweep::{Group, seeds_note};
+use crate::records::{Group, interval};
+use record::summary::{Estimate, estimate};
 
 /// The most panels side by side.
 const MAX_COLUMNS: usize = 4;
@@ -32,7 +34,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         return Err("no finished run has a KL that is a sum over latent dimensions".to_owned());
     }
     let along = Along::choose(&groups);
-    let rows: Vec<(String, Vec<Bars>)> = facets::rows(&groups, along)
+    let rows: Vec<(String, Vec<Bars>)> = facets::rows(&groups, std::slice::from_ref(&along))
         .into_iter()
         .flat_map(|facet| {
             let bars: Vec<&Group> = facet.groups;
@@ -40,7 +42,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
             let per_row = bars.len().div_ceil(n_rows.max(1));
             let chunk = |(index, chunk): (usize, &[&Group])| {
                 let label = if index == 0 { facet.label.clone() } else { String::new() };
-                (label, chunk.iter().map(|g| bars_of(g, along)).collect::<Vec<_>>())
+                (label, chunk.iter().map(|g| bars_of(g, &along)).collect::<Vec<_>>())
             };
             bars.chunks(per_row.max(1)).enumerate().map(chunk).collect::<Vec<_>>()
         })
@@ -53,25 +55,29 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let caption = format!(
         "KL of each latent dimension on the test images, in nats per image, largest first; {} at each rank. Blue: active \
          units, Var_x(E_q[z]) > 0.01; the dashed line is the border (number of active units, a mean over seeds).{}",
-        seeds_note(&groups),
-        if groups.iter().any(|g| g.key.latent_dim > MAX_BARS) { " Only the 128 largest are drawn." } else { "" },
+        notes::seeds(&groups),
+        if groups.iter().flat_map(|g| &g.runs).any(|run| run.kl_per_dim.len() > MAX_BARS) {
+            " Only the 128 largest are drawn."
+        } else {
+            ""
+        },
     );
     let pages = rows.chunks(per_page).map(|rows| Page { drawing: page(rows, &y, height), caption: caption.clone() });
     Ok(pages.collect())
 }
 
-fn bars_of(group: &Group, along: Along) -> Bars {
+fn bars_of(group: &Group, along: &Along) -> Bars {
     let mut sorted: Vec<Vec<f64>> = group.runs.iter().map(|run| run.kl_per_dim.clone()).collect();
     for kl in &mut sorted {
         kl.sort_by(|a, b| b.total_cmp(a));
     }
     let n = sorted.iter().map(Vec::len).max().unwrap_or(0).min(MAX_BARS);
     let rank = |r: usize| estimate(&sorted.iter().filter_map(|kl| kl.get(r).copied()).collect::<Vec<_>>());
-    let label = match along.value(group) {
-        empty if empty.is_empty() => format!("D = {}", group.key.latent_dim),
-        label => label,
-    };
-    Bars { label, kl: (0..n).filter_map(rank).collect(), active: group.active_units().map(|e| e.mean) }
+    Bars {
+        label: along.value(group),
+        kl: (0..n).filter_map(rank).collect(),
+        active: group.active_units().map(|e| e.mean),
+    }
 }
 
 fn page(rows: &[(String, Vec<Bars>)], y: &Axis, height: f64) -> Drawing {
@@ -96,7 +102,7 @@ fn page(rows: &[(String, Vec<Bars>)], y: &Axis, height: f64) -> Drawing {
     for (index, (label, bars)) in rows.iter().enumerate() {
         let is_last = index + 1 == rows.len();
         if !label.is_empty() {
-            top += facets::row_label(&mut drawing, n_labels, label, if index == 0 { top - 14.0 } else { top });
+            top += labels::row_label(&mut drawing, n_labels, label, if index == 0 { top - 14.0 } else { top });
             n_labels += 1;
             top += if index == 0 { LABEL - 1.0 } else { LABEL };
         }

@@ -1,14 +1,17 @@
 //! Posterior means of test images in two latent dimensions, coloured by class.
 
-use super::facets::{self, Along, LABEL, Titles};
-use super::{PAGE, Page, Pages, seed_note, with_arrays};
+use super::facets::{self, Along};
+use super::labels::{self, LABEL, Titles};
+use super::{PAGE, Page, Pages, with_arrays};
+use crate::arrays::{Arrays, Latents};
 use crate::axis::{Axis, range};
 use crate::colour::{self, BLUE, Colour, N_CLASSES};
 use crate::drawing::{Drawing, Mark, WIDTH};
 use crate::legend::{self, Entry, Sample};
 use crate::marker::Marker;
+use crate::notes;
 use crate::panel::{Labels, Panel};
-use crate::sweep::{Arrays, Group};
+use crate::records::Group;
 
 /// The most panels side by side.
 const MAX_COLUMNS: usize = 4;
@@ -43,13 +46,13 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let groups: Vec<&Group> = with_arrays(groups)?;
     let groups: Vec<&Group> = groups
         .into_iter()
-        .filter(|g| g.key.latent_dim >= 2 && g.arrays().is_some_and(|(_, a)| a.latent_mean.len() >= g.key.latent_dim))
+        .filter(|g| g.arrays().is_some_and(|(_, a)| a.latents.as_ref().is_some_and(|z| z.dim >= 2 && z.n > 0)))
         .collect();
     if groups.is_empty() {
         return Err("no finished run has stored latents of two dimensions or more".to_owned());
     }
     let along = Along::choose(&groups);
-    let blocks = facets::rows(&groups, along);
+    let blocks = facets::rows(&groups, std::slice::from_ref(&along));
     let columns = facets::columns(&blocks, MAX_COLUMNS);
     let rows: Vec<(String, Vec<&Group>)> = blocks
         .iter()
@@ -74,13 +77,10 @@ pub fn draw(groups: &[&Group]) -> Pages {
         .map(|(label, groups)| {
             let cloud = |group: &&Group| {
                 let (_, arrays) = group.arrays()?;
-                let title = match along.value(group) {
-                    empty if empty.is_empty() => facets::shared(&[group]),
-                    title => title,
-                };
-                let n = arrays.latent_mean.len() / group.key.latent_dim;
-                (shown, stored) = (n.min(n_points), n);
-                Some(cloud(arrays, group.key.latent_dim, n_points, coloured, title))
+                let latents = arrays.latents.as_ref()?;
+                (shown, stored) = (latents.n.min(n_points), latents.n);
+                let labels = arrays.labels.as_deref().filter(|_| coloured);
+                Some(cloud(latents, labels, n_points, along.value(group)))
             };
             (label, groups.iter().filter_map(cloud).collect())
         })
@@ -93,7 +93,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
             Some(n) => format!("; {n} classes are too many to colour"),
             None => "; the data has no classes".to_owned(),
         },
-        seed_note(&groups)
+        notes::seed_of_arrays(&groups)
     );
     let n_coloured = if coloured { n_classes.unwrap_or(0) } else { 0 };
     let pages =
@@ -106,9 +106,10 @@ fn classes(arrays: &Arrays) -> Option<usize> {
     arrays.labels.as_ref()?.iter().max().map(|&most| usize::from(most) + 1)
 }
 
-fn cloud(arrays: &Arrays, dim: usize, n_points: usize, coloured: bool, label: String) -> Cloud {
-    let n = arrays.latent_mean.len() / dim;
-    let at = |image: usize, d: usize| f64::from(arrays.latent_mean[image * dim + d]);
+/// Coloured by the images' classes where there are `labels`.
+fn cloud(latents: &Latents, labels: Option<&[u8]>, n_points: usize, label: String) -> Cloud {
+    let Latents { n, dim, .. } = *latents;
+    let at = |image: usize, d: usize| f64::from(latents.mean[image * dim + d]);
     let variance = |d: usize| {
         let mean = (0..n).map(|i| at(i, d)).sum::<f64>() / n as f64;
         (0..n).map(|i| (at(i, d) - mean).powi(2)).sum::<f64>() / n as f64
@@ -118,10 +119,8 @@ fn cloud(arrays: &Arrays, dim: usize, n_points: usize, coloured: bool, label: St
         order.sort_by(|a, b| b.1.total_cmp(&a.1));
     }
     let (first, second) = (order[0].0, order[1].0);
-    let colour = |image: usize| match &arrays.labels {
-        Some(labels) if coloured => labels.get(image).map_or(BLUE, |&class| colour::class(usize::from(class))),
-        _ => BLUE,
-    };
+    let class = |image: usize| labels?.get(image).map(|&class| usize::from(class));
+    let colour = |image: usize| class(image).map_or(BLUE, colour::class);
     let points = super::spread(&(0..n).collect::<Vec<_>>(), n_points)
         .into_iter()
         .map(|image| (at(image, first), at(image, second), colour(image)))
@@ -151,7 +150,7 @@ fn page(rows: &[(String, Vec<Cloud>)], columns: usize, n_classes: usize) -> Draw
     let mut n_labels = 0;
     for (label, clouds) in rows {
         if !label.is_empty() {
-            top += facets::row_label(&mut drawing, n_labels, label, top) + LABEL - 3.0;
+            top += labels::row_label(&mut drawing, n_labels, label, top) + LABEL - 3.0;
             n_labels += 1;
         }
         let titles = Titles::of(clouds.iter().map(|cloud| cloud.label.clone()), size + LEFT - 9.0);

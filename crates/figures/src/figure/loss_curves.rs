@@ -1,14 +1,17 @@
 //! Every term of the objective against the epoch: a column per term, a row per β, a line per latent dimension.
 
-use super::facets::{self, Along, Grid, LABEL, Style};
+use super::facets::{self, Along, Style};
+use super::grid::Grid;
+use super::labels::{self, LABEL};
 use super::{PAGE, Page, Pages};
 use crate::axis::{Axis, range};
 use crate::colour::{GREY, INK};
 use crate::drawing::{Drawing, Mark, SMALL, WIDTH};
 use crate::legend::{self, Entry, Sample};
+use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
-use crate::stats::{Estimate, estimate, interval};
-use crate::sweep::{Group, Run, Term, Terms, floor_note, one_sample_note, seeds_note};
+use crate::records::{Group, Run, Term, Terms, interval};
+use record::summary::{Estimate, estimate};
 
 const SOLID: f64 = 1.0;
 const THIN: f64 = 0.7;
@@ -44,11 +47,11 @@ pub fn draw(groups: &[&Group]) -> Pages {
     // A panel for each term that some model has: a GAN has no bound, and most have no discriminator.
     let drawn: Vec<Term> =
         Term::ALL.into_iter().filter(|&term| groups.iter().any(|group| group.last(term).is_some())).collect();
-    let styles = facets::styles(groups, along);
-    let rows: Vec<Row> = facets::rows(groups, along)
+    let styles = facets::styles(groups, &along);
+    let rows: Vec<Row> = facets::rows(groups, std::slice::from_ref(&along))
         .into_iter()
         .map(|facet| {
-            let find = |group: &&Group| styles.iter().find(|s| s.label == along.value(group)).cloned();
+            let find = |group: &&Group| styles.iter().find(|s| s.level == along.level(group)).cloned();
             let curve = |group: &&Group| Some(Curve { style: find(group)?, terms: series(group, &drawn) });
             Row { label: facet.label, curves: facet.groups.iter().filter_map(curve).collect() }
         })
@@ -69,11 +72,11 @@ pub fn draw(groups: &[&Group]) -> Pages {
         "{} against the epoch, in nats per image: test images solid, training images (averaged while the \
          weights change) dashed; {}.{}{}{}{}{}",
         if drawn.contains(&Term::Elbo) { "ELBO terms" } else { "Terms of the objective" },
-        seeds_note(groups),
+        notes::seeds(groups),
         if rows.len() > 1 { format!(" One colour per {}.", along.name()) } else { String::new() },
-        facets::dropped_note(groups, along),
-        floor_note(groups),
-        match one_sample_note(groups) {
+        facets::dropped_note(groups, &along),
+        notes::floor(groups),
+        match notes::one_sample(groups) {
             "" => String::new(),
             note => format!("{note} So it is drawn on the training images alone."),
         },
@@ -185,7 +188,7 @@ fn page(rows: &[Row], drawn: &[Term], styles: &[Style], axes: &Axes, height: f64
     for (index, row) in rows.iter().enumerate() {
         if !row.label.is_empty() {
             let above = if index == 0 { top - 13.0 } else { top };
-            top += facets::row_label(&mut drawing, index, &row.label, above);
+            top += labels::row_label(&mut drawing, index, &row.label, above);
             top += if index == 0 { LABEL - 2.0 } else { LABEL };
         }
         top += grid.room_above(index);

@@ -1,10 +1,13 @@
 //! The plane of a two-dimensional latent space, decoded.
 
-use super::facets::{self, Along, LABEL, Titles};
-use super::{PAGE, Page, Pages, seed_note};
+use super::facets::{self, Along};
+use super::labels::{self, LABEL, Titles};
+use super::{PAGE, Page, Pages};
 use crate::colour::INK;
 use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
-use crate::sweep::Group;
+use crate::notes;
+use crate::records::Group;
+use crate::setting::LATENT_DIM;
 use crate::tiles::{Images, Zoom, sheet};
 
 /// Room for an axis' name, in points.
@@ -19,7 +22,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         .filter(|(_, manifold)| manifold.n > 0)
         .collect();
     let Some((_, first)) = planes.first() else {
-        let reason = if groups.iter().any(|g| g.key.latent_dim == 2) {
+        let reason = if groups.iter().any(|g| g.number(LATENT_DIM) == Some(2.0)) {
             "the runs with latent dimension 2 have stored no manifold"
         } else {
             "no run has latent dimension 2"
@@ -45,7 +48,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
             top = 2.0;
         }
         let title = |(column, (group, _)): (usize, &(&Group, &Images))| {
-            format!("({}) {}", facets::letter(row * columns + column), facets::title(group, &chosen, along))
+            format!("({}) {}", labels::letter(row * columns + column), facets::title(group, &chosen, &along))
         };
         let titles = Titles::of(chunk.iter().enumerate().map(title), wide + NAME);
         if titled {
@@ -73,7 +76,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         } else {
             format!(" ({})", facets::shared(&chosen))
         },
-        seed_note(&chosen)
+        notes::seed_of_arrays(&chosen)
     );
     Ok(pages.into_iter().map(|drawing| Page { drawing, caption: caption.clone() }).collect())
 }

@@ -1,10 +1,12 @@
-//! The kinds of figures: each takes the sweep's numbers and gives drawings, or says why it makes no sense for them.
+//! The kinds of figures: each takes the records' numbers and gives drawings, or says why it makes no sense for them.
 
 mod denoising;
 mod elbo_by_latent_dim;
 mod facets;
+mod grid;
 mod interpolations;
 mod kl_per_dim;
+mod labels;
 mod latent_scatter;
 mod loss_curves;
 mod manifold;
@@ -18,7 +20,8 @@ mod sharpness;
 use spec::{FigureKind, Scale};
 
 use crate::drawing::Drawing;
-use crate::sweep::{Group, Sweep};
+use crate::notes;
+use crate::records::{Group, Records};
 
 /// The tallest figure, in points; what does not fit goes on to another file.
 const PAGE: f64 = 560.0;
@@ -37,7 +40,7 @@ pub struct Figure {
 }
 
 /// Draws one kind of figure: one or more files, or a reason why there is none.
-pub fn figures(kind: FigureKind, sweep: &Sweep) -> Result<Vec<Figure>, String> {
+pub fn figures(kind: FigureKind, records: &Records) -> Result<Vec<Figure>, String> {
     let draw = match kind {
         FigureKind::LossCurves => loss_curves::draw,
         FigureKind::Reconstructions => reconstructions::draw,
@@ -52,12 +55,12 @@ pub fn figures(kind: FigureKind, sweep: &Sweep) -> Result<Vec<Figure>, String> {
         FigureKind::Denoising => denoising::draw,
         FigureKind::Sharpness => sharpness::draw,
     };
-    let scales = sweep.scales();
+    let scales = records.scales();
     let mut figures = Vec::new();
     let mut reason = String::from("there are no finished runs");
     for (scale, groups) in &scales {
         match draw(groups) {
-            Ok(pages) => figures.extend(name(kind, *scale, scales.len(), pages, sweep)),
+            Ok(pages) => figures.extend(name(kind, *scale, scales.len(), pages, records)),
             Err(why) => reason = why,
         }
     }
@@ -72,7 +75,7 @@ struct Page {
 
 type Pages = Result<Vec<Page>, String>;
 
-fn name(kind: FigureKind, scale: Scale, n_scales: usize, mut pages: Vec<Page>, sweep: &Sweep) -> Vec<Figure> {
+fn name(kind: FigureKind, scale: Scale, n_scales: usize, mut pages: Vec<Page>, records: &Records) -> Vec<Figure> {
     let total = pages.len();
     pages.truncate(MAX_FILES);
     let shown = pages.len();
@@ -84,7 +87,7 @@ fn name(kind: FigureKind, scale: Scale, n_scales: usize, mut pages: Vec<Page>, s
         if shown > 1 {
             name = format!("{name}-{}", index + 1);
         }
-        let mut caption = format!("{}{} Likelihood scale: {}.", page.caption, sweep.missing_note(), scale.as_str());
+        let mut caption = format!("{}{} Likelihood scale: {}.", page.caption, notes::missing(records), scale.as_str());
         if total > 1 {
             caption = format!("{caption} Part {} of {total}", index + 1);
             caption.push_str(if total > shown { "; the later parts are not drawn." } else { "." });
@@ -106,17 +109,6 @@ fn spread<T: Clone>(items: &[T], n: usize) -> Vec<T> {
 fn with_arrays<'a>(groups: &[&'a Group]) -> Result<Vec<&'a Group>, String> {
     let found: Vec<&Group> = groups.iter().copied().filter(|group| group.arrays().is_some()).collect();
     if found.is_empty() { Err("no finished run has stored arrays".to_owned()) } else { Ok(found) }
-}
-
-/// ` of the run with seed 0`, or nothing where the seeds differ.
-fn seed_note(groups: &[&Group]) -> String {
-    let mut seeds: Vec<u64> = groups.iter().filter_map(|group| group.arrays().map(|(seed, _)| seed)).collect();
-    seeds.sort_unstable();
-    seeds.dedup();
-    match seeds.as_slice() {
-        [seed] => format!("seed {seed}"),
-        _ => "each group's smallest seed".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,23 +1,27 @@
 //! Rate against distortion: KL and reconstruction at the end, a line through the β of each latent dimension.
 
-use super::facets::{self, Along, LABEL, Style, Titles};
+use super::facets::{self, Along, Facet, Style};
+use super::labels::{LABEL, Titles};
 use super::{Page, Pages};
 use crate::axis::{Axis, fixed, number, range};
 use crate::colour::{GREY, INK};
 use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
 use crate::font;
 use crate::legend::{self, Entry, Sample};
+use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
-use crate::stats::{Estimate, interval};
-use crate::sweep::{Group, Term, betas, seeds_note, variants};
+use crate::records::{Group, Term, interval, numbers};
+use crate::setting::{BETA, LATENT_DIM};
+use record::summary::Estimate;
 
 /// One line: its look and its points by β.
 struct Line {
     style: Style,
-    points: Vec<Place>,
+    points: Vec<At>,
 }
 
-struct Place {
+/// One group's numbers.
+struct At {
     beta: f64,
     kl: Estimate,
     reconstruction: Estimate,
@@ -29,23 +33,23 @@ pub fn draw(groups: &[&Group]) -> Pages {
     if groups.is_empty() {
         return Err("no finished run has both a reconstruction and a KL".to_owned());
     }
-    let betas = betas(groups);
+    let betas = numbers(groups, BETA);
     if betas.len() < 2 {
         return Err(format!("there is a single β ({})", betas.first().map_or_else(String::new, |b| number(*b))));
     }
-    let styles = facets::styles(groups, Along::LatentDim);
-    let many = variants(groups).len() > 1;
+    let (beta, latent_dim) = (Along::path(BETA), Along::path(LATENT_DIM));
+    let styles = facets::styles(groups, &latent_dim);
     let mut pages = Vec::new();
-    for variant in variants(groups) {
+    for Facet { label, groups: of_page } in facets::rows(groups, &[beta, latent_dim.clone()]) {
         let mut lines: Vec<Line> = styles.iter().map(|s| Line { style: s.clone(), points: Vec::new() }).collect();
-        for group in groups.iter().filter(|g| g.key.variant == variant) {
-            let line = lines.iter_mut().find(|line| line.style.label == Along::LatentDim.value(group));
-            let (Some(line), Some(kl), Some(reconstruction)) =
-                (line, group.last(Term::Kl), group.last(Term::Reconstruction))
+        for group in of_page {
+            let line = lines.iter_mut().find(|line| line.style.level == latent_dim.level(group));
+            let (Some(line), Some(beta), Some(kl), Some(reconstruction)) =
+                (line, group.number(BETA), group.last(Term::Kl), group.last(Term::Reconstruction))
             else {
                 continue;
             };
-            line.points.push(Place { beta: group.key.beta, kl, reconstruction });
+            line.points.push(At { beta, kl, reconstruction });
         }
         lines.retain(|line| !line.points.is_empty());
         // A single point is beside nothing that it could be compared with.
@@ -58,11 +62,11 @@ pub fn draw(groups: &[&Group]) -> Pages {
         let caption = format!(
             "Rate against distortion on the test images after training, in nats per image{}; {}. Each line runs through \
              β = {}; on a dotted line the ELBO is constant, and it is better further down and to the left.",
-            if many { format!(" ({variant})") } else { String::new() },
-            seeds_note(groups),
+            if label.is_empty() { String::new() } else { format!(" ({label})") },
+            notes::seeds(groups),
             betas.iter().map(|b| number(*b)).collect::<Vec<_>>().join(", "),
         );
-        pages.push(Page { drawing: page(&lines, if many { variant } else { "" }), caption });
+        pages.push(Page { drawing: page(&lines, &label), caption });
     }
     if pages.is_empty() { Err("no variant was trained with more than one β".to_owned()) } else { Ok(pages) }
 }

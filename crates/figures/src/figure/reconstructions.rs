@@ -2,8 +2,10 @@
 
 use super::facets::{self, Along, Facet};
 use super::rows::{Block, Layout, Row, pages};
-use super::{Pages, seed_note, with_arrays};
-use crate::sweep::{Arrays, Group};
+use super::{Pages, with_arrays};
+use crate::arrays::Arrays;
+use crate::notes;
+use crate::records::Group;
 
 pub fn draw(groups: &[&Group]) -> Pages {
     let groups: Vec<&Group> = with_arrays(groups)?;
@@ -13,11 +15,8 @@ pub fn draw(groups: &[&Group]) -> Pages {
         return Err("the finished runs have stored no reconstructions".to_owned());
     };
     let along = Along::choose(&groups);
-    let blocks = facets::rows(&groups, along);
-    let label = |group: &Group| match along.value(group) {
-        empty if empty.is_empty() => "model".to_owned(),
-        label => label,
-    };
+    let blocks = facets::rows(&groups, std::slice::from_ref(&along));
+    let label = |group: &Group| along.value(group);
     let labels: Vec<String> = groups.iter().map(|group| label(group)).collect();
     let layout = Layout::of(&first.originals, labels.iter().map(String::as_str).chain(["original"]));
 
@@ -36,7 +35,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let caption = format!(
         "Test images (top row) and the decoder's means of their posterior means, {}{}.",
         if groups.len() == 1 { format!("for {shared}, ") } else { format!("one row per {}, ", facets::each(&groups)) },
-        seed_note(&groups)
+        notes::seed_of_arrays(&groups)
     );
     Ok(pages(&blocks, &layout, &caption))
 }

@@ -1,6 +1,6 @@
 //! Rows of images with their labels to the left, one page after another.
 
-use super::facets::{self, LABEL, LINE};
+use super::labels::{self, LABEL, LINE};
 use super::{PAGE, Page};
 use crate::colour::INK;
 use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
@@ -66,7 +66,7 @@ impl Layout {
     /// Draws a row at `top`.
     pub fn row(&self, drawing: &mut Drawing, row: &Row<'_>, top: f64) {
         let images = row.images.first(self.columns);
-        let lines = facets::wrap(&row.label, self.room - 5.0, NORMAL);
+        let lines = labels::wrap(&row.label, self.room - 5.0, NORMAL);
         let first = top + (self.tile - LINE * (lines.len() - 1) as f64) / 2.0 + 0.36 * NORMAL;
         for (below, line) in lines.iter().enumerate() {
             drawing.text((self.left - 5.0, first + LINE * below as f64), line, NORMAL, INK, Anchor::End);
@@ -79,7 +79,7 @@ impl Layout {
 
 fn label_room<'a>(labels: impl IntoIterator<Item = &'a str>) -> f64 {
     let labels: Vec<&str> = labels.into_iter().collect();
-    let is_enough = |room: &f64| labels.iter().all(|label| facets::wrap(label, *room, NORMAL).len() <= 2);
+    let is_enough = |room: &f64| labels.iter().all(|label| labels::wrap(label, *room, NORMAL).len() <= 2);
     let most = LABEL_ROOMS.into_iter().find(is_enough).unwrap_or(LABEL_ROOMS[LABEL_ROOMS.len() - 1]);
     let widest = labels.iter().map(|label| font::width(label, NORMAL)).fold(0.0, f64::max);
     widest.min(most) + 6.0
@@ -111,7 +111,7 @@ pub fn pages(blocks: &[Block<'_>], layout: &Layout, caption: &str) -> Vec<Page> 
     let mut shown: &[Row<'_>] = &[];
     let mut n_titles = 0;
     for block in blocks {
-        let extra = facets::row_label_extra(n_titles, &block.title);
+        let extra = labels::row_label_extra(n_titles, &block.title);
         let title = if block.title.is_empty() { 0.0 } else { LABEL - 1.0 + extra };
         let n_rows: usize = block.parts.iter().map(Vec::len).sum();
         let head = if shown == block.head.as_slice() { 0.0 } else { block.head.len() as f64 * layout.pitch + BETWEEN };
@@ -129,7 +129,7 @@ pub fn pages(blocks: &[Block<'_>], layout: &Layout, caption: &str) -> Vec<Page> 
             top += BETWEEN;
             shown = &block.head;
         }
-        facets::row_label(&mut drawing, n_titles, &block.title, top);
+        labels::row_label(&mut drawing, n_titles, &block.title, top);
         n_titles += usize::from(!block.title.is_empty());
         top += title;
         for part in &block.parts {

@@ -2,8 +2,10 @@
 
 use super::facets::{self, Along};
 use super::rows::{Block, Layout, Row, pages};
-use super::{Pages, seed_note, with_arrays};
-use crate::sweep::{Arrays, Group};
+use super::{Pages, with_arrays};
+use crate::arrays::Arrays;
+use crate::notes;
+use crate::records::Group;
 use crate::tiles::Images;
 
 const PRIOR: &str = "prior";
@@ -15,20 +17,20 @@ const MAX_ROWS: usize = 12;
 const MAX_ROWS_EACH: usize = 3;
 
 /// Where z came from, and what was decoded from it.
-struct Source<'a> {
+struct Drawn<'a> {
     name: &'static str,
     images: &'a Images,
 }
 
 /// What one model has stored, in the order of the rows.
-fn sources(arrays: &Arrays) -> Vec<Source<'_>> {
+fn sources(arrays: &Arrays) -> Vec<Drawn<'_>> {
     let all = [
         (PRIOR, Some(&arrays.samples)),
         (AGGREGATE, arrays.samples_aggregate.as_ref()),
         (MIXTURE, arrays.samples_mixture.as_ref()),
     ];
     let is_there = |images: &&Images| images.n > 0;
-    all.into_iter().filter_map(|(name, images)| Some(Source { name, images: images.filter(is_there)? })).collect()
+    all.into_iter().filter_map(|(name, images)| Some(Drawn { name, images: images.filter(is_there)? })).collect()
 }
 
 /// One source's images, cut into rows.
@@ -38,7 +40,7 @@ struct Rows {
 }
 
 impl Rows {
-    fn of(source: &Source<'_>, columns: usize, n_rows: usize) -> Rows {
+    fn of(source: &Drawn<'_>, columns: usize, n_rows: usize) -> Rows {
         let row = |start: usize| source.images.pick(&(start..start + columns).collect::<Vec<_>>());
         Rows { name: source.name, rows: (0..source.images.n).step_by(columns).take(n_rows).map(row).collect() }
     }
@@ -52,7 +54,7 @@ impl Rows {
 
 pub fn draw(groups: &[&Group]) -> Pages {
     let groups: Vec<&Group> = with_arrays(groups)?;
-    let found: Vec<(&Group, Vec<Source<'_>>)> =
+    let found: Vec<(&Group, Vec<Drawn<'_>>)> =
         groups.iter().filter_map(|group| Some((*group, sources(group.arrays()?.1)))).collect();
     let all = || found.iter().flat_map(|(_, sources)| sources);
     let Some(first) = all().find(|source| source.name != PRIOR) else {
@@ -72,7 +74,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         .zip(&rows)
         .map(|((group, _), rows)| Block {
             head: Vec::new(),
-            title: if groups.len() > 1 { facets::title(group, &groups, along) } else { String::new() },
+            title: if groups.len() > 1 { facets::title(group, &groups, &along) } else { String::new() },
             parts: rows.iter().map(Rows::part).collect(),
         })
         .collect();
@@ -82,7 +84,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         if has(AGGREGATE) { ", from the aggregate posterior (z ~ q(z|x) of random training images x)" } else { "" },
         if has(MIXTURE) { ", and from a Gaussian mixture fitted to latent means" } else { "" },
         if groups.len() == 1 { format!("; {}", facets::shared(&groups)) } else { String::new() },
-        seed_note(&groups)
+        notes::seed_of_arrays(&groups)
     );
     Ok(pages(&blocks, &layout, &caption))
 }

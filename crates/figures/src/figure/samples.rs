@@ -1,9 +1,13 @@
 //! Draws from the prior, decoded: a grid per model.
 
-use super::facets::{self, Along, LABEL, Titles};
-use super::{PAGE, Page, Pages, seed_note, with_arrays};
+use spec::{Cell, Latent, ModelKind, Prior};
+
+use super::facets::{self, Along};
+use super::labels::{self, LABEL, Titles};
+use super::{PAGE, Page, Pages, with_arrays};
 use crate::drawing::{Drawing, WIDTH};
-use crate::sweep::{Group, Source};
+use crate::notes;
+use crate::records::Group;
 use crate::tiles::{Images, Zoom, sheet};
 
 /// The most grids side by side.
@@ -23,7 +27,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         return Err("the finished runs have stored no samples".to_owned());
     };
     let along = Along::choose(&groups);
-    let blocks = facets::rows(&groups, along);
+    let blocks = facets::rows(&groups, std::slice::from_ref(&along));
     let columns = facets::columns(&blocks, MAX_COLUMNS);
     let layout = Layout::of(&first.samples, columns);
 
@@ -33,12 +37,8 @@ pub fn draw(groups: &[&Group]) -> Pages {
     for (index, block) in blocks.iter().enumerate() {
         for (chunk_index, chunk) in block.groups.chunks(columns).enumerate() {
             let labelled = chunk_index == 0 && !block.label.is_empty();
-            let title = |group: &&Group| match along.value(group) {
-                empty if empty.is_empty() => facets::shared(&groups),
-                label => label,
-            };
-            let titles = Titles::of(chunk.iter().map(title), layout.wide + layout.between - 3.0);
-            let label = if labelled { LABEL + facets::row_label_extra(index, &block.label) } else { 0.0 };
+            let titles = Titles::of(chunk.iter().map(|group| along.value(group)), layout.wide + layout.between - 3.0);
+            let label = if labelled { LABEL + labels::row_label_extra(index, &block.label) } else { 0.0 };
             let height = LABEL + titles.extra + layout.tall + label;
             if top + height > PAGE && !drawing.marks.is_empty() {
                 drawing.height = top;
@@ -46,7 +46,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
                 top = 2.0;
             }
             if labelled {
-                top += facets::row_label(&mut drawing, index, &block.label, top) + LABEL - 2.0;
+                top += labels::row_label(&mut drawing, index, &block.label, top) + LABEL - 2.0;
             }
             top += titles.extra;
             for (column, group) in chunk.iter().enumerate() {
@@ -67,31 +67,64 @@ pub fn draw(groups: &[&Group]) -> Pages {
         (layout.side * layout.side).min(first.samples.n),
         first.samples.n,
         if groups.len() > 1 { format!("one grid per {}, ", facets::each(&groups)) } else { String::new() },
-        seed_note(&groups)
+        notes::seed_of_arrays(&groups)
     );
     Ok(pages.into_iter().map(|drawing| Page { drawing, caption: caption.clone() }).collect())
 }
 
+/// What a model's samples are decoded from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DrawnFrom {
+    /// The prior N(0, I).
+    Normal,
+    /// A prior of independent fair bits.
+    Bits,
+    /// A learned mixture of Gaussians as prior.
+    Mixture,
+    /// The VampPrior, a mixture of posteriors.
+    Vamp,
+    /// N(0, I), though the model is an autoencoder, which has no prior.
+    NoPrior,
+    /// N(0, I), which a GAN's generator maps to images.
+    Noise,
+    /// Nothing: the model is a mixture over pixels.
+    Pixels,
+}
+
+impl DrawnFrom {
+    fn of(cell: &Cell) -> DrawnFrom {
+        match (cell.model.kind, cell.model.latent, cell.model.prior) {
+            (ModelKind::GaussianMixture { .. }, ..) => DrawnFrom::Pixels,
+            (ModelKind::Autoencoder, ..) => DrawnFrom::NoPrior,
+            (ModelKind::Gan { .. }, ..) => DrawnFrom::Noise,
+            (_, Latent::Bernoulli { .. }, _) => DrawnFrom::Bits,
+            (_, Latent::Gaussian, Prior::Mixture { .. }) => DrawnFrom::Mixture,
+            (_, Latent::Gaussian, Prior::Vamp { .. }) => DrawnFrom::Vamp,
+            (_, Latent::Gaussian, Prior::Standard) => DrawnFrom::Normal,
+        }
+    }
+}
+
 /// What the images are: how they are made, and of which draws.
 fn drawn(groups: &[&Group]) -> String {
-    let has = |source: Source| groups.iter().any(|group| group.source == source);
-    let Some(first) = groups.first().map(|group| group.source) else { return String::new() };
-    if groups.iter().all(|group| group.source == first) {
+    let has = |source: DrawnFrom| groups.iter().any(|group| DrawnFrom::of(&group.cell) == source);
+    let Some(first) = groups.first().map(|group| DrawnFrom::of(&group.cell)) else { return String::new() };
+    if groups.iter().all(|group| DrawnFrom::of(&group.cell) == first) {
         let words = match first {
-            Source::Normal => "Decoder means of draws from the prior N(0, I)",
-            Source::Bits => "Decoder means of draws from the prior, independent fair bits",
-            Source::Mixture => "Decoder means of draws from the prior, a learned mixture of Gaussians",
-            Source::Vamp => "Decoder means of draws from the VampPrior",
-            Source::NoPrior => "Decoder means of draws from N(0, I) (autoencoders have no prior)",
-            Source::Noise => "Images that the generator makes of draws from N(0, I)",
-            Source::Pixels => "Draws from a Gaussian mixture over pixels, which has no latent space",
+            DrawnFrom::Normal => "Decoder means of draws from the prior N(0, I)",
+            DrawnFrom::Bits => "Decoder means of draws from the prior, independent fair bits",
+            DrawnFrom::Mixture => "Decoder means of draws from the prior, a learned mixture of Gaussians",
+            DrawnFrom::Vamp => "Decoder means of draws from the VampPrior",
+            DrawnFrom::NoPrior => "Decoder means of draws from N(0, I) (autoencoders have no prior)",
+            DrawnFrom::Noise => "Images that the generator makes of draws from N(0, I)",
+            DrawnFrom::Pixels => "Draws from a Gaussian mixture over pixels, which has no latent space",
         };
         return words.to_owned();
     }
     let others = [
-        (Source::NoPrior, "N(0, I) for autoencoders, which have none"),
-        (Source::Noise, "N(0, I) for GANs"),
-        (Source::Pixels, "Gaussian mixtures over pixels are drawn from themselves"),
+        (DrawnFrom::NoPrior, "N(0, I) for autoencoders, which have none"),
+        (DrawnFrom::Noise, "N(0, I) for GANs"),
+        (DrawnFrom::Pixels, "Gaussian mixtures over pixels are drawn from themselves"),
     ];
     let remarks: Vec<&str> = others.into_iter().filter(|(source, _)| has(*source)).map(|(_, words)| words).collect();
     let remarks = if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join("; ")) };

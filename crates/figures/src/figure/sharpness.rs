@@ -1,6 +1,7 @@
 //! Sharpness of reconstructions and samples beside that of the data: a line of points for each model.
 
-use super::facets::{self, Along, LABEL};
+use super::facets::{self, Along};
+use super::labels::{self, LABEL};
 use super::{PAGE, Page, Pages, spread};
 use crate::axis::Axis;
 use crate::colour::{BLUE, Colour, INK, PALE, category};
@@ -8,9 +9,10 @@ use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
 use crate::font;
 use crate::legend::{self, Entry, Sample};
 use crate::marker::Marker;
+use crate::notes;
 use crate::panel::{Labels, Panel};
-use crate::stats::{Estimate, interval};
-use crate::sweep::{Group, seeds_note};
+use crate::records::{Group, interval};
+use record::summary::Estimate;
 
 /// Height of a model's line, in points.
 const PITCH: f64 = 15.0;
@@ -61,9 +63,9 @@ fn series() -> [Series; 2] {
 
 pub fn draw(groups: &[&Group]) -> Pages {
     let along = Along::choose(groups);
-    let facets: Vec<(String, Vec<Line>)> = facets::rows(groups, along)
+    let facets: Vec<(String, Vec<Line>)> = facets::rows(groups, std::slice::from_ref(&along))
         .into_iter()
-        .map(|facet| (facet.label, facet.groups.iter().map(|group| line(group, along)).collect::<Vec<_>>()))
+        .map(|facet| (facet.label, facet.groups.iter().map(|group| line(group, &along)).collect::<Vec<_>>()))
         .map(|(label, lines)| (label, lines.into_iter().filter(|l| l.reconstructions.is_some() || l.samples.is_some())))
         .map(|(label, lines)| (label, spread(&lines.collect::<Vec<_>>(), MAX_LINES)))
         .filter(|(_, lines)| !lines.is_empty())
@@ -76,7 +78,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let caption = format!(
         "Sharpness of test images, of their reconstructions and of samples from the prior: the variance of the Laplacian \
          of gray values in 0…1, a mean over images; {}. Blurred images lie left of the data's line.",
-        seeds_note(groups)
+        notes::seeds(groups)
     );
     // A facet's lines stay together where they fit.
     let height = |lines: &[Line]| LABEL + PITCH * lines.len() as f64 + 2.0 * PAD + 6.0;
@@ -98,13 +100,9 @@ pub fn draw(groups: &[&Group]) -> Pages {
     Ok(pages.iter().map(|facets| Page { drawing: page(facets, &x), caption: caption.clone() }).collect())
 }
 
-fn line(group: &Group, along: Along) -> Line {
+fn line(group: &Group, along: &Along) -> Line {
     let of = |what: &str| group.measure_with("sharpness", &format!("of {what}"));
-    let label = match along.value(group) {
-        empty if empty.is_empty() => facets::shared(&[group]),
-        label => label,
-    };
-    Line { label, data: of("data"), reconstructions: of("reconstructions"), samples: of("samples") }
+    Line { label: along.value(group), data: of("data"), reconstructions: of("reconstructions"), samples: of("samples") }
 }
 
 fn page(facets: &[(usize, &str, &[Line])], x: &Axis) -> Drawing {
@@ -120,7 +118,7 @@ fn page(facets: &[(usize, &str, &[Line])], x: &Axis) -> Drawing {
     let widest = lines().map(|line| font::width(&line.label, NORMAL)).fold(0.0, f64::max).min(205.0);
     let left = widest + 12.0;
     for (place, (index, label, lines)) in facets.iter().enumerate() {
-        top += facets::row_label(&mut drawing, *index, label, top - 2.0);
+        top += labels::row_label(&mut drawing, *index, label, top - 2.0);
         top += if label.is_empty() { 0.0 } else { LABEL };
         let height = PITCH * lines.len() as f64 + 2.0 * PAD;
         // The lines' own axis has no values to show.
@@ -154,7 +152,7 @@ fn page(facets: &[(usize, &str, &[Line])], x: &Axis) -> Drawing {
 }
 
 fn line_in(drawing: &mut Drawing, panel: &Panel, line: &Line, middle: f64) {
-    let label = facets::shorten(&line.label, panel.left - 8.0, NORMAL);
+    let label = labels::shorten(&line.label, panel.left - 8.0, NORMAL);
     drawing.text((panel.left - 5.0, middle + 0.36 * NORMAL), label, NORMAL, INK, Anchor::End);
     for series in series() {
         let Some(estimate) = (series.of)(line) else { continue };

@@ -4,28 +4,28 @@ use std::fmt::Write as _;
 
 use spec::FigureKind;
 
-use crate::axis::{fixed, number};
+use crate::axis::fixed;
 use crate::escape::xml;
 use crate::figure::Figure;
-use crate::stats::Estimate;
-use crate::sweep::Sweep;
+use crate::records::Records;
 use crate::table::{self, Table};
+use record::summary::Estimate;
 
 const STYLE: &str = include_str!("style.css");
 
 /// The page. `figures` are drawn figures with their SVG.
-pub fn html(sweep: &Sweep, figures: &[(String, Figure)], skipped: &[(FigureKind, String)]) -> String {
-    let name = xml(&sweep.name);
+pub fn html(records: &Records, figures: &[(String, Figure)], skipped: &[(FigureKind, String)]) -> String {
+    let name = xml(&records.name);
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{name}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
          <header>\n<h1>{name}</h1>\n<p class=\"lead\">{}</p>\n</header>\n",
-        lead(sweep)
+        lead(records)
     );
-    axes(&mut out, sweep);
+    axes(&mut out, records);
     out.push_str("<section id=\"results\">\n<h2>Results</h2>\n");
-    for table in table::tables(sweep) {
+    for table in table::tables(records) {
         results(&mut out, &table);
     }
     out.push_str("</section>\n");
@@ -42,32 +42,32 @@ pub fn html(sweep: &Sweep, figures: &[(String, Figure)], skipped: &[(FigureKind,
         }
         out.push_str("</section>\n");
     }
-    left_out(&mut out, sweep, skipped);
-    provenance(&mut out, sweep);
+    left_out(&mut out, records, skipped);
+    origins(&mut out, records);
     out.push_str("</main>\n</body>\n</html>\n");
     out
 }
 
-fn lead(sweep: &Sweep) -> String {
-    let n_done = sweep.n_cells - sweep.missing.len();
-    let runs = match (n_done, sweep.n_cells) {
+fn lead(records: &Records) -> String {
+    let n_done = records.n_cells - records.missing.len();
+    let runs = match (n_done, records.n_cells) {
         (1, 1) => "One finished run".to_owned(),
         (done, all) if done == all => format!("{all} finished runs"),
         (done, all) => format!("{done} of {all} runs finished"),
     };
     format!(
         "{runs} on {}. {} All numbers are nats per image, means over the whole split.",
-        xml(&sweep.dataset),
-        xml(&sweep.training)
+        xml(&records.dataset),
+        xml(&records.training)
     )
 }
 
-fn axes(out: &mut String, sweep: &Sweep) {
-    if sweep.axes.is_empty() {
+fn axes(out: &mut String, records: &Records) {
+    if records.axes.is_empty() {
         return;
     }
     out.push_str("<section id=\"sweep\">\n<h2>Sweep</h2>\n<table class=\"plain\">\n<tbody>\n");
-    for (path, values) in &sweep.axes {
+    for (path, values) in &records.axes {
         let values: Vec<String> = values.iter().map(|v| xml(v)).collect();
         let between = if values.iter().any(|value| value.contains(',')) { "; " } else { ", " };
         let values = values.join(between);
@@ -78,7 +78,7 @@ fn axes(out: &mut String, sweep: &Sweep) {
 
 fn results(out: &mut String, table: &Table) {
     let _ = write!(out, "<div class=\"wide\"><table>\n<caption>{}</caption>\n<thead><tr>", xml(&table.caption));
-    if table.has_variants {
+    if table.has_phrases {
         out.push_str("<th scope=\"col\" class=\"text\">setting</th>");
     }
     out.push_str("<th scope=\"col\">β</th><th scope=\"col\">D</th><th scope=\"col\">n</th>");
@@ -86,16 +86,13 @@ fn results(out: &mut String, table: &Table) {
         let _ = write!(out, "<th scope=\"col\">{}</th>", xml(&column.title));
     }
     out.push_str("</tr></thead>\n<tbody>\n");
-    let mut previous: Option<(&str, f64)> = None;
-    for line in &table.lines {
-        let block = (line.variant.as_str(), line.beta);
-        let is_new = previous.is_some_and(|p| p != block);
-        previous = Some(block);
-        out.push_str(if is_new { "<tr class=\"new\">" } else { "<tr>" });
-        if table.has_variants {
-            let _ = write!(out, "<td class=\"text\">{}</td>", xml(&line.variant));
+    for (index, line) in table.lines.iter().enumerate() {
+        out.push_str(if index > 0 && table.begins_block(index) { "<tr class=\"new\">" } else { "<tr>" });
+        if table.has_phrases {
+            let _ = write!(out, "<td class=\"text\">{}</td>", xml(&line.phrase));
         }
-        let _ = write!(out, "<td>{}</td><td>{}</td><td>{}</td>", number(line.beta), line.latent_dim, line.n);
+        let [beta, latent_dim] = [line.beta, line.latent_dim].map(|value| table::quantity(value, "–"));
+        let _ = write!(out, "<td>{beta}</td><td>{latent_dim}</td><td>{}</td>", line.n);
         for (index, (estimate, column)) in line.values.iter().zip(&table.columns).enumerate() {
             cell(out, estimate.as_ref(), line.best == Some(index), column.decimals);
         }
@@ -116,25 +113,25 @@ fn cell(out: &mut String, estimate: Option<&Estimate>, best: bool, decimals: usi
     let _ = write!(out, "<td{class}>{mean}{half}</td>");
 }
 
-fn left_out(out: &mut String, sweep: &Sweep, skipped: &[(FigureKind, String)]) {
-    if sweep.missing.is_empty() && skipped.is_empty() {
+fn left_out(out: &mut String, records: &Records, skipped: &[(FigureKind, String)]) {
+    if records.missing.is_empty() && skipped.is_empty() {
         return;
     }
     out.push_str("<section id=\"left-out\">\n<h2>Left out</h2>\n<ul>\n");
     for (kind, reason) in skipped {
         let _ = writeln!(out, "<li>Figure <code>{}</code>: {}.</li>", kind.name(), xml(reason));
     }
-    for (name, status) in &sweep.missing {
+    for (name, status) in &records.missing {
         let _ = writeln!(out, "<li>Run <code>{}</code>: {}.</li>", xml(name), xml(status));
     }
     out.push_str("</ul>\n</section>\n");
 }
 
-fn provenance(out: &mut String, sweep: &Sweep) {
+fn origins(out: &mut String, records: &Records) {
     out.push_str(
         "<section id=\"provenance\">\n<h2>Where the numbers come from</h2>\n<table class=\"plain\">\n<tbody>\n",
     );
-    for (name, values) in sweep.provenance.iter().filter(|(_, values)| !values.is_empty()) {
+    for (name, values) in records.origins.iter().filter(|(_, values)| !values.is_empty()) {
         let values: Vec<String> = values.iter().map(|v| xml(v)).collect();
         let _ = writeln!(out, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", xml(name), values.join("<br>"));
     }

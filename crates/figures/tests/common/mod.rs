@@ -150,7 +150,7 @@ fn normal(key: u64) -> f64 {
 fn kl_per_dim(cell: &Cell) -> Vec<f64> {
     let beta = cell.objective.beta;
     let each = |d: usize| {
-        let capacity = 3.4 * (-(d as f64) / 14.0).exp() - 0.62 * beta.ln() - 0.25;
+        let capacity = 3.4 * (-(d as f64) / 14.0).exp() - 0.62 * beta.max(1e-4).ln() - 0.25;
         let jitter = 0.03 * normal(cell.training.seed * 977 + d as u64);
         if capacity > 0.15 { capacity + jitter } else { 0.002 + 0.003 * noise(d as u64) }
     };

@@ -1,7 +1,5 @@
 //! `elbo encode`: what a trained model's encoder says about images.
 
-use std::fmt::Write;
-
 use anyhow::{Result, bail};
 use record::usage::{LABELS, LOG_VARIANCE, MEAN, What};
 use record::{Array, files};
@@ -49,7 +47,7 @@ pub fn encode(settings: &Settings, args: &EncodeArgs) -> Result<Outcome> {
             let json = EncodeJson { run_id: model.run.id().to_string(), name: &model.manifest.name, images };
             serde_json::to_string_pretty(&json)? + "\n"
         }
-        false => csv(&images)?,
+        false => csv(&images),
     };
     match &args.output {
         Some(path) => {
@@ -81,28 +79,15 @@ fn encoded(answer: &Answer, images: Images) -> Result<Vec<Encoded>> {
     Ok(names.into_iter().take(n).enumerate().map(of).collect())
 }
 
-fn csv(images: &[Encoded]) -> Result<String> {
-    let mut text = "image,label".to_owned();
-    let names = |name: &str, n: usize| (0..n).map(|i| format!(",{name}_{i}")).collect::<String>();
-    if let Some(first) = images.first() {
-        text += &names("mean", first.mean.len());
-        text += &names("log_variance", first.log_variance.as_ref().map_or(0, Vec::len));
-    }
-    text.push('\n');
-    for Encoded { image, label, mean, log_variance } in images {
-        write!(text, "{},{}", quoted(image), quoted(label.as_deref().unwrap_or_default()))?;
-        for value in mean.iter().chain(log_variance.iter().flatten()) {
-            write!(text, ",{value}")?;
-        }
-        text.push('\n');
-    }
-    Ok(text)
-}
-
-/// A value as CSV has it (RFC 4180).
-fn quoted(text: &str) -> String {
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
+fn csv(images: &[Encoded]) -> String {
+    let names = |name: &'static str, n: usize| (0..n).map(move |i| format!("{name}_{i}"));
+    let (mean, log_variance) =
+        images.first().map_or((0, 0), |first| (first.mean.len(), first.log_variance.as_ref().map_or(0, Vec::len)));
+    let head = ["image", "label"].map(str::to_owned).into_iter();
+    let head = head.chain(names("mean", mean)).chain(names("log_variance", log_variance));
+    let rows = images.iter().map(|Encoded { image, label, mean, log_variance }| {
+        let values = mean.iter().chain(log_variance.iter().flatten()).map(f32::to_string);
+        [image.clone(), label.clone().unwrap_or_default()].into_iter().chain(values).collect()
+    });
+    figures::csv::write(std::iter::once(head.collect()).chain(rows))
 }

@@ -37,8 +37,7 @@ const COLUMNS: [&str; 23] = [
 
 /// One line for each published number; fields without a value are empty.
 pub fn csv(lines: &[Line<'_>]) -> String {
-    let mut text = COLUMNS.join(",") + "\n";
-    for line in lines {
+    let rows = lines.iter().map(|line| {
         let obtained = line.obtained.as_ref();
         let exact = |value: Option<f64>| value.map(|value| format!("{value:.4}")).unwrap_or_default();
         let whole = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
@@ -72,19 +71,9 @@ pub fn csv(lines: &[Line<'_>]) -> String {
             line.command(),
             line.row.note.clone().unwrap_or_default(),
         ];
-        let fields: Vec<String> = fields.iter().map(|field| quoted(field)).collect();
-        text.push_str(&(fields.join(",") + "\n"));
-    }
-    text
-}
-
-/// A field of a CSV, in quotes where it needs them.
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
-    }
+        fields.to_vec()
+    });
+    figures::csv::write(std::iter::once(COLUMNS.map(str::to_owned).to_vec()).chain(rows))
 }
 
 const INTRODUCTION: &str = "\
@@ -273,10 +262,5 @@ mod tests {
     fn thousands_have_commas() {
         let said: Vec<String> = [0, 999, 1000, 60_000, 1_234_567].into_iter().map(thousands).collect();
         assert_eq!(said, ["0", "999", "1,000", "60,000", "1,234,567"]);
-    }
-
-    #[test]
-    fn a_field_that_needs_quotes_has_them() {
-        assert_eq!(["a b", "a,b", "say \"a\""].map(quoted), ["a b", "\"a,b\"", "\"say \"\"a\"\"\""]);
     }
 }

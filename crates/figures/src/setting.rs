@@ -1,0 +1,271 @@
+//! The settings at which an experiment's cells differ: who has which, and what they are called.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use spec::{Cell, Scale, differing_paths};
+
+use crate::axis::number;
+
+/// The width of the latent space.
+pub const LATENT_DIM: &str = "model.latent_dim";
+/// The weight of the KL term.
+pub const BETA: &str = "objective.beta";
+/// Settings that are quantities with a symbol of their own; the others are told in words.
+pub const QUANTITIES: [&str; 2] = [LATENT_DIM, BETA];
+/// Groups are of cells that differ in this alone.
+const SEED: &str = "training.seed";
+
+/// A setting at which some cells of a scale differ.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// As in the YAML: `model.latent_dim`.
+    pub path: String,
+    /// Its value.
+    pub value: Value,
+    /// Whether titles tell it: not where it follows from β and the latent dimension, which are told already, such as a width
+    /// that is chosen per latent dimension.
+    pub is_told: bool,
+}
+
+/// What tells one group from another. Values of different scales are never drawn together, so that settings are those at
+/// which the cells of one scale differ.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Key {
+    /// The scale of its likelihood.
+    pub scale: Scale,
+    /// In the order of the spec; those that its model does not have are absent.
+    pub settings: Vec<Setting>,
+}
+
+impl Key {
+    /// The setting at a path; `None` where cells do not differ in it or this model does not have it.
+    pub fn setting(&self, path: &str) -> Option<&Setting> {
+        self.settings.iter().find(|setting| setting.path == path)
+    }
+
+    /// What titles tell besides [`QUANTITIES`].
+    pub fn others(&self) -> Vec<&Setting> {
+        let is_other = |setting: &&Setting| setting.is_told && !QUANTITIES.contains(&setting.path.as_str());
+        self.settings.iter().filter(is_other).collect()
+    }
+}
+
+/// The key of each cell of an experiment; equal for cells that differ in their seed alone.
+pub fn keys(cells: &[Cell]) -> Vec<Key> {
+    let mut keys: Vec<Key> = cells.iter().map(|cell| Key { scale: cell.scale(), settings: Vec::new() }).collect();
+    for scale in Scale::ALL {
+        let of_scale: Vec<usize> = (0..cells.len()).filter(|&i| keys[i].scale == scale).collect();
+        for path in differing_paths(of_scale.iter().map(|&i| &cells[i])) {
+            if path == SEED {
+                continue;
+            }
+            let values: Vec<(usize, Value)> =
+                of_scale.iter().map(|&i| (i, cells[i].value_at(&path).unwrap_or_default())).collect();
+            // A family is named, whatever else tells it apart.
+            let is_told = QUANTITIES.contains(&path.as_str()) || path == "model.kind" || !follows(cells, &values);
+            for (i, value) in values.into_iter().filter(|(i, _)| cells[*i].has(&path)) {
+                keys[i].settings.push(Setting { path: path.clone(), value, is_told });
+            }
+        }
+    }
+    keys
+}
+
+/// Whether a setting's values, each with the index of its cell, follow from β and the latent dimension.
+fn follows(cells: &[Cell], values: &[(usize, Value)]) -> bool {
+    let mut seen: BTreeMap<(u64, usize), &Value> = BTreeMap::new();
+    values.iter().all(|(i, value)| {
+        let quantities = (cells[*i].objective.beta.to_bits(), cells[*i].model.latent_dim);
+        *seen.entry(quantities).or_insert(value) == value
+    })
+}
+
+/// Settings whose titles are not the last part of their path, in words.
+const TITLES: [(&str, &str); 5] = [
+    (LATENT_DIM, "latent dimension D"),
+    (BETA, "β"),
+    ("dataset.name", "dataset"),
+    ("model.kind", "family"),
+    ("objective.kind", "objective"),
+];
+
+/// What a setting is called on axes and in captions: `latent dimension D`, `learning rate`.
+pub fn title(path: &str) -> String {
+    let known = TITLES.iter().find(|(known, _)| *known == path).map(|(_, title)| (*title).to_owned());
+    known.unwrap_or_else(|| last_part(path))
+}
+
+fn last_part(path: &str) -> String {
+    path.rsplit('.').next().unwrap_or(path).replace('_', " ")
+}
+
+/// A quantity with its value, such as `D = 5`; `no β` where the model has none. `None` for settings that are told in words.
+pub fn equation(path: &str, value: Option<&Value>) -> Option<String> {
+    let (symbol, absent) = match path {
+        LATENT_DIM => ("D", "no latent space"),
+        BETA => ("β", "no β"),
+        _ => return None,
+    };
+    Some(value.map_or_else(|| absent.to_owned(), |value| format!("{symbol} = {}", words(value))))
+}
+
+/// Settings at the value that switches them off.
+const ABSENT: [(&str, &str); 7] = [
+    ("objective.warm_up_epochs", "0"),
+    ("objective.cycles", "1"),
+    ("model.corruption", "none"),
+    ("model.latent", "gaussian"),
+    ("model.prior", "standard"),
+    ("model.net", "mlp"),
+    ("optimizer.adam.schedule", "constant"),
+];
+
+/// Settings of one group in words: `vae, hidden 400, prior mixture components 10`.
+pub fn phrase(settings: &[&Setting]) -> String {
+    // What a model does without is said only where there is nothing else to say.
+    let is_absent = |setting: &&&Setting| ABSENT.contains(&(setting.path.as_str(), words(&setting.value).as_str()));
+    let (absent, mut said): (Vec<&Setting>, Vec<&Setting>) = settings.iter().partition(is_absent);
+    if said.is_empty() {
+        said.extend(absent.first());
+    }
+    let is_unique = |path: &str| settings.iter().filter(|other| last_part(&other.path) == last_part(path)).count() == 1;
+    let one = |setting: &&Setting| {
+        let value = words(&setting.value);
+        match setting.path.as_str() {
+            // These values say of themselves what they are the values of.
+            "dataset.name" | "model.kind" | "model.likelihood" | "objective.kind" => value,
+            "objective.warm_up_epochs" if value == "0" => "no warm-up".to_owned(),
+            "objective.warm_up_epochs" => format!("warm-up {value} epochs"),
+            "model.hidden" if value == NOTHING => "no hidden layers".to_owned(),
+            path if is_unique(path) => format!("{} {value}", last_part(path)),
+            path => format!("{} {value}", path.replace(['.', '_'], " ")),
+        }
+    };
+    said.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// An empty list in words.
+const NOTHING: &str = "none";
+
+/// A setting's value in words; a variant with settings as `masking fraction 0.5` or `gan spectral-norm`.
+pub fn words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(n) => n.as_f64().map_or_else(|| n.to_string(), number),
+        Value::Array(items) if items.is_empty() => NOTHING.to_owned(),
+        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join("-"),
+        Value::Null => "–".to_owned(),
+        Value::Object(variant) => {
+            variant.iter().map(|(name, settings)| format!("{name} {}", settings_in_words(settings))).collect()
+        }
+        Value::Bool(yes) => yes.to_string(),
+    }
+}
+
+/// A variant's settings: numbers with their names, words without.
+fn settings_in_words(settings: &Value) -> String {
+    let Value::Object(fields) = settings else { return words(settings) };
+    let pairs = fields.iter().map(|(name, value)| match value {
+        Value::String(_) | Value::Object(_) => words(value),
+        _ => format!("{} {}", name.replace('_', " "), words(value)),
+    });
+    pairs.collect::<Vec<_>>().join(", ")
+}
+
+/// `a`, `a or b`, `a, b or c`; the last word is joined on with `conjunction`.
+pub fn listed<W: AsRef<str>>(words: &[W], conjunction: &str) -> String {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    match words.as_slice() {
+        [others @ .., last] if !others.is_empty() => format!("{} {conjunction} {last}", others.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spec::ModelKind;
+
+    use super::*;
+
+    fn phrases(cells: &[Cell]) -> Vec<String> {
+        keys(cells).iter().map(|key| phrase(&key.others())).collect()
+    }
+
+    fn cell(latent_dim: usize, beta: f64, seed: u64, learning_rate: f64, hidden: usize) -> Cell {
+        serde_json::from_value(serde_json::json!({
+            "dataset": { "name": "glyphs" },
+            "model": { "hidden": [hidden], "latent_dim": latent_dim },
+            "objective": { "beta": beta },
+            "optimizer": { "adam": { "learning_rate": learning_rate } },
+            "training": { "seed": seed },
+        }))
+        .expect("the cell is valid")
+    }
+
+    #[test]
+    fn other_settings_make_variants() {
+        let cells = [cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-4, 400), cell(5, 1.0, 1, 1e-3, 400)];
+        assert_eq!(phrases(&cells), ["learning rate 0.001", "learning rate 0.0001", "learning rate 0.001"]);
+    }
+
+    #[test]
+    fn what_a_cell_does_without_is_said_only_where_nothing_else_is() {
+        let mut cells = [cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-3, 400)];
+        cells[1].objective.warm_up_epochs = 2;
+        cells[1].objective.cycles = 4;
+        cells[2].model.corruption = spec::Corruption::Masking { fraction: 0.5 };
+        let said = phrases(&cells);
+        assert_eq!(said[1..], ["warm-up 2 epochs, cycles 4", "corruption masking fraction 0.5"]);
+        assert_eq!(said[0], "corruption none");
+    }
+
+    #[test]
+    fn defaults_go_without_saying_and_no_layers_are_said() {
+        let mut cells = vec![cell(2, 1.0, 0, 1e-3, 400); 4];
+        cells[1].model.kind = ModelKind::Autoencoder;
+        cells[1].model.hidden.clear();
+        cells[2].model.latent = spec::Latent::Bernoulli { temperature: 1.0, final_temperature: 0.5, anneal_epochs: 10 };
+        cells[3].model.net = spec::Net::Conv { channels: vec![8, 16], kernel: 3, stride: 2 };
+        let said = phrases(&cells);
+        assert_eq!(said[..2], ["vae, hidden 400", "autoencoder, no hidden layers"]);
+        assert!(said[2].starts_with("vae, hidden 400, latent bernoulli"), "{}", said[2]);
+        assert_eq!(said[3], "vae, net conv channels 8-16, kernel 3, stride 2, hidden 400");
+        cells.truncate(1);
+        cells.extend(vec![cell(2, 1.0, 0, 1e-3, 400); 1]);
+        cells[1].model.prior = spec::Prior::Mixture { components: 10 };
+        assert_eq!(phrases(&cells), ["prior standard", "prior mixture components 10"]);
+    }
+
+    #[test]
+    fn families_and_likelihoods_are_named_without_their_keys() {
+        let mut cells = [cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-3, 400), cell(2, 1.0, 0, 1e-3, 400)];
+        cells[1].model.kind = ModelKind::Autoencoder;
+        cells[2].model.kind = ModelKind::GaussianMixture { components: 5, floor: 0.1 };
+        cells[2].model.hidden.clear();
+        cells[2].model.latent_dim = 0;
+        cells[0].dataset.pixels = spec::Pixels::Gray;
+        for cell in &mut cells[..2] {
+            cell.model.likelihood = spec::Likelihood::Gaussian { sigma: 1.0 };
+        }
+        let variants = phrases(&cells);
+        assert_eq!(variants[0], "vae");
+        assert_eq!(variants[1], "autoencoder");
+        assert_eq!(variants[2], "gaussian-mixture components 5, floor 0.1");
+        let said = |value| words(&value);
+        assert_eq!(
+            said(serde_json::json!({ "gan": { "regulariser": { "gradient-penalty": { "weight": 1.0 } } } })),
+            "gan gradient-penalty weight 1"
+        );
+        assert_eq!(
+            said(serde_json::json!({ "gaussian-shared": { "variance": "optimal" } })),
+            "gaussian-shared optimal"
+        );
+    }
+
+    #[test]
+    fn settings_that_follow_from_the_latent_dimension_do_not() {
+        let cells = [cell(2, 1.0, 0, 1e-3, 100), cell(5, 1.0, 0, 1e-3, 400), cell(5, 4.0, 1, 1e-3, 400)];
+        assert_eq!(phrases(&cells), ["", "", ""]);
+    }
+}
