@@ -1,6 +1,7 @@
 //! Every path of a cell with what may stand there: what hints are made of.
 
 use crate::suggest;
+use crate::{corruption, dataset, kind, latent, likelihood, net, objective, optimizer, prior, training};
 
 /// The parts of a spec that make a cell; only these can be swept.
 pub(crate) const SECTIONS: [&str; 5] = ["dataset", "model", "objective", "optimizer", "training"];
@@ -27,92 +28,27 @@ pub(crate) struct Field {
     pub write: &'static str,
 }
 
-const fn field(path: &'static str, write: &'static str) -> Field {
+pub(crate) const fn field(path: &'static str, write: &'static str) -> Field {
     Field { path, write }
 }
 
-/// In the order of `cell.rs`; a test compares the two.
-pub(crate) const FIELDS: &[Field] = &[
-    field(
-        "dataset.name",
-        "`glyphs`, `mnist`, `fashion-mnist`, `{ hdf5: PATH }`, `{ idx: FOLDER }` or `{ folder: FOLDER }`",
-    ),
-    field("dataset.pixels", "`gray`, `static` or `dynamic`"),
-    field("dataset.validation", "how many training images are held out, such as `10000`; `0` for none"),
-    field("dataset.seed", "a whole number, such as `0`"),
-    field("dataset.train_images", "how many training images are used, such as `1000`; leave it out for all"),
-    field("dataset.test_images", "how many test images are used, such as `1000`; leave it out for all"),
-    field(
-        "model.kind",
-        "`vae`, `autoencoder`, `{ gaussian-mixture: { components: 10 } }`, `gan` or `{ vae-gan: { weight: 1 } }`",
-    ),
-    field("model.kind.gaussian-mixture.components", "how many components the mixture has, such as `10`"),
-    field("model.kind.gaussian-mixture.floor", "the smallest standard deviation, such as `0.01`"),
-    field("model.kind.gan.regulariser", "`spectral-norm` or `{ gradient-penalty: { weight: 10 } }`"),
-    field("model.kind.gan.regulariser.gradient-penalty.weight", "the weight of the penalty, such as `10`"),
-    field("model.kind.vae-gan.regulariser", "`spectral-norm` or `{ gradient-penalty: { weight: 10 } }`"),
-    field("model.kind.vae-gan.regulariser.gradient-penalty.weight", "the weight of the penalty, such as `10`"),
-    field("model.kind.vae-gan.weight", "the weight of the reconstruction for the decoder, such as `1`"),
-    field("model.net", "`mlp` or `{ conv: { channels: [32, 64, 128] } }`"),
-    field("model.net.conv.channels", "the channels after each convolution as a list, such as `[32, 64, 128]`"),
-    field("model.net.conv.kernel", "the kernels' height and width, such as `3`"),
-    field("model.net.conv.stride", "by how much a convolution shrinks the image, such as `2`"),
-    field("model.hidden", "the widths of the encoder's hidden layers as a list, such as `[400]` or `[500, 500]`"),
-    field("model.activation", "`relu`, `tanh`, `softplus` or `gated`"),
-    field("model.init", "`pytorch` or `xavier`"),
-    field("model.latent_dim", "the width of the latent space, such as `20`"),
-    field(
-        "model.latent",
-        "`gaussian` or `{ bernoulli: { temperature: 1, final_temperature: 0.5, anneal_epochs: 10 } }`",
-    ),
-    field("model.latent.bernoulli.temperature", "the temperature at the start, such as `1`"),
-    field("model.latent.bernoulli.final_temperature", "the temperature at the end of the annealing, such as `0.5`"),
-    field("model.latent.bernoulli.anneal_epochs", "over how many epochs the temperature falls, such as `10`"),
-    field("model.prior", "`standard`, `{ mixture: { components: 10 } }` or `{ vamp: { components: 500 } }`"),
-    field("model.prior.mixture.components", "how many components the prior has, such as `10`"),
-    field("model.prior.vamp.components", "how many pseudo-inputs the prior has, such as `500`"),
-    field(
-        "model.likelihood",
-        "`bernoulli`, `continuous-bernoulli`, `{ gaussian: { sigma: 1 } }`, `gaussian-shared`, `gaussian-per-pixel` or `discretised-logistic`",
-    ),
-    field("model.likelihood.gaussian.sigma", "a standard deviation, such as `1` or `0.1`"),
-    field("model.likelihood.gaussian-shared.variance", "`learned` or `optimal`"),
-    field("model.likelihood.gaussian-per-pixel.floor", "the smallest standard deviation, such as `0.01`"),
-    field(
-        "model.corruption",
-        "`none`, `{ gaussian: { sigma: 0.5 } }`, `{ masking: { fraction: 0.5 } }` or `{ salt-and-pepper: { fraction: 0.5 } }`",
-    ),
-    field("model.corruption.gaussian.sigma", "a standard deviation, such as `0.5`"),
-    field("model.corruption.masking.fraction", "a probability, such as `0.5`"),
-    field("model.corruption.salt-and-pepper.fraction", "a probability, such as `0.5`"),
-    field(
-        "objective.kind",
-        "`elbo`, `free-bits`, `capacity`, `{ importance-weighted: { samples: 50 } }`, `total-correlation` or `{ mmd: { weight: 100 } }`",
-    ),
-    field("objective.kind.free-bits.nats", "the KL that each dimension has for free, such as `0.5`"),
-    field("objective.kind.capacity.nats", "the capacity C at its end, such as `25`"),
-    field("objective.kind.capacity.rise_epochs", "over how many epochs the capacity rises, such as `10`"),
-    field("objective.kind.importance-weighted.samples", "samples of z for each image, such as `50`"),
-    field("objective.kind.importance-weighted.gradient", "`reparametrised` or `doubly-reparametrised`"),
-    field("objective.kind.mmd.weight", "the weight of the discrepancy, such as `100`"),
-    field("objective.beta", "the weight of the KL term, such as `1`"),
-    field("objective.warm_up_epochs", "over how many epochs β rises from 0, such as `10`; `0` for no warm-up"),
-    field("objective.cycles", "how many times the warm-up is gone through, such as `4`; `1` for once"),
-    field("optimizer.adam.learning_rate", "a step size, such as `1e-3`"),
-    field("optimizer.adam.beta1", "a number from 0 to below 1, such as `0.9`"),
-    field("optimizer.adam.beta2", "a number from 0 to below 1, such as `0.999`"),
-    field("optimizer.adam.epsilon", "a small number above 0, such as `1e-8`"),
-    field(
-        "optimizer.adam.schedule",
-        "`constant`, `cosine`, `burda` or `{ steps: { after: [100, 150], factor: 0.1 } }`",
-    ),
-    field("optimizer.adam.schedule.steps.after", "the epochs after which the step size falls, such as `[100, 150]`"),
-    field("optimizer.adam.schedule.steps.factor", "what the step size is multiplied with, such as `0.1`"),
-    field("training.epochs", "a whole number from 1, such as `20`"),
-    field("training.batch_size", "a whole number from 1, such as `128`"),
-    field("training.seed", "a whole number, such as `0`"),
-    field("training.precision", "`f32`"),
-    // Not of a cell, but written in the same file.
+/// Every path of a cell, in the order of the spec, then the others of the same file; a test compares them with what a cell holds.
+const PARTS: [&[Field]; 11] = [
+    dataset::FIELDS,
+    kind::FIELDS,
+    net::FIELDS,
+    latent::FIELDS,
+    prior::FIELDS,
+    likelihood::FIELDS,
+    corruption::FIELDS,
+    objective::FIELDS,
+    optimizer::FIELDS,
+    training::FIELDS,
+    OF_EXPERIMENT,
+];
+
+/// Not of a cell.
+const OF_EXPERIMENT: &[Field] = &[
     field("name", "a name of lowercase letters, digits and hyphens, such as `latent-dims`"),
     field("execution.jobs", "how many cohorts train at once, such as `2`; leave it out for as many as fit"),
     field("execution.threads", "how many threads every worker uses, such as `1`; leave it out for a fair share"),
@@ -141,12 +77,16 @@ pub(crate) const FIELDS: &[Field] = &[
     field("figures", "a list such as `[loss-curves, samples]`; leave it out for every figure that fits, `[]` for none"),
 ];
 
+fn fields() -> impl Iterator<Item = &'static Field> {
+    PARTS.into_iter().flatten()
+}
+
 /// What to write at a path.
 pub(crate) fn write_at(path: &str) -> Option<&'static str> {
     if path.starts_with("dataset.name.") {
         return Some("a path, absolute or relative to the experiment file's folder");
     }
-    FIELDS.iter().find(|field| field.path == path).map(|field| field.write)
+    fields().find(|field| field.path == path).map(|field| field.write)
 }
 
 /// As [`write_at`], of a path with the places of items in it, such as `reference.rows[0].id`.
@@ -161,7 +101,7 @@ pub(crate) fn paths_ending_in(key: &str) -> impl Iterator<Item = &'static str> {
 
 /// Every path of a cell.
 pub(crate) fn cell_paths() -> impl Iterator<Item = &'static str> {
-    FIELDS.iter().map(|field| field.path).filter(|path| {
+    fields().map(|field| field.path).filter(|path| {
         SECTIONS.iter().any(|section| path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.')))
     })
 }
@@ -197,12 +137,14 @@ pub(crate) fn is_required(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeSet, VecDeque};
 
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::check::RawCell;
 
+    /// Paths of all values of a cell's JSON.
     fn leaves(value: &Value, path: &str, found: &mut BTreeSet<String>) {
         match value {
             Value::Object(map) => {
@@ -216,47 +158,66 @@ mod tests {
         }
     }
 
-    /// A field that is added to `cell.rs` needs its line here.
+    /// A cell as JSON with its defaults filled in, or why it cannot be read. Whether its parts go together is not asked.
+    fn filled_in(raw: &Value) -> Result<Value, String> {
+        let raw: RawCell = serde_json::from_value(raw.clone()).map_err(|error| error.to_string())?;
+        let RawCell { dataset, model, objective, optimizer, training } = raw;
+        let cell = crate::Cell { dataset, model, objective, optimizer, training };
+        Ok(serde_json::to_value(&cell).expect("a cell is JSON"))
+    }
+
+    fn with(cell: &Value, path: &str, value: Value) -> Value {
+        let mut cell = cell.clone();
+        *cell.pointer_mut(&format!("/{}", path.replace('.', "/"))).expect("the path is the cell's") = value;
+        cell
+    }
+
+    /// The variants that can stand at a path, by what is said about a word that is none.
+    fn variants(cell: &Value, path: &str) -> Vec<String> {
+        let complaint = filled_in(&with(cell, path, json!("?"))).err().unwrap_or_default();
+        let Some((_, variants)) = complaint.split_once("unknown variant `?`") else { return Vec::new() };
+        variants.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    /// The cell with a variant at a path: the word, or with such settings as it needs.
+    fn with_variant(cell: &Value, path: &str, variant: &str) -> Value {
+        let mut settings = json!({});
+        for _ in 0..8 {
+            let complaint = match filled_in(&with(cell, path, json!({ variant: settings }))) {
+                Ok(cell) => return cell,
+                Err(complaint) => complaint,
+            };
+            match complaint.split('`').nth(1).filter(|_| complaint.contains("missing field")) {
+                Some(missing) => settings[missing] = json!([1]),
+                None if complaint.contains("expected f64") => {
+                    let last = settings.as_object().and_then(|settings| settings.keys().next_back().cloned());
+                    settings[last.expect("a setting was of the wrong type")] = json!(0.5);
+                }
+                None => break,
+            }
+        }
+        filled_in(&with(cell, path, json!(variant))).expect("a variant without settings is a word")
+    }
+
+    /// Every path of every variant of every part: a field that is added to a part needs its line there.
     #[test]
     fn every_path_of_a_cell_is_listed() {
-        let mut found = BTreeSet::new();
-        let variants = [
-            ("/model/kind", json!({ "gaussian-mixture": {} })),
-            ("/model/kind", json!({ "gan": { "regulariser": { "gradient-penalty": {} } } })),
-            ("/model/kind", json!({ "gan": {} })),
-            ("/model/kind", json!({ "vae-gan": { "regulariser": { "gradient-penalty": {} } } })),
-            ("/model/kind", json!({ "vae-gan": {} })),
-            ("/model/net", json!({ "conv": { "channels": [8] } })),
-            ("/model/latent", json!({ "bernoulli": {} })),
-            ("/model/prior", json!({ "mixture": {} })),
-            ("/model/prior", json!({ "vamp": {} })),
-            ("/model/likelihood", json!({ "gaussian": {} })),
-            ("/model/likelihood", json!({ "gaussian-shared": {} })),
-            ("/model/likelihood", json!({ "gaussian-per-pixel": {} })),
-            ("/model/corruption", json!({ "gaussian": {} })),
-            ("/model/corruption", json!({ "masking": {} })),
-            ("/model/corruption", json!({ "salt-and-pepper": {} })),
-            ("/objective/kind", json!({ "free-bits": {} })),
-            ("/objective/kind", json!({ "capacity": {} })),
-            ("/objective/kind", json!({ "importance-weighted": {} })),
-            ("/objective/kind", json!({ "mmd": {} })),
-            ("/optimizer/adam/schedule", json!({ "steps": { "after": [1], "factor": 0.1 } })),
-        ];
-        for (pointer, variant) in variants {
-            // Whether the parts go together is not asked here.
-            let mut raw = json!({
-                "dataset": { "name": "mnist" },
-                "model": { "hidden": [400], "latent_dim": 20, "kind": "vae", "net": "mlp", "latent": "gaussian",
-                    "prior": "standard", "likelihood": "bernoulli", "corruption": "none" },
-                "objective": { "kind": "elbo" }, "optimizer": { "adam": { "schedule": "constant" } },
-                "training": {},
-            });
-            *raw.pointer_mut(pointer).expect("the part is there") = variant;
-            let raw: crate::check::RawCell = serde_json::from_value(raw).expect("every value is of its type");
-            let crate::check::RawCell { dataset, model, objective, optimizer, training } = raw;
-            let cell = crate::Cell { dataset, model, objective, optimizer, training };
-            leaves(&serde_json::to_value(&cell).expect("a cell is JSON"), "", &mut found);
-            found.insert(pointer.replace('/', ".").trim_start_matches('.').to_owned());
+        let plain = json!({
+            "dataset": { "name": "glyphs" }, "model": { "hidden": [400], "latent_dim": 20 },
+            "objective": {}, "optimizer": { "adam": {} }, "training": {},
+        });
+        let mut cells = VecDeque::from([filled_in(&plain).expect("the cell can be read")]);
+        let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        while let Some(cell) = cells.pop_front() {
+            let mut paths = BTreeSet::new();
+            leaves(&cell, "", &mut paths);
+            for path in &paths {
+                // Sources of the user's own are written with a path, for which there is one line.
+                if path != "dataset.name" && seen.insert(path.clone()) {
+                    cells.extend(variants(&cell, path).iter().map(|variant| with_variant(&cell, path, variant)));
+                }
+            }
+            found.extend(paths);
         }
         assert_eq!(found, cell_paths().map(str::to_owned).collect());
     }

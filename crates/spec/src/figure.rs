@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
-use crate::model::{Corruption, ModelKind};
+use crate::corruption::Corruption;
+use crate::kind::ModelKind;
 
 /// A figure of the paper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,6 +1,9 @@
 //! The networks of a model, layer by layer: what they are built from, and what their size is told by.
 
-use crate::model::{Activation, Latent, Model, ModelKind, Net, TooDeep};
+use crate::kind::ModelKind;
+use crate::latent::Latent;
+use crate::model::Model;
+use crate::net::{Activation, Net, TooDeep};
 
 /// Channels, height and width of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

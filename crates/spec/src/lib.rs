@@ -2,7 +2,7 @@
 //!
 //! An experiment is a YAML file. [`Experiment::load`] reads it into a tree that remembers where everything was written, puts
 //! every `--set` into it, expands its sweep (see [`sweep`]), and reads and checks every cell. What comes out is valid, each
-//! [`Cell`] by itself a run with an id (see [`identity`]); what does not come out is explained by a [`SpecError`] with the
+//! [`Cell`] by itself a run with an id (see [`run_id`]); what does not come out is explained by a [`SpecError`] with the
 //! file, line, column, path in the spec, offending value and a hint.
 //!
 //! ```
@@ -32,18 +32,33 @@ pub mod cell;
 pub mod evaluation;
 pub mod experiment;
 pub mod figure;
-pub mod identity;
-pub mod layout;
-pub mod model;
-pub mod objective;
 pub mod reference;
 pub mod sweep;
+
+pub mod corruption;
+pub mod dataset;
+pub mod kind;
+pub mod latent;
+pub mod likelihood;
+pub mod model;
+pub mod net;
+pub mod objective;
+pub mod optimizer;
+pub mod prior;
+pub mod training;
+
+mod cohort;
+mod difference;
+pub mod layout;
+mod readable_name;
+pub mod run_id;
+pub mod scale;
 
 pub mod check;
 mod de;
 pub mod diagnostic;
 mod fields;
-mod has;
+mod hex;
 mod node;
 mod number;
 mod pattern;
@@ -51,16 +66,28 @@ pub mod place;
 mod suggest;
 mod yaml;
 
-pub use cell::*;
+pub use cell::Cell;
 pub use check::{CheckError, Complaint};
+pub use corruption::Corruption;
+pub use dataset::{Dataset, Pixels, Source};
 pub use diagnostic::{Diagnostic, SpecError};
+pub use difference::differing_paths;
 pub use evaluation::Evaluation;
 pub use experiment::{Axis, Device, Execution, Experiment};
 pub use figure::FigureKind;
-pub use identity::{NUMBERS_VERSION, RunId, RunIdError, Scale, differing_paths};
+pub use hex::hexadecimal;
+pub use kind::{ModelKind, Regulariser};
+pub use latent::Latent;
 pub use layout::{ImageShape, Layout};
-pub use model::*;
-pub use objective::*;
+pub use likelihood::{Likelihood, SharedVariance};
+pub use model::Model;
+pub use net::{Activation, Init, Net, TooDeep};
+pub use objective::{ImportanceGradient, Objective, ObjectiveKind};
+pub use optimizer::{Adam, Optimizer, Schedule};
 pub use pattern::Pattern;
+pub use prior::Prior;
 pub use reference::{Reference, ReferenceMetric, ReferenceRow};
+pub use run_id::{NUMBERS_VERSION, RunId, RunIdError};
+pub use scale::Scale;
 pub use sweep::MAX_CELLS;
+pub use training::{Precision, Training};

@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::check::{Checks, shown};
+use crate::fields::{Field, field};
+use crate::prior::Prior;
+use crate::training::Training;
+
 /// What is minimised: reconstruction + β·KL, or what `kind` makes of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -74,6 +79,165 @@ pub enum ImportanceGradient {
     Reparametrised,
     /// Doubly reparametrised (Tucker et al. 2019): the signal-to-noise ratio grows with the samples.
     DoublyReparametrised,
+}
+
+pub(crate) const FIELDS: &[Field] = &[
+    field(
+        "objective.kind",
+        "`elbo`, `free-bits`, `capacity`, `{ importance-weighted: { samples: 50 } }`, `total-correlation` or `{ mmd: { weight: 100 } }`",
+    ),
+    field("objective.kind.free-bits.nats", "the KL that each dimension has for free, such as `0.5`"),
+    field("objective.kind.capacity.nats", "the capacity C at its end, such as `25`"),
+    field("objective.kind.capacity.rise_epochs", "over how many epochs the capacity rises, such as `10`"),
+    field("objective.kind.importance-weighted.samples", "samples of z for each image, such as `50`"),
+    field("objective.kind.importance-weighted.gradient", "`reparametrised` or `doubly-reparametrised`"),
+    field("objective.kind.mmd.weight", "the weight of the discrepancy, such as `100`"),
+    field("objective.beta", "the weight of the KL term, such as `1`"),
+    field("objective.warm_up_epochs", "over how many epochs β rises from 0, such as `10`; `0` for no warm-up"),
+    field("objective.cycles", "how many times the warm-up is gone through, such as `4`; `1` for once"),
+];
+
+impl Objective {
+    pub(crate) fn check(&self, training: &Training, checks: &mut Checks) {
+        let beta = self.beta;
+        if !(0.0..=1e9).contains(&beta) {
+            let message =
+                format!("`objective.beta` must be finite and not negative (from 0 to 1e9), found `{}`", shown(beta));
+            checks.complain("objective.beta", message, "write a number such as `1`; `0` leaves the KL free");
+        }
+        checks.within("objective.cycles", self.cycles, 1..=1_000_000);
+        let cycles = self.cycles.max(1);
+        if self.warm_up_epochs.saturating_mul(cycles) > training.epochs {
+            let message = if cycles == 1 {
+                format!(
+                    "`objective.warm_up_epochs` is `{}`, longer than the {} of training, so β would never be reached",
+                    self.warm_up_epochs,
+                    in_epochs(training.epochs)
+                )
+            } else {
+                format!(
+                    "`objective.warm_up_epochs` is `{}`, longer than each of the {cycles} cycles of {}, so β would never be reached",
+                    self.warm_up_epochs,
+                    in_epochs(training.epochs)
+                )
+            };
+            checks.complain(
+                "objective.warm_up_epochs",
+                message,
+                format!("write at most {}, or raise `training.epochs`", training.epochs / cycles),
+            );
+        }
+        if cycles > 1 && self.warm_up_epochs == 0 {
+            let message = format!("`objective.cycles` is `{cycles}`, but there is no warm-up that could be repeated");
+            let hint =
+                format!("write `warm_up_epochs: {}`, or leave `cycles` out", (training.epochs / cycles / 2).max(1));
+            checks.complain("objective.cycles", message, hint);
+        }
+        self.kind.check(training, checks);
+    }
+}
+
+impl ObjectiveKind {
+    /// As in the YAML.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ObjectiveKind::Elbo => "elbo",
+            ObjectiveKind::FreeBits { .. } => "free-bits",
+            ObjectiveKind::Capacity { .. } => "capacity",
+            ObjectiveKind::ImportanceWeighted { .. } => "importance-weighted",
+            ObjectiveKind::TotalCorrelation => "total-correlation",
+            ObjectiveKind::Mmd { .. } => "mmd",
+        }
+    }
+
+    /// The word in readable names.
+    pub(crate) fn tag(self) -> Option<&'static str> {
+        match self {
+            ObjectiveKind::Elbo => None,
+            ObjectiveKind::FreeBits { .. } => Some("free-bits"),
+            ObjectiveKind::Capacity { .. } => Some("capacity"),
+            ObjectiveKind::ImportanceWeighted { .. } => Some("iw"),
+            ObjectiveKind::TotalCorrelation => Some("tc"),
+            ObjectiveKind::Mmd { .. } => Some("mmd"),
+        }
+    }
+
+    /// Samples of z for each image while training.
+    pub fn n_samples(self) -> usize {
+        match self {
+            ObjectiveKind::ImportanceWeighted { samples, .. } => samples,
+            ObjectiveKind::Elbo
+            | ObjectiveKind::FreeBits { .. }
+            | ObjectiveKind::Capacity { .. }
+            | ObjectiveKind::TotalCorrelation
+            | ObjectiveKind::Mmd { .. } => 1,
+        }
+    }
+
+    /// Whether the encoder's gradient is doubly reparametrised.
+    pub fn is_doubly_reparametrised(self) -> bool {
+        let gradient = ImportanceGradient::DoublyReparametrised;
+        matches!(self, ObjectiveKind::ImportanceWeighted { gradient: asked, .. } if asked == gradient)
+    }
+
+    fn check(self, training: &Training, checks: &mut Checks) {
+        match self {
+            ObjectiveKind::Elbo | ObjectiveKind::TotalCorrelation => {}
+            ObjectiveKind::FreeBits { nats } => checks.not_negative("objective.kind.free-bits.nats", nats, "0.5"),
+            ObjectiveKind::Capacity { nats, rise_epochs: epochs } => {
+                checks.not_negative("objective.kind.capacity.nats", nats, "25");
+                if epochs > training.epochs {
+                    let message = format!(
+                        "the capacity rises over `{epochs}` epochs, longer than the {} of training, so it would never be reached",
+                        in_epochs(training.epochs)
+                    );
+                    let hint = format!("write at most {}, or raise `training.epochs`", training.epochs);
+                    checks.complain("objective.kind.capacity.rise_epochs", message, hint);
+                }
+            }
+            ObjectiveKind::ImportanceWeighted { samples, .. } => {
+                checks.within("objective.kind.importance-weighted.samples", samples, 1..=100_000);
+            }
+            ObjectiveKind::Mmd { weight } => checks.positive("objective.kind.mmd.weight", weight, "100"),
+        }
+    }
+
+    /// Whether it has a meaning with Bernoulli latents.
+    pub(crate) fn check_bits(self, checks: &mut Checks) {
+        let reason = match self {
+            ObjectiveKind::Elbo | ObjectiveKind::FreeBits { .. } | ObjectiveKind::Capacity { .. } => return,
+            ObjectiveKind::TotalCorrelation => "the total correlation is estimated from densities of z",
+            ObjectiveKind::Mmd { .. } => "the discrepancy compares z with draws of a gaussian",
+            ObjectiveKind::ImportanceWeighted { .. } => "importance weights need the density of the relaxed z",
+        };
+        checks.complain(
+            "objective.kind",
+            format!("`{}` has no meaning with Bernoulli latents: {reason}", self.name()),
+            "use `latent: gaussian`, or one of `elbo`, `free-bits` and `capacity`",
+        );
+    }
+
+    /// Whether it has a meaning with a prior of Gaussian latents.
+    pub(crate) fn check_prior(self, prior: Prior, checks: &mut Checks) {
+        let Some(noun) = prior.noun() else { return };
+        let reason = match self {
+            ObjectiveKind::Elbo | ObjectiveKind::Capacity { .. } | ObjectiveKind::ImportanceWeighted { .. } => return,
+            ObjectiveKind::FreeBits { .. } => {
+                format!("free bits are given to each dimension's KL, and {noun}'s is no sum over dimensions")
+            }
+            ObjectiveKind::TotalCorrelation => "its parts need a prior that is a product over dimensions".to_owned(),
+            ObjectiveKind::Mmd { .. } => "the discrepancy is measured against draws of N(0, I)".to_owned(),
+        };
+        checks.complain(
+            "objective.kind",
+            format!("`{}` needs `prior: standard`: {reason}", self.name()),
+            "write `prior: standard`, or `objective.kind: elbo`",
+        );
+    }
+}
+
+fn in_epochs(n: usize) -> String {
+    if n == 1 { "1 epoch".to_owned() } else { format!("{n} epochs") }
 }
 
 fn twenty_five() -> f64 {

@@ -48,7 +48,7 @@ fn ids_stay_what_they_are() {
     insta::assert_snapshot!(ids.join("\n"));
 }
 
-/// A default that changes would silently turn old runs into runs of other settings; see `identity`.
+/// A default that changes would silently turn old runs into runs of other settings; see `spec::run_id`.
 #[test]
 fn defaults_stay_what_they_are() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&sorted(&serde_json::to_value(cell(&[])).unwrap())).unwrap());

@@ -1,7 +1,7 @@
 //! How much there is to compute for a cell, and how much memory that needs.
 
 use spec::layout::{Chain, HeadedChain, Layer, Map};
-use spec::{Cell, ImageShape, Model, ModelKind, ObjectiveKind, Prior, TooDeep};
+use spec::{Cell, ImageShape, Model, ModelKind, Prior, TooDeep};
 
 /// Bytes a training process takes before it holds anything of a cohort: libtorch and its buffers.
 const PROCESS_BYTES: u64 = 400_000_000;
@@ -91,17 +91,9 @@ impl Work {
             Prior::Standard | Prior::Mixture { .. } => 0,
         };
         let encoded = 1 + pseudo_inputs.div_ceil(batch_size.max(1));
-        let samples = match cell.objective.kind {
-            ObjectiveKind::ImportanceWeighted { samples, .. } => samples as u64,
-            ObjectiveKind::Elbo
-            | ObjectiveKind::FreeBits { .. }
-            | ObjectiveKind::Capacity { .. }
-            | ObjectiveKind::TotalCorrelation
-            | ObjectiveKind::Mmd { .. } => 1,
-        };
         // How often an image goes through the decoder, and how often one is judged by the discriminator.
         let (decoded, judged) = match model.kind {
-            ModelKind::Vae | ModelKind::Autoencoder => (samples, 0),
+            ModelKind::Vae | ModelKind::Autoencoder => (cell.objective.kind.n_samples() as u64, 0),
             ModelKind::Gan { .. } => (1, 2),
             // A reconstruction and a sample, both judged beside the image itself.
             ModelKind::VaeGan { .. } => (2, 3),

@@ -6,17 +6,20 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Axis, entry_span, keep, top};
-use crate::cell::{Cell, Dataset, Optimizer, Source, Training};
+use crate::cell::Cell;
 use crate::check::{Complaint, RawCell};
+use crate::dataset::{Dataset, Source};
 use crate::de;
 use crate::diagnostic::{Problem, Span};
+use crate::difference::differing_paths;
 use crate::fields::SECTIONS;
-use crate::identity::differing_paths;
 use crate::model::Model;
 use crate::node::{Node, Value, split};
 use crate::objective::Objective;
+use crate::optimizer::Optimizer;
 use crate::place;
 use crate::sweep::{Assignment, RawSwept, Sweep, contains, from_json};
+use crate::training::Training;
 
 /// A section of a cell as JSON, defaults filled in; none if it cannot be read.
 pub(crate) fn section_as_json(node: &Node, section: &str) -> Option<serde_json::Value> {

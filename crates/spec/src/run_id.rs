@@ -1,4 +1,4 @@
-//! Which cells are the same run, and what they are called.
+//! Which cells are the same run: ids.
 //!
 //! A run's id is the SHA-256 of the cell's canonical JSON, cut to 16 hex digits. Canonical means: keys sorted, no white space,
 //! every number in one spelling, fields at their default left out, and fields that cannot change the result left out too.
@@ -14,10 +14,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::cell::{Adam, Cell, Dataset, Optimizer, Pixels, Source, Training};
-use crate::model::{Corruption, Latent, Likelihood, Model, ModelKind, Net, Prior};
-use crate::number::shortest;
-use crate::objective::{Objective, ObjectiveKind};
+use crate::cell::Cell;
+use crate::dataset::{Dataset, Pixels, Source};
+use crate::hex::hexadecimal;
+use crate::model::Model;
+use crate::objective::Objective;
+use crate::optimizer::{Adam, Optimizer};
+use crate::training::Training;
 
 /// Part of every run's id; raised when a change of the code moves numbers, so that old runs are not taken for new ones.
 pub const NUMBERS_VERSION: u32 = 1;
@@ -76,194 +79,17 @@ impl TryFrom<String> for RunId {
     }
 }
 
-/// What the numbers of a run are measured on; numbers of two scales are never compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scale {
-    /// Cross-entropy on gray values; its floor is not zero.
-    GrayBce,
-    /// Probability of binary pixels.
-    Bernoulli,
-    /// Probability of 8-bit gray levels.
-    GrayLevels,
-    /// A density over gray values in 0…1; may be negative.
-    GaussianDensity,
-}
-
-impl Scale {
-    /// All scales.
-    pub const ALL: [Scale; 4] = [Scale::GrayBce, Scale::Bernoulli, Scale::GrayLevels, Scale::GaussianDensity];
-
-    /// The name in columns and on axes: `gray-bce`, `bernoulli`, `gray-levels`, `gaussian-density`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Scale::GrayBce => "gray-bce",
-            Scale::Bernoulli => "bernoulli",
-            Scale::GrayLevels => "gray-levels",
-            Scale::GaussianDensity => "gaussian-density",
-        }
-    }
-}
-
-impl fmt::Display for Scale {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 impl Cell {
     /// The id of this cell's run.
     pub fn run_id(&self) -> RunId {
         let text = canonical_text(&json!({ "numbers_version": NUMBERS_VERSION, "cell": canonical(self) }));
         let digest = Sha256::digest(text.as_bytes());
-        RunId(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
-    }
-
-    /// A name for people, such as `vae-mnist-z20-b1-s0` or `vae-conv-vamp-mnist-z40-b1-s0`, with a word for each part that is
-    /// not a plain VAE's; several cells may share it.
-    pub fn readable_name(&self) -> String {
-        let images = self.dataset.name.readable_name();
-        let (seed, width, beta) = (self.training.seed, self.model.latent_dim, shortest(self.objective.beta));
-        let tags = self.tags();
-        match self.model.kind {
-            ModelKind::Vae => format!("vae{tags}-{images}-z{width}-b{beta}-s{seed}"),
-            ModelKind::VaeGan { .. } => format!("vae-gan{tags}-{images}-z{width}-b{beta}-s{seed}"),
-            ModelKind::Autoencoder => format!("autoencoder{tags}-{images}-z{width}-s{seed}"),
-            ModelKind::Gan { .. } => format!("gan{tags}-{images}-z{width}-s{seed}"),
-            ModelKind::GaussianMixture { components, .. } => format!("gaussian-mixture-{images}-k{components}-s{seed}"),
-        }
-    }
-
-    /// A word for each part of the model and the objective that is not the default, each after a hyphen.
-    fn tags(&self) -> String {
-        let model = &self.model;
-        let net = matches!(model.net, Net::Conv { .. }).then_some("conv");
-        let latent = matches!(model.latent, Latent::Bernoulli { .. }).then_some("bits");
-        let prior = match model.prior {
-            Prior::Standard => None,
-            Prior::Mixture { .. } => Some("mixture"),
-            Prior::Vamp { .. } => Some("vamp"),
-        };
-        let likelihood = match model.likelihood {
-            Likelihood::Bernoulli => None,
-            Likelihood::ContinuousBernoulli => Some("cb"),
-            Likelihood::Gaussian { .. } => Some("gaussian"),
-            Likelihood::GaussianShared { .. } => Some("shared"),
-            Likelihood::GaussianPerPixel { .. } => Some("per-pixel"),
-            Likelihood::DiscretisedLogistic => Some("logistic"),
-        };
-        let corruption = (model.corruption != Corruption::None).then_some("denoising");
-        let objective = match self.objective.kind {
-            ObjectiveKind::Elbo => None,
-            ObjectiveKind::FreeBits { .. } => Some("free-bits"),
-            ObjectiveKind::Capacity { .. } => Some("capacity"),
-            ObjectiveKind::ImportanceWeighted { .. } => Some("iw"),
-            ObjectiveKind::TotalCorrelation => Some("tc"),
-            ObjectiveKind::Mmd { .. } => Some("mmd"),
-        };
-        [net, latent, prior, likelihood, corruption, objective]
-            .into_iter()
-            .flatten()
-            .map(|tag| format!("-{tag}"))
-            .collect()
-    }
-
-    /// The value at a path as in the YAML, such as `model.latent_dim`; defaults are filled in.
-    pub fn value_at(&self, path: &str) -> Option<Value> {
-        let cell = self.to_json();
-        path.split('.').try_fold(&cell, |value, key| value.get(key)).cloned()
-    }
-
-    /// What this cell's numbers are measured on.
-    pub fn scale(&self) -> Scale {
-        if matches!(self.model.kind, ModelKind::GaussianMixture { .. }) {
-            return Scale::GaussianDensity;
-        }
-        match (self.model.likelihood, self.dataset.pixels) {
-            (Likelihood::Gaussian { .. } | Likelihood::GaussianShared { .. }, _) => Scale::GaussianDensity,
-            (Likelihood::GaussianPerPixel { .. } | Likelihood::ContinuousBernoulli, _) => Scale::GaussianDensity,
-            (Likelihood::DiscretisedLogistic, _) => Scale::GrayLevels,
-            (Likelihood::Bernoulli, Pixels::Gray) => Scale::GrayBce,
-            (Likelihood::Bernoulli, Pixels::Static | Pixels::Dynamic) => Scale::Bernoulli,
-        }
-    }
-
-    /// Equal for cells that can train as one program: the same but for latent width, β and its warm-up, learning rate,
-    /// seed and the likelihood's scale.
-    pub fn cohort_key(&self) -> String {
-        let mut cell = self.clone();
-        cell.model.latent_dim = self.model.latent_dim.min(1);
-        cell.objective = Objective { kind: self.objective.kind, ..Objective::default() };
-        cell.training.seed = 0;
-        if let Likelihood::Gaussian { sigma } = &mut cell.model.likelihood {
-            *sigma = 1.0;
-        }
-        match &mut cell.optimizer {
-            Optimizer::Adam(adam) => adam.learning_rate = Adam::default().learning_rate,
-        }
-        canonical_text(&canonical(&cell))
-    }
-
-    /// The whole cell, defaults included.
-    pub(crate) fn to_json(&self) -> Value {
-        // Every field is a number, a word or a list of them, so this cannot fail.
-        serde_json::to_value(self).unwrap_or_default()
-    }
-}
-
-impl Source {
-    /// A name for people: the dataset's, or that of the file or folder.
-    pub fn readable_name(&self) -> String {
-        match self {
-            Source::Glyphs => "glyphs".to_owned(),
-            Source::Mnist => "mnist".to_owned(),
-            Source::FashionMnist => "fashion-mnist".to_owned(),
-            Source::Hdf5(path) | Source::Idx(path) | Source::Folder(path) => {
-                let stem = path.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
-                let slug: String =
-                    stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
-                let slug = slug.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
-                if slug.is_empty() { "images".to_owned() } else { slug }
-            }
-        }
-    }
-}
-
-/// The paths at which some of the cells differ, in the order of the spec: what `diff` and `compare` show.
-///
-/// Where cells differ in an enum's variant, the enum's own path is given (`model.likelihood`), not those of its settings.
-pub fn differing_paths<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Vec<String> {
-    let cells: Vec<Value> = cells.into_iter().map(Cell::to_json).collect();
-    let mut paths = Vec::new();
-    for section in crate::fields::SECTIONS {
-        let sections: Vec<&Value> = cells.iter().filter_map(|cell| cell.get(section)).collect();
-        differing(&sections, section, &mut paths);
-    }
-    let position = |path: &String| crate::fields::cell_paths().position(|known| known == path);
-    paths.sort_by_key(|path| position(path).unwrap_or(usize::MAX));
-    paths
-}
-
-fn differing(values: &[&Value], path: &str, paths: &mut Vec<String>) {
-    let Some((first, rest)) = values.split_first() else { return };
-    if rest.iter().all(|value| value == first) {
-        return;
-    }
-    let maps: Vec<&Map<String, Value>> = values.iter().filter_map(|value| value.as_object()).collect();
-    let same_keys = maps.len() == values.len()
-        && maps.iter().all(|map| map.len() == maps[0].len() && map.keys().all(|key| maps[0].contains_key(key)));
-    if !same_keys {
-        paths.push(path.to_owned());
-        return;
-    }
-    for key in maps[0].keys() {
-        let inner: Vec<&Value> = maps.iter().filter_map(|map| map.get(key)).collect();
-        differing(&inner, &format!("{path}.{key}"), paths);
+        RunId(hexadecimal(&digest[..8]))
     }
 }
 
 /// What the id is taken of: the cell without what is at its default and without what cannot change the result.
-fn canonical(cell: &Cell) -> Value {
+pub(crate) fn canonical(cell: &Cell) -> Value {
     // Exhaustive, so that a new section is thought about here.
     let Cell { dataset, model, objective, optimizer, training } = cell;
     let mut canonical = Map::new();
@@ -372,7 +198,7 @@ fn to_map<T: Serialize>(value: &T) -> Map<String, Value> {
 }
 
 /// JSON with sorted keys and one spelling for every number, whatever features serde_json was built with.
-fn canonical_text(value: &Value) -> String {
+pub(crate) fn canonical_text(value: &Value) -> String {
     match value {
         Value::Object(map) => {
             let mut entries: Vec<(&String, &Value)> = map.iter().collect();

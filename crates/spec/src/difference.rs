@@ -1,0 +1,39 @@
+//! At which settings cells differ.
+
+use serde_json::{Map, Value};
+
+use crate::cell::Cell;
+use crate::fields::{SECTIONS, cell_paths};
+
+/// The paths at which some of the cells differ, in the order of the spec: what `diff` and `compare` show.
+///
+/// Where cells differ in an enum's variant, the enum's own path is given (`model.likelihood`), not those of its settings.
+pub fn differing_paths<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Vec<String> {
+    let cells: Vec<Value> = cells.into_iter().map(Cell::to_json).collect();
+    let mut paths = Vec::new();
+    for section in SECTIONS {
+        let sections: Vec<&Value> = cells.iter().filter_map(|cell| cell.get(section)).collect();
+        differing(&sections, section, &mut paths);
+    }
+    let position = |path: &String| cell_paths().position(|known| known == path);
+    paths.sort_by_key(|path| position(path).unwrap_or(usize::MAX));
+    paths
+}
+
+fn differing(values: &[&Value], path: &str, paths: &mut Vec<String>) {
+    let Some((first, rest)) = values.split_first() else { return };
+    if rest.iter().all(|value| value == first) {
+        return;
+    }
+    let maps: Vec<&Map<String, Value>> = values.iter().filter_map(|value| value.as_object()).collect();
+    let same_keys = maps.len() == values.len()
+        && maps.iter().all(|map| map.len() == maps[0].len() && map.keys().all(|key| maps[0].contains_key(key)));
+    if !same_keys {
+        paths.push(path.to_owned());
+        return;
+    }
+    for key in maps[0].keys() {
+        let inner: Vec<&Value> = maps.iter().filter_map(|map| map.get(key)).collect();
+        differing(&inner, &format!("{path}.{key}"), paths);
+    }
+}

@@ -1,0 +1,102 @@
+//! The prior p(z).
+
+use serde::{Deserialize, Serialize};
+
+use crate::check::Checks;
+use crate::fields::{Field, field};
+use crate::objective::ObjectiveKind;
+
+/// Components of a mixture at most.
+pub(crate) const MAX_COMPONENTS: usize = 10_000;
+
+/// p(z).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Prior {
+    /// N(0, I); for Bernoulli latents every bit is fair.
+    #[default]
+    Standard,
+    /// A mixture of diagonal Gaussians, learned with the rest.
+    Mixture {
+        /// Components of the mixture.
+        #[serde(default = "ten")]
+        components: usize,
+    },
+    /// The mixture of the posteriors of learned pseudo-inputs (Tomczak & Welling 2018).
+    Vamp {
+        /// Pseudo-inputs.
+        #[serde(default = "five_hundred")]
+        components: usize,
+    },
+}
+
+pub(crate) const FIELDS: &[Field] = &[
+    field("model.prior", "`standard`, `{ mixture: { components: 10 } }` or `{ vamp: { components: 500 } }`"),
+    field("model.prior.mixture.components", "how many components the prior has, such as `10`"),
+    field("model.prior.vamp.components", "how many pseudo-inputs the prior has, such as `500`"),
+];
+
+impl Prior {
+    /// The word in readable names.
+    pub(crate) fn tag(self) -> Option<&'static str> {
+        match self {
+            Prior::Standard => None,
+            Prior::Mixture { .. } => Some("mixture"),
+            Prior::Vamp { .. } => Some("vamp"),
+        }
+    }
+
+    /// With its article, in the words of a refusal; `None` for N(0, I), which goes with every objective.
+    pub(crate) fn noun(self) -> Option<&'static str> {
+        match self {
+            Prior::Standard => None,
+            Prior::Mixture { .. } | Prior::Vamp { .. } => Some("a mixture"),
+        }
+    }
+
+    pub(crate) fn check(self, checks: &mut Checks) {
+        match self {
+            Prior::Standard => {}
+            Prior::Mixture { components } => {
+                checks.within("model.prior.mixture.components", components, 1..=MAX_COMPONENTS);
+            }
+            Prior::Vamp { components } => checks.within("model.prior.vamp.components", components, 1..=MAX_COMPONENTS),
+        }
+    }
+
+    /// Whether it gives bits a probability.
+    pub(crate) fn check_bits(self, checks: &mut Checks) {
+        match self {
+            Prior::Standard => {}
+            Prior::Mixture { .. } | Prior::Vamp { .. } => checks.complain(
+                "model.prior",
+                "this prior is a mixture of gaussians, which gives bits no probability",
+                "write `prior: standard` (fair bits) with Bernoulli latents, or `latent: gaussian`",
+            ),
+        }
+    }
+
+    /// Whether the objective's gradient has a meaning with it.
+    pub(crate) fn check_gradient(self, objective: ObjectiveKind, checks: &mut Checks) {
+        match self {
+            Prior::Standard | Prior::Mixture { .. } => {}
+            Prior::Vamp { .. } => {
+                if objective.is_doubly_reparametrised() {
+                    checks.complain(
+                        "objective.kind.importance-weighted.gradient",
+                        "doubly reparametrised gradients take the prior for independent of the encoder, and a VampPrior is made by it",
+                        "write `gradient: reparametrised`, or `prior: standard` or `mixture`",
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn ten() -> usize {
+    10
+}
+
+fn five_hundred() -> usize {
+    500
+}

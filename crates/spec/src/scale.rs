@@ -1,0 +1,49 @@
+//! What the numbers of a run are measured on.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cell::Cell;
+
+/// What the numbers of a run are measured on; numbers of two scales are never compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scale {
+    /// Cross-entropy on gray values; its floor is not zero.
+    GrayBce,
+    /// Probability of binary pixels.
+    Bernoulli,
+    /// Probability of 8-bit gray levels.
+    GrayLevels,
+    /// A density over gray values in 0…1; may be negative.
+    GaussianDensity,
+}
+
+impl Scale {
+    /// All scales.
+    pub const ALL: [Scale; 4] = [Scale::GrayBce, Scale::Bernoulli, Scale::GrayLevels, Scale::GaussianDensity];
+
+    /// The name in columns and on axes: `gray-bce`, `bernoulli`, `gray-levels`, `gaussian-density`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scale::GrayBce => "gray-bce",
+            Scale::Bernoulli => "bernoulli",
+            Scale::GrayLevels => "gray-levels",
+            Scale::GaussianDensity => "gaussian-density",
+        }
+    }
+}
+
+impl fmt::Display for Scale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Cell {
+    /// What this cell's numbers are measured on.
+    pub fn scale(&self) -> Scale {
+        self.model.kind.scale().unwrap_or_else(|| self.model.likelihood.scale(self.dataset.pixels))
+    }
+}
