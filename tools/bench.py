@@ -13,6 +13,7 @@ import argparse
 import gzip
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -105,12 +106,16 @@ def elbo_seconds(n: int, threads: int, data: str | None) -> float:
         for seed in range(n)
     ]
     with tempfile.TemporaryDirectory() as results:
-        command = [str(BIN / "elbo-train"), "--results", results, "--threads", str(threads)]
-        command += ["--data", data] if data else []
-        job = json.dumps({"cells": cells})
+        program = str(BIN / "elbo-train")
+        told = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
+        version, protocol = re.fullmatch(r"elbo-train (\S+) \(protocol (\d+)\)\n", told).groups()
+        settings = {"results": results, "data": data, "threads": threads, "device": "cpu", "checkpoint_every_seconds": 10}
+        job = {"version": {"protocol": int(protocol), "program": version}, "settings": settings, "task": "train", "cells": cells}
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        worker = subprocess.run(command, check=True, capture_output=True, text=True, input=job, env=environment)
-    events = [json.loads(line) for line in worker.stdout.splitlines()]
+        worker = subprocess.run(
+            [program], check=True, capture_output=True, text=True, input=json.dumps(job), env=environment
+        )
+    events = [message["event"] for message in map(json.loads, worker.stdout.splitlines()) if "event" in message]
     epochs = [e["seconds"] for e in events if e["event"] == "epoch" and e["run_id"] == events[0]["run_id"]]
     return statistics.median(epochs[1:]) / n
 

@@ -22,6 +22,14 @@ pub enum RecordError {
         /// What to do about it.
         hint: String,
     },
+    /// A file that should hold tensors is cut short or of another format.
+    #[error("cannot read `{}` as safetensors: {reason}", path.display())]
+    NotSafetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file was written by a later version of this program.
     #[error(
         "`{}` has format version {found}, this program reads up to {known}\nhint: update elbo to read it, or read it with the elbo that wrote it (run.json names its commit)",

@@ -13,12 +13,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use protocol::Event;
 use spec::Cell;
 
 use crate::arrays::Arrays;
 use crate::checkpoint::{self, Checkpoint, LatestCheckpoint};
 use crate::error::RecordError;
-use crate::event::Event;
 use crate::lock::RunLock;
 use crate::manifest::{FormatVersion, LastEpoch, Provenance, RunManifest, StoredStatus, Terms, Timing};
 use crate::rows::{EvaluationRow, MetricsRow};

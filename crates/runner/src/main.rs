@@ -13,6 +13,7 @@ mod settings;
 mod sweep;
 mod table;
 mod text;
+mod worker;
 
 use std::process::ExitCode;
 

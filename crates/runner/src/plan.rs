@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use record::{RunManifest, Status, Store};
-use serde::Serialize;
 use spec::{Cell, Evaluation, Experiment, RunId};
 
 use crate::args::ExecutionArgs;
@@ -18,21 +17,29 @@ use crate::plan::cohorts::{Candidate, Past};
 use crate::plan::estimate::{Estimate, Estimator};
 use crate::plan::layout::Layout;
 
-/// What is done with cells; workers read it in their job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Task {
+/// What is done with an experiment's cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
     /// Train those that are not done.
     Train,
     /// Measure this on those that are done.
     Evaluate(Evaluation),
 }
 
+impl From<Goal> for protocol::Task {
+    fn from(goal: Goal) -> protocol::Task {
+        match goal {
+            Goal::Train => protocol::Task::Train,
+            Goal::Evaluate(asked) => protocol::Task::Evaluate(asked),
+        }
+    }
+}
+
 /// What a plan is made for.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
     /// What is to be done.
-    pub task: Task,
+    pub goal: Goal,
     /// Whether failed runs are trained again.
     pub retry_failed: bool,
 }
@@ -71,7 +78,7 @@ pub struct Plan {
     /// Every cell, in the order of the experiment.
     pub cells: Vec<Planned>,
     /// What is done with them.
-    pub task: Task,
+    pub goal: Goal,
     /// What is to be trained, or measured.
     pub cohorts: Vec<Cohort>,
     /// How it is laid out on the machine.
@@ -91,7 +98,7 @@ impl Plan {
         machine: Machine,
         request: Request,
     ) -> Result<Plan> {
-        let Request { task, retry_failed } = request;
+        let Request { goal, retry_failed } = request;
         let mut seen = BTreeSet::new();
         let mut cells = Vec::with_capacity(experiment.cells.len());
         for cell in &experiment.cells {
@@ -101,11 +108,11 @@ impl Plan {
             }
         }
         let is_wanted = |planned: &Planned| -> Result<bool> {
-            Ok(match (task, &planned.status) {
-                (Task::Train, Status::New | Status::Resumable { .. }) => true,
-                (Task::Train, Status::Failed { .. }) => retry_failed,
-                (Task::Evaluate(asked), Status::Done) => store.run(&planned.id).lacks_evaluation(&asked)?,
-                (Task::Train | Task::Evaluate(_), _) => false,
+            Ok(match (goal, &planned.status) {
+                (Goal::Train, Status::New | Status::Resumable { .. }) => true,
+                (Goal::Train, Status::Failed { .. }) => retry_failed,
+                (Goal::Evaluate(asked), Status::Done) => store.run(&planned.id).lacks_evaluation(&asked)?,
+                (Goal::Train | Goal::Evaluate(_), _) => false,
             })
         };
         let mut candidates = Vec::new();
@@ -128,10 +135,10 @@ impl Plan {
         let mut cohorts = cohorts::group(&candidates, layout.cohort);
         let layout = layout.fit(cohorts.len());
         // Nothing is known of how long measuring takes.
-        if !cohorts.is_empty() && task == Task::Train {
+        if !cohorts.is_empty() && goal == Goal::Train {
             estimator.learn(&store.runs()?.runs, layout);
         }
-        for candidate in candidates.iter().filter(|_| task == Task::Train) {
+        for candidate in candidates.iter().filter(|_| goal == Goal::Train) {
             let planned = &mut cells[candidate.index];
             let behind = candidate.past.as_ref().map_or(0, |past| past.epoch);
             planned.estimate = estimator.estimate(&planned.cell, behind);
@@ -143,7 +150,7 @@ impl Plan {
                 cells[index].cohort = Some(place);
             }
         }
-        Ok(Plan { cells, task, cohorts, layout })
+        Ok(Plan { cells, goal, cohorts, layout })
     }
 
     /// How many cells have this status.

@@ -1,12 +1,8 @@
-//! Training of what is missing: worker processes, what they say, signals, and progress.
+//! Training and measuring of what is missing: cohorts over workers, progress, and what is drawn in the end.
 
 mod drawn;
 mod pool;
 mod progress;
-mod signals;
-mod worker;
 
 pub use drawn::Drawing;
-pub use pool::{LAST_LINES, TICK, Trained, train};
-pub use signals::Watch;
-pub use worker::{Message, Setup, Worker, absolute, find_worker};
+pub use pool::{Tally, run_cohorts};

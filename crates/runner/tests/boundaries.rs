@@ -11,18 +11,19 @@ use std::sync::OnceLock;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate, in the order of the data, and the crates it may use.
-const EDGES: [(&str, &[&str]); 7] = [
+const EDGES: [(&str, &[&str]); 8] = [
     ("spec", &[]),
+    ("protocol", &["spec"]),
     ("data", &["spec"]),
     ("model", &["spec"]),
-    ("record", &["spec"]),
-    ("train", &["spec", "data", "model", "record"]),
+    ("record", &["spec", "protocol"]),
+    ("train", &["spec", "protocol", "data", "model", "record"]),
     ("figures", &["spec", "record"]),
-    ("runner", &["spec", "data", "record", "figures"]),
+    ("runner", &["spec", "protocol", "data", "record", "figures"]),
 ];
 
 /// Each heavy dependency, and the crates that may name it.
-const HEAVY: [(&str, &[&str]); 16] = [
+const HEAVY: [(&str, &[&str]); 17] = [
     ("serde-saphyr", &["spec"]),
     ("hdf5-metno", &["data", "record"]),
     ("image", &["data"]),
@@ -30,6 +31,7 @@ const HEAVY: [(&str, &[&str]); 16] = [
     ("tch", &["model", "train"]),
     ("polars", &["record"]),
     ("polars-parquet-format", &["record"]),
+    ("safetensors", &["record"]),
     ("plotters", &["figures"]),
     ("png", &["figures"]),
     ("base64", &["figures"]),

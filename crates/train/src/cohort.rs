@@ -1,7 +1,5 @@
 //! Cells trained together as one program: their model, optimizer and how far they are.
 
-use std::collections::HashMap;
-
 use anyhow::{Context as _, bail};
 use model::parameters::Exported;
 use model::{Family, ImageShape};
@@ -9,18 +7,17 @@ use spec::{Cell, Optimizer};
 use tch::{Device, Kind, Tensor};
 
 use crate::optimizer::Adam;
+use crate::position::Position;
 use crate::schedule;
 use crate::statistics::Sums;
 
-/// How far training is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// Epochs completed.
-    pub epoch: u32,
-    /// Steps taken in the epoch after those.
-    pub step_in_epoch: u64,
-    /// Steps taken since the start of training.
-    pub step: u64,
+/// A freshly initialised model of the cells' family, one replica a cell.
+///
+/// Errors without a cell, for a family that is not trained by gradients, and for more convolutions than the image allows.
+pub fn build(cells: &[&Cell], image: ImageShape, device: Device) -> anyhow::Result<Box<dyn Family>> {
+    model::build(cells, image, device)
+        .context("write fewer convolutions in `model.net.conv.channels`, or a smaller stride")?
+        .context("a cohort needs at least one cell, of a family that is trained by gradients")
 }
 
 /// Everything that training changes, for cells that share the shapes of their tensors but for the latent width.
@@ -43,10 +40,7 @@ pub struct Cohort {
 impl Cohort {
     /// Freshly initialised, for images of this shape.
     pub fn new(cells: Vec<Cell>, image: ImageShape, device: Device) -> anyhow::Result<Cohort> {
-        let by_reference: Vec<_> = cells.iter().collect();
-        let model = model::build(&by_reference, image, device)
-            .context("write fewer convolutions in `model.net.conv.channels`, or a smaller stride")?
-            .context("a cohort needs at least one cell, of a family that is trained by gradients")?;
+        let model = build(&cells.iter().collect::<Vec<_>>(), image, device)?;
         let settings = cells
             .iter()
             .map(|cell| {
@@ -118,30 +112,6 @@ impl Cohort {
         self.position = position;
         self.optimizer.step = position.step;
         Ok(())
-    }
-}
-
-impl Position {
-    /// For the header of a checkpoint's file.
-    pub fn to_metadata(self) -> HashMap<String, String> {
-        let Position { epoch, step_in_epoch, step } = self;
-        HashMap::from([
-            ("epoch".to_owned(), epoch.to_string()),
-            ("step_in_epoch".to_owned(), step_in_epoch.to_string()),
-            ("step".to_owned(), step.to_string()),
-        ])
-    }
-
-    /// The inverse of [`Position::to_metadata`].
-    ///
-    /// Errors name what is absent or no number.
-    pub fn from_metadata(metadata: &HashMap<String, String>) -> anyhow::Result<Position> {
-        let number = |key: &str| -> anyhow::Result<u64> {
-            let text = metadata.get(key).with_context(|| format!("the checkpoint does not say its `{key}`"))?;
-            text.parse().with_context(|| format!("the checkpoint's `{key}` is `{text}`, not a number"))
-        };
-        let epoch = u32::try_from(number("epoch")?).context("the checkpoint's `epoch` is too large")?;
-        Ok(Position { epoch, step_in_epoch: number("step_in_epoch")?, step: number("step")? })
     }
 }
 

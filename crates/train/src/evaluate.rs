@@ -9,7 +9,6 @@ use spec::{Cell, Scale};
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::in_order;
-use crate::sampling::N_COMPONENTS;
 use crate::statistics::{ACTIVE_UNIT_VARIANCE, BatchSums, Mean, Sums};
 
 /// Images evaluated at once; also fixes which noise an image sees.
@@ -101,15 +100,15 @@ fn add_to(sums: &mut [[f64; 2]], values: &Tensor) {
     }
 }
 
-/// The row of the latent means' log density under a mixture of Gaussians.
-pub fn latent_log_density(mean: Mean, test: &Images) -> EvaluationRow {
+/// The row of the latent means' log density under a mixture of so many Gaussians.
+pub fn latent_log_density(mean: Mean, n_components: usize, test: &Images) -> EvaluationRow {
     EvaluationRow {
         metric: "latent_log_density".to_owned(),
         split: Split::Test,
         value: mean.value,
         standard_error: Some(mean.standard_error),
         n: test.shape.n as u64,
-        settings: serde_json::json!({ "components": N_COMPONENTS }).to_string(),
+        settings: serde_json::json!({ "components": n_components }).to_string(),
     }
 }
 

@@ -10,8 +10,9 @@ use spec::Optimizer;
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::Batches;
-use crate::cohort::{Cohort, Position};
+use crate::cohort::Cohort;
 use crate::evaluate::{At, evaluate};
+use crate::position::Position;
 use crate::schedule;
 use crate::statistics::{BatchSums, Mean, NonFinite, Sums};
 

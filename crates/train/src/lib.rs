@@ -1,18 +1,22 @@
 //! Training: batches, optimizer, the fit loop, evaluation, checkpoints; the only crate that links libtorch into a program.
+//!
+//! [`tasks`] is what `elbo-train` does with a job. Training reads from the bottom up: [`batches`], [`schedule`], [`optimizer`],
+//! [`cohort`] (all that training changes), [`fit`] (the loop).
 
 pub mod arrays;
 pub mod batches;
 pub mod cohort;
+pub mod context;
 pub mod evaluate;
 pub mod fit;
-pub mod import;
-mod measure;
 pub mod mixture;
 pub mod optimizer;
+pub mod out;
+pub mod position;
 mod recorder;
 pub mod sampling;
 pub mod schedule;
 pub mod statistics;
-mod usage;
+pub mod tasks;
+pub mod trained;
 pub mod weights;
-pub mod work;

@@ -1,55 +1,63 @@
-//! `elbo-train`: trains one cohort of cells, measures more on it, or uses a trained model. `elbo sweep` starts it; people rarely do.
+//! `elbo-train`: trains one cohort of cells, measures more on it, or uses a trained model. `elbo` starts it; people rarely do.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use protocol::{Job, Message, Version};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use tch::Device;
-use train::work::{Job, Outcome, Settings, work};
+use train::context::{Context, Outcome};
+use train::out::Out;
+use train::tasks;
 
 const HELP: &str = "\
 Train one cohort of cells, measure more on it, or use a trained model; `elbo` starts this program.
 
-Usage: elbo-train --results DIR [--data DIR] [--threads N] [--device cpu|cuda] [--checkpoint-every SECONDS]
+Usage: elbo-train [--help | --version]
 
-Reads {\"cells\": [...]} (JSON) from standard input and writes one event a line (JSON) to standard output;
-\"task\": {\"evaluate\": {\"importance_samples\": 5000}} beside the cells estimates log p(x) on their trained models;
-\"task\": {\"weights\": {\"file\": \"model.safetensors\", \"samples\": 1}} measures a single cell's model with weights from outside;
-\"task\": {\"use\": ...} uses the model of a single cell, as `elbo sample`, `reconstruct` and `encode` ask.
+Reads one job (JSON) from standard input: its version, settings (results folder, data folder, threads, device, seconds between
+checkpoints), task (train, evaluate, weights or use) and cells. Writes one message a line (JSON) to standard output, its version
+first. Jobs and messages are those of the crate `protocol`.
 Exit codes: 0 all runs done, 1 some failed, 2 usage, 130 and 143 stopped by a signal at a checkpoint.";
 
 fn main() -> ExitCode {
     tune_allocator();
-    let settings = match settings(std::env::args().skip(1)) {
-        Ok(Some(settings)) => settings,
-        Ok(None) => {
-            eprintln!("{HELP}");
-            return ExitCode::SUCCESS;
+    match std::env::args().nth(1).as_deref() {
+        None => {}
+        Some("--help" | "-h") => return print(HELP),
+        Some("--version" | "-V") => return print(&format!("elbo-train {}", Version::own())),
+        Some(other) => {
+            let hint = "the job is read from standard input; see `elbo-train --help`";
+            return complain(&anyhow::anyhow!("unknown argument `{other}`\nhint: {hint}"), 2);
         }
-        Err(error) => {
-            eprintln!("error: {error:#}\n\n{HELP}");
-            return ExitCode::from(2);
-        }
-    };
-    if settings.device.is_cuda() && !tch::Cuda::is_available() {
-        eprintln!(
-            "error: this libtorch finds no CUDA device\nhint: build with `ELBO_LIBTORCH=cuda ./just build`, or use `cpu`"
-        );
-        return ExitCode::from(2);
     }
-    match run(&settings) {
+    let signal = Arc::new(AtomicUsize::new(0));
+    let mut stdout = std::io::stdout().lock();
+    let mut out = Out::new(&mut stdout, &signal);
+    out.message(&Message::Hello(Version::own()));
+    let job = match job() {
+        Ok(job) => job,
+        Err(error) => return complain(&error, 2),
+    };
+    match work(&job, signal, &mut out) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),
         Ok(Outcome::Interrupted(signal)) => ExitCode::from(128 + signal as u8),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(1)
-        }
+        Err(error) => complain(&error, 1),
     }
+}
+
+fn print(text: &str) -> ExitCode {
+    // A reader that has gone has read all that it wanted.
+    let _ = writeln!(std::io::stdout(), "{text}");
+    ExitCode::SUCCESS
+}
+
+fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::from(code)
 }
 
 /// Start this program anew with settings for the C library's allocator, which it reads only at start: keep freed memory,
@@ -73,11 +81,19 @@ fn tune_allocator() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn tune_allocator() {}
 
-fn run(settings: &Settings) -> anyhow::Result<Outcome> {
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).context("cannot read the job from standard input")?;
-    let job: Job = serde_json::from_str(&text).context("the job on standard input is not {\"cells\": [...]}")?;
-    let signal = Arc::new(AtomicUsize::new(0));
+/// The job on standard input, which this program can do.
+fn job() -> anyhow::Result<Job> {
+    let mut text = Vec::new();
+    std::io::stdin().read_to_end(&mut text).context("cannot read the job from standard input")?;
+    let job = Job::from_json(&text)?;
+    if job.settings.device == spec::Device::Cuda && !tch::Cuda::is_available() {
+        bail!("this libtorch finds no CUDA device\nhint: build with `ELBO_LIBTORCH=cuda ./just build`, or use `cpu`");
+    }
+    tch::set_num_threads(i32::try_from(job.settings.threads.get()).context("too many threads")?);
+    Ok(job)
+}
+
+fn work(job: &Job, signal: Arc<AtomicUsize>, out: &mut Out<'_>) -> anyhow::Result<Outcome> {
     let asked_before = Arc::new(AtomicBool::new(false));
     for number in [SIGINT, SIGTERM] {
         // The first signal asks to stop at the next step; a second one ends the process at once.
@@ -85,44 +101,5 @@ fn run(settings: &Settings) -> anyhow::Result<Outcome> {
         signal_hook::flag::register(number, Arc::clone(&asked_before))?;
         signal_hook::flag::register_usize(number, Arc::clone(&signal), number as usize)?;
     }
-    tch::set_num_threads(i32::try_from(settings.threads).context("too many threads")?);
-    work(job, settings, &signal, &mut std::io::stdout().lock())
-}
-
-/// `None` when help is asked for.
-fn settings(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option<Settings>> {
-    let (mut results, mut data, mut device) = (None, None, Device::Cpu);
-    let mut threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut checkpoint_every = Duration::from_secs(10);
-    while let Some(name) = arguments.next() {
-        if name == "--help" || name == "-h" {
-            return Ok(None);
-        }
-        let mut value = || arguments.next().with_context(|| format!("`{name}` needs a value"));
-        match name.as_str() {
-            "--results" => results = Some(value()?.into()),
-            "--data" => data = Some(value()?.into()),
-            "--threads" => {
-                let text = value()?;
-                threads = text
-                    .parse()
-                    .ok()
-                    .filter(|&n| n > 0)
-                    .with_context(|| format!("`--threads` is `{text}`, not a number from 1"))?;
-            }
-            "--checkpoint-every" => {
-                let text = value()?;
-                let seconds = text.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
-                checkpoint_every = seconds.with_context(|| format!("`--checkpoint-every` is `{text}`, not seconds"))?;
-            }
-            "--device" => match value()?.as_str() {
-                "cpu" => device = Device::Cpu,
-                "cuda" => device = Device::Cuda(0),
-                other => bail!("`--device` is `{other}`\nhint: use `cpu` or `cuda`"),
-            },
-            other => bail!("unknown argument `{other}`"),
-        }
-    }
-    let results = results.context("`--results` is needed")?;
-    Ok(Some(Settings { results, data, threads, device, checkpoint_every }))
+    tasks::run(job, &Context::new(job.settings.clone(), signal), out)
 }

@@ -13,9 +13,9 @@ use tch::{Device, Kind, Tensor};
 
 use crate::arrays::N_SAMPLES;
 use crate::batches::in_order;
-use crate::cohort::Position;
 use crate::evaluate::BATCH;
 use crate::fit::{Fitted, Observer};
+use crate::position::Position;
 use crate::statistics::Mean;
 use crate::weights;
 

@@ -1,79 +1,46 @@
-//! What becomes of a training run's progress: rows and files in the run store, events on standard output.
+//! Records training: rows and files in the run store, events on standard output.
 
-use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use model::parameters::Exported;
-use record::{Arrays, EvaluationRow, Event, MetricsRow, RunWriter, Split};
+use protocol::Event;
+use record::{Arrays, EvaluationRow, MetricsRow, RunWriter, Split};
 
-use crate::cohort::Position;
+use crate::context::{Context, Outcome};
 use crate::fit::{Observer, Save};
+use crate::out::Out;
+use crate::position::Position;
 use crate::weights;
-use crate::work::Outcome;
 
-/// Standard output: a reader that is gone counts as a request to stop, so that nothing is lost.
-pub(crate) struct Out<'a> {
-    to: &'a mut dyn Write,
-    signal: Arc<AtomicUsize>,
-}
-
-impl<'a> Out<'a> {
-    /// Writes to `to`; `signal` is set when that fails.
-    pub(crate) fn new(to: &'a mut dyn Write, signal: &Arc<AtomicUsize>) -> Out<'a> {
-        Out { to, signal: Arc::clone(signal) }
-    }
-
-    pub(crate) fn event(&mut self, event: &Event) {
-        let written = serde_json::to_string(event).map_err(std::io::Error::from).and_then(|line| {
-            writeln!(self.to, "{line}")?;
-            self.to.flush()
-        });
-        if written.is_err() {
-            let _ = self.signal.compare_exchange(
-                0,
-                signal_hook::consts::SIGTERM as usize,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            );
-        }
-    }
-}
-
-/// Passes on what the training loop tells: into the run store and to standard output.
+/// What the training loop tells goes through this into the run store and to standard output.
 pub(crate) struct Recorder<'a, 'b> {
     /// `None` for a run that failed or is finished.
     writers: Vec<Option<RunWriter>>,
     out: &'a mut Out<'b>,
-    signal: &'a AtomicUsize,
-    every: Duration,
+    context: &'a Context,
     started: Instant,
     last_checkpoint: Instant,
-    last_progress: Option<Instant>,
 }
 
-pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 /// The file of a checkpoint that holds tensors.
 pub(crate) const STATE: &str = "state.safetensors";
 
 impl<'a, 'b> Recorder<'a, 'b> {
-    /// Says that the runs go on from a position.
+    /// Tells that runs start, or resume from a checkpoint at `position`.
     pub(crate) fn start(
         mut writers: Vec<RunWriter>,
         position: Position,
-        every: Duration,
-        signal: &'a AtomicUsize,
+        context: &'a Context,
         out: &'a mut Out<'b>,
     ) -> anyhow::Result<Recorder<'a, 'b>> {
         for writer in &mut writers {
             let event = Event::Started { run_id: writer.run().id().clone(), from_epoch: position.epoch };
             writer.log(&event)?;
-            out.event(&event);
+            out.event(event);
         }
         let writers = writers.into_iter().map(Some).collect();
         let now = Instant::now();
-        Ok(Recorder { writers, out, signal, every, started: now, last_checkpoint: now, last_progress: None })
+        Ok(Recorder { writers, out, context, started: now, last_checkpoint: now })
     }
 
     /// Leaves the runs at the checkpoint that was just written.
@@ -82,9 +49,9 @@ impl<'a, 'b> Recorder<'a, 'b> {
             let event = Event::Interrupted { run_id: writer.run().id().clone(), epoch: position.epoch };
             writer.log(&event)?;
             writer.interrupt()?;
-            self.out.event(&event);
+            self.out.event(event);
         }
-        Ok(Outcome::Interrupted(self.signal.load(Ordering::Relaxed)))
+        Ok(self.context.interrupted())
     }
 
     /// Records what a run ends with, unless it failed before.
@@ -103,22 +70,14 @@ impl<'a, 'b> Recorder<'a, 'b> {
         let event = Event::Finished { run_id: writer.run().id().clone(), seconds };
         writer.log(&event)?;
         writer.finish(seconds)?;
-        self.out.event(&event);
+        self.out.event(event);
         Ok(())
     }
 }
 
 impl Observer for Recorder<'_, '_> {
     fn progress(&mut self, position: Position, epochs: u32, steps_per_epoch: u64) -> anyhow::Result<()> {
-        if self.last_progress.is_none_or(|last| last.elapsed() >= PROGRESS_EVERY) {
-            self.last_progress = Some(Instant::now());
-            self.out.event(&Event::Progress {
-                epoch: position.epoch + 1,
-                epochs,
-                step: position.step_in_epoch,
-                steps: steps_per_epoch,
-            });
-        }
+        self.out.progress(position.epoch + 1, epochs, position.step_in_epoch, steps_per_epoch);
         Ok(())
     }
 
@@ -134,12 +93,12 @@ impl Observer for Recorder<'_, '_> {
             seconds: rows.iter().map(|row| row.seconds).sum(),
         };
         writer.log(&event)?;
-        self.out.event(&event);
+        self.out.event(event);
         Ok(())
     }
 
     fn checkpoint(&mut self, position: Position, save: &Save<'_>, stopping: bool) -> anyhow::Result<()> {
-        if !stopping && self.last_checkpoint.elapsed() < self.every {
+        if !stopping && self.last_checkpoint.elapsed() < self.context.checkpoint_every() {
             return Ok(());
         }
         for (replica, writer) in self.writers.iter_mut().enumerate() {
@@ -157,11 +116,11 @@ impl Observer for Recorder<'_, '_> {
         let event = Event::Failed { run_id: writer.run().id().clone(), reason: reason.to_owned() };
         writer.log(&event)?;
         writer.fail(reason)?;
-        self.out.event(&event);
+        self.out.event(event);
         Ok(())
     }
 
     fn stop(&mut self) -> bool {
-        self.signal.load(Ordering::Relaxed) != 0
+        self.context.is_stopped()
     }
 }

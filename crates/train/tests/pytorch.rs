@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use protocol::{CHECKPOINT_EVERY_SECONDS, Job, Task, WorkerSettings};
 use serde_json::Value;
-use spec::Cell;
+use spec::{Cell, Device};
 
 /// A 784-400-20 model with Bernoulli pixels on gray glyphs: the one of `notebooks/load_in_pytorch.py`.
 const CELL: &str = r#"{
@@ -27,15 +29,20 @@ fn weights_in_pytorchs_layout_give_the_terms_latents_and_reconstructions_on_reco
     let (results, cache) = (folder.path().join("results"), folder.path().join("cache"));
     let cell: Cell = serde_json::from_str(CELL).unwrap();
     let mut worker = Command::new(env!("CARGO_BIN_EXE_elbo-train"))
-        .args(["--threads", "2", "--results"])
-        .arg(&results)
         .env("XDG_CACHE_HOME", &cache)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let job = serde_json::json!({ "cells": [&cell] });
-    worker.stdin.take().unwrap().write_all(job.to_string().as_bytes()).unwrap();
+    let settings = WorkerSettings {
+        results: results.clone(),
+        data: None,
+        threads: NonZeroUsize::new(2).unwrap(),
+        device: Device::Cpu,
+        checkpoint_every_seconds: CHECKPOINT_EVERY_SECONDS,
+    };
+    let job = Job::new(settings, Task::Train, vec![cell.clone()]).to_json().unwrap();
+    worker.stdin.take().unwrap().write_all(&job).unwrap();
     assert!(worker.wait().unwrap().success());
 
     let output = Command::new(python)

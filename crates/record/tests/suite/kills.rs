@@ -28,7 +28,7 @@ fn child() {
     writer.forget_after(epoch).unwrap();
     for epoch in epoch + 1..=EPOCHS {
         writer.epoch(&rows(&cell, epoch)).unwrap();
-        writer.log(&record::Event::Progress { epoch, epochs: EPOCHS, step: 1, steps: 1 }).unwrap();
+        writer.log(&protocol::Event::Progress { epoch, epochs: EPOCHS, step: 1, steps: 1 }).unwrap();
         if epoch % 2 == 0 {
             writer
                 .checkpoint(epoch, u64::from(epoch), |folder| {
@@ -165,6 +165,6 @@ fn a_writer_that_is_killed_leaves_only_whole_files() {
     let names: Vec<_> = std::fs::read_dir(run.dir()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 6, "{names:?}");
     for line in std::fs::read_to_string(run.log_file()).unwrap().lines() {
-        serde_json::from_str::<record::Event>(line).unwrap();
+        serde_json::from_str::<protocol::Event>(line).unwrap();
     }
 }

@@ -1,7 +1,8 @@
 //! Runs are written and read back: their life from start to end, and the list of all.
 
 use crate::support::{arrays, cell, evaluation, provenance, rows};
-use record::{Event, MetricsRow, RecordError, RunWriter, Split, Status, Store, StoredStatus, Terms};
+use protocol::Event;
+use record::{MetricsRow, RecordError, RunWriter, Split, Status, Store, StoredStatus, Terms};
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -156,27 +157,6 @@ fn runs_are_listed_by_name_and_found_by_it() {
     assert_eq!(store.find(name).unwrap().id(), &cell(20, 0).run_id());
     assert_eq!(store.find(&cell(20, 0).run_id().to_string()[..6]).unwrap().id(), &cell(20, 0).run_id());
     assert!(matches!(store.find("nothing"), Err(RecordError::NoSuchRun { .. })));
-}
-
-#[test]
-fn events_are_one_line_of_json_each() {
-    let run_id = cell(2, 0).run_id();
-    let events = [
-        (Event::Started { run_id: run_id.clone(), from_epoch: 2 }, "started"),
-        (Event::Progress { epoch: 1, epochs: 3, step: 4, steps: 10 }, "progress"),
-        (
-            Event::Epoch { run_id: run_id.clone(), epoch: 3, train_elbo: Some(-99.5), test_elbo: None, seconds: 2.5 },
-            "epoch",
-        ),
-        (Event::Finished { run_id: run_id.clone(), seconds: 9.0 }, "finished"),
-        (Event::Failed { run_id: run_id.clone(), reason: "two\nlines".to_owned() }, "failed"),
-        (Event::Interrupted { run_id, epoch: 3 }, "interrupted"),
-    ];
-    for (event, tag) in events {
-        let line = serde_json::to_string(&event).unwrap();
-        assert!(line.starts_with(&format!("{{\"event\":\"{tag}\"")) && !line.contains('\n'), "{line}");
-        assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
-    }
 }
 
 #[test]

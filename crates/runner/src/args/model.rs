@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use record::usage;
+use protocol::usage;
 
 use super::{FormatArgs, count};
 

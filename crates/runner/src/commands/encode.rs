@@ -1,7 +1,7 @@
 //! `elbo encode`: what a trained model's encoder says about images.
 
 use anyhow::{Result, bail};
-use record::usage::{LABELS, LOG_VARIANCE, MEAN, What};
+use protocol::usage::{LABELS, LOG_VARIANCE, MEAN, Operation};
 use record::{Array, files};
 use serde::Serialize;
 
@@ -37,7 +37,7 @@ pub fn encode(settings: &Settings, args: &EncodeArgs) -> Result<Outcome> {
     args.output.as_deref().map(check_output).transpose()?;
     let model = Model::find(settings, &args.run)?;
     let images = model.images(&args.given)?;
-    let answer = match model.ask(What::Encode { images: images.given }, images.own.as_ref())? {
+    let answer = match model.ask(Operation::Encode { images: images.source }, images.own.as_ref())? {
         Asked::Answered(answer) => answer,
         Asked::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
     };

@@ -9,10 +9,11 @@ use crate::args::{EvaluateArgs, ExecutionArgs};
 use crate::commands::{compare, plan, weights};
 use crate::machine::Machine;
 use crate::output;
-use crate::plan::{Plan, Request, Task};
+use crate::plan::{Goal, Plan, Request};
 use crate::settings::Settings;
-use crate::sweep::{Trained, find_worker, train};
+use crate::sweep::{Tally, run_cohorts};
 use crate::text;
+use crate::worker::find_program;
 
 /// Measures what the experiment or the command line asks for and is not on record yet.
 ///
@@ -63,23 +64,23 @@ pub fn measure(
     store: &Store,
     execution: &ExecutionArgs,
     asked: Evaluation,
-) -> Result<Trained> {
-    let request = Request { task: Task::Evaluate(asked), retry_failed: false };
+) -> Result<Tally> {
+    let request = Request { goal: Goal::Evaluate(asked), retry_failed: false };
     let plan = Plan::make(experiment, store, &settings.places()?, execution, Machine::here(), request)?;
     let n_untrained = plan.cells.len() - plan.count("done");
     if n_untrained > 0 {
         output::say(&format!("{} of {} are not trained", n_untrained, text::counted(plan.cells.len(), "cell")));
     }
     if plan.cohorts.is_empty() {
-        return Ok(Trained::default());
+        return Ok(Tally::default());
     }
-    find_worker()?;
+    find_program()?;
     output::say(&format!("{}, by {} importance samples an image", plan::to_do(&plan), asked.importance_samples));
-    train(&plan, store, settings)
+    run_cohorts(&plan, store, settings)
 }
 
 /// Says which models could not be measured.
-pub fn account(measured: &Trained) -> Outcome {
+pub fn account(measured: &Tally) -> Outcome {
     for (reason, names) in measured.failures() {
         output::say(&format!(
             "not measured: {}: {}",

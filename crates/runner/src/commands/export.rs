@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use record::Run;
-use serde_json::{Map, Value};
+use anyhow::{Context, Result, anyhow, bail};
+use record::tensors::TensorFile;
+use serde_json::Value;
 
 use crate::Outcome;
 use crate::args::ExportArgs;
@@ -98,8 +98,10 @@ fn readme(model: &Model<'_>) -> Result<String> {
              | `evaluation.parquet` | numbers measured on the trained model |\n";
     text +=
         "\n## Parameters\n\nWeights of dense layers are `[out, in]`, as in PyTorch.\n\n| name | shape |\n|---|---|\n";
-    for (name, shape) in tensors(run)? {
-        writeln!(text, "| `{name}` | `{shape}` |")?;
+    let stored = TensorFile::read(&run.model_file());
+    for tensor in stored.map_err(|error| anyhow!(run.unreadable_model(&error.to_string())))?.tensors {
+        let lengths: Vec<String> = tensor.shape.iter().map(ToString::to_string).collect();
+        writeln!(text, "| `{}` | `[{}]` |", tensor.name, lengths.join(","))?;
     }
     text +=
         "\n```python\nfrom safetensors.torch import load_file\n\nparameters = load_file(\"model.safetensors\")\n```\n";
@@ -116,41 +118,4 @@ fn readme(model: &Model<'_>) -> Result<String> {
         writeln!(text, "| {} | {split} | {:.decimals$} | {error} | {} | `{settings}` |", row.metric, row.value, row.n)?;
     }
     Ok(text)
-}
-
-/// Name and shape of each tensor of a run's model.
-fn tensors(run: &Run) -> Result<Vec<(String, String)>> {
-    let path = run.model_file();
-    let reason = match fs_err::read(&path) {
-        Err(error) => error.to_string(),
-        Ok(bytes) => match header(&bytes) {
-            Ok(tensors) => return Ok(tensors),
-            Err(reason) => format!("`{}` {reason}", path.display()),
-        },
-    };
-    bail!(run.unreadable_model(&reason))
-}
-
-/// Name and shape of each tensor of a safetensors file: the length of its header in eight bytes, the header in JSON, then
-/// the numbers, to which every tensor has its offsets. Or what is wrong with it.
-fn header(bytes: &[u8]) -> Result<Vec<(String, String)>, String> {
-    let parts = bytes.split_first_chunk().and_then(|(length, rest)| {
-        let (header, numbers) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-        Some((serde_json::from_slice::<Map<String, Value>>(header).ok()?, numbers.len() as u64))
-    });
-    let Some((header, n_bytes)) = parts else { return Err("is not in the format safetensors".to_owned()) };
-    let tensors: Vec<(String, Value)> = header.into_iter().filter(|(name, _)| name != "__metadata__").collect();
-    let ends = tensors.iter().map(|(_, of)| of.get("data_offsets")?.get(1)?.as_u64());
-    let end = ends.collect::<Option<Vec<u64>>>().map(|ends| ends.into_iter().max().unwrap_or(0));
-    match end {
-        Some(end) if end == n_bytes => {}
-        Some(end) => {
-            return Err(format!("is damaged: it holds {n_bytes} bytes of numbers, and its header tells of {end}"));
-        }
-        None => return Err("is not in the format safetensors".to_owned()),
-    }
-    Ok(tensors
-        .into_iter()
-        .map(|(name, of)| (name, of.get("shape").map(Value::to_string).unwrap_or_default()))
-        .collect())
 }

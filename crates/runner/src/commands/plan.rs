@@ -10,7 +10,7 @@ use crate::args::PlanArgs;
 use crate::machine::Machine;
 use crate::output;
 use crate::plan::estimate::{ROUGH_CPU_RATE, ROUGH_GPU_RATE};
-use crate::plan::{Plan, Request, Task};
+use crate::plan::{Goal, Plan, Request};
 use crate::settings::Settings;
 use crate::table::{Align, Entry, Table, Tone};
 use crate::text;
@@ -73,7 +73,7 @@ struct TotalsJson {
 /// # Errors
 /// If the store or the images cannot be looked at.
 pub fn plan(settings: &Settings, experiment: &Experiment, args: &PlanArgs) -> Result<Outcome> {
-    let request = Request { task: Task::Train, retry_failed: args.retry.retry_failed };
+    let request = Request { goal: Goal::Train, retry_failed: args.retry.retry_failed };
     let (store, places) = (settings.store()?, settings.places()?);
     let plan = Plan::make(experiment, &store, &places, &args.execution, Machine::here(), request)?;
     if args.format.json {
@@ -195,7 +195,7 @@ pub fn to_do(plan: &Plan) -> String {
     format!(
         "{} to {} in {}, {} × {}{time}",
         text::counted(plan.n_to_do(), "cell"),
-        if plan.task == Task::Train { "train" } else { "measure" },
+        if plan.goal == Goal::Train { "train" } else { "measure" },
         text::counted(plan.cohorts.len(), "cohort"),
         text::counted(plan.layout.jobs, "job"),
         text::counted(plan.layout.threads, "thread"),

@@ -1,7 +1,7 @@
 //! `elbo reconstruct`: images, and what a trained model makes of them.
 
 use anyhow::Result;
-use record::usage::{IMAGES, ORIGINALS, What};
+use protocol::usage::{IMAGES, ORIGINALS, Operation};
 
 use crate::Outcome;
 use crate::args::ReconstructArgs;
@@ -18,8 +18,9 @@ pub fn reconstruct(settings: &Settings, args: &ReconstructArgs) -> Result<Outcom
     check_output(&args.drawn.output)?;
     let model = Model::find(settings, &args.run)?;
     let images = model.images(&args.given)?;
-    let what = What::Reconstruct { images: images.given, decoder: args.drawn.decoder.kind(), seed: args.drawn.seed };
-    let answer = match model.ask(what, images.own.as_ref())? {
+    let operation =
+        Operation::Reconstruct { images: images.source, decoder: args.drawn.decoder.kind(), seed: args.drawn.seed };
+    let answer = match model.ask(operation, images.own.as_ref())? {
         Asked::Answered(answer) => answer,
         Asked::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
     };

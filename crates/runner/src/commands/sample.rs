@@ -1,7 +1,7 @@
 //! `elbo sample`: images from latents that are drawn.
 
 use anyhow::{Result, bail};
-use record::usage::{IMAGES, What};
+use protocol::usage::{IMAGES, Operation};
 
 use crate::Outcome;
 use crate::args::SampleArgs;
@@ -20,7 +20,7 @@ pub fn sample(settings: &Settings, args: &SampleArgs) -> Result<Outcome> {
     let model = Model::find(settings, &args.run)?;
     check_memory(&model, args.count)?;
     let (from, decoder) = (args.from.source(), args.drawn.decoder.kind());
-    let answer = match model.ask(What::Sample { from, n: args.count, decoder, seed: args.drawn.seed }, None)? {
+    let answer = match model.ask(Operation::Sample { from, n: args.count, decoder, seed: args.drawn.seed }, None)? {
         Asked::Answered(answer) => answer,
         Asked::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
     };

@@ -9,10 +9,11 @@ use crate::args::SweepArgs;
 use crate::commands::{compare, evaluate, plan};
 use crate::machine::Machine;
 use crate::output;
-use crate::plan::{Plan, Request, Task};
+use crate::plan::{Goal, Plan, Request};
 use crate::settings::Settings;
-use crate::sweep::{Drawing, Trained, find_worker, train};
+use crate::sweep::{Drawing, Tally, run_cohorts};
 use crate::text;
+use crate::worker::find_program;
 
 /// Sweeps.
 ///
@@ -21,7 +22,7 @@ use crate::text;
 /// error: see [`Outcome::SomeFailed`].
 pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> Result<Outcome> {
     let store = settings.store()?;
-    let request = Request { task: Task::Train, retry_failed: args.retry.retry_failed };
+    let request = Request { goal: Goal::Train, retry_failed: args.retry.retry_failed };
     let plan = Plan::make(experiment, &store, &settings.places()?, &args.execution, Machine::here(), request)?;
     output::say(&format!(
         "{}: {} of {} done",
@@ -35,11 +36,11 @@ pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> 
     // Also when there is nothing to train: an earlier sweep may have been killed before it could do this.
     store.rebuild_index().context("cannot write the index of runs")?;
     let trained = if plan.cohorts.is_empty() {
-        Trained::default()
+        Tally::default()
     } else {
-        find_worker()?;
+        find_program()?;
         output::say(&plan::to_do(&plan));
-        let trained = train(&plan, &store, settings)?;
+        let trained = run_cohorts(&plan, &store, settings)?;
         store.rebuild_index().context("cannot write the index of runs")?;
         trained
     };
@@ -47,7 +48,7 @@ pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> 
         Some(asked) if trained.signal.is_none() => {
             evaluate::measure(settings, experiment, &store, &args.execution, asked)?
         }
-        _ => Trained::default(),
+        _ => Tally::default(),
     };
     if let Some(signal) = trained.signal.or(measured.signal) {
         output::say("stopped; the same command goes on from here");
@@ -87,7 +88,7 @@ fn finish(settings: &Settings, experiment: &Experiment, store: &Store, has_figur
 }
 
 /// Says what is amiss, and how the sweep ended.
-fn account(plan: &Plan, trained: &Trained) -> Outcome {
+fn account(plan: &Plan, trained: &Tally) -> Outcome {
     let n_elsewhere = trained.n_elsewhere + plan.count("running");
     if n_elsewhere > 0 {
         output::say(&format!(

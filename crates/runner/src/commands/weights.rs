@@ -1,11 +1,11 @@
 //! `elbo evaluate --weights`: an experiment's model measured with weights from outside; nothing is stored.
 
-use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::Path;
-use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
-use record::EvaluationRow;
+use protocol::{Measurement, OutsideWeights, Task};
+use record::{EvaluationRow, Split};
 use serde::Serialize;
 use spec::{Cell, Evaluation, Experiment, ModelKind};
 
@@ -15,9 +15,9 @@ use crate::commands::show::EvaluationJson;
 use crate::machine::Machine;
 use crate::output;
 use crate::settings::Settings;
-use crate::sweep::{Setup, absolute, find_worker};
 use crate::table::{Align, Table};
 use crate::text;
+use crate::worker::{Conclusion, Launcher, absolute, run_single};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +70,17 @@ pub fn weights(
             cell.readable_name()
         );
     }
-    let rows = measured(settings, experiment, execution, cell, request)?;
+    let Request { file, samples, evaluation, .. } = request;
+    let samples = NonZeroUsize::new(samples).context("no samples of z are asked for\nhint: use 1 or more")?;
+    let task = Task::Weights(OutsideWeights { file: absolute(file)?, samples, evaluation });
+    let of_experiment = &experiment.execution;
+    let threads = execution.threads.or(of_experiment.threads).unwrap_or(Machine::here().n_cores);
+    let launcher = Launcher::new(settings, threads, execution.device.unwrap_or(of_experiment.device))?;
+    let rows: Vec<EvaluationRow> = match run_single(launcher, task, cell)? {
+        Conclusion::Done { measurements: Some(measurements) } => measurements.into_iter().map(row).collect(),
+        Conclusion::Done { measurements: None } => bail!("elbo-train has not told what it measured"),
+        Conclusion::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
+    };
     let scale = cell.scale().as_str();
     if request.is_json {
         let rows = rows.into_iter().map(EvaluationJson::from).collect();
@@ -99,48 +109,8 @@ pub fn is_measurable(cell: &Cell) -> bool {
     !matches!(cell.model.kind, ModelKind::GaussianMixture { .. } | ModelKind::Gan { .. })
 }
 
-/// The rows that a worker prints; what it says on its standard error is seen as it comes.
-fn measured(
-    settings: &Settings,
-    experiment: &Experiment,
-    execution: &ExecutionArgs,
-    cell: &Cell,
-    request: Request<'_>,
-) -> Result<Vec<EvaluationRow>> {
-    let Request { file, samples, evaluation, .. } = request;
-    let task =
-        serde_json::json!({ "weights": { "file": absolute(file)?, "samples": samples, "evaluation": evaluation } });
-    let input = serde_json::to_vec(&serde_json::json!({ "task": task, "cells": [cell] }))?;
-    let of_experiment = &experiment.execution;
-    let setup = Setup {
-        program: find_worker()?,
-        results: absolute(&settings.results)?,
-        data: settings.data.as_deref().map(absolute).transpose()?,
-        threads: execution.threads.or(of_experiment.threads).unwrap_or(Machine::here().n_cores),
-        device: execution.device.unwrap_or(of_experiment.device),
-    };
-    // In the same process group, so that a signal from the terminal reaches the worker as well.
-    let mut worker = setup
-        .command()?
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot start elbo-train\nhint: build it anew with `./just build`")?;
-    if let Some(mut stdin) = worker.stdin.take() {
-        // A worker that has died is noticed by its exit.
-        let _ = stdin.write_all(&input);
-    }
-    let output = worker.wait_with_output().context("cannot listen to elbo-train")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
-        match said.trim().strip_prefix("error: ") {
-            Some(reason) => bail!("{reason}"),
-            None => bail!("elbo-train failed, {}: {}", output.status, said.trim()),
-        }
-    }
-    if !said.trim().is_empty() {
-        output::say(said.trim());
-    }
-    serde_json::from_slice(&output.stdout).context("elbo-train printed something else than rows")
+/// The row of a record that says the same.
+fn row(measurement: Measurement) -> EvaluationRow {
+    let Measurement { metric, value, standard_error, n, settings } = measurement;
+    EvaluationRow { metric, split: Split::Test, value, standard_error, n, settings }
 }

@@ -20,7 +20,7 @@ const RUN: &str = "vae-glyphs-z3-b1-s0";
 fn trained(text: &str) -> Place {
     let worker = Path::new(env!("CARGO_BIN_EXE_elbo")).with_file_name("elbo-train");
     assert!(worker.is_file(), "`{}` is not built: run `cargo build --workspace`", worker.display());
-    let place = Place::with_worker(&format!("exec '{}' \"$@\"", worker.display()));
+    let place = Place::with_program(&format!("exec '{}' \"$@\"", worker.display()));
     place.write("tiny.yaml", text);
     let said = place.elbo("sweep tiny.yaml --no-figures --threads 1");
     assert_eq!(said.code, Some(0), "{said:?}");

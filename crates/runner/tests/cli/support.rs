@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use protocol::{Message, Version};
 use record::{Array, Arrays, EvaluationRow, Host, MetricsRow, Provenance, RunWriter, Split, Store};
 use spec::{Cell, Experiment};
 
@@ -35,8 +36,14 @@ impl Place {
         place
     }
 
-    /// A place in which `elbo-train` is this shell script.
+    /// A place in which `elbo-train` is this shell script, which tells its version first.
     pub fn with_worker(script: &str) -> Place {
+        let hello = serde_json::to_string(&Message::Hello(Version::own())).unwrap();
+        Place::with_program(&format!("echo '{hello}'\n{script}"))
+    }
+
+    /// A place in which `elbo-train` is this shell script and nothing more.
+    pub fn with_program(script: &str) -> Place {
         use std::os::unix::fs::PermissionsExt;
         let place = Place::new();
         // Written beside and renamed: a file that was just open for writing may be too busy to be started.

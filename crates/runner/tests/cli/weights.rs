@@ -1,6 +1,8 @@
 //! `elbo evaluate --weights` over a worker that prints rows, or fails.
 
-use crate::support::{Place, Said};
+use std::process::{Command, Stdio};
+
+use crate::support::{Place, Said, wait_for};
 
 const ONE: &str = "
 name: one
@@ -9,9 +11,9 @@ model: { hidden: [8], latent_dim: 2 }
 ";
 
 /// A worker that keeps what it was given and prints these rows.
-const WORKER: &str = r#"cat > given.json; echo "$@" > arguments
-echo '[{"metric":"elbo","split":"test","value":-105.25,"standard_error":0.5,"n":10000,"settings":"{\"samples\":3}"},
-{"metric":"active_units","split":"test","value":2,"standard_error":null,"n":10000,"settings":"{}"}]'"#;
+const WORKER: &str = r#"cat > given.json
+printf '%s' '{"measurements":[{"metric":"elbo","value":-105.25,"standard_error":0.5,"n":10000,"settings":"{\"samples\":3}"},'
+echo '{"metric":"active_units","value":2,"standard_error":null,"n":10000,"settings":"{}"}]}'"#;
 
 fn place(worker: &str) -> Place {
     let place = Place::with_worker(worker);
@@ -31,7 +33,7 @@ fn the_worker_is_told_what_to_measure_and_its_rows_are_printed() {
     let asked = serde_json::json!({ "importance_samples": 7, "images": null });
     assert_eq!(given["task"], serde_json::json!({ "weights": { "file": own, "samples": 3, "evaluation": asked } }));
     assert_eq!(given["cells"].as_array().unwrap().len(), 1);
-    assert!(place.read("arguments").ends_with("--threads 2 --device cpu\n"));
+    assert_eq!((&given["settings"]["threads"], &given["settings"]["device"]), (&2.into(), &"cpu".into()));
     assert!(!place.path("results").exists(), "nothing is stored");
 
     let json = place.json("evaluate one.yaml --weights own.safetensors --json");
@@ -41,6 +43,20 @@ fn the_worker_is_told_what_to_measure_and_its_rows_are_printed() {
     let given: serde_json::Value = serde_json::from_str(&place.read("given.json")).unwrap();
     assert_eq!(given["task"]["weights"]["evaluation"], serde_json::Value::Null);
     assert_eq!(given["task"]["weights"]["samples"], 1);
+}
+
+#[test]
+fn a_signal_stops_the_worker_too() {
+    let place = place(
+        "trap 'echo TERM >> signals; exit 143' TERM; cat > /dev/null; touch ready; while true; do sleep 0.02; done",
+    );
+    let mut command = place.command("evaluate one.yaml --weights own.safetensors");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for(&place.path("ready"));
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let said = Said::of(&place, &child.wait_with_output().unwrap());
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (Some(143), "", ""));
+    assert_eq!(place.read("signals"), "TERM\n");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Every family as a run: what it records, and that it goes on where it was stopped.
 
+use protocol::{Event, Task};
 use record::{MetricsRow, Split, Status, Store};
 use serde_json::{Value, json};
 use spec::Cell;
 
-use crate::support::{cell, end, images, metrics, outcome, signal, start, status, train, wait_for};
+use crate::support::{cell, end, images, job, metrics, outcome, signal, start_job, status, train, wait_for};
 
 /// A cell on the small images with other settings of the model and the objective.
 fn variant(images: &std::path::Path, model: &Value, objective: &Value, epochs: usize) -> Cell {
@@ -129,8 +130,8 @@ fn a_stopped_variant_goes_on_bit_for_bit() {
     for cell in cells {
         let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         train(whole.path(), std::slice::from_ref(&cell));
-        let mut worker = start(parts.path(), std::slice::from_ref(&cell), &["--checkpoint-every", "0"]);
-        wait_for(&mut worker, |event| matches!(event, record::Event::Epoch { epoch: 2.., .. }));
+        let mut worker = start_job(&job(parts.path(), Task::Train, std::slice::from_ref(&cell)).to_json().unwrap());
+        wait_for(&mut worker, |event| matches!(event, Event::Epoch { epoch: 2.., .. }));
         signal(&worker, "-TERM");
         assert_eq!(end(worker), 143, "{}", cell.readable_name());
         train(parts.path(), std::slice::from_ref(&cell));
@@ -162,8 +163,8 @@ fn adversarial_families_train_and_record_what_they_have() {
             assert!(row.discriminator.unwrap() > 0.0 && row.objective > 0.0, "{model}");
         }
         let run = Store::open(results.path()).unwrap().run(&cell.run_id());
-        let (tensors, _) = train::weights::read(&run.model_file()).unwrap();
-        let names: Vec<&str> = tensors.iter().map(|one| one.name.as_str()).collect();
+        let file = record::tensors::TensorFile::read(&run.model_file()).unwrap();
+        let names: Vec<&str> = file.tensors.iter().map(|one| one.name.as_str()).collect();
         let generator = if has_encoder { "decoder.0.weight" } else { "generator.0.weight" };
         assert!(names.contains(&generator) && names.contains(&"discriminator.0.weight"), "{names:?}");
         assert_eq!(names.contains(&"discriminator.0.u"), !model.to_string().contains("penalty"), "{names:?}");

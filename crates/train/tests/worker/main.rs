@@ -6,12 +6,15 @@ mod support;
 mod weights;
 
 use std::path::Path;
-use std::process::Child;
+use std::process::Command;
 
-use record::{EvaluationRow, Event, Split, Status, Store};
-use spec::{Cell, Likelihood};
+use protocol::{Event, Message, Task, Version};
+use record::{EvaluationRow, Split, Status, Store};
+use spec::{Cell, Evaluation, Likelihood};
 
-use support::{SIDE, cell, end, images, metrics, outcome, signal, start, start_job, status, train, wait_for};
+use support::{
+    SIDE, cell, done, end, images, job, metrics, outcome, said, signal, start, start_job, status, train, wait_for,
+};
 
 #[test]
 fn a_cohort_of_four_trains_as_four_single_runs() {
@@ -73,7 +76,7 @@ fn a_stopped_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
 
     for (name, code) in [("-TERM", 143), ("-INT", 130)] {
         let parts = tempfile::tempdir().unwrap();
-        let mut worker = start(parts.path(), &cells, &[]);
+        let mut worker = start(parts.path(), &cells);
         wait_for(&mut worker, |event| matches!(event, Event::Epoch { epoch: 3, .. }));
         signal(&worker, name);
         assert_eq!(end(worker), code);
@@ -96,7 +99,7 @@ fn a_killed_and_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
     let (whole, parts) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     train(whole.path(), &cells);
     for epochs_more in [2, 3, 1] {
-        let mut worker = start(parts.path(), &cells, &["--checkpoint-every", "0"]);
+        let mut worker = start_job(&job(parts.path(), Task::Train, &cells).to_json().unwrap());
         let mut seen = 0;
         wait_for(&mut worker, |event| {
             seen += usize::from(matches!(event, Event::Epoch { .. }));
@@ -117,7 +120,7 @@ fn a_run_whose_numbers_explode_fails_alone_and_says_where() {
     let spec::Optimizer::Adam(adam) = &mut cells[0].optimizer;
     adam.learning_rate = 1e25;
     let (results, alone) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let output = start(results.path(), &cells, &[]).wait_with_output().unwrap();
+    let output = start(results.path(), &cells).wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let Status::Failed { reason } = status(results.path(), &cells[0]) else {
         panic!("{:?}", status(results.path(), &cells[0]))
@@ -139,7 +142,7 @@ fn a_done_run_is_not_trained_again() {
     train(results.path(), &cells);
     let before = outcome(results.path(), &cells[0]);
     let output = train(results.path(), &cells);
-    assert!(output.stdout.is_empty());
+    assert_eq!(said(&output).1, []);
     assert!(outcome(results.path(), &cells[0]) == before);
     let run = Store::open(results.path()).unwrap().run(&cells[0].run_id());
     let arrays = run.arrays().unwrap();
@@ -158,7 +161,7 @@ fn a_reader_that_is_gone_stops_the_worker_at_a_checkpoint() {
     let images = images();
     let cells = [cell(images.path(), 2, 0, 2000)];
     let results = tempfile::tempdir().unwrap();
-    let mut worker = start(results.path(), &cells, &[]);
+    let mut worker = start(results.path(), &cells);
     wait_for(&mut worker, |event| matches!(event, Event::Epoch { .. }));
     drop(worker.stdout.take());
     assert_eq!(worker.wait().unwrap().code(), Some(143));
@@ -166,30 +169,73 @@ fn a_reader_that_is_gone_stops_the_worker_at_a_checkpoint() {
 }
 
 #[test]
-fn bad_jobs_and_arguments_are_refused_with_a_hint() {
+fn bad_jobs_are_refused_with_a_hint() {
     let images = images();
     let results = tempfile::tempdir().unwrap();
-    let message = |child: Child, code: i32| {
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(code));
-        String::from_utf8(output.stderr).unwrap()
+    let good = job(results.path(), Task::Train, &[cell(images.path(), 2, 0, 1)]);
+    let message = |job: &[u8], code: i32| {
+        let (found, messages, err) = said(&start_job(job).wait_with_output().unwrap());
+        assert_eq!((found, messages), (Some(code), Vec::new()), "{err}");
+        err
     };
-    let good = cell(images.path(), 2, 0, 1);
-    assert!(message(start(results.path(), &[], &["--device", "tpu"]), 2).contains("use `cpu` or `cuda`"));
-    assert!(message(start(results.path(), &[], &["--thread", "1"]), 2).contains("unknown argument `--thread`"));
-    let mut other = good.clone();
+    let no_job = message(b"[]", 2);
+    assert!(no_job.contains("cannot read the job on standard input") && no_job.contains("hint: "), "{no_job}");
+    let text = String::from_utf8(good.to_json().unwrap()).unwrap();
+    let device = message(text.replace(r#""device":"cpu""#, r#""device":"tpu""#).as_bytes(), 2);
+    assert!(device.contains("unknown variant `tpu`, expected `cpu` or `cuda`"), "{device}");
+    let refused = |cells: &[Cell]| {
+        let (code, _, err) = done(&job(results.path(), Task::Train, cells));
+        assert_eq!(code, Some(1));
+        err
+    };
+    let mut other = good.cells[0].clone();
     other.training.batch_size = 4;
-    assert!(message(start(results.path(), &[good, other], &[]), 1).contains("cannot train as one cohort"));
-    let absent = cell(&images.path().join("absent"), 2, 0, 1);
-    assert!(message(start(results.path(), &[absent], &[]), 1).contains("absent"));
+    assert!(refused(&[good.cells[0].clone(), other]).contains("cannot train as one cohort"));
+    assert!(refused(&[cell(&images.path().join("absent"), 2, 0, 1)]).contains("absent"));
 }
 
-/// Estimates log p(x), and says how the worker ended and what it said.
-fn measure(results: &Path, cells: &[Cell], samples: usize, n_images: Option<usize>) -> (Option<i32>, String) {
-    let asked = serde_json::json!({ "importance_samples": samples, "images": n_images });
-    let job = serde_json::json!({ "task": { "evaluate": asked }, "cells": cells });
-    let output = start_job(results, &job, &[]).wait_with_output().unwrap();
-    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+#[test]
+fn a_job_of_another_version_is_refused_before_anything_is_done() {
+    let (images, results) = (images(), tempfile::tempdir().unwrap());
+    let mut job = job(results.path(), Task::Train, &[cell(images.path(), 2, 0, 1)]);
+    job.version.protocol += 1;
+    let (code, messages, err) = done(&job);
+    assert_eq!((code, messages), (Some(2), Vec::new()));
+    let start =
+        format!("error: `elbo` is version {}, and this program needs version {}\n", job.version, Version::own());
+    assert!(err.starts_with(&start) && err.contains("hint: ") && err.contains("build both anew"), "{err}");
+    assert_eq!(std::fs::read_dir(results.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn its_only_arguments_are_help_and_version() {
+    let output = |argument: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_elbo-train")).arg(argument).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    assert_eq!(output("--version"), (Some(0), format!("elbo-train {}\n", Version::own()), String::new()));
+    let (code, out, _) = output("--help");
+    assert!(code == Some(0) && out.contains("Usage: elbo-train"), "{out}");
+    let (code, out, err) = output("--results");
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(err.starts_with("error: unknown argument `--results`\nhint: "), "{err}");
+}
+
+/// Estimates log p(x); gives how the worker ended, and the events other than progress.
+fn measure(
+    results: &Path,
+    cells: &[Cell],
+    importance_samples: usize,
+    images: Option<usize>,
+) -> (Option<i32>, Vec<Event>) {
+    let (code, messages, _) = done(&job(results, Task::Evaluate(Evaluation { importance_samples, images }), cells));
+    let event = |message| match message {
+        Message::Event(Event::Progress { .. }) => None,
+        Message::Event(event) => Some(event),
+        other => panic!("{other:?}"),
+    };
+    (code, messages.into_iter().filter_map(event).collect())
 }
 
 fn evaluation(results: &Path, cell: &Cell, metric: &str) -> Vec<EvaluationRow> {
@@ -206,8 +252,9 @@ fn the_likelihood_of_trained_models_is_estimated_once() {
     let elbos = |cell: &Cell| evaluation(results.path(), cell, "elbo")[0].clone();
     let before: Vec<EvaluationRow> = cells.iter().map(elbos).collect();
 
-    let (code, said) = measure(results.path(), &cells, 64, None);
-    assert_eq!((code, said.matches(r#""event":"evaluated""#).count()), (Some(0), 2), "{said}");
+    let (code, events) = measure(results.path(), &cells, 64, None);
+    assert!(code == Some(0) && events.len() == 2, "{events:?}");
+    assert!(events.iter().all(|event| matches!(event, Event::Evaluated { .. })), "{events:?}");
     for (cell, elbo) in cells.iter().zip(&before) {
         let nll = &evaluation(results.path(), cell, EvaluationRow::NLL)[0];
         // With 64 samples the bound is tighter than with one, and cannot be tighter by more than the whole KL.
@@ -220,7 +267,7 @@ fn the_likelihood_of_trained_models_is_estimated_once() {
     }
 
     // A second time there is nothing to do; of fewer images it is another number, and alone the same as in a cohort.
-    assert_eq!(measure(results.path(), &cells, 64, None), (Some(0), String::new()));
+    assert_eq!(measure(results.path(), &cells, 64, None), (Some(0), Vec::new()));
     let of_some = |cells: &[Cell]| {
         assert_eq!(measure(results.path(), cells, 8, Some(30)).0, Some(0));
         evaluation(results.path(), &cells[0], EvaluationRow::NLL)[1].clone()
@@ -241,19 +288,17 @@ fn what_cannot_be_measured_is_told_and_the_others_are_measured() {
     train(results.path(), &cells[..2]);
     let model = Store::open(results.path()).unwrap().run(&cells[1].run_id()).model_file();
     std::fs::write(&model, b"no parameters").unwrap();
-    let (code, said) = measure(results.path(), &cells, 4, None);
-    assert_eq!(code, Some(1), "{said}");
+    let (code, events) = measure(results.path(), &cells, 4, None);
+    assert_eq!(code, Some(1), "{events:?}");
     let reason = |cell: &Cell| {
-        let events = said.lines().map(|line| serde_json::from_str(line).unwrap());
-        let mut failures = events.filter_map(|event| match event {
-            Event::Failed { run_id, reason } if run_id == cell.run_id() => Some(reason),
+        events.iter().find_map(|event| match event {
+            Event::Failed { run_id, reason } if *run_id == cell.run_id() => Some(reason.clone()),
             _ => None,
-        });
-        failures.next()
+        })
     };
     assert_eq!(reason(&cells[0]), None);
-    assert!(reason(&cells[1]).unwrap().contains("model.safetensors"), "{said}");
-    assert!(reason(&cells[2]).unwrap().contains("no trained model"), "{said}");
+    assert!(reason(&cells[1]).unwrap().contains("model.safetensors"), "{events:?}");
+    assert!(reason(&cells[2]).unwrap().contains("no trained model"), "{events:?}");
     assert_eq!(evaluation(results.path(), &cells[0], EvaluationRow::NLL).len(), 1);
     assert_eq!(status(results.path(), &cells[1]), Status::Done);
 
@@ -262,7 +307,7 @@ fn what_cannot_be_measured_is_told_and_the_others_are_measured() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[20] ^= 1;
     std::fs::write(&path, bytes).unwrap();
-    let (code, said) = measure(results.path(), &cells[..1], 5, None);
-    assert_eq!(code, Some(1));
-    assert!(said.contains("no longer those that the model was trained with"), "{said}");
+    let (code, events) = measure(results.path(), &cells[..1], 5, None);
+    let told = format!("{events:?}");
+    assert!(code == Some(1) && told.contains("no longer those that the model was trained with"), "{told}");
 }

@@ -1,11 +1,13 @@
 //! Small images, and how the built worker is started on them.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use record::{Event, MetricsRow, Status, Store};
-use spec::Cell;
+use protocol::{Event, Job, Message, Task, Version, WorkerSettings};
+use record::{MetricsRow, Status, Store};
+use spec::{Cell, Device};
 use tempfile::TempDir;
 
 pub const SIDE: usize = 10;
@@ -46,27 +48,52 @@ pub fn cell(images: &Path, latent_dim: usize, seed: u64, epochs: usize) -> Cell 
     serde_json::from_str(&text).unwrap()
 }
 
-pub fn start(results: &Path, cells: &[Cell], extra: &[&str]) -> Child {
-    start_job(results, &serde_json::json!({ "cells": cells }), extra)
+/// A job on one thread, with a checkpoint at the end of every epoch.
+pub fn job(results: &Path, task: Task, cells: &[Cell]) -> Job {
+    let settings = WorkerSettings {
+        results: results.to_owned(),
+        data: None,
+        threads: NonZeroUsize::MIN,
+        device: Device::Cpu,
+        checkpoint_every_seconds: 0,
+    };
+    Job::new(settings, task, cells.to_vec())
 }
 
-pub fn start_job(results: &Path, job: &serde_json::Value, extra: &[&str]) -> Child {
+/// Starts training, with checkpoints as seldom as `elbo` asks for.
+pub fn start(results: &Path, cells: &[Cell]) -> Child {
+    let mut job = job(results, Task::Train, cells);
+    job.settings.checkpoint_every_seconds = protocol::CHECKPOINT_EVERY_SECONDS;
+    start_job(&job.to_json().unwrap())
+}
+
+pub fn start_job(job: &[u8]) -> Child {
     let mut child = Command::new(env!("CARGO_BIN_EXE_elbo-train"))
-        .args(["--threads", "1", "--results"])
-        .arg(results)
-        .args(extra)
         .env("OMP_NUM_THREADS", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(job.to_string().as_bytes()).unwrap();
+    child.stdin.take().unwrap().write_all(job).unwrap();
     child
 }
 
+/// Does a job to its end: the exit code, the messages behind the version, and standard error.
+pub fn done(job: &Job) -> (Option<i32>, Vec<Message>, String) {
+    said(&start_job(&job.to_json().unwrap()).wait_with_output().unwrap())
+}
+
+/// What a worker that has ended said, as [`done`] gives it.
+pub fn said(output: &Output) -> (Option<i32>, Vec<Message>, String) {
+    let text = std::str::from_utf8(&output.stdout).unwrap();
+    let mut messages: Vec<Message> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(messages.remove(0), Message::Hello(Version::own()));
+    (output.status.code(), messages, String::from_utf8(output.stderr.clone()).unwrap())
+}
+
 pub fn train(results: &Path, cells: &[Cell]) -> Output {
-    let output = start(results, cells, &[]).wait_with_output().unwrap();
+    let output = start(results, cells).wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output
 }
@@ -90,7 +117,9 @@ pub fn outcome(results: &Path, cell: &Cell) -> (Vec<MetricsRow>, Vec<u8>) {
 pub fn wait_for(child: &mut Child, mut wanted: impl FnMut(&Event) -> bool) {
     let reader = BufReader::new(child.stdout.as_mut().unwrap());
     for line in reader.lines() {
-        if wanted(&serde_json::from_str(&line.unwrap()).unwrap()) {
+        if let Message::Event(event) = serde_json::from_str(&line.unwrap()).unwrap()
+            && wanted(&event)
+        {
             return;
         }
     }

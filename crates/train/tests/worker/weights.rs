@@ -1,9 +1,12 @@
 //! Measuring a model with weights from outside: a run's own give the numbers on its record, others are refused.
 
-use record::{EvaluationRow, Store};
-use serde_json::json;
+use std::num::NonZeroUsize;
 
-use crate::support::{cell, images, start_job, train};
+use protocol::{Measurement, Message, OutsideWeights, Task};
+use record::Store;
+use spec::{Cell, Evaluation};
+
+use crate::support::{cell, done, images, job, train};
 
 #[test]
 fn a_runs_own_weights_give_the_numbers_on_its_record_and_nothing_is_stored() {
@@ -17,13 +20,14 @@ fn a_runs_own_weights_give_the_numbers_on_its_record_and_nothing_is_stored() {
     std::fs::copy(run.model_file(), &file).unwrap();
 
     let nowhere = elsewhere.path().join("results");
-    let measured = |samples: usize| -> Vec<EvaluationRow> {
-        let task =
-            json!({ "file": file, "samples": samples, "evaluation": { "importance_samples": 16, "images": 40 } });
-        let job = json!({ "task": { "weights": task }, "cells": [cells[1]] });
-        let output = start_job(&nowhere, &job, &[]).wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
+    let measured = |samples: usize| -> Vec<Measurement> {
+        let evaluation = Some(Evaluation { importance_samples: 16, images: Some(40) });
+        let samples = NonZeroUsize::new(samples).unwrap();
+        let task = Task::Weights(OutsideWeights { file: file.clone(), samples, evaluation });
+        let (code, mut messages, err) = done(&job(&nowhere, task, &cells[1..]));
+        assert_eq!(code, Some(0), "{err}");
+        let Some(Message::Measurements(rows)) = messages.pop() else { panic!("{messages:?}") };
+        rows
     };
     let once = measured(1);
     assert!(!nowhere.exists());
@@ -40,7 +44,7 @@ fn a_runs_own_weights_give_the_numbers_on_its_record_and_nothing_is_stored() {
 
     // Of several draws of z the reconstruction is a little different, the exact KL is not, and their sum is the ELBO.
     let often = measured(6);
-    let value = |rows: &[EvaluationRow], metric: &str| rows.iter().find(|row| row.metric == metric).unwrap().value;
+    let value = |rows: &[Measurement], metric: &str| rows.iter().find(|row| row.metric == metric).unwrap().value;
     assert_eq!(often[0].settings, r#"{"samples":6}"#);
     assert!((value(&often, "kl") - value(&once, "kl")).abs() < 1e-9);
     let difference = (value(&often, "reconstruction") - value(&once, "reconstruction")).abs();
@@ -55,17 +59,16 @@ fn weights_that_do_not_fit_are_refused() {
     let cells = [2, 3].map(|d| cell(images.path(), d, 0, 1));
     train(results.path(), &cells[..1]);
     let file = Store::open(results.path()).unwrap().run(&cells[0].run_id()).model_file();
-    let refused = |job: serde_json::Value| {
-        let output = start_job(results.path(), &job, &[]).wait_with_output().unwrap();
-        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &b""[..]));
-        String::from_utf8(output.stderr).unwrap()
+    let refused = |file: &std::path::Path, cells: &[Cell]| {
+        let weights = OutsideWeights { file: file.to_owned(), samples: NonZeroUsize::MIN, evaluation: None };
+        let (code, messages, err) = done(&job(results.path(), Task::Weights(weights), cells));
+        assert_eq!((code, messages), (Some(1), Vec::new()));
+        err
     };
-    let task = json!({ "weights": { "file": file, "samples": 1 } });
-    let said = refused(json!({ "task": task, "cells": [cells[1]] }));
+    let said = refused(&file, &cells[1..]);
     assert!(said.contains("parameter `mean.weight` has shape [2, 32], and the model's is [3, 32]"), "{said}");
-    let said = refused(json!({ "task": task, "cells": cells }));
+    let said = refused(&file, &cells);
     assert!(said.contains("of one model, and there are 2 cells"), "{said}");
-    let absent = json!({ "weights": { "file": "/nowhere/model.safetensors", "samples": 1 } });
-    let said = refused(json!({ "task": absent, "cells": [cells[0]] }));
+    let said = refused("/nowhere/model.safetensors".as_ref(), &cells[..1]);
     assert!(said.contains("/nowhere/model.safetensors"), "{said}");
 }

@@ -1,92 +1,77 @@
-//! A worker's third task: a trained model is used, to make images from latents or latents from images.
-
-use std::sync::atomic::{AtomicUsize, Ordering};
+//! Uses a trained model: makes images from latents, or latents from images.
 
 use anyhow::{Context as _, bail};
-use data::{Places, Splits};
+use data::Splits;
 use model::mixture::GaussianMixture;
 use model::noise::{Stream, generator};
-use model::parameters::Exported;
 use model::{Family, ImageShape};
-use record::usage::{Decoder, Given, IMAGES, LABELS, LOG_VARIANCE, LatentSource, MEAN, ORIGINALS, Usage, What};
-use record::{Array, Run, Status, Store, npy};
-use spec::{Cell, ModelKind};
+use protocol::usage::{
+    Decoder, IMAGES, ImageSource, LABELS, LOG_VARIANCE, LatentSource, MEAN, ORIGINALS, Operation, Usage,
+};
+use record::{Array, Run, npy};
+use spec::Cell;
 use tch::{Device, Kind, Tensor};
 
 use crate::arrays::to_vec;
 use crate::batches::{Batches, in_order};
-use crate::cohort::Cohort;
+use crate::context::{Context, Outcome};
 use crate::evaluate::BATCH;
-use crate::measure::check_images;
 use crate::sampling::Sampler;
-use crate::weights;
-use crate::work::{Outcome, Settings};
+use crate::trained::{Trained, check_images};
+use crate::weights::Weights;
 
 /// Do what is asked with the model of one cell, whose run is done. The data is read only where it is needed.
 ///
 /// Errors when the run is not done, its files or its data cannot be read, or the model cannot do it.
-pub(crate) fn use_model(
-    cell: &Cell,
-    asked: &Usage,
-    settings: &Settings,
-    signal: &AtomicUsize,
-) -> anyhow::Result<Outcome> {
-    let run = Store::open(&settings.results)?.run(&cell.run_id());
-    if run.status()? != Status::Done {
-        bail!("run `{}` is not done, so that there is no trained model\nhint: `elbo sweep` its experiment", run.id());
-    }
-    let parameters = weights::read_stored(&run)?;
-    let job = Using { cell, asked, settings, signal };
-    let done = tch::no_grad(|| match cell.model.kind {
-        ModelKind::GaussianMixture { .. } => job.mixture(&parameters),
-        _ => job.family(&run, &parameters),
+pub(super) fn use_model(cell: &Cell, usage: &Usage, context: &Context) -> anyhow::Result<Outcome> {
+    let run = context.store()?.run(&cell.run_id());
+    let weights = Weights::of_run(&run)?;
+    let [channels, height, width] = usage.image;
+    let trained = Trained::open(&[(cell, &weights)], ImageShape { channels, height, width }, context.device)?;
+    let using = Using { cell, run: &run, usage, context };
+    let done = tch::no_grad(|| match &trained {
+        Trained::Mixture(mixture) => using.mixture(mixture),
+        Trained::Family(model) => using.family(model.as_ref()),
     })?;
-    Ok(if done { Outcome::Done } else { Outcome::Interrupted(signal.load(Ordering::Relaxed)) })
+    Ok(if done { Outcome::Done } else { context.interrupted() })
 }
 
 struct Using<'a> {
     cell: &'a Cell,
-    asked: &'a Usage,
-    settings: &'a Settings,
-    signal: &'a AtomicUsize,
+    run: &'a Run,
+    usage: &'a Usage,
+    context: &'a Context,
 }
 
 impl Using<'_> {
     /// A mixture over pixels has draws and nothing else; `false` never.
-    fn mixture(&self, parameters: &[Exported]) -> anyhow::Result<bool> {
-        let What::Sample { from: LatentSource::Prior, n, seed, .. } = self.asked.what else {
+    fn mixture(&self, mixture: &GaussianMixture) -> anyhow::Result<bool> {
+        let Operation::Sample { from: LatentSource::Prior, n, seed, .. } = self.usage.operation else {
             bail!(
                 "a Gaussian mixture over pixels has neither latents nor an encoder\nhint: `elbo sample` draws from it"
             );
         };
-        let mixture = GaussianMixture::import(parameters, self.settings.device)?;
         let draws = mixture.sample(n, &mut generator(self.cell.training.seed, Stream::Prior, 0, seed));
         self.write_images(&draws)?;
         Ok(true)
     }
 
     /// `false` when a signal came.
-    fn family(&self, run: &Run, parameters: &[Exported]) -> anyhow::Result<bool> {
-        let [channels, height, width] = self.asked.image;
-        let image = ImageShape { channels, height, width };
-        let cohort = Cohort::new(vec![self.cell.clone()], image, self.settings.device)?;
-        let model = cohort.model.as_ref();
-        let imported = model.parameters().import(0, parameters);
-        imported.with_context(|| format!("`{}` is not of this model", run.model_file().display()))?;
-        match self.asked.what {
-            What::Sample { from, n, decoder, seed } => {
-                let z = self.latents(run, model, from, n, seed)?;
+    fn family(&self, model: &dyn Family) -> anyhow::Result<bool> {
+        match self.usage.operation {
+            Operation::Sample { from, n, decoder, seed } => {
+                let z = self.latents(model, from, n, seed)?;
                 let Some(images) = self.decode(model, &z, decoder, seed)? else { return Ok(false) };
                 self.write_images(&images)?;
             }
-            What::Reconstruct { images, decoder, seed } => {
-                let originals = self.originals(run, images)?;
+            Operation::Reconstruct { images, decoder, seed } => {
+                let originals = self.originals(images)?;
                 let Some(latents) = self.encode(model, &originals)? else { return Ok(false) };
                 let Some(images) = self.decode(model, &latents.mean, decoder, seed)? else { return Ok(false) };
                 self.write_images(&images)?;
             }
-            What::Encode { images } => {
-                let originals = self.originals(run, images)?;
+            Operation::Encode { images } => {
+                let originals = self.originals(images)?;
                 let Some(latents) = self.encode(model, &originals)? else { return Ok(false) };
                 self.write(MEAN, &latents.mean.get(0))?;
                 if let Some(log_variance) = &latents.log_variance {
@@ -98,20 +83,13 @@ impl Using<'_> {
     }
 
     /// `[1, n, D]`
-    fn latents(
-        &self,
-        run: &Run,
-        model: &dyn Family,
-        from: LatentSource,
-        n: usize,
-        seed: u64,
-    ) -> anyhow::Result<Tensor> {
+    fn latents(&self, model: &dyn Family, from: LatentSource, n: usize, seed: u64) -> anyhow::Result<Tensor> {
         if from == LatentSource::Prior {
             return Ok(model.sample_prior(n, Stream::Prior, seed));
         }
-        let splits = self.splits(run)?;
-        let train = Batches::new(&splits.train, std::slice::from_ref(self.cell), self.settings.device);
-        let sampler = Sampler::new(model, train, self.settings.device);
+        let splits = self.splits()?;
+        let train = Batches::new(&splits.train, std::slice::from_ref(self.cell), self.context.device);
+        let sampler = Sampler::new(model, train, self.context.device);
         let no_encoder = || self.no_encoder();
         if from == LatentSource::Aggregate {
             return sampler.aggregate(n, seed).with_context(no_encoder);
@@ -134,34 +112,34 @@ impl Using<'_> {
     }
 
     /// The run's data, which must still be what it was trained on.
-    fn splits(&self, run: &Run) -> anyhow::Result<Splits> {
-        let splits = data::load(&self.cell.dataset, &Places::from_env(self.settings.data.clone())?)?;
-        check_images(run, &splits)?;
+    fn splits(&self) -> anyhow::Result<Splits> {
+        let splits = self.context.splits(self.cell)?;
+        check_images(self.run, &splits)?;
         Ok(splits)
     }
 
     /// Images for the encoder, `[1, n, P]`.
-    fn originals(&self, run: &Run, given: Given) -> anyhow::Result<Tensor> {
-        let n_pixels = self.asked.image.iter().product::<usize>() as i64;
-        match given {
-            Given::File => {
-                let Array { shape, values } = npy::read(&self.asked.folder.join(ORIGINALS))?;
-                let expected = &self.asked.image[..];
+    fn originals(&self, source: ImageSource) -> anyhow::Result<Tensor> {
+        let n_pixels = self.usage.image.iter().product::<usize>() as i64;
+        match source {
+            ImageSource::File => {
+                let Array { shape, values } = npy::read(&self.usage.folder.join(ORIGINALS))?;
+                let expected = &self.usage.image[..];
                 if shape.get(1..) != Some(expected) {
                     bail!("`{ORIGINALS}` has the shape {shape:?}, and the run's images {expected:?}");
                 }
-                Ok(Tensor::from_slice(&values).view([1, -1, n_pixels]).to_device(self.settings.device))
+                Ok(Tensor::from_slice(&values).view([1, -1, n_pixels]).to_device(self.context.device))
             }
-            Given::Test(n) => {
-                let test = self.splits(run)?.test;
+            ImageSource::Test(n) => {
+                let test = self.splits()?.test;
                 if n > test.shape.n {
                     bail!(
                         "{n} test images are asked for, and there are {0}\nhint: use `--test {0}` or fewer",
                         test.shape.n
                     );
                 }
-                let pixels = in_order(&test, 0, n, 1, self.settings.device);
-                let shape = [vec![n as i64], self.asked.image.map(|length| length as i64).to_vec()].concat();
+                let pixels = in_order(&test, 0, n, 1, self.context.device);
+                let shape = [vec![n as i64], self.usage.image.map(|length| length as i64).to_vec()].concat();
                 self.write(ORIGINALS, &pixels.view(shape.as_slice()))?;
                 if let Some(labels) = &test.labels {
                     let labels: Vec<f32> = labels.iter().take(n).map(|&label| f32::from(label)).collect();
@@ -176,7 +154,7 @@ impl Using<'_> {
     fn encode(&self, model: &dyn Family, originals: &Tensor) -> anyhow::Result<Option<Encoded>> {
         let (mut means, mut log_variances) = (Vec::new(), Vec::new());
         for x in originals.split(BATCH as i64, 1) {
-            if self.is_stopped() {
+            if self.context.is_stopped() {
                 return Ok(None);
             }
             let q = model.encode(&x).with_context(|| self.no_encoder())?;
@@ -191,7 +169,7 @@ impl Using<'_> {
     fn decode(&self, model: &dyn Family, z: &Tensor, decoder: Decoder, seed: u64) -> anyhow::Result<Option<Tensor>> {
         let mut parts = Vec::new();
         for (i, z) in z.split(BATCH as i64, 1).iter().enumerate() {
-            if self.is_stopped() {
+            if self.context.is_stopped() {
                 return Ok(None);
             }
             parts.push(match decoder {
@@ -206,20 +184,16 @@ impl Using<'_> {
         Ok(Some(Tensor::cat(&parts, 1).squeeze_dim(0)))
     }
 
-    fn is_stopped(&self) -> bool {
-        self.signal.load(Ordering::Relaxed) != 0
-    }
-
     /// Writes images `[n, P]`.
     fn write_images(&self, images: &Tensor) -> anyhow::Result<()> {
-        let [channels, height, width] = self.asked.image.map(|length| length as i64);
+        let [channels, height, width] = self.usage.image.map(|length| length as i64);
         self.write(IMAGES, &images.view([-1, channels, height, width]))
     }
 
     fn write(&self, name: &str, values: &Tensor) -> anyhow::Result<()> {
         let shape = values.size().iter().map(|&length| length as usize).collect();
         let array = Array::new(shape, to_vec(&values.to_kind(Kind::Float).to_device(Device::Cpu)))?;
-        Ok(fs_err::write(self.asked.folder.join(name), npy::to_bytes(&array))?)
+        Ok(fs_err::write(self.usage.folder.join(name), npy::to_bytes(&array))?)
     }
 }
 

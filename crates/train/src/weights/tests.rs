@@ -1,12 +1,11 @@
 //! Weights from outside: what is taken, in which types, and how everything else is refused.
 
-use std::collections::HashMap;
-
 use model::ImageShape;
+use spec::Cell;
+use tch::Device;
 use tempfile::TempDir;
 
 use super::*;
-use crate::weights::to_bytes;
 
 const IMAGE: ImageShape = ImageShape { channels: 1, height: 3, width: 2 };
 
@@ -32,7 +31,7 @@ fn imported(bytes: &[u8]) -> Result<Vec<Exported>, String> {
     let (_folder, path) = file(bytes);
     let own = model(2, 1);
     let before = own.parameters().export(0);
-    let result = import(&path, own.parameters(), 0);
+    let result = Weights::from_outside(&path).and_then(|weights| weights.load(own.parameters(), 0));
     let after = own.parameters().export(0);
     if result.is_err() {
         assert!(before.iter().zip(&after).all(|(before, after)| before.tensor == after.tensor), "it has changed");
@@ -61,19 +60,15 @@ fn double_and_half_precision_are_converted() {
     assert!(after.iter().zip(&other).all(|(one, other)| one.tensor == other.tensor));
 
     for (dtype, kind, precision) in [(Dtype::F16, Kind::Half, 1e-3), (Dtype::BF16, Kind::BFloat16, 8e-3)] {
-        let stored: Vec<(String, Vec<usize>, Vec<u8>)> = other
-            .iter()
-            .map(|one| {
-                let half = one.tensor.to_kind(kind);
-                let mut data = vec![0u8; half.numel() * 2];
-                half.copy_data_u8(&mut data, half.numel());
-                (one.name.clone(), one.tensor.size().iter().map(|&length| length as usize).collect(), data)
-            })
-            .collect();
-        let views = stored.iter().map(|(name, shape, data)| {
-            (name.as_str(), safetensors::tensor::TensorView::new(dtype, shape.clone(), data).unwrap())
-        });
-        let after = imported(&safetensors::serialize(views, None).unwrap()).unwrap();
+        let half = |one: &Exported| {
+            let half = one.tensor.to_kind(kind);
+            let mut bytes = vec![0u8; half.numel() * 2];
+            half.copy_data_u8(&mut bytes, half.numel());
+            let shape = one.tensor.size().iter().map(|&length| length as usize).collect();
+            StoredTensor { name: one.name.clone(), dtype, shape, bytes }
+        };
+        let file = TensorFile { tensors: other.iter().map(half).collect(), metadata: HashMap::new() };
+        let after = imported(&file.to_bytes().unwrap()).unwrap();
         for (one, other) in after.iter().zip(&other) {
             let difference = (&one.tensor - &other.tensor).abs().max().double_value(&[]);
             assert!(difference > 0.0 && difference < precision, "{dtype:?}: {} differs by {difference}", one.name);
@@ -113,9 +108,10 @@ fn values_that_are_not_finite_and_integers_are_refused() {
     let error = imported(&bytes(&tensors)).unwrap_err();
     assert_eq!(error, format!("`{}` in `FILE` holds a value that is not finite in single precision", tensors[3].name));
 
-    let data = 7i64.to_le_bytes();
-    let view = safetensors::tensor::TensorView::new(Dtype::I64, vec![1], &data).unwrap();
-    let error = imported(&safetensors::serialize([("mean.bias", view)], None).unwrap()).unwrap_err();
+    let bytes = 7i64.to_le_bytes().to_vec();
+    let integer = StoredTensor { name: "mean.bias".to_owned(), dtype: Dtype::I64, shape: vec![1], bytes };
+    let file = TensorFile { tensors: vec![integer], metadata: HashMap::new() };
+    let error = imported(&file.to_bytes().unwrap()).unwrap_err();
     assert_eq!(error, "`mean.bias` in `FILE` has the type I64\nhint: save it as float32");
 }
 
@@ -136,7 +132,6 @@ fn files_that_are_cut_short_or_something_else_are_refused() {
             "{error}"
         );
     }
-    let own = model(2, 1);
-    let error = import(Path::new("/nowhere/weights.safetensors"), own.parameters(), 0).unwrap_err();
+    let error = Weights::from_outside(Path::new("/nowhere/weights.safetensors")).unwrap_err();
     assert!(format!("{error:#}").contains("/nowhere/weights.safetensors"), "{error:#}");
 }

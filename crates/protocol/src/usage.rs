@@ -1,4 +1,4 @@
-//! What a worker is asked to do with a trained model, and the files in which the answer comes back.
+//! Using a trained model: what a worker is asked for, and the files of arrays (.npy) in which the answer comes back.
 
 use std::path::PathBuf;
 
@@ -16,22 +16,22 @@ pub const MEAN: &str = "mean.npy";
 /// Logarithms of the variances of z given x, `[n, latent_dim]`; only where the model has them.
 pub const LOG_VARIANCE: &str = "log-variance.npy";
 
-/// A request to a worker.
+/// What a trained model is used for, and where the arrays lie.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Usage {
-    /// The folder of the request's and the answer's files, [`crate::npy`].
+    /// The folder of the images given to the encoder and of the answer.
     pub folder: PathBuf,
     /// Channels, height and width of the run's images.
     pub image: [usize; 3],
-    /// What is wanted.
-    pub what: What,
+    /// What the model does.
+    pub operation: Operation,
 }
 
-/// What a model is used for.
+/// What a trained model does.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum What {
+pub enum Operation {
     /// [`IMAGES`] from latents.
     Sample {
         /// Where the latents come from.
@@ -46,7 +46,7 @@ pub enum What {
     /// [`IMAGES`] from the posterior means of images.
     Reconstruct {
         /// The images.
-        images: Given,
+        images: ImageSource,
         /// How the latents are decoded.
         decoder: Decoder,
         /// Of the decoder's draws.
@@ -55,14 +55,14 @@ pub enum What {
     /// [`MEAN`] and [`LOG_VARIANCE`] of images.
     Encode {
         /// The images.
-        images: Given,
+        images: ImageSource,
     },
 }
 
-/// Which images are given to an encoder.
+/// Which images an encoder is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Given {
+pub enum ImageSource {
     /// The first so many test images.
     Test(usize),
     /// Those in [`ORIGINALS`].

@@ -1,4 +1,4 @@
-//! One training process: started, fed its cohort, listened to, signalled, and asked how it ended.
+//! One process of `elbo-train`: started, given its job, listened to, signalled, and asked how it ended.
 //!
 //! Every worker is the leader of a process group of its own. So Ctrl-C in a terminal reaches `elbo` alone, which
 //! passes on exactly one signal.
@@ -6,148 +6,84 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
 
-use anyhow::{Context, Result, anyhow};
-use record::Event;
+use anyhow::{Context, Result};
+use protocol::Message;
 use rustix::process::{Pid, Signal, kill_process_group};
-use serde::Serialize;
-use spec::{Cell, Device};
 
 /// Lines of a worker's standard error that are kept to say why it died.
 const KEPT_LINES: usize = 20;
 /// Bytes of a line that are read at most; a worker that prints more without a line's end prints several lines.
 const LINE_BYTES: u64 = 1 << 16;
 
-/// Where workers find things, and what they may use.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    /// The executable.
-    pub program: PathBuf,
-    /// The results folder.
-    pub results: PathBuf,
-    /// The folder to look for data sets in.
-    pub data: Option<PathBuf>,
-    /// Threads of each worker.
-    pub threads: usize,
-    /// Where to compute.
-    pub device: Device,
-}
-
-impl Setup {
-    /// The program with its options, not yet started.
-    ///
-    /// # Errors
-    /// If the device cannot be written down.
-    pub fn command(&self) -> Result<Command> {
-        let device = serde_json::to_value(self.device)?;
-        let threads = self.threads.to_string();
-        let mut command = Command::new(&self.program);
-        command.arg("--results").arg(&self.results).args(["--threads", &threads]);
-        command.args(["--device", device.as_str().unwrap_or("cpu")]);
-        if let Some(data) = &self.data {
-            command.arg("--data").arg(data);
-        }
-        command.env("OMP_NUM_THREADS", &threads).env("MKL_NUM_THREADS", &threads);
-        Ok(command)
-    }
-}
-
 /// What reaches the main thread.
 #[derive(Debug)]
-pub enum Message {
-    /// A worker said something.
-    Event {
-        /// Place of its cohort.
-        cohort: usize,
-        /// What it said.
-        event: Event,
+pub enum Incoming {
+    /// A worker told something.
+    Message {
+        /// The worker's number.
+        worker: usize,
+        /// What it told.
+        message: Message,
     },
-    /// A worker printed a line that is no event: a warning, or something unexpected.
+    /// A worker printed a line that is no message.
     Line {
-        /// Place of its cohort.
-        cohort: usize,
+        /// The worker's number.
+        worker: usize,
         /// The line.
         line: String,
     },
     /// One of a worker's two outputs came to its end.
     Closed {
-        /// Place of its cohort.
-        cohort: usize,
+        /// The worker's number.
+        worker: usize,
     },
     /// A signal arrived.
     Signal(i32),
 }
 
-/// A running worker.
+/// A process of `elbo-train`.
 #[derive(Debug)]
-pub struct Worker {
+pub struct Process {
     child: Child,
     open_outputs: usize,
     last_lines: VecDeque<String>,
 }
 
-/// The executable `elbo-train`, which lies beside this one.
-///
-/// # Errors
-/// If it is not there.
-pub fn find_worker() -> Result<PathBuf> {
-    let own = std::env::current_exe().context("cannot find out where elbo itself is")?;
-    let worker = own.with_file_name(format!("elbo-train{}", std::env::consts::EXE_SUFFIX));
-    if !worker.is_file() {
-        return Err(anyhow!(
-            "there is no `{}`, the program that trains\nhint: build it with `./just build`; it belongs beside `elbo`",
-            worker.display()
-        ));
-    }
-    Ok(worker)
-}
-
-impl Worker {
-    /// Starts a worker with a task on `cells`; what it says is sent to `messages` under the name `cohort`.
+impl Process {
+    /// Starts a program and gives it a job; what it says is sent to `inbox` under the number `worker`.
     ///
     /// # Errors
     /// If the process cannot be started.
-    pub fn start(
-        setup: &Setup,
-        cohort: usize,
-        task: impl Serialize,
-        cells: &[&Cell],
-        messages: &Sender<Message>,
-    ) -> Result<Worker> {
-        #[derive(Serialize)]
-        struct Input<'a, T> {
-            task: T,
-            cells: &'a [&'a Cell],
-        }
-        let input = serde_json::to_vec(&Input { task, cells })?;
-        let mut command = setup.command()?;
+    pub fn start(mut command: Command, job: Vec<u8>, worker: usize, inbox: &Sender<Incoming>) -> Result<Process> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().with_context(|| {
-            format!("cannot start `{}`\nhint: build it anew with `./just build`", setup.program.display())
+            let program = Path::new(command.get_program());
+            format!("cannot start `{}`\nhint: build it anew with `./just build`", program.display())
         })?;
         if let Some(mut stdin) = child.stdin.take() {
             // In a thread, since a worker that never reads would hold up the others; one that has died is noticed
             // by its exit.
             std::thread::spawn(move || {
-                let _ = stdin.write_all(&input);
+                let _ = stdin.write_all(&job);
             });
         }
         let mut open_outputs = 0;
         if let Some(stdout) = child.stdout.take() {
             open_outputs += 1;
-            listen(stdout, cohort, messages.clone(), |line, cohort| match serde_json::from_str(&line) {
-                Ok(event) => Message::Event { cohort, event },
-                Err(_) => Message::Line { cohort, line },
+            listen(stdout, worker, inbox.clone(), move |line| match serde_json::from_str(&line) {
+                Ok(message) => Incoming::Message { worker, message },
+                Err(_) => Incoming::Line { worker, line },
             });
         }
         if let Some(stderr) = child.stderr.take() {
             open_outputs += 1;
-            listen(stderr, cohort, messages.clone(), |line, cohort| Message::Line { cohort, line });
+            listen(stderr, worker, inbox.clone(), move |line| Incoming::Line { worker, line });
         }
-        Ok(Worker { child, open_outputs, last_lines: VecDeque::new() })
+        Ok(Process { child, open_outputs, last_lines: VecDeque::new() })
     }
 
     /// Keeps a line for the case that it is among the last.
@@ -201,7 +137,7 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
+impl Drop for Process {
     fn drop(&mut self) {
         // Only if an error ends the sweep early is a worker still running here; it writes a checkpoint.
         if let Ok(None) = self.child.try_wait() {
@@ -213,9 +149,9 @@ impl Drop for Worker {
 /// Sends every line of an output, then that it is closed, from a thread of its own.
 fn listen(
     output: impl Read + Send + 'static,
-    cohort: usize,
-    messages: Sender<Message>,
-    to_message: impl Fn(String, usize) -> Message + Send + 'static,
+    worker: usize,
+    inbox: Sender<Incoming>,
+    incoming: impl Fn(String) -> Incoming + Send + 'static,
 ) {
     std::thread::spawn(move || {
         let mut reader = BufReader::new(output);
@@ -223,15 +159,10 @@ fn listen(
         while let Ok(1..) = reader.by_ref().take(LINE_BYTES).read_until(b'\n', &mut bytes) {
             let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
             bytes.clear();
-            if messages.send(to_message(line, cohort)).is_err() {
+            if inbox.send(incoming(line)).is_err() {
                 return;
             }
         }
-        let _ = messages.send(Message::Closed { cohort });
+        let _ = inbox.send(Incoming::Closed { worker });
     });
-}
-
-/// The name of a results folder as workers see it, whatever their working directory.
-pub fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).with_context(|| format!("cannot find out where `{}` is", path.display()))
 }

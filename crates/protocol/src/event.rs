@@ -1,4 +1,4 @@
-//! What a worker says while it trains: one line of JSON on its standard output and in the run's `log.jsonl`.
+//! How far a worker is: told on its standard output; what lasts is also kept in the run's `log.jsonl`.
 
 use serde::{Deserialize, Serialize};
 use spec::RunId;
@@ -53,8 +53,8 @@ pub enum Event {
         metric: String,
         /// The value; nats per image, a mean over images, unless the metric's name says otherwise.
         value: f64,
-        /// Standard error of `value` over images, in its unit.
-        standard_error: f64,
+        /// Standard error of `value` over images, in its unit; `null` where there is none.
+        standard_error: Option<f64>,
     },
     /// A run stopped for good.
     Failed {

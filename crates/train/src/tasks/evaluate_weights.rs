@@ -1,0 +1,85 @@
+//! Measures a model with weights from outside the run store; nothing is stored.
+
+use anyhow::{Context as _, bail, ensure};
+use protocol::{Measurement, Message, OutsideWeights};
+use record::{EvaluationRow, Split};
+use spec::Cell;
+
+use crate::context::{Context, Outcome, image_shape};
+use crate::evaluate::{self, At};
+use crate::out::Out;
+use crate::trained::Trained;
+use crate::weights::Weights;
+
+/// Measure the one cell's model on the whole test split: the ELBO, its terms and active units as `evaluation.parquet` has them of
+/// a run, and −log p(x) where it is asked for. The first draw of z is that of a trained run's evaluation, so that a run's own
+/// weights give the numbers on its record.
+///
+/// Errors when there are several cells, the weights do not fit, the family is not trained by gradients, or a value is not finite.
+pub(super) fn evaluate_weights(
+    cells: &[Cell],
+    outside: &OutsideWeights,
+    context: &Context,
+    out: &mut Out<'_>,
+) -> anyhow::Result<Outcome> {
+    let [cell] = cells else { bail!("weights from outside are of one model, and there are {} cells", cells.len()) };
+    let OutsideWeights { file, samples, evaluation } = outside;
+    let splits = context.splits(cell)?;
+    let weights = Weights::from_outside(file)?;
+    let trained = Trained::open(&[(cell, &weights)], image_shape(&splits.test), context.device)?;
+    let model = trained.family()?;
+    let first_epoch = u32::try_from(cell.training.epochs).context("too many epochs")?;
+    let mut draws: Vec<Vec<EvaluationRow>> = Vec::new();
+    for draw in 0..samples.get() {
+        if context.is_stopped() {
+            return Ok(context.interrupted());
+        }
+        let epoch = first_epoch.saturating_add(u32::try_from(draw).unwrap_or(u32::MAX));
+        let at = At { split: Split::Test, epoch, betas: &[cell.objective.beta], n_train: splits.train.shape.n };
+        let sums = evaluate::evaluate(model, &splits.test, &at, context.device);
+        draws.extend(sums.first().map(|sums| evaluate::rows(cell, sums, None, &splits.test)));
+    }
+    let mut rows = mean_of(draws, samples.get());
+    if let Some(asked) = evaluation {
+        let Some(nll) = super::nll(model, &splits.test, asked, context, out)? else { return Ok(context.interrupted()) };
+        rows.extend(nll);
+    }
+    ensure!(
+        !rows.is_empty(),
+        "the model of `{}` has neither a bound nor reconstructions to be measured",
+        cell.readable_name()
+    );
+    for row in &rows {
+        ensure!(row.value.is_finite(), "`{}` of these weights is not finite", row.metric);
+    }
+    let measurement = |row: EvaluationRow| Measurement {
+        metric: row.metric,
+        value: row.value,
+        standard_error: row.standard_error,
+        n: row.n,
+        settings: row.settings,
+    };
+    out.message(&Message::Measurements(rows.into_iter().map(measurement).collect()));
+    Ok(Outcome::Done)
+}
+
+/// Each row's mean over draws. Standard errors are over images, of which all draws have the same.
+fn mean_of(draws: Vec<Vec<EvaluationRow>>, samples: usize) -> Vec<EvaluationRow> {
+    let n = draws.len() as f64;
+    let one_sample = serde_json::json!({ "samples": 1 }).to_string();
+    let mean = |i: usize, of: fn(&EvaluationRow) -> Option<f64>| -> Option<f64> {
+        draws.iter().map(|rows| rows.get(i).and_then(of)).sum::<Option<f64>>().map(|sum| sum / n)
+    };
+    let Some(first) = draws.first() else { return Vec::new() };
+    let merged = |(i, row): (usize, &EvaluationRow)| EvaluationRow {
+        value: mean(i, |row| Some(row.value)).unwrap_or(f64::NAN),
+        standard_error: mean(i, |row| row.standard_error),
+        settings: if row.settings == one_sample {
+            serde_json::json!({ "samples": samples }).to_string()
+        } else {
+            row.settings.clone()
+        },
+        ..row.clone()
+    };
+    first.iter().enumerate().map(merged).collect()
+}

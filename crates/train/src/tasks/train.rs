@@ -1,0 +1,158 @@
+//! Trains cells as cohorts, from the run store and back into it; runs that were stopped resume from their checkpoints.
+
+use std::collections::BTreeMap;
+
+use data::Splits;
+use model::parameters::Exported;
+use record::{Provenance, RecordError, RunWriter, Split, Store};
+use spec::{Cell, ModelKind};
+
+use crate::arrays::{self, Decoded};
+use crate::cohort::Cohort;
+use crate::context::{Context, Outcome, image_shape};
+use crate::evaluate::{self, At};
+use crate::fit::{Fitted, fit};
+use crate::mixture::MixtureFit;
+use crate::out::Out;
+use crate::position::Position;
+use crate::recorder::{Recorder, STATE};
+use crate::sampling::N_COMPONENTS;
+use crate::weights::Weights;
+
+/// Train the cells whose runs are not done.
+///
+/// Errors are those that concern all cells alike; what concerns one is recorded as its run's failure.
+pub(super) fn train(cells: &[Cell], context: &Context, out: &mut Out<'_>) -> anyhow::Result<Outcome> {
+    let Some(first) = cells.first() else { return Ok(Outcome::Done) };
+    let (splits, store) = (context.splits(first)?, context.store()?);
+    let provenance = provenance(cells, context, &splits);
+    let mut by_position: BTreeMap<Position, Vec<Member>> = BTreeMap::new();
+    for cell in cells {
+        if let Some(member) = Member::open(&store, cell, &provenance)? {
+            by_position.entry(member.position).or_default().push(member);
+        }
+    }
+    // Runs that stopped at different steps cannot share one program; each group resumes by itself.
+    all(by_position.into_values(), |members| train_group(members, &splits, context, out))
+}
+
+/// Does `train` for one after the other, until a signal stops it.
+fn all<T>(
+    parts: impl IntoIterator<Item = T>,
+    mut train: impl FnMut(T) -> anyhow::Result<Outcome>,
+) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::Done;
+    for part in parts {
+        match train(part)? {
+            Outcome::Done => {}
+            Outcome::SomeFailed => outcome = Outcome::SomeFailed,
+            Outcome::Interrupted(signal) => return Ok(Outcome::Interrupted(signal)),
+        }
+    }
+    Ok(outcome)
+}
+
+fn provenance(cells: &[Cell], context: &Context, splits: &Splits) -> Provenance {
+    let device = match context.settings.device {
+        spec::Device::Cpu => "cpu",
+        spec::Device::Cuda => "cuda",
+    };
+    let cohort = cells.iter().map(Cell::run_id).collect();
+    let mut provenance = Provenance::gather(device, context.settings.threads.get(), cohort);
+    provenance.versions.insert("libtorch".to_owned(), env!("LIBTORCH_VERSION").to_owned());
+    provenance.data_sha256.clone_from(&splits.digest);
+    provenance
+}
+
+/// One run of a cohort: its cell, its writer, and the checkpoint it resumes from.
+struct Member {
+    cell: Cell,
+    writer: RunWriter,
+    position: Position,
+    saved: Option<Vec<Exported>>,
+}
+
+impl Member {
+    /// `None` when the run is done.
+    fn open(store: &Store, cell: &Cell, provenance: &Provenance) -> anyhow::Result<Option<Member>> {
+        let mut writer = match RunWriter::start(store, cell, provenance) {
+            Err(RecordError::AlreadyDone { .. }) => return Ok(None),
+            other => other?,
+        };
+        let latest = writer.latest_checkpoint()?;
+        for damaged in &latest.damaged {
+            eprintln!("warning: {damaged}; going on from an earlier state");
+        }
+        let (mut position, mut saved) = (Position::default(), None);
+        if let Some(checkpoint) = latest.checkpoint {
+            let state = Weights::read(&checkpoint.path.join(STATE))?;
+            position = Position::from_metadata(&state.metadata)?;
+            saved = Some(state.tensors);
+        }
+        writer.forget_after(position.epoch)?;
+        Ok(Some(Member { cell: cell.clone(), writer, position, saved }))
+    }
+}
+
+fn train_group(members: Vec<Member>, splits: &Splits, context: &Context, out: &mut Out<'_>) -> anyhow::Result<Outcome> {
+    match members.first().map(|member| member.cell.model.kind) {
+        // Its parameters are no tensors of a cohort: one after the other.
+        Some(ModelKind::GaussianMixture { .. }) => all(members, |member| train_mixture(member, splits, context, out)),
+        _ => train_cohort(members, splits, context, out),
+    }
+}
+
+fn train_cohort(
+    mut members: Vec<Member>,
+    splits: &Splits,
+    context: &Context,
+    out: &mut Out<'_>,
+) -> anyhow::Result<Outcome> {
+    let cells = members.iter().map(|member| member.cell.clone()).collect();
+    let mut cohort = Cohort::new(cells, image_shape(&splits.train), context.device)?;
+    for (replica, member) in members.iter_mut().enumerate() {
+        if let Some(saved) = member.saved.take() {
+            cohort.restore(replica, saved, member.position)?;
+        }
+    }
+    let writers = members.into_iter().map(|member| member.writer).collect();
+    let mut recorder = Recorder::start(writers, cohort.position, context, out)?;
+    if fit(&mut cohort, splits, context.device, &mut recorder)? == Fitted::Stopped {
+        return recorder.interrupt(cohort.position);
+    }
+    let betas: Vec<f64> = cohort.cells.iter().map(|cell| cell.objective.beta).collect();
+    if cohort.living().next().is_some() {
+        let at = At { split: Split::Test, epoch: cohort.position.epoch, betas: &betas, n_train: splits.train.shape.n };
+        let sums = evaluate::evaluate(cohort.model.as_ref(), &splits.test, &at, context.device);
+        let of_corrupted =
+            evaluate::reconstruction_of_corrupted(cohort.model.as_ref(), &splits.test, &at, context.device);
+        let arrays = arrays::arrays(cohort.model.as_ref(), splits, &cohort.cells, context.device)?;
+        let sharpness = evaluate::sharpness_of_data(&splits.test);
+        for (replica, Decoded { arrays, latent_log_density }) in arrays.into_iter().enumerate() {
+            let of_corrupted = of_corrupted.as_ref().map(|means| means[replica]);
+            let mut rows = evaluate::rows(&cohort.cells[replica], &sums[replica], of_corrupted, &splits.test);
+            rows.extend(latent_log_density.map(|mean| evaluate::latent_log_density(mean, N_COMPONENTS, &splits.test)));
+            rows.extend(sharpness.clone());
+            rows.extend(evaluate::sharpness_of_decoded(&arrays));
+            recorder.finish(replica, &rows, &arrays, &cohort.model.parameters().export(replica))?;
+        }
+    }
+    Ok(if cohort.alive.iter().all(|&alive| alive) { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+fn train_mixture(member: Member, splits: &Splits, context: &Context, out: &mut Out<'_>) -> anyhow::Result<Outcome> {
+    let Member { cell, writer, position, saved } = member;
+    let mut mixture = MixtureFit::new(cell, position, saved, &splits.train, context.device)?;
+    let mut recorder = Recorder::start(vec![writer], position, context, out)?;
+    match mixture.fit(splits, &mut recorder)? {
+        Fitted::Stopped => recorder.interrupt(mixture.position),
+        Fitted::Complete if mixture.is_alive => {
+            let (mut rows, arrays) = (mixture.rows(&splits.test), mixture.arrays(&splits.test)?);
+            rows.extend(evaluate::sharpness_of_data(&splits.test));
+            rows.extend(evaluate::sharpness_of_decoded(&arrays));
+            recorder.finish(0, &rows, &arrays, &mixture.export())?;
+            Ok(Outcome::Done)
+        }
+        Fitted::Complete => Ok(Outcome::SomeFailed),
+    }
+}
