@@ -2,27 +2,27 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::family::{Family, Moment};
+use crate::family::{Density, StepContext};
 
 /// Samples times images that are decoded at once.
 const ROWS: usize = 4000;
 
 /// log p̂(x) = log (1/S) Σ_s p(x, z_s)/q(z_s|x) for images `x`, `[R, B, P]`, with S = `n_samples` draws z_s ~ q(z|x) an
 /// image (Burda et al. 2016, eq. 8): in expectation a lower bound of log p(x) that tightens with S. In nats; the result is
-/// `[R, B]` in double precision. `None` for a family without a bound.
+/// `[R, B]` in double precision.
 ///
 /// The noise is that of (stream, epoch, step + k) of `at` for the k-th portion of the samples.
-pub fn importance_sampled(model: &dyn Family, x: &Tensor, n_samples: usize, at: &Moment) -> Option<Tensor> {
+pub fn importance_sampled(model: &dyn Density, x: &Tensor, n_samples: usize, at: &StepContext) -> Tensor {
     tch::no_grad(|| {
         let portion = (ROWS / (x.size()[1] as usize).max(1)).clamp(1, n_samples.max(1));
         let mut sums: Vec<Tensor> = Vec::new();
         let mut done = 0;
         while done < n_samples {
             let n = portion.min(n_samples - done);
-            let moment = at.at_step(at.step + sums.len() as u64);
-            sums.push(model.log_weights(x, n, &moment)?.to_kind(Kind::Double).logsumexp(1, false));
+            let at = at.at_step(at.key.step + sums.len() as u64);
+            sums.push(model.log_weights(x, n, &at).to_kind(Kind::Double).logsumexp(1, false));
             done += n;
         }
-        Some(Tensor::stack(&sums, 0).logsumexp(0, false).to_device(Device::Cpu) - (n_samples as f64).ln())
+        Tensor::stack(&sums, 0).logsumexp(0, false).to_device(Device::Cpu) - (n_samples as f64).ln()
     })
 }

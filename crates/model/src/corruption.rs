@@ -3,32 +3,25 @@
 use spec::Corruption;
 use tch::{Device, Kind, Tensor};
 
-use crate::noise::{Drawer, Stream, normals, uniforms};
+use crate::noise::{Drawer, NoiseKey, normals, uniforms};
 
 /// Corrupted images for `x` of shape `[R, B, P]` with values in 0…1; `None` when nothing is done. Each replica draws
-/// from its own seed, at (stream, epoch, step).
+/// from its own seed.
 ///
 /// Normal noise is not clamped: the corrupted values may leave 0…1 (Vincent et al. 2010, §3.4).
-pub fn corrupt(
-    corruption: Corruption,
-    x: &Tensor,
-    seeds: &[u64],
-    stream: Stream,
-    epoch: u64,
-    step: u64,
-) -> Option<Tensor> {
+pub fn corrupt(corruption: Corruption, x: &Tensor, seeds: &[u64], key: NoiseKey) -> Option<Tensor> {
     let size = x.size();
     let (n, n_pixels, device): (usize, usize, Device) = (size[1] as usize, size[2] as usize, x.device());
     let drawers: Vec<Drawer> = seeds.iter().map(|&seed| Drawer { seed, width: n_pixels }).collect();
     match corruption {
         Corruption::None => None,
-        Corruption::Gaussian { sigma } => Some(x + normals(&drawers, n, n_pixels, stream, epoch, step, device) * sigma),
+        Corruption::Gaussian { sigma } => Some(x + normals(&drawers, n, n_pixels, key, device) * sigma),
         Corruption::Masking { fraction } => {
-            let kept = uniforms(&drawers, n, n_pixels, stream, epoch, step, device).ge(fraction).to_kind(Kind::Float);
+            let kept = uniforms(&drawers, n, n_pixels, key, device).ge(fraction).to_kind(Kind::Float);
             Some(x * kept)
         }
         Corruption::SaltAndPepper { fraction } => {
-            let draw = uniforms(&drawers, n, n_pixels, stream, epoch, step, device);
+            let draw = uniforms(&drawers, n, n_pixels, key, device);
             // One draw decides both whether and which: the lower half of the fraction is pepper, the upper salt.
             let salt = draw.lt(fraction).to_kind(Kind::Float);
             let pepper = draw.lt(fraction / 2.0).to_kind(Kind::Float);
@@ -40,10 +33,11 @@ pub fn corrupt(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::noise::Stream;
 
     fn corrupted(corruption: Corruption) -> Tensor {
         let x = Tensor::full([2, 50, 200], 0.4, (Kind::Float, Device::Cpu));
-        corrupt(corruption, &x, &[1, 2], Stream::Corruption, 0, 0).unwrap_or(x)
+        corrupt(corruption, &x, &[1, 2], NoiseKey::new(Stream::Corruption, 0, 0)).unwrap_or(x)
     }
 
     fn share(values: &Tensor) -> f64 {

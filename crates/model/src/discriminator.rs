@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use crate::layers::{Linear, Network};
 use crate::nets::trunk;
-use crate::parameters::{Parameters, Start, Width};
+use crate::parameters::{Buffer, BufferUpdate, Parameter, Parameters, Part, Start, Width};
 
 /// Singular values count as no less than this, so that a weight of zeros stays one.
 const LEAST_SINGULAR_VALUE: f64 = 1e-12;
@@ -25,28 +25,28 @@ pub struct Discriminator {
 #[derive(Debug)]
 enum Smooth {
     /// For every weight the vector u of its power iteration, `[R, out]`, in the order of the weights.
-    SpectralNorm(Vec<Tensor>),
+    SpectralNorm(Vec<Buffer>),
     /// γ of R1.
     GradientPenalty(f64),
 }
 
 /// D as its weights are now: those of spectral norm divided.
 #[derive(Debug)]
-pub struct Judge {
+pub struct Critic {
     features: Network,
     logit: Linear,
 }
 
 /// What D says about images.
 #[derive(Debug)]
-pub struct Judgement {
+pub struct Opinion {
     /// The last hidden layer, `[R, B, H]`; the images themselves without hidden layers.
     pub features: Tensor,
     /// Log-odds of being data, `[R, B]`.
     pub logits: Tensor,
 }
 
-impl Judgement {
+impl Opinion {
     /// −log D(x), in nats; `[R, B]`. The discriminator's loss on data and the non-saturating one of a generator
     /// (Goodfellow et al. 2014, §3).
     pub fn as_data(&self) -> Tensor {
@@ -59,11 +59,6 @@ impl Judgement {
     }
 }
 
-/// Whether a parameter is the discriminator's.
-pub fn is_of_discriminator(name: &str) -> bool {
-    ["discriminator.", "logit."].iter().any(|part| name.starts_with(part))
-}
-
 impl Discriminator {
     /// Freshly initialised, its parameters named `discriminator.0.weight` … and `logit.weight`; with spectral norm each
     /// weight has a vector `discriminator.0.u` beside it. Errors when the convolutions are more than the image allows.
@@ -73,67 +68,79 @@ impl Discriminator {
         regulariser: Regulariser,
         image: ImageShape,
     ) -> Result<Discriminator, TooDeep> {
-        let trunk = trunk(parameters, "discriminator", model, image)?;
-        let logit = parameters.linear("logit", trunk.width, Width::Fixed(1));
+        let mut own = parameters.of(Part::Discriminator);
+        let trunk = trunk(&mut own, "discriminator", model, image)?;
+        let logit = own.linear("logit", trunk.width, Width::Fixed(1));
         let smooth = match regulariser {
             Regulariser::GradientPenalty { weight } => Smooth::GradientPenalty(weight),
             Regulariser::SpectralNorm => {
-                let weights: Vec<(String, usize)> = parameters
-                    .iter()
-                    .filter(|parameter| is_of_discriminator(&parameter.name))
-                    .filter_map(|parameter| {
-                        let module = parameter.name.strip_suffix(".weight")?;
-                        Some((format!("{module}.u"), matrix(&parameter.tensor).size()[1] as usize))
-                    })
-                    .collect();
+                let of_weight = |parameter: &Parameter| {
+                    let module = parameter.name.strip_suffix(".weight")?;
+                    Some((format!("{module}.u"), matrix(&parameter.tensor).size()[1] as usize))
+                };
+                let is_own = |parameter: &&Parameter| parameter.part == Part::Discriminator;
+                let weights: Vec<_> = own.parameters().iter().filter(is_own).filter_map(of_weight).collect();
                 let start = Start::Normal(0.0, 1.0);
-                let buffer = |(name, n): (String, usize)| parameters.buffer(&name, &[Width::Fixed(n)], start);
+                let buffer = |(name, n): (String, usize)| own.buffer(&name, &[Width::Fixed(n)], start);
                 Smooth::SpectralNorm(weights.into_iter().map(buffer).collect())
             }
         };
         Ok(Discriminator { features: trunk.network, logit, smooth })
     }
 
-    /// D as it is now. While training, spectral norm makes one step of power iteration first; otherwise nothing changes.
-    pub fn judge(&self, is_training: bool) -> Judge {
-        let Smooth::SpectralNorm(vectors) = &self.smooth else {
-            return self.with_weights(&mut Tensor::shallow_clone);
+    /// D as it is now.
+    pub fn critic(&self) -> Critic {
+        match &self.smooth {
+            Smooth::GradientPenalty(_) => self.with_weights(&mut Tensor::shallow_clone),
+            Smooth::SpectralNorm(vectors) => self.normalised_by(vectors.iter().map(|u| u.tensor.shallow_clone())),
+        }
+    }
+
+    /// D in a training step, and what that changes: with spectral norm, one step of power iteration goes before.
+    pub fn critic_in_training(&self) -> (Critic, Vec<BufferUpdate>) {
+        let Smooth::SpectralNorm(vectors) = &self.smooth else { return (self.critic(), Vec::new()) };
+        let mut next = Vec::new();
+        let mut of_weight = vectors.iter();
+        let mut iterate = |weight: &Tensor| {
+            next.extend(of_weight.next().map(|u| iterated(weight, &u.tensor)));
+            weight.shallow_clone()
         };
-        let mut vectors = vectors.iter();
+        self.with_weights(&mut iterate);
+        let critic = self.normalised_by(next.iter().map(Tensor::shallow_clone));
+        (critic, vectors.iter().zip(next).map(|(u, next)| u.next(next)).collect())
+    }
+
+    /// D with each weight divided by its largest singular value, which is estimated from these vectors.
+    fn normalised_by(&self, mut vectors: impl Iterator<Item = Tensor>) -> Critic {
         self.with_weights(&mut |weight| match vectors.next() {
-            Some(u) => {
-                if is_training {
-                    iterate(weight, u);
-                }
-                normalised(weight, u)
-            }
+            Some(u) => normalised(weight, &u),
             None => weight.shallow_clone(),
         })
     }
 
-    fn with_weights(&self, of: &mut dyn FnMut(&Tensor) -> Tensor) -> Judge {
+    fn with_weights(&self, of: &mut dyn FnMut(&Tensor) -> Tensor) -> Critic {
         let features = self.features.with_weights(of);
-        Judge { features, logit: self.logit.with_weight(of(&self.logit.weight)) }
+        Critic { features, logit: self.logit.with_weight(of(&self.logit.weight)) }
     }
 
     /// R1 (Mescheder et al. 2018, eq. 9): γ/2·‖∇ₓ log-odds‖² at data `x`, `[R, B, P]`; differentiable, `[R, B]`. `None`
     /// with spectral norm.
-    pub fn penalty(&self, judge: &Judge, x: &Tensor) -> Option<Tensor> {
+    pub fn penalty(&self, critic: &Critic, x: &Tensor) -> Option<Tensor> {
         let Smooth::GradientPenalty(weight) = self.smooth else { return None };
         let x = x.detach().set_requires_grad(true);
-        // Images are judged independently of each other, so that the sum's gradient is each one's.
-        let logits = judge.of(&x).logits.sum(Kind::Float);
+        // What D says of an image does not depend on the others, so that the sum's gradient is each one's.
+        let logits = critic.of(&x).logits.sum(Kind::Float);
         let gradient = Tensor::run_backward(&[logits], &[x], true, true).pop()?;
         Some(gradient.square().sum_dim_intlist(-1, false, Kind::Float) * (weight / 2.0))
     }
 }
 
-impl Judge {
+impl Critic {
     /// What D says about images `x`, `[R, B, P]`.
-    pub fn of(&self, x: &Tensor) -> Judgement {
+    pub fn of(&self, x: &Tensor) -> Opinion {
         let features = self.features.forward(x);
         let logits = self.logit.forward(&features).squeeze_dim(-1);
-        Judgement { features, logits }
+        Opinion { features, logits }
     }
 }
 
@@ -151,13 +158,12 @@ fn direction(vector: &Tensor) -> Tensor {
     vector / vector.norm_scalaropt_dim(2.0, [1], true).clamp_min(LEAST_SINGULAR_VALUE)
 }
 
-/// One step of power iteration (Miyato et al. 2018, algorithm 1), in place: u ← W v/‖W v‖ with v = Wᵀu/‖Wᵀu‖.
-fn iterate(weight: &Tensor, u: &Tensor) {
+/// One step of power iteration (Miyato et al. 2018, algorithm 1) from u, `[R, out]`: W v/‖W v‖ with v = Wᵀu/‖Wᵀu‖.
+fn iterated(weight: &Tensor, u: &Tensor) -> Tensor {
     tch::no_grad(|| {
         let matrix = matrix(weight);
-        let next = direction(&matrix.bmm(&right(&matrix, &u.unsqueeze(-1))));
-        u.shallow_clone().copy_(&next.squeeze_dim(-1));
-    });
+        direction(&matrix.bmm(&right(&matrix, &u.unsqueeze(-1)))).squeeze_dim(-1)
+    })
 }
 
 /// W/σ with σ = uᵀWv, an estimate of the largest singular value; u and v = Wᵀu/‖Wᵀu‖ are constants to the derivative
@@ -165,7 +171,7 @@ fn iterate(weight: &Tensor, u: &Tensor) {
 fn normalised(weight: &Tensor, u: &Tensor) -> Tensor {
     let matrix = matrix(weight);
     let (u, v) = tch::no_grad(|| {
-        // A copy: the next step of power iteration must not change what a derivative needs.
+        // A copy: an update of the buffer must not change what a derivative needs.
         let u = direction(&u.unsqueeze(-1).copy());
         let v = right(&matrix, &u);
         (u, v)
@@ -198,7 +204,7 @@ mod tests {
             .into_iter()
             .map(|(shape, outputs)| {
                 let (weight, u) = (pseudo_random(&shape), pseudo_random(&[2, outputs]) + 0.3);
-                (0..2000).for_each(|_| iterate(&weight, &u));
+                let u = (0..2000).fold(u, |u, _| iterated(&weight, &u));
                 (weight, u)
             })
             .collect()

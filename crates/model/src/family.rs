@@ -1,23 +1,19 @@
-//! What training sees of a family of models: parameters, terms of a batch, and losses with what each of them trains.
+//! What training sees of a family of models: parameters, terms of a batch, losses, and what else the family can do.
 
 use std::fmt::Debug;
 
 use tch::{Kind, Tensor};
 
-use crate::latent::Posterior;
-use crate::noise::Stream;
-use crate::parameters::Parameters;
+use crate::noise::{NoiseKey, Stream};
+use crate::parameters::{BufferUpdate, Parameters};
+use crate::posterior::Posterior;
 
 /// Where training or evaluation is: what noise and schedules are functions of.
 #[derive(Debug)]
-pub struct Moment {
+pub struct StepContext {
     /// What the noise of z is drawn for.
-    pub stream: Stream,
-    /// The epoch that noise is drawn for.
-    pub epoch: u64,
-    /// The step within it.
-    pub step: u64,
-    /// Epochs of training behind this moment, with the fraction of the one at hand.
+    pub key: NoiseKey,
+    /// Epochs of training behind this step, with the fraction of the one at hand.
     pub progress: f64,
     /// β of each replica.
     pub betas: Vec<f64>,
@@ -27,16 +23,21 @@ pub struct Moment {
     pub noise: Option<Tensor>,
 }
 
-impl Moment {
-    /// The same moment, at another step.
-    pub fn at_step(&self, step: u64) -> Moment {
+impl StepContext {
+    /// The same, at another step.
+    pub fn at_step(&self, step: u64) -> StepContext {
         let noise = self.noise.as_ref().map(Tensor::shallow_clone);
-        Moment { step, betas: self.betas.clone(), noise, ..*self }
+        StepContext { key: NoiseKey { step, ..self.key }, betas: self.betas.clone(), noise, ..*self }
     }
 
-    /// A value for each replica as a tensor `[R, 1]` where the model's are.
-    pub(crate) fn column(values: &[f64], parameters: &Parameters) -> Tensor {
-        Tensor::from_slice(values).to_kind(Kind::Float).view([-1, 1]).to_device(parameters.device())
+    /// The noise of another stream at this step.
+    pub fn noise_of(&self, stream: Stream) -> NoiseKey {
+        NoiseKey { stream, ..self.key }
+    }
+
+    /// β of each replica where the model's tensors are; `[R, 1]`.
+    pub(crate) fn beta(&self, parameters: &Parameters) -> Tensor {
+        Tensor::from_slice(&self.betas).to_kind(Kind::Float).view([-1, 1]).to_device(parameters.device())
     }
 }
 
@@ -57,13 +58,27 @@ pub struct Terms {
     pub discriminator: Option<Tensor>,
 }
 
+impl Terms {
+    /// An objective, and nothing else.
+    pub fn of_objective(objective: Tensor) -> Terms {
+        Terms { reconstruction: None, kl: None, kl_per_dim: None, latent_mean: None, objective, discriminator: None }
+    }
+}
+
 /// A loss and the parameters that are to reduce it.
 #[derive(Debug)]
 pub struct Loss {
     /// Without axes; a sum over replicas, whose derivatives are independent of each other.
     pub value: Tensor,
-    /// Places in the order of the model's parameters.
+    /// Indices in the order of the model's parameters.
     pub parameters: Vec<usize>,
+}
+
+impl Loss {
+    /// The mean over images of values `[R, B]`, summed over replicas.
+    pub fn new(per_image: &Tensor, parameters: Vec<usize>) -> Loss {
+        Loss { value: per_image.mean_dim(-1, false, Kind::Float).sum(Kind::Float), parameters }
+    }
 }
 
 /// A training step before its update.
@@ -73,11 +88,8 @@ pub struct Step {
     pub terms: Terms,
     /// Together they train every trained parameter, each of them once.
     pub losses: Vec<Loss>,
-}
-
-/// The mean over images of values `[R, B]`, summed over replicas.
-pub fn total(per_image: &Tensor) -> Tensor {
-    per_image.mean_dim(-1, false, Kind::Float).sum(Kind::Float)
+    /// What else the step changes.
+    pub buffers: Vec<BufferUpdate>,
 }
 
 impl Step {
@@ -86,10 +98,10 @@ impl Step {
         let all: Vec<&Tensor> = parameters.iter().map(|parameter| &parameter.tensor).collect();
         let mut gradients: Vec<Option<Tensor>> = all.iter().map(|_| None).collect();
         for (i, loss) in self.losses.iter().enumerate() {
-            let wanted: Vec<&Tensor> = loss.parameters.iter().map(|&place| all[place]).collect();
+            let wanted: Vec<&Tensor> = loss.parameters.iter().map(|&index| all[index]).collect();
             let found = Tensor::run_backward(&[&loss.value], &wanted, i + 1 < self.losses.len(), false);
-            for (&place, gradient) in loss.parameters.iter().zip(found) {
-                gradients[place] = Some(gradient);
+            for (&index, gradient) in loss.parameters.iter().zip(found) {
+                gradients[index] = Some(gradient);
             }
         }
         gradients.into_iter().zip(all).map(|(found, own)| found.unwrap_or_else(|| own.zeros_like())).collect()
@@ -101,38 +113,62 @@ pub trait Family: Debug {
     /// All parameters by name.
     fn parameters(&self) -> &Parameters;
 
+    /// The same, to set buffers.
+    fn parameters_mut(&mut self) -> &mut Parameters;
+
     /// A training step on images `x`, `[R, B, P]` in 0…1.
-    fn train(&self, x: &Tensor, at: &Moment) -> Step;
+    fn train(&self, x: &Tensor, at: &StepContext) -> Step;
 
     /// The terms of images `x`, `[R, B, P]`, as they are reported for a split: one sample of z an image, no corruption,
     /// hard bits.
-    fn evaluate(&self, x: &Tensor, at: &Moment) -> Terms;
+    fn evaluate(&self, x: &Tensor, at: &StepContext) -> Terms;
 
-    /// As [`Family::evaluate`], but for the encoder, which sees `x` corrupted as [`Family::corrupt`] does at `at`: the
-    /// reconstruction is that of the clean image. `None` without corruption.
-    fn evaluate_corrupted(&self, _x: &Tensor, _at: &Moment) -> Option<Terms> {
+    /// From latents to images.
+    fn generator(&self) -> &dyn Generator;
+
+    /// From images to latents, for a family that can.
+    fn encoder(&self) -> Option<&dyn Encode> {
         None
     }
 
-    /// What the encoder says about `x`, `[R, B, P]`; `None` for a family without one.
-    fn encode(&self, x: &Tensor) -> Option<Posterior>;
+    /// The bound on log p(x), for a family that has one.
+    fn density(&self) -> Option<&dyn Density> {
+        None
+    }
+}
 
-    /// z drawn from what the encoder says, from the noise of (stream, epoch, step); `[R, B, D]`.
-    fn sample_latent(&self, posterior: &Posterior, at: &Moment) -> Tensor;
+/// From latents to images.
+pub trait Generator {
+    /// `n` draws of z from the prior; `[R, n, D]`. For an autoencoder, which has none, from N(0, I) all the same.
+    fn sample_prior(&self, n: usize, key: NoiseKey) -> Tensor;
 
     /// E[x|z] for `z` `[R, B, D]`, or what the generator makes of it; `[R, B, P]`.
-    fn decode_mean(&self, z: &Tensor) -> Tensor;
+    fn mean(&self, z: &Tensor) -> Tensor;
 
-    /// A draw of x given `z` `[R, B, D]`; `[R, B, P]`. `None` for a family whose decoder is no distribution.
-    fn decode_sample(&self, z: &Tensor, step: u64) -> Option<Tensor>;
+    /// A draw of x given `z` `[R, B, D]`; `[R, B, P]`. `None` for a generator that is no distribution given z.
+    fn sample(&self, _z: &Tensor, _step: u64) -> Option<Tensor> {
+        None
+    }
+}
 
-    /// `n` draws of z from the prior, from (stream, step); `[R, n, D]`.
-    fn sample_prior(&self, n: usize, stream: Stream, step: u64) -> Tensor;
+/// From images to latents.
+pub trait Encode {
+    /// What the encoder says about `x`, `[R, B, P]`.
+    fn posterior(&self, x: &Tensor) -> Posterior;
 
-    /// x as the encoder of a denoising model sees it, drawn at `at`; `None` without corruption.
-    fn corrupt(&self, x: &Tensor, at: &Moment) -> Option<Tensor>;
+    /// z drawn from what the encoder says; `[R, B, D]`.
+    fn draw(&self, q: &Posterior, at: &StepContext) -> Tensor;
 
+    /// x as the encoder of a denoising model sees it while training; `None` without corruption.
+    fn corrupt(&self, x: &Tensor, at: &StepContext) -> Option<Tensor>;
+
+    /// As [`Family::evaluate`], but the encoder sees `input` in the place of `x`; the reconstruction is that of `x`.
+    fn evaluate_from(&self, input: &Tensor, x: &Tensor, at: &StepContext) -> Terms;
+}
+
+/// A bound on log p(x).
+pub trait Density {
     /// Logarithms of `n_samples` importance weights p(x, z)/q(z|x) for images `x`, `[R, B, P]`; the result is
-    /// `[R, n_samples, B]`. `None` for a family without a bound.
-    fn log_weights(&self, x: &Tensor, n_samples: usize, at: &Moment) -> Option<Tensor>;
+    /// `[R, n_samples, B]`.
+    fn log_weights(&self, x: &Tensor, n_samples: usize, at: &StepContext) -> Tensor;
 }

@@ -3,13 +3,12 @@
 use spec::{Cell, ImageShape, ModelKind, TooDeep};
 use tch::{Device, Tensor};
 
-use crate::discriminator::{Discriminator, is_of_discriminator};
-use crate::family::{Family, Loss, Moment, Step, Terms, total};
-use crate::latent::Posterior;
+use crate::discriminator::{Critic, Discriminator};
+use crate::family::{Family, Generator, Loss, Step, StepContext, Terms};
 use crate::layers::Network;
 use crate::nets::decoder;
-use crate::noise::{Drawer, Stream, normals};
-use crate::parameters::Parameters;
+use crate::noise::{Drawer, NoiseKey, Stream};
+use crate::parameters::{Parameters, Part};
 
 /// A generator and a discriminator for every replica of a cohort.
 ///
@@ -35,35 +34,20 @@ impl Gan {
         let replicas =
             cells.iter().map(|cell| Drawer { seed: cell.training.seed, width: cell.model.latent_dim }).collect();
         let mut parameters = Parameters::new(replicas, first.model.init, device);
-        let generator = decoder(&mut parameters, "generator", &first.model, image)?;
+        let generator = decoder(&mut parameters.of(Part::Decoder), "generator", &first.model, image)?;
         let discriminator = Discriminator::new(&mut parameters, &first.model, regulariser, image)?;
         Ok(Some(Gan { parameters, generator, discriminator }))
     }
 
-    /// z ~ N(0, I) for `n` images, `[R, n, D]`.
-    fn draw(&self, n: usize, stream: Stream, at: &Moment) -> Tensor {
-        if let Some(noise) = &at.noise {
-            return noise.shallow_clone();
+    /// The losses of both players for `x` and as many images from z of `key`.
+    fn terms(&self, x: &Tensor, critic: &Critic, key: NoiseKey, at: &StepContext) -> Terms {
+        let n = x.size()[1] as usize;
+        let z = at.noise.as_ref().map_or_else(|| self.sample_prior(n, key), Tensor::shallow_clone);
+        let made = critic.of(&self.mean(&z));
+        Terms {
+            discriminator: Some(critic.of(x).as_data() + made.as_made()), // −log D(x) − log(1 − D(G(z)))
+            ..Terms::of_objective(made.as_data())                         // −log D(G(z))
         }
-        let parameters = &self.parameters;
-        let (replicas, padded) = (parameters.replicas(), parameters.padded_width());
-        normals(replicas, n, padded, stream, at.epoch, at.step, parameters.device())
-    }
-
-    /// As many images as in `x` from z of `stream`, judged beside `x`.
-    fn terms(&self, x: &Tensor, stream: Stream, at: &Moment, is_training: bool) -> (Terms, Option<Tensor>) {
-        let judge = self.discriminator.judge(is_training);
-        let made = judge.of(&self.decode_mean(&self.draw(x.size()[1] as usize, stream, at)));
-        let terms = Terms {
-            reconstruction: None,
-            kl: None,
-            kl_per_dim: None,
-            latent_mean: None,
-            objective: made.as_data(),
-            discriminator: Some(judge.of(x).as_data() + made.as_made()),
-        };
-        let penalty = if is_training { self.discriminator.penalty(&judge, x) } else { None };
-        (terms, penalty)
     }
 }
 
@@ -72,56 +56,41 @@ impl Family for Gan {
         &self.parameters
     }
 
+    fn parameters_mut(&mut self) -> &mut Parameters {
+        &mut self.parameters
+    }
+
     /// The objective is the generator's loss −log D(G(z)), the discriminator's −log D(x) − log(1 − D(G(z))), without the
     /// penalty of its gradient, which is added to what is differentiated.
-    fn train(&self, x: &Tensor, at: &Moment) -> Step {
-        let (terms, penalty) = self.terms(x, Stream::PriorTrain, at, true);
+    fn train(&self, x: &Tensor, at: &StepContext) -> Step {
+        let (critic, buffers) = self.discriminator.critic_in_training();
+        let terms = self.terms(x, &critic, at.noise_of(Stream::PriorTrain), at);
+        let penalty = self.discriminator.penalty(&critic, x);
         // Both losses are differentiated through the same pass, each by its own parameters alone: the discriminator's
         // derivative does not enter the generator, nor the generator's the discriminator's weights.
-        let mut losses = vec![Loss {
-            value: total(&terms.objective),
-            parameters: self.parameters.trained(|name| !is_of_discriminator(name)),
-        }];
-        losses.extend(terms.discriminator.as_ref().map(|discriminator| {
-            let value = match &penalty {
-                Some(penalty) => total(&(discriminator + penalty)),
-                None => total(discriminator),
-            };
-            Loss { value, parameters: self.parameters.trained(is_of_discriminator) }
+        let mut losses = vec![Loss::new(&terms.objective, self.parameters.trained(|part| part != Part::Discriminator))];
+        losses.extend(terms.discriminator.as_ref().map(|loss| {
+            let loss = penalty.map_or_else(|| loss.shallow_clone(), |penalty| loss + penalty);
+            Loss::new(&loss, self.parameters.trained(|part| part == Part::Discriminator))
         }));
-        Step { terms, losses }
+        Step { terms, losses, buffers }
     }
 
-    fn evaluate(&self, x: &Tensor, at: &Moment) -> Terms {
-        self.terms(x, at.stream, at, false).0
+    fn evaluate(&self, x: &Tensor, at: &StepContext) -> Terms {
+        self.terms(x, &self.discriminator.critic(), at.key, at)
     }
 
-    fn encode(&self, _: &Tensor) -> Option<Posterior> {
-        None
+    fn generator(&self) -> &dyn Generator {
+        self
+    }
+}
+
+impl Generator for Gan {
+    fn sample_prior(&self, n: usize, key: NoiseKey) -> Tensor {
+        self.parameters.normals(n, key)
     }
 
-    fn sample_latent(&self, posterior: &Posterior, _: &Moment) -> Tensor {
-        posterior.mean()
-    }
-
-    fn decode_mean(&self, z: &Tensor) -> Tensor {
+    fn mean(&self, z: &Tensor) -> Tensor {
         self.generator.forward(z).sigmoid()
-    }
-
-    fn decode_sample(&self, _: &Tensor, _: u64) -> Option<Tensor> {
-        None
-    }
-
-    fn sample_prior(&self, n: usize, stream: Stream, step: u64) -> Tensor {
-        let parameters = &self.parameters;
-        normals(parameters.replicas(), n, parameters.padded_width(), stream, 0, step, parameters.device())
-    }
-
-    fn corrupt(&self, _: &Tensor, _: &Moment) -> Option<Tensor> {
-        None
-    }
-
-    fn log_weights(&self, _: &Tensor, _: usize, _: &Moment) -> Option<Tensor> {
-        None
     }
 }

@@ -4,7 +4,7 @@ use spec::Activation;
 use spec::layout::{ConvolutionShape, Width};
 use tch::Tensor;
 
-use crate::parameters::Parameters;
+use crate::parameters::Registrar;
 
 /// y = x·W + b for every replica; `x` is `[R, B, in]`, the result `[R, B, out]`.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub struct Convolution {
 
 impl Convolution {
     /// A convolution with freshly initialised parameters under `name`.
-    pub fn new(parameters: &mut Parameters, name: &str, shape: ConvolutionShape) -> Convolution {
+    pub fn new(parameters: &mut Registrar<'_>, name: &str, shape: ConvolutionShape) -> Convolution {
         let ConvolutionShape { inputs, outputs, kernel, stride, target, is_transposed } = shape;
         let (weight, bias) = parameters.convolution(name, inputs, outputs, kernel, is_transposed);
         let target = [target.0 as i64, target.1 as i64];
@@ -201,17 +201,17 @@ impl Network {
 /// Builds a network whose layers are named as in a PyTorch `nn.Sequential`, where every nonlinearity and every change
 /// of shape takes a number of its own; a gated layer is one module with the maps `h` and `g`.
 #[derive(Debug)]
-pub struct Builder<'a> {
-    parameters: &'a mut Parameters,
+pub struct Builder<'a, 'p> {
+    parameters: &'a mut Registrar<'p>,
     name: &'a str,
     activation: Activation,
     n: usize,
     network: Network,
 }
 
-impl<'a> Builder<'a> {
+impl<'a, 'p> Builder<'a, 'p> {
     /// An empty network whose parameters are named `name.0.weight` and so on.
-    pub fn new(parameters: &'a mut Parameters, name: &'a str, activation: Activation) -> Builder<'a> {
+    pub fn new(parameters: &'a mut Registrar<'p>, name: &'a str, activation: Activation) -> Builder<'a, 'p> {
         Builder { parameters, name, activation, n: 0, network: Network::default() }
     }
 
@@ -236,7 +236,7 @@ impl<'a> Builder<'a> {
         self.network
     }
 
-    fn layer(&mut self, is_hidden: bool, map: impl Fn(&mut Parameters, &str) -> Map) {
+    fn layer(&mut self, is_hidden: bool, map: impl Fn(&mut Registrar<'_>, &str) -> Map) {
         let name = format!("{}.{}", self.name, self.n);
         let layer = match (is_hidden, self.activation) {
             (false, _) => Layer::Map(map(self.parameters, &name)),

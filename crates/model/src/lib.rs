@@ -12,25 +12,30 @@ pub mod gan;
 pub mod vae;
 pub mod vae_gan;
 
+pub mod objective;
+
+pub mod bound;
+pub mod kl;
+pub mod likelihood;
+pub mod posterior;
+pub mod prior;
+
 pub mod bounds;
 pub mod corruption;
 pub mod discriminator;
+pub mod encoder;
 pub mod interpolation;
-pub mod latent;
 pub mod layers;
-pub mod likelihood;
+pub mod mask;
 pub mod mixture;
 pub mod nets;
 pub mod noise;
-pub mod objective;
-pub mod observation;
 pub mod parameters;
-pub mod prior;
 
-pub use family::{Family, Loss, Moment, Step, Terms};
+pub use family::{Density, Encode, Family, Generator, Loss, Step, StepContext, Terms};
 pub use gan::Gan;
-pub use latent::{DiagonalGaussian, Posterior};
 pub use parameters::{ModelError, Parameters};
+pub use posterior::{DiagonalGaussian, Posterior};
 pub use spec::ImageShape;
 pub use vae::Vae;
 pub use vae_gan::VaeGan;

@@ -42,33 +42,51 @@ pub enum Stream {
     Aggregate = 15,
 }
 
-/// A single number that stands for (seed, stream, epoch, step): each word seeds a generator whose first output is
-/// carried into the next.
-pub fn key(seed: u64, stream: Stream, epoch: u64, step: u64) -> u64 {
-    [stream as u64, epoch, step].into_iter().fold(seed, |state, word| {
-        Xoshiro256PlusPlus::seed_from_u64(Xoshiro256PlusPlus::seed_from_u64(state).next_u64() ^ word).next_u64()
-    })
+/// What noise is a function of, besides a run's seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoiseKey {
+    /// What is drawn.
+    pub stream: Stream,
+    /// In which epoch.
+    pub epoch: u64,
+    /// In which step of it.
+    pub step: u64,
 }
 
-/// The generator for (seed, stream, epoch, step).
-pub fn generator(seed: u64, stream: Stream, epoch: u64, step: u64) -> impl Rng {
-    Xoshiro256PlusPlus::seed_from_u64(key(seed, stream, epoch, step))
+impl NoiseKey {
+    /// The noise of `stream` in step `step` of epoch `epoch`.
+    pub fn new(stream: Stream, epoch: u64, step: u64) -> NoiseKey {
+        NoiseKey { stream, epoch, step }
+    }
+
+    /// A single number that stands for (seed, stream, epoch, step): each word seeds a generator whose first output is
+    /// carried into the next.
+    pub fn hash(self, seed: u64) -> u64 {
+        [self.stream as u64, self.epoch, self.step].into_iter().fold(seed, |state, word| {
+            Xoshiro256PlusPlus::seed_from_u64(Xoshiro256PlusPlus::seed_from_u64(state).next_u64() ^ word).next_u64()
+        })
+    }
+
+    /// The generator for (seed, stream, epoch, step).
+    pub fn generator(self, seed: u64) -> impl Rng {
+        Xoshiro256PlusPlus::seed_from_u64(self.hash(seed))
+    }
+
+    /// `n` numbers below `below`, each as likely; none where `below` is 0.
+    pub fn choices(self, seed: u64, n: usize, below: usize) -> Vec<u32> {
+        let below = u32::try_from(below).unwrap_or(u32::MAX);
+        let mut generator = self.generator(seed);
+        let n = if below == 0 { 0 } else { n };
+        (0..n).map(|_| generator.random_range(0..below)).collect()
+    }
 }
 
 /// The order in which epoch `epoch` visits `n` images: a permutation of `0..n`.
 pub fn permutation(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
     let n = u32::try_from(n).unwrap_or(u32::MAX);
     let mut order: Vec<u32> = (0..n).collect();
-    order.shuffle(&mut generator(seed, Stream::Shuffle, epoch, 0));
+    order.shuffle(&mut NoiseKey::new(Stream::Shuffle, epoch, 0).generator(seed));
     order
-}
-
-/// `n` numbers below `below`, each as likely; none where `below` is 0.
-pub fn choices(seed: u64, stream: Stream, epoch: u64, step: u64, n: usize, below: usize) -> Vec<u32> {
-    let below = u32::try_from(below).unwrap_or(u32::MAX);
-    let mut generator = generator(seed, stream, epoch, step);
-    let n = if below == 0 { 0 } else { n };
-    (0..n).map(|_| generator.random_range(0..below)).collect()
 }
 
 /// Whose noise: a replica's seed and its own latent width.
@@ -81,31 +99,13 @@ pub struct Drawer {
 }
 
 /// Standard normal draws, shape `[R, n, padded]`; zero beyond a replica's own width, so that padding draws nothing.
-pub fn normals(
-    replicas: &[Drawer],
-    n: usize,
-    padded: usize,
-    stream: Stream,
-    epoch: u64,
-    step: u64,
-    device: Device,
-) -> Tensor {
-    let at = |seed| generator(seed, stream, epoch, step);
-    draws(replicas, n, padded, at, |generator| generator.sample(StandardNormal), device)
+pub fn normals(replicas: &[Drawer], n: usize, padded: usize, key: NoiseKey, device: Device) -> Tensor {
+    draws(replicas, n, padded, |seed| key.generator(seed), |generator| generator.sample(StandardNormal), device)
 }
 
 /// Draws uniform in 0…1, 1 excluded, in the same manner.
-pub fn uniforms(
-    replicas: &[Drawer],
-    n: usize,
-    padded: usize,
-    stream: Stream,
-    epoch: u64,
-    step: u64,
-    device: Device,
-) -> Tensor {
-    let at = |seed| generator(seed, stream, epoch, step);
-    draws(replicas, n, padded, at, |generator| generator.random(), device)
+pub fn uniforms(replicas: &[Drawer], n: usize, padded: usize, key: NoiseKey, device: Device) -> Tensor {
+    draws(replicas, n, padded, |seed| key.generator(seed), |generator| generator.random(), device)
 }
 
 fn draws<G: Rng>(
@@ -134,22 +134,22 @@ mod tests {
 
     #[test]
     fn a_replica_draws_the_same_numbers_in_any_cohort() {
-        let alone = normals(&[Drawer { seed: 3, width: 2 }], 5, 2, Stream::Latent, 1, 7, Device::Cpu);
+        let alone = normals(&[Drawer { seed: 3, width: 2 }], 5, 2, NoiseKey::new(Stream::Latent, 1, 7), Device::Cpu);
         let both = [Drawer { seed: 1, width: 4 }, Drawer { seed: 3, width: 2 }];
-        let together = normals(&both, 5, 4, Stream::Latent, 1, 7, Device::Cpu);
+        let together = normals(&both, 5, 4, NoiseKey::new(Stream::Latent, 1, 7), Device::Cpu);
         assert_eq!(together.get(1).narrow(1, 0, 2), alone.get(0));
         assert_eq!(together.get(1).narrow(1, 2, 2).abs().sum(tch::Kind::Float).double_value(&[]), 0.0);
     }
 
     #[test]
     fn draws_differ_between_seeds_streams_epochs_and_steps() {
-        let base = key(1, Stream::Latent, 2, 3);
+        let base = NoiseKey::new(Stream::Latent, 2, 3).hash(1);
         for other in [
-            key(2, Stream::Latent, 2, 3),
-            key(1, Stream::Shuffle, 2, 3),
-            key(1, Stream::Latent, 3, 3),
-            key(1, Stream::Latent, 2, 4),
-            key(1, Stream::Latent, 3, 2),
+            NoiseKey::new(Stream::Latent, 2, 3).hash(2),
+            NoiseKey::new(Stream::Shuffle, 2, 3).hash(1),
+            NoiseKey::new(Stream::Latent, 3, 3).hash(1),
+            NoiseKey::new(Stream::Latent, 2, 4).hash(1),
+            NoiseKey::new(Stream::Latent, 3, 2).hash(1),
         ] {
             assert_ne!(base, other);
         }
@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn normals_have_mean_zero_and_variance_one() {
-        let draws = normals(&[Drawer { seed: 9, width: 50 }], 2000, 50, Stream::Latent, 0, 0, Device::Cpu);
+        let draws =
+            normals(&[Drawer { seed: 9, width: 50 }], 2000, 50, NoiseKey::new(Stream::Latent, 0, 0), Device::Cpu);
         let n = 100_000f64;
         let mean = draws.mean(tch::Kind::Double).double_value(&[]);
         let variance = draws.square().mean(tch::Kind::Double).double_value(&[]) - mean * mean;

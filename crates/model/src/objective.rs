@@ -1,39 +1,175 @@
-//! What a VAE minimises, beyond reconstruction + β·KL.
+//! What a VAE minimises: each objective as its paper has it.
 
-use spec::{Objective, ObjectiveKind};
+use spec::{ImportanceGradient, ObjectiveKind};
 use tch::{Kind, Tensor};
 
-use crate::latent::DiagonalGaussian;
+use crate::bound::Bound;
+use crate::mask::Mask;
+use crate::posterior::{DiagonalGaussian, Posterior};
+
+/// What an objective needs beside the bound.
+pub struct Context<'a> {
+    /// β of each replica, `[R, 1]`.
+    pub beta: Tensor,
+    /// Epochs of training behind this step.
+    pub progress: f64,
+    /// Training images.
+    pub n_train: usize,
+    /// Which latent dimensions are a replica's own.
+    pub mask: &'a Mask,
+    /// So many draws of z from the prior; `[R, n, D]`.
+    pub prior: &'a dyn Fn(usize) -> Tensor,
+}
+
+/// An objective of a batch.
+#[derive(Debug)]
+pub struct Objective {
+    /// What is minimised, in nats per image; `[R, B]`.
+    pub value: Tensor,
+    /// Where an estimate of the gradient is not the value's derivative: what is differentiated in its place.
+    pub surrogates: Option<Surrogates>,
+}
+
+/// What is differentiated in an objective's place; both `[R, B]`.
+#[derive(Debug)]
+pub struct Surrogates {
+    /// By the encoder's parameters.
+    pub encoder: Tensor,
+    /// By all others.
+    pub others: Tensor,
+}
+
+/// The objective `kind` of a batch.
+///
+/// An autoencoder, which has no KL, minimises its reconstruction.
+pub fn loss(kind: ObjectiveKind, bound: &Bound, context: &Context<'_>) -> Objective {
+    let Context { beta, progress, n_train, mask, prior } = context;
+    let reconstruction = bound.reconstruction(); // −E_q[log p(x|z)]
+    let Some(kl) = bound.kl() else { return reconstruction.into() }; // KL(q(z|x) ‖ p(z))
+    match kind {
+        // −E_q[log p(x|z)] + β·KL: minus the ELBO (Kingma & Welling 2014) at β = 1, else the β-VAE's (Higgins et al. 2017)
+        ObjectiveKind::Elbo => (reconstruction + beta * kl).into(),
+
+        // β·Σ_d max(λ, KL_d) in the KL's place (Kingma et al. 2016, eq. 15)
+        ObjectiveKind::FreeBits { nats } => match &bound.kl_per_dim {
+            Some(kl_per_dim) => (reconstruction + beta * free_bits(kl_per_dim, mask, nats)).into(),
+            None => (reconstruction + beta * kl).into(),
+        },
+
+        // β·|KL − C| with a capacity C that rises (Burgess et al. 2018, eq. 8)
+        ObjectiveKind::Capacity { nats, rise_epochs } => {
+            (reconstruction + beta * (kl - capacity(nats, rise_epochs, *progress)).abs()).into()
+        }
+
+        // mutual information + β·total correlation + dimension-wise KL in the KL's place (Chen et al. 2018, eq. 4)
+        ObjectiveKind::TotalCorrelation => match &bound.q {
+            Posterior::Gaussian(q) => (reconstruction + total_correlation(q, &bound.z, mask, beta, *n_train)).into(),
+            Posterior::Bits(_) | Posterior::Point(_) => (reconstruction + beta * kl).into(),
+        },
+
+        // β·KL + λ·MMD²(q(z), p(z)) (Zhao et al. 2019, eq. 6)
+        ObjectiveKind::Mmd { weight } => {
+            let discrepancy = mmd(&bound.z, &prior(bound.z.size()[1] as usize), &mask.widths());
+            (reconstruction + beta * kl + discrepancy * weight).into()
+        }
+
+        // −log (1/K) Σ_k p(x, z_k)/q(z_k|x) (Burda et al. 2016, eq. 8); with one draw it is minus the ELBO
+        ObjectiveKind::ImportanceWeighted { gradient, .. } => match (bound.log_weights(beta), gradient) {
+            (None, _) => (reconstruction + beta * kl).into(),
+            (Some(log_w), ImportanceGradient::Reparametrised) => minus_log_mean(&log_w).into(),
+            (Some(log_w), ImportanceGradient::DoublyReparametrised) => {
+                Objective { value: minus_log_mean(&log_w), surrogates: Some(doubly_reparametrised(&log_w)) }
+            }
+        },
+    }
+}
+
+/// How log q(z|x) enters an objective while training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogQ {
+    /// Only where the KL has no closed form.
+    WithoutClosedKl,
+    /// In every weight.
+    InWeights,
+    /// In every weight, the distribution's parameters being constants to the derivative.
+    WithConstantParameters,
+}
+
+/// See [`LogQ`].
+pub fn log_q(kind: ObjectiveKind) -> LogQ {
+    match kind {
+        ObjectiveKind::ImportanceWeighted { gradient: ImportanceGradient::DoublyReparametrised, .. } => {
+            LogQ::WithConstantParameters
+        }
+        ObjectiveKind::ImportanceWeighted { samples: 1, .. } => LogQ::WithoutClosedKl,
+        ObjectiveKind::ImportanceWeighted { .. } => LogQ::InWeights,
+        ObjectiveKind::Elbo
+        | ObjectiveKind::FreeBits { .. }
+        | ObjectiveKind::Capacity { .. }
+        | ObjectiveKind::TotalCorrelation
+        | ObjectiveKind::Mmd { .. } => LogQ::WithoutClosedKl,
+    }
+}
+
+/// Draws of z an image takes in training.
+pub fn n_samples(kind: ObjectiveKind) -> usize {
+    match kind {
+        ObjectiveKind::ImportanceWeighted { samples, .. } => samples,
+        ObjectiveKind::Elbo
+        | ObjectiveKind::FreeBits { .. }
+        | ObjectiveKind::Capacity { .. }
+        | ObjectiveKind::TotalCorrelation
+        | ObjectiveKind::Mmd { .. } => 1,
+    }
+}
+
+impl From<Tensor> for Objective {
+    /// One whose derivative is its gradient.
+    fn from(value: Tensor) -> Objective {
+        Objective { value, surrogates: None }
+    }
+}
+
+/// −log of the mean over draws of the weights with these logarithms, `[R, n, B]`; `[R, B]`.
+fn minus_log_mean(log_weights: &Tensor) -> Tensor {
+    -(log_weights.logsumexp(1, false) - (log_weights.size()[1] as f64).ln())
+}
+
+/// Doubly reparametrised gradients (Tucker et al. 2019, eq. 8) from log weights, `[R, n, B]`, in which log q(z|x) has
+/// constant parameters: in the encoder's the normalised weights are squared.
+fn doubly_reparametrised(log_weights: &Tensor) -> Surrogates {
+    let share = log_weights.detach().softmax(1, Kind::Float);
+    let weighted = |weight: &Tensor| -(weight * log_weights).sum_dim_intlist(1, false, Kind::Float);
+    Surrogates { encoder: weighted(&share.square()), others: weighted(&share) }
+}
 
 /// The capacity C of Burgess et al. (2018) after so many epochs: it rises linearly to `nats`, then stays.
-pub fn capacity(nats: f64, rise_epochs: usize, progress: f64) -> f64 {
+fn capacity(nats: f64, rise_epochs: usize, progress: f64) -> f64 {
     if rise_epochs == 0 { nats } else { nats * (progress / rise_epochs as f64).min(1.0) }
 }
 
-/// reconstruction + β·Σ_d max(nats, KL_d) with KL_d a mean over the batch (Kingma et al. 2016, eq. 15), shared evenly
-/// among the images; `kl_per_dim` is `[R, B, D]`, `mask` 1 for a replica's own dimensions `[R, 1, D]`, the result `[R, B]`.
-pub fn free_bits(reconstruction: &Tensor, kl_per_dim: &Tensor, mask: &Tensor, beta: &Tensor, nats: f64) -> Tensor {
+/// Σ_d max(nats, KL_d) with KL_d a mean over the batch; `kl_per_dim` is `[R, B, D]`, the result `[R, 1]`, the same for
+/// every image.
+fn free_bits(kl_per_dim: &Tensor, mask: &Mask, nats: f64) -> Tensor {
     let mean = kl_per_dim.mean_dim(1, true, Kind::Float); // [R, 1, D]
-    let at_least = (mean.clamp_min(nats) * mask).sum_dim_intlist(-1, false, Kind::Float); // [R, 1]
-    reconstruction + beta * at_least
+    mask.sum(&mean.clamp_min(nats))
 }
 
 /// The KL term of the β-TC-VAE (Chen et al. 2018, eq. 4): mutual information + β·total correlation + dimension-wise KL,
 /// with q(z) estimated by minibatch-weighted sampling from the batch itself; the result is `[R, B]`.
 ///
 /// `z` is `[R, B, D]`; of a data set of N images, log q(z) ≈ log Σ_j q(z|x_j) − log(N·B).
-pub fn total_correlation(q: &DiagonalGaussian, z: &Tensor, mask: &Tensor, beta: &Tensor, n_train: usize) -> Tensor {
+fn total_correlation(q: &DiagonalGaussian, z: &Tensor, mask: &Mask, beta: &Tensor, n_train: usize) -> Tensor {
     let size = z.size();
     let log_nm = (n_train as f64).ln() + (size[1] as f64).ln();
     let others = DiagonalGaussian { mean: q.mean.unsqueeze(1), log_variance: q.log_variance.unsqueeze(1) };
     // [R, B (z), B (x), D]
-    let pairs = others.log_density_per_dim(&z.unsqueeze(2)) * mask.unsqueeze(1);
+    let pairs = mask.apply_to_pairs(&others.log_prob_per_dim(&z.unsqueeze(2)));
     let log_q_z = pairs.sum_dim_intlist(-1, false, Kind::Float).logsumexp(-1, false) - log_nm;
-    let log_product = ((pairs.logsumexp(2, false) - log_nm) * mask).sum_dim_intlist(-1, false, Kind::Float);
-    let sum = |per_dim: Tensor| (per_dim * mask).sum_dim_intlist(-1, false, Kind::Float);
-    let log_q_z_given_x = sum(q.log_density_per_dim(z));
+    let log_product = mask.sum(&(pairs.logsumexp(2, false) - log_nm));
+    let log_q_z_given_x = mask.sum(&q.log_prob_per_dim(z));
     let standard = DiagonalGaussian { mean: z.zeros_like(), log_variance: z.zeros_like() };
-    let log_p_z = sum(standard.log_density_per_dim(z));
+    let log_p_z = mask.sum(&standard.log_prob_per_dim(z));
 
     let mutual_information = log_q_z_given_x - &log_q_z;
     let total_correlation = log_q_z - &log_product;
@@ -63,19 +199,18 @@ pub fn mmd(z: &Tensor, prior: &Tensor, widths: &Tensor) -> Tensor {
     if n < 2.0 { between.zeros_like().unsqueeze(-1) } else { (within(z) + within(prior) - between).unsqueeze(-1) }
 }
 
-/// Samples of z an image takes in training.
-pub fn n_samples(objective: &Objective) -> usize {
-    match objective.kind {
-        ObjectiveKind::ImportanceWeighted { samples, .. } => samples,
-        _ => 1,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tch::Device;
 
     use super::*;
+    use crate::noise::Drawer;
+    use crate::parameters::Parameters;
+
+    fn mask(n_replicas: usize, width: usize) -> Mask {
+        let replicas = (0..n_replicas as u64).map(|seed| Drawer { seed, width }).collect();
+        Mask::new(&Parameters::new(replicas, spec::Init::Pytorch, Device::Cpu))
+    }
 
     const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
 
@@ -89,9 +224,7 @@ mod tests {
     #[test]
     fn free_bits_give_no_slope_to_a_dimension_below_them() {
         let kl = Tensor::from_slice(&[0.1f32, 2.0, 0.3, 4.0]).view([1, 2, 2]).set_requires_grad(true);
-        let reconstruction = Tensor::zeros([1, 2], OPTIONS);
-        let ones = Tensor::ones([1, 1, 2], OPTIONS);
-        let value = free_bits(&reconstruction, &kl, &ones, &Tensor::ones([1, 1], OPTIONS), 0.5);
+        let value = free_bits(&kl, &mask(1, 2), 0.5);
         assert!((value.double_value(&[0, 0]) - 3.5).abs() < 1e-6, "½ for the first, the mean 3 of the second");
         let slopes = Tensor::run_backward(&[value.mean(Kind::Float)], &[&kl], false, false);
         let slopes = Vec::<f32>::try_from(slopes[0].view(-1)).expect("floats");
@@ -106,11 +239,11 @@ mod tests {
             log_variance: Tensor::randn([1, 1, 3], OPTIONS),
         };
         let z = q.sample(&Tensor::randn([1, 1, 3], OPTIONS));
-        let ones = Tensor::ones([1, 1, 3], OPTIONS);
+        let mask = mask(1, 3);
         let beta = Tensor::full([1, 1], 7.0, OPTIONS);
-        let ours = total_correlation(&q, &z, &ones, &beta, 1);
+        let ours = total_correlation(&q, &z, &mask, &beta, 1);
         let standard = DiagonalGaussian { mean: z.zeros_like(), log_variance: z.zeros_like() };
-        let expected = q.log_density(&z) - standard.log_density(&z);
+        let expected = q.log_prob(&z) - standard.log_prob(&z);
         assert!((ours - expected).abs().max().double_value(&[]) < 1e-5);
     }
 
@@ -122,10 +255,10 @@ mod tests {
             log_variance: Tensor::randn([2, 9, 3], OPTIONS),
         };
         let z = q.sample(&Tensor::randn([2, 9, 3], OPTIONS));
-        let ones = Tensor::ones([2, 1, 3], OPTIONS);
-        let ours = total_correlation(&q, &z, &ones, &Tensor::ones([2, 1], OPTIONS), 60_000);
+        let mask = mask(2, 3);
+        let ours = total_correlation(&q, &z, &mask, &Tensor::ones([2, 1], OPTIONS), 60_000);
         let standard = DiagonalGaussian { mean: z.zeros_like(), log_variance: z.zeros_like() };
-        let expected = q.log_density(&z) - standard.log_density(&z);
+        let expected = q.log_prob(&z) - standard.log_prob(&z);
         assert!((ours - expected).abs().max().double_value(&[]) < 1e-4);
     }
 
@@ -138,8 +271,8 @@ mod tests {
             let mean = Tensor::cat(&[first, second], -1);
             let q = DiagonalGaussian { log_variance: mean.full_like(-3.0), mean };
             let z = q.sample(&Tensor::randn([1, 400, 2], OPTIONS));
-            let ones = Tensor::ones([1, 1, 2], OPTIONS);
-            let with = |beta: f64| total_correlation(&q, &z, &ones, &Tensor::full([1, 1], beta, OPTIONS), 400);
+            let mask = mask(1, 2);
+            let with = |beta: f64| total_correlation(&q, &z, &mask, &Tensor::full([1, 1], beta, OPTIONS), 400);
             (with(2.0) - with(1.0)).mean(Kind::Double).double_value(&[])
         };
         let (correlated, independent) = (excess(true), excess(false));

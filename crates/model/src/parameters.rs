@@ -5,7 +5,22 @@ pub use spec::layout::Width;
 use tch::{Device, Tensor};
 
 use crate::layers::Linear;
-use crate::noise::{Drawer, Stream, generator};
+use crate::noise::{self, Drawer, NoiseKey, Stream};
+
+/// The part of a model that a parameter belongs to: losses say by it which parameters they train.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// q(z|x).
+    Encoder,
+    /// The network from z to images; a GAN's generator.
+    Decoder,
+    /// What p(x|z) has of its own beside the decoder's network.
+    Likelihood,
+    /// p(z).
+    Prior,
+    /// What tells data from what was made.
+    Discriminator,
+}
 
 /// How a tensor of the model is laid out in PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +42,8 @@ pub struct Parameter {
     pub tensor: Tensor,
     /// Whether the optimizer changes it; what is not trained is kept with the rest, as PyTorch's buffers are.
     pub is_trained: bool,
+    /// The part of the model it belongs to.
+    pub part: Part,
     layout: Layout,
     /// The axes behind the replicas'.
     axes: Vec<Width>,
@@ -70,6 +87,35 @@ pub struct Parameters {
     device: Device,
     init: Init,
     list: Vec<Parameter>,
+}
+
+/// Adds the parameters of one part of a model.
+#[derive(Debug)]
+pub struct Registrar<'a> {
+    parameters: &'a mut Parameters,
+    part: Part,
+}
+
+/// A tensor that is kept with the parameters but not trained, such as a running mean.
+#[derive(Debug)]
+pub struct Buffer {
+    index: usize,
+    /// As it is now, `[R, …]`.
+    pub tensor: Tensor,
+}
+
+/// What a training step changes beside the trained parameters: a buffer's next value.
+#[derive(Debug)]
+pub struct BufferUpdate {
+    index: usize,
+    value: Tensor,
+}
+
+impl Buffer {
+    /// This buffer with another value of its shape.
+    pub fn next(&self, value: Tensor) -> BufferUpdate {
+        BufferUpdate { index: self.index, value }
+    }
 }
 
 /// A parameter of one replica in PyTorch's layout: a weight is `[out, in]`, a bias `[out]`.
@@ -128,9 +174,9 @@ impl Parameters {
         self.list.iter()
     }
 
-    /// Places in the order of [`Parameters::iter`] of the trained parameters for whose name `wanted` holds.
-    pub fn trained(&self, wanted: impl Fn(&str) -> bool) -> Vec<usize> {
-        let chosen = |parameter: &Parameter| parameter.is_trained && wanted(&parameter.name);
+    /// Indices, in the order of [`Parameters::iter`], of the trained parameters of the parts for which `wanted` holds.
+    pub fn trained(&self, wanted: impl Fn(Part) -> bool) -> Vec<usize> {
+        let chosen = |parameter: &Parameter| parameter.is_trained && wanted(parameter.part);
         self.list.iter().enumerate().filter(|(_, parameter)| chosen(parameter)).map(|(i, _)| i).collect()
     }
 
@@ -139,78 +185,28 @@ impl Parameters {
         self.device
     }
 
-    /// Add a linear map's weight and bias under `name`, each replica from its own seed and of its own width, zero in the
-    /// padding.
-    ///
-    /// Zero padding stays zero: what a padded latent adds to any term, and so its derivative, is exactly zero.
-    pub fn linear(&mut self, name: &str, inputs: Width, outputs: Width) -> Linear {
-        let (weight, bias) = self.starts(inputs, outputs, inputs);
-        let weight = self.add(format!("{name}.weight"), Layout::Transposed, vec![inputs, outputs], weight, true);
-        let bias = self.add(format!("{name}.bias"), Layout::Row, vec![Width::Fixed(1), outputs], bias, true);
-        Linear { weight, bias }
+    /// Standard normal draws of latents, each replica from its own seed; `[R, n, D]`, zero in the padding.
+    pub fn normals(&self, n: usize, key: NoiseKey) -> Tensor {
+        noise::normals(&self.replicas, n, self.padded, key, self.device)
     }
 
-    /// Add a convolution's weight, `[R, out, in, k, k]`, and bias, `[R, 1, out]`; a transposed one's weight is
-    /// `[R, in, out, k, k]`, as in PyTorch.
-    pub fn convolution(
-        &mut self,
-        name: &str,
-        inputs: usize,
-        outputs: usize,
-        kernel: usize,
-        is_transposed: bool,
-    ) -> (Tensor, Tensor) {
-        let area = kernel * kernel;
-        let (first, second) = if is_transposed { (inputs, outputs) } else { (outputs, inputs) };
-        // PyTorch takes the fan-in from the weight's second axis, for transposed convolutions too.
-        let (weight, bias) =
-            self.starts(Width::Fixed(inputs * area), Width::Fixed(outputs * area), Width::Fixed(second * area));
-        let axes = [first, second, kernel, kernel].map(Width::Fixed).to_vec();
-        let weight = self.add(format!("{name}.weight"), Layout::Same, axes, weight, true);
-        let axes = vec![Width::Fixed(1), Width::Fixed(outputs)];
-        let bias = self.add(format!("{name}.bias"), Layout::Row, axes, bias, true);
-        (weight, bias)
+    /// Draws uniform in 0…1, likewise.
+    pub fn uniforms(&self, n: usize, key: NoiseKey) -> Tensor {
+        noise::uniforms(&self.replicas, n, self.padded, key, self.device)
     }
 
-    /// Add a tensor of any other kind, `[R, …axes]`; its layout in PyTorch is the same without the replica axis.
-    pub fn tensor(&mut self, name: &str, axes: &[Width], start: Start) -> Tensor {
-        self.add(name.to_owned(), Layout::Same, axes.to_vec(), start, true)
+    /// To add the parameters of one part of the model.
+    pub fn of(&mut self, part: Part) -> Registrar<'_> {
+        Registrar { parameters: self, part }
     }
 
-    /// Add what is kept with the parameters but not trained.
-    pub fn buffer(&mut self, name: &str, axes: &[Width], start: Start) -> Tensor {
-        self.add(name.to_owned(), Layout::Same, axes.to_vec(), start, false)
-    }
-
-    /// How a layer's weight and bias start.
-    fn starts(&self, fan_in: Width, fan_out: Width, pytorch_fan_in: Width) -> (Start, Start) {
-        match self.init {
-            Init::Pytorch => (Start::FanIn(pytorch_fan_in), Start::FanIn(pytorch_fan_in)),
-            Init::Xavier => (Start::Xavier(fan_in, fan_out), Start::Constant(0.0)),
-        }
-    }
-
-    fn add(&mut self, name: String, layout: Layout, axes: Vec<Width>, start: Start, is_trained: bool) -> Tensor {
-        let padded: Vec<usize> = axes.iter().map(|axis| axis.of(self.padded)).collect();
-        let n = padded.iter().product::<usize>();
-        let mut values = vec![0f32; self.replicas.len() * n];
-        for (replica, block) in self.replicas.iter().zip(values.chunks_exact_mut(n.max(1))) {
-            let own: Vec<usize> = axes.iter().map(|axis| axis.of(replica.width)).collect();
-            let mut generator = generator(replica.seed, Stream::Weights, self.list.len() as u64, 0);
-            let row = padded.last().copied().unwrap_or(1);
-            for (i, row) in block.chunks_exact_mut(row.max(1)).enumerate() {
-                if is_own_row(i, &padded, &own) {
-                    for value in &mut row[..own.last().copied().unwrap_or(1)] {
-                        *value = start.draw(replica.width, &mut generator);
-                    }
-                }
+    /// Sets buffers to their next values, as a training step says.
+    pub fn update(&mut self, updates: &[BufferUpdate]) {
+        tch::no_grad(|| {
+            for BufferUpdate { index, value } in updates {
+                self.list[*index].tensor.copy_(value);
             }
-        }
-        let shape: Vec<i64> = [self.replicas.len()].iter().chain(&padded).map(|&length| length as i64).collect();
-        let tensor = Tensor::from_slice(&values).view(shape.as_slice()).to_device(self.device);
-        let tensor = tensor.set_requires_grad(is_trained);
-        self.list.push(Parameter { name, tensor: tensor.shallow_clone(), is_trained, layout, axes });
-        tensor
+        });
     }
 
     /// One replica's parameters in PyTorch's layout.
@@ -286,12 +282,94 @@ impl Parameters {
     }
 }
 
+impl Registrar<'_> {
+    /// All parameters that are there already.
+    pub fn parameters(&self) -> &Parameters {
+        self.parameters
+    }
+
+    /// Add a linear map's weight and bias under `name`, each replica from its own seed and of its own width, zero in the
+    /// padding.
+    ///
+    /// Zero padding stays zero: what a padded latent adds to any term, and so its derivative, is exactly zero.
+    pub fn linear(&mut self, name: &str, inputs: Width, outputs: Width) -> Linear {
+        let (weight, bias) = self.starts(inputs, outputs, inputs);
+        let weight = self.add(format!("{name}.weight"), Layout::Transposed, vec![inputs, outputs], weight, true);
+        let bias = self.add(format!("{name}.bias"), Layout::Row, vec![Width::Fixed(1), outputs], bias, true);
+        Linear { weight: weight.tensor, bias: bias.tensor }
+    }
+
+    /// Add a convolution's weight, `[R, out, in, k, k]`, and bias, `[R, 1, out]`; a transposed one's weight is
+    /// `[R, in, out, k, k]`, as in PyTorch.
+    pub fn convolution(
+        &mut self,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        is_transposed: bool,
+    ) -> (Tensor, Tensor) {
+        let area = kernel * kernel;
+        let (first, second) = if is_transposed { (inputs, outputs) } else { (outputs, inputs) };
+        // PyTorch takes the fan-in from the weight's second axis, for transposed convolutions too.
+        let (weight, bias) =
+            self.starts(Width::Fixed(inputs * area), Width::Fixed(outputs * area), Width::Fixed(second * area));
+        let axes = [first, second, kernel, kernel].map(Width::Fixed).to_vec();
+        let weight = self.add(format!("{name}.weight"), Layout::Same, axes, weight, true);
+        let axes = vec![Width::Fixed(1), Width::Fixed(outputs)];
+        let bias = self.add(format!("{name}.bias"), Layout::Row, axes, bias, true);
+        (weight.tensor, bias.tensor)
+    }
+
+    /// Add a tensor of any other kind, `[R, …axes]`; its layout in PyTorch is the same without the replica axis.
+    pub fn tensor(&mut self, name: &str, axes: &[Width], start: Start) -> Tensor {
+        self.add(name.to_owned(), Layout::Same, axes.to_vec(), start, true).tensor
+    }
+
+    /// Add what is kept with the parameters but not trained.
+    pub fn buffer(&mut self, name: &str, axes: &[Width], start: Start) -> Buffer {
+        self.add(name.to_owned(), Layout::Same, axes.to_vec(), start, false)
+    }
+
+    /// How a layer's weight and bias start.
+    fn starts(&self, fan_in: Width, fan_out: Width, pytorch_fan_in: Width) -> (Start, Start) {
+        match self.parameters.init {
+            Init::Pytorch => (Start::FanIn(pytorch_fan_in), Start::FanIn(pytorch_fan_in)),
+            Init::Xavier => (Start::Xavier(fan_in, fan_out), Start::Constant(0.0)),
+        }
+    }
+
+    fn add(&mut self, name: String, layout: Layout, axes: Vec<Width>, start: Start, is_trained: bool) -> Buffer {
+        let Parameters { replicas, padded, device, list, .. } = &mut *self.parameters;
+        let padded: Vec<usize> = axes.iter().map(|axis| axis.of(*padded)).collect();
+        let n = padded.iter().product::<usize>();
+        let mut values = vec![0f32; replicas.len() * n];
+        for (replica, block) in replicas.iter().zip(values.chunks_exact_mut(n.max(1))) {
+            let own: Vec<usize> = axes.iter().map(|axis| axis.of(replica.width)).collect();
+            let mut generator = NoiseKey::new(Stream::Weights, list.len() as u64, 0).generator(replica.seed);
+            let row = padded.last().copied().unwrap_or(1);
+            for (i, row) in block.chunks_exact_mut(row.max(1)).enumerate() {
+                if is_own_row(i, &padded, &own) {
+                    for value in &mut row[..own.last().copied().unwrap_or(1)] {
+                        *value = start.draw(replica.width, &mut generator);
+                    }
+                }
+            }
+        }
+        let shape: Vec<i64> = [replicas.len()].iter().chain(&padded).map(|&length| length as i64).collect();
+        let tensor = Tensor::from_slice(&values).view(shape.as_slice()).to_device(*device);
+        let tensor = tensor.set_requires_grad(is_trained);
+        list.push(Parameter { name, tensor: tensor.shallow_clone(), is_trained, part: self.part, layout, axes });
+        Buffer { index: list.len() - 1, tensor }
+    }
+}
+
 /// Whether row `i` of a tensor of shape `padded` (all axes but the last counted together) lies within the shape `own`.
 fn is_own_row(mut i: usize, padded: &[usize], own: &[usize]) -> bool {
     let n = padded.len().saturating_sub(1);
     padded[..n].iter().zip(own).rev().all(|(&length, &own)| {
-        let place = i % length.max(1);
+        let index = i % length.max(1);
         i /= length.max(1);
-        place < own
+        index < own
     })
 }

@@ -4,16 +4,17 @@
 use spec::{Cell, ImageShape, ModelKind, TooDeep};
 use tch::{Device, Kind, Tensor};
 
-use crate::discriminator::{Discriminator, is_of_discriminator};
-use crate::family::{Family, Loss, Moment, Step, Terms, total};
-use crate::latent::Posterior;
-use crate::noise::{Stream, key};
-use crate::parameters::Parameters;
-use crate::vae::Vae;
+use crate::bound::Bound;
+use crate::discriminator::{Critic, Discriminator};
+use crate::family::{Density, Encode, Family, Generator, Loss, Step, StepContext, Terms};
+use crate::noise::{NoiseKey, Stream};
+use crate::parameters::{Parameters, Part};
+use crate::posterior::Posterior;
+use crate::vae::{Vae, terms};
 
 /// A VAE and a discriminator for every replica of a cohort.
 ///
-/// Reconstructions are judged by the discriminator's last hidden features, and so are trained the encoder and the
+/// Reconstructions are compared in the discriminator's last hidden features, and so are trained the encoder and the
 /// decoder; the likelihood of pixels is reported, so that the bound can be compared with a VAE's, and trains no more than
 /// parameters of its own, such as a shared standard deviation. All are trained in every step, by simultaneous gradients:
 /// each loss is differentiated at the parameters before the step.
@@ -33,10 +34,6 @@ struct Losses {
     decoder: Tensor,
     /// −log D(x) − log(1 − D(x̃)) − log(1 − D(x_p)).
     discriminator: Tensor,
-    /// Of the discriminator's gradient at `x`.
-    penalty: Option<Tensor>,
-    /// −log p(x|z).
-    likelihood: Option<Tensor>,
 }
 
 impl VaeGan {
@@ -53,55 +50,32 @@ impl VaeGan {
         Ok(Some(VaeGan { vae, discriminator, weight }))
     }
 
-    /// The terms and losses for `x` seen by the encoder as `input`, with the noise at `at`.
-    fn losses(&self, x: &Tensor, input: &Tensor, at: &Moment, is_training: bool) -> (Terms, Losses) {
-        let pass = self.vae.pass(x, input, at, is_training);
+    /// The losses of a bound on `x` beside as many samples.
+    fn losses(&self, x: &Tensor, bound: &Bound, critic: &Critic, at: &StepContext) -> Losses {
         let prior = tch::no_grad(|| {
-            let step = key(0, Stream::PriorTrain, at.epoch, at.step);
-            self.vae.sample_prior(x.size()[1] as usize, Stream::PriorTrain, step)
+            let step = at.noise_of(Stream::PriorTrain).hash(0);
+            self.vae.sample_prior(x.size()[1] as usize, NoiseKey::new(Stream::PriorTrain, 0, step))
         });
-        let judge = self.discriminator.judge(is_training);
-        let data = judge.of(x);
-        let reconstructed = judge.of(&self.vae.mean_of(&pass.output));
-        let sampled = judge.of(&self.vae.decode_mean(&prior));
+        let data = critic.of(x);
+        let reconstructed = critic.of(&self.vae.mean_of(&bound.output));
+        let sampled = critic.of(&self.vae.mean(&prior));
 
         // −log N(D_l(x) | D_l(x̃), I) without its constant (eq. 7).
         let features =
             (&data.features - &reconstructed.features).square().sum_dim_intlist(-1, false, Kind::Float) * 0.5;
-        let beta = Moment::column(&at.betas, self.vae.parameters());
-        let weighted_kl = pass.terms.kl.as_ref().map_or_else(|| features.zeros_like(), |kl| beta * kl);
-        let losses = Losses {
+        let weighted_kl = bound.kl().map_or_else(|| features.zeros_like(), |kl| at.beta(self.parameters()) * kl);
+        Losses {
             encoder: weighted_kl + &features,
             decoder: &features * self.weight + reconstructed.as_data() + sampled.as_data(),
             discriminator: data.as_data() + reconstructed.as_made() + sampled.as_made(),
-            penalty: if is_training { self.discriminator.penalty(&judge, x) } else { None },
-            likelihood: pass.terms.reconstruction.as_ref().map(Tensor::shallow_clone),
-        };
-        let objective = &losses.encoder + &losses.decoder;
-        let discriminator = Some(losses.discriminator.shallow_clone());
-        (Terms { objective, discriminator, ..pass.terms }, losses)
-    }
-}
-
-/// Whose a parameter is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Encoder,
-    Decoder,
-    Likelihood,
-    Discriminator,
-}
-
-impl Part {
-    /// The prior is the encoder's: both are in the KL alone.
-    fn of(name: &str) -> Part {
-        match name {
-            _ if is_of_discriminator(name) => Part::Discriminator,
-            _ if name.starts_with("decoder.") => Part::Decoder,
-            _ if name.starts_with("likelihood.") => Part::Likelihood,
-            _ => Part::Encoder,
         }
     }
+}
+
+/// The objective is the sum of the encoder's and the decoder's loss.
+fn with_losses(bound: Bound, losses: &Losses) -> Terms {
+    let discriminator = Some(losses.discriminator.shallow_clone());
+    Terms { discriminator, ..terms(bound, &losses.encoder + &losses.decoder) }
 }
 
 impl Family for VaeGan {
@@ -109,66 +83,70 @@ impl Family for VaeGan {
         self.vae.parameters()
     }
 
-    /// The objective is the sum of the encoder's and the decoder's loss; the discriminator's is without the penalty of
-    /// its gradient, which is added to what is differentiated.
-    fn train(&self, x: &Tensor, at: &Moment) -> Step {
-        let corrupted = self.corrupt(x, at);
-        let (terms, losses) = self.losses(x, corrupted.as_ref().unwrap_or(x), at, true);
-        let discriminator = match &losses.penalty {
+    fn parameters_mut(&mut self) -> &mut Parameters {
+        self.vae.parameters_mut()
+    }
+
+    /// The discriminator's loss is reported without the penalty of its gradient, which is added to what is differentiated.
+    fn train(&self, x: &Tensor, at: &StepContext) -> Step {
+        let corrupted = self.vae.corrupt(x, at);
+        let (bound, mut buffers) = self.vae.bound(x, corrupted.as_ref().unwrap_or(x), at, true);
+        let (critic, power_iteration) = self.discriminator.critic_in_training();
+        buffers.extend(power_iteration);
+        let losses = self.losses(x, &bound, &critic, at);
+        let discriminator = match self.discriminator.penalty(&critic, x) {
             Some(penalty) => &losses.discriminator + penalty,
             None => losses.discriminator.shallow_clone(),
         };
-        // All are differentiated through the same pass, each by its own parameters alone.
-        let of_parts = [
-            (Part::Encoder, Some(losses.encoder)),
-            (Part::Decoder, Some(losses.decoder)),
-            (Part::Likelihood, losses.likelihood),
-            (Part::Discriminator, Some(discriminator)),
+        // All are differentiated through the same pass, each by its own parameters alone. The prior is the encoder's: both
+        // are in the KL alone.
+        let likelihood = bound.reconstruction();
+        let of_parts: [(&[Part], &Tensor); 4] = [
+            (&[Part::Encoder, Part::Prior], &losses.encoder),
+            (&[Part::Decoder], &losses.decoder),
+            (&[Part::Likelihood], &likelihood),
+            (&[Part::Discriminator], &discriminator),
         ];
-        let losses = of_parts
+        let of_parts = of_parts
             .into_iter()
-            .filter_map(|(part, per_image)| {
-                let parameters = self.parameters().trained(|name| Part::of(name) == part);
-                let value = total(&per_image?);
-                (!parameters.is_empty()).then_some(Loss { value, parameters })
-            })
-            .collect();
-        Step { terms, losses }
+            .map(|(parts, per_image)| Loss::new(per_image, self.parameters().trained(|part| parts.contains(&part))));
+        let differentiated = of_parts.filter(|loss| !loss.parameters.is_empty()).collect();
+        Step { terms: with_losses(bound, &losses), losses: differentiated, buffers }
     }
 
-    fn evaluate(&self, x: &Tensor, at: &Moment) -> Terms {
-        self.losses(x, x, at, false).0
+    fn evaluate(&self, x: &Tensor, at: &StepContext) -> Terms {
+        self.evaluate_from(x, x, at)
     }
 
-    fn evaluate_corrupted(&self, x: &Tensor, at: &Moment) -> Option<Terms> {
-        self.corrupt(x, at).map(|input| self.losses(x, &input, at, false).0)
+    fn generator(&self) -> &dyn Generator {
+        self.vae.generator()
     }
 
-    fn encode(&self, x: &Tensor) -> Option<Posterior> {
-        self.vae.encode(x)
+    fn encoder(&self) -> Option<&dyn Encode> {
+        Some(self)
     }
 
-    fn sample_latent(&self, posterior: &Posterior, at: &Moment) -> Tensor {
-        self.vae.sample_latent(posterior, at)
+    fn density(&self) -> Option<&dyn Density> {
+        self.vae.density()
+    }
+}
+
+impl Encode for VaeGan {
+    fn posterior(&self, x: &Tensor) -> Posterior {
+        self.vae.posterior(x)
     }
 
-    fn decode_mean(&self, z: &Tensor) -> Tensor {
-        self.vae.decode_mean(z)
+    fn draw(&self, q: &Posterior, at: &StepContext) -> Tensor {
+        self.vae.draw(q, at)
     }
 
-    fn decode_sample(&self, z: &Tensor, step: u64) -> Option<Tensor> {
-        self.vae.decode_sample(z, step)
-    }
-
-    fn sample_prior(&self, n: usize, stream: Stream, step: u64) -> Tensor {
-        self.vae.sample_prior(n, stream, step)
-    }
-
-    fn corrupt(&self, x: &Tensor, at: &Moment) -> Option<Tensor> {
+    fn corrupt(&self, x: &Tensor, at: &StepContext) -> Option<Tensor> {
         self.vae.corrupt(x, at)
     }
 
-    fn log_weights(&self, x: &Tensor, n_samples: usize, at: &Moment) -> Option<Tensor> {
-        self.vae.log_weights(x, n_samples, at)
+    fn evaluate_from(&self, input: &Tensor, x: &Tensor, at: &StepContext) -> Terms {
+        let (bound, _) = self.vae.bound(x, input, at, false);
+        let losses = self.losses(x, &bound, &self.discriminator.critic(), at);
+        with_losses(bound, &losses)
     }
 }

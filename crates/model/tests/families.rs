@@ -1,8 +1,8 @@
 //! Every family, net, decoder, latent, prior and objective: what it trains, and that cohorts and padding do not matter.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use model::noise::Stream;
-use model::{Family, ImageShape, Moment};
+use model::noise::{NoiseKey, Stream};
+use model::{Family, ImageShape, StepContext};
 use serde_json::{Value, json};
 use spec::Cell;
 use tch::{Device, Kind, Tensor};
@@ -103,9 +103,9 @@ fn build(cells: &[Cell]) -> Box<dyn Family> {
     model::build(&cells.iter().collect::<Vec<_>>(), IMAGE, Device::Cpu).unwrap().unwrap()
 }
 
-fn moment(cells: &[Cell], step: u64) -> Moment {
+fn at_step(cells: &[Cell], step: u64) -> StepContext {
     let betas = cells.iter().map(|cell| cell.objective.beta).collect();
-    Moment { stream: Stream::Latent, epoch: 1, step, progress: 1.5, betas, n_train: 1000, noise: None }
+    StepContext { key: NoiseKey::new(Stream::Latent, 1, step), progress: 1.5, betas, n_train: 1000, noise: None }
 }
 
 fn images(n_replicas: i64) -> Tensor {
@@ -126,7 +126,7 @@ fn a_replica_in_a_cohort_is_the_replica_alone() {
         let cohort = [cell(&model, &objective, 2, 1), cell(&model, &objective, 3, 7), cell(&model, &objective, 5, 2)];
         let step = |cells: &[Cell], replica: usize| {
             let model = build(cells);
-            let step = model.train(&images(cells.len() as i64), &moment(cells, 4));
+            let step = model.train(&images(cells.len() as i64), &at_step(cells, 4));
             let gradients = step.gradients(model.parameters());
             let own = model.parameters().export_of(&gradients.iter().collect::<Vec<_>>(), replica);
             (step.terms.objective.get(replica as i64), own)
@@ -149,7 +149,7 @@ fn every_parameter_is_trained_and_padding_is_not() {
     for (name, model, objective) in cases() {
         let cells = [cell(&model, &objective, 2, 1), cell(&model, &objective, 4, 2)];
         let model = build(&cells);
-        let step = model.train(&images(2), &moment(&cells, 0));
+        let step = model.train(&images(2), &at_step(&cells, 0));
         let gradients = step.gradients(model.parameters());
         for (parameter, gradient) in model.parameters().iter().zip(&gradients) {
             assert!(gradient.isfinite().all().int64_value(&[]) == 1, "{name}: {}", parameter.name);
@@ -171,10 +171,10 @@ fn the_objective_falls_along_its_gradient() {
         let model = build(&cells);
         let value = || {
             tch::no_grad(|| {
-                model.train(&images(1), &moment(&cells, 0)).terms.objective.mean(Kind::Double).double_value(&[])
+                model.train(&images(1), &at_step(&cells, 0)).terms.objective.mean(Kind::Double).double_value(&[])
             })
         };
-        let step = model.train(&images(1), &moment(&cells, 0));
+        let step = model.train(&images(1), &at_step(&cells, 0));
         let gradients = step.gradients(model.parameters());
         let before = step.terms.objective.mean(Kind::Double).double_value(&[]);
         let norm: f64 = gradients.iter().map(|g| g.square().sum(Kind::Double).double_value(&[])).sum();
@@ -199,22 +199,24 @@ fn shapes_are_those_of_the_images_and_latents() {
         let cells = [cell(&model, &objective, 2, 1), cell(&model, &objective, 4, 2)];
         let model = build(&cells);
         let x = images(2);
-        let terms = model.evaluate(&x, &moment(&cells, 0));
+        let terms = model.evaluate(&x, &at_step(&cells, 0));
         assert_eq!(terms.objective.size(), [2, BATCH], "{name}");
         for term in [&terms.reconstruction, &terms.kl].into_iter().flatten() {
             assert_eq!(term.size(), [2, BATCH], "{name}");
         }
         assert_eq!(terms.discriminator.map(|term| term.size()), is_adversarial(name).then(|| vec![2, BATCH]), "{name}");
-        if let Some(q) = model.encode(&x) {
+        let generator = model.generator();
+        if let Some(encoder) = model.encoder() {
+            let q = encoder.posterior(&x);
             assert_eq!(q.mean().size(), [2, BATCH, 4], "{name}");
-            let z = model.sample_latent(&q, &moment(&cells, 0));
+            let z = encoder.draw(&q, &at_step(&cells, 0));
             assert_eq!(largest(&z.get(0).narrow(-1, 2, 2)), 0.0, "{name}: padding");
-            assert_eq!(model.decode_mean(&z).size(), x.size(), "{name}");
-            assert_eq!(model.decode_sample(&z, 0).unwrap().size(), x.size(), "{name}");
+            assert_eq!(generator.mean(&z).size(), x.size(), "{name}");
+            assert_eq!(generator.sample(&z, 0).unwrap().size(), x.size(), "{name}");
         } else {
             assert!(name.starts_with("gan"), "{name} has no encoder");
         }
-        let prior = model.sample_prior(6, Stream::Prior, 0);
+        let prior = generator.sample_prior(6, NoiseKey::new(Stream::Prior, 0, 0));
         assert_eq!(prior.size(), [2, 6, 4], "{name}");
         assert_eq!(largest(&prior.get(0).narrow(-1, 2, 2)), 0.0, "{name}: padding of the prior's draws");
     }
@@ -235,10 +237,10 @@ fn an_estimated_kl_is_the_exact_one_on_average() {
     let plain = build(&plain_cells);
     plain.parameters().import(0, &own).unwrap();
     let x = images(1);
-    let exact = plain.evaluate(&x, &moment(&plain_cells, 0)).kl.unwrap().to_kind(Kind::Double);
+    let exact = plain.evaluate(&x, &at_step(&plain_cells, 0)).kl.unwrap().to_kind(Kind::Double);
     let n = 1000;
     let draws: Vec<Tensor> =
-        (0..n).map(|step| mixture.evaluate(&x, &moment(&cells, step)).kl.unwrap().to_kind(Kind::Double)).collect();
+        (0..n).map(|step| mixture.evaluate(&x, &at_step(&cells, step)).kl.unwrap().to_kind(Kind::Double)).collect();
     let draws = Tensor::stack(&draws, 0);
     let error = (draws.mean_dim(0, false, Kind::Double) - exact).abs();
     let spread = draws.std_dim(0, true, false) / (n as f64).sqrt();
@@ -253,7 +255,7 @@ fn a_fixed_variance_is_a_beta() {
         let model = json!({ "likelihood": { "gaussian": { "sigma": sigma } } });
         let cells = [cell(&model, &json!({ "beta": beta }), 3, 5)];
         let model = build(&cells);
-        let step = model.train(&images(1), &moment(&cells, 0));
+        let step = model.train(&images(1), &at_step(&cells, 0));
         step.gradients(model.parameters())
     };
     for (narrow, wide) in gradients(sigma, 1.0).iter().zip(gradients(1.0, sigma * sigma)) {
@@ -267,13 +269,14 @@ fn a_fixed_variance_is_a_beta() {
 fn the_optimal_variance_is_the_mean_squared_error() {
     let model = json!({ "likelihood": { "gaussian-shared": { "variance": "optimal" } } });
     let cells = [cell(&model, &json!({}), 3, 5)];
-    let model = build(&cells);
+    let mut model = build(&cells);
     let x = images(1);
-    let at = moment(&cells, 0);
+    let at = at_step(&cells, 0);
     let step = model.train(&x, &at);
-    let q = model.encode(&x).unwrap();
-    let z = model.sample_latent(&q, &at);
-    let mse = (model.decode_mean(&z) - &x).square().mean(Kind::Float);
+    model.parameters_mut().update(&step.buffers);
+    let encoder = model.encoder().unwrap();
+    let z = encoder.draw(&encoder.posterior(&x), &at);
+    let mse = (model.generator().mean(&z) - &x).square().mean(Kind::Float);
     let n_pixels = IMAGE.n_pixels() as f64;
     let reconstruction = (mse.log() + 1.0 + (2.0 * std::f64::consts::PI).ln()) * (0.5 * n_pixels);
     let plugged = &reconstruction + step.terms.kl.as_ref().unwrap().mean(Kind::Float);
@@ -301,7 +304,7 @@ fn importance_weighted_bounds_are_ordered() {
         let model = build(&cells);
         let draws: Vec<f64> = (0..200)
             .map(|step| {
-                tch::no_grad(|| model.train(&images(1), &moment(&cells, step)))
+                tch::no_grad(|| model.train(&images(1), &at_step(&cells, step)))
                     .terms
                     .objective
                     .mean(Kind::Double)
@@ -324,7 +327,7 @@ fn doubly_reparametrised_gradients_have_the_same_mean() {
         let n = 1500;
         let heads: Vec<Vec<f64>> = (0..n)
             .map(|step| {
-                let gradients = model.train(&images(1), &moment(&cells, step)).gradients(model.parameters());
+                let gradients = model.train(&images(1), &at_step(&cells, step)).gradients(model.parameters());
                 let head = model.parameters().iter().zip(gradients).find(|(p, _)| p.name == "mean.bias").unwrap().1;
                 Vec::<f64>::try_from(head.to_kind(Kind::Double).view(-1)).unwrap()
             })
@@ -363,7 +366,7 @@ fn the_bound_and_its_gap_on_a_linear_gaussian_model() {
     let log_p = (quadratic + log_det + n_pixels as f64 * (2.0 * std::f64::consts::PI).ln()) * -0.5;
     let s = (Tensor::eye(2, options) + w.transpose(0, 1).matmul(&w) / (sigma * sigma)).inverse();
     let posterior_mean = centred.matmul(&w).matmul(&s) / (sigma * sigma);
-    let q = model.encode(&x).unwrap();
+    let q = model.encoder().unwrap().posterior(&x);
     let (mean, variance) =
         (q.mean().get(0).to_kind(Kind::Double), q.log_variance().unwrap().get(0).to_kind(Kind::Double).exp());
     let precision = s.inverse();
@@ -379,7 +382,7 @@ fn the_bound_and_its_gap_on_a_linear_gaussian_model() {
     let draws: Vec<Tensor> = (0..n / 100)
         .map(|step| {
             let x = x.repeat([1, 100, 1]);
-            let terms = model.evaluate(&x, &moment(&cells, step));
+            let terms = model.evaluate(&x, &at_step(&cells, step));
             -(terms.reconstruction.unwrap() + terms.kl.unwrap()).view([100, BATCH]).to_kind(Kind::Double)
         })
         .collect();
@@ -388,7 +391,7 @@ fn the_bound_and_its_gap_on_a_linear_gaussian_model() {
     let spread = draws.std_dim(0, true, false) / (n as f64).sqrt();
     assert!((error.abs() / (spread + 1e-4)).max().double_value(&[]) < 5.0, "{error}");
 
-    let estimate = model::bounds::importance_sampled(model.as_ref(), &x, 50_000, &moment(&cells, 0)).unwrap().get(0);
+    let estimate = model::bounds::importance_sampled(model.density().unwrap(), &x, 50_000, &at_step(&cells, 0)).get(0);
     let short = largest(&(estimate - log_p));
     assert!(short < 0.05, "{short}");
 }
@@ -398,13 +401,14 @@ fn the_bound_and_its_gap_on_a_linear_gaussian_model() {
 fn a_denoising_model_is_measured_on_the_clean_image() {
     let masking = json!({ "corruption": { "masking": { "fraction": 0.7 } }, "kind": "autoencoder" });
     let cells = [cell(&masking, &json!({}), 3, 5)];
-    let (model, x, at) = (build(&cells), images(1), moment(&cells, 2));
-    let seen = model.corrupt(&x, &at).unwrap();
-    let p = model.decode_mean(&model.encode(&seen).unwrap().mean());
+    let (model, x, at) = (build(&cells), images(1), at_step(&cells, 2));
+    let encoder = model.encoder().unwrap();
+    let seen = encoder.corrupt(&x, &at).unwrap();
+    let p = model.generator().mean(&encoder.posterior(&seen).mean());
     let expected = -(&x * p.log() + (-&x + 1.0) * (-&p + 1.0).log()).sum_dim_intlist(-1, false, Kind::Float);
-    let found = model.evaluate_corrupted(&x, &at).unwrap().reconstruction.unwrap();
+    let found = encoder.evaluate_from(&seen, &x, &at).reconstruction.unwrap();
     assert!(largest(&(&found - expected)) < 1e-3);
     assert!(largest(&(found - model.evaluate(&x, &at).reconstruction.unwrap())) > 1e-2);
     let plain = [cell(&json!({}), &json!({}), 3, 5)];
-    assert!(build(&plain).evaluate_corrupted(&x, &at).is_none());
+    assert!(build(&plain).encoder().unwrap().corrupt(&x, &at).is_none());
 }

@@ -2,9 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use model::discriminator::Discriminator;
-use model::noise::{Drawer, Stream, normals};
+use model::noise::{Drawer, NoiseKey, Stream};
 use model::parameters::Exported;
-use model::{Family, ImageShape, Moment, Parameters};
+use model::{Family, ImageShape, Parameters, StepContext};
 use serde_json::{Value, json};
 use spec::{Cell, Regulariser};
 use tch::{Device, Kind, Tensor};
@@ -23,8 +23,9 @@ fn build(model: Value) -> Box<dyn Family> {
     model::build(&[&cell(model)], IMAGE, Device::Cpu).unwrap().unwrap()
 }
 
-fn moment(step: u64) -> Moment {
-    Moment { stream: Stream::Latent, epoch: 0, step, progress: 0.0, betas: vec![1.0], n_train: 100, noise: None }
+fn at_step(step: u64) -> StepContext {
+    let key = NoiseKey::new(Stream::Latent, 0, step);
+    StepContext { key, progress: 0.0, betas: vec![1.0], n_train: 100, noise: None }
 }
 
 /// Uniform in 0…1, `[1, BATCH, P]`.
@@ -64,7 +65,7 @@ fn a_discriminator_that_knows_nothing_costs_log_two_an_image() {
     for regulariser in [json!("spectral-norm"), plain()] {
         let gan = build(json!({ "kind": { "gan": { "regulariser": regulariser } } }));
         set_to_zero(gan.parameters(), is_logit);
-        for terms in [gan.train(&images(), &moment(0)).terms, gan.evaluate(&images(), &moment(0))] {
+        for terms in [gan.train(&images(), &at_step(0)).terms, gan.evaluate(&images(), &at_step(0))] {
             assert!(largest(&(terms.objective - log_two)) < 1e-6);
             assert!(largest(&(terms.discriminator.unwrap() - 2.0 * log_two)) < 1e-6);
         }
@@ -72,11 +73,12 @@ fn a_discriminator_that_knows_nothing_costs_log_two_an_image() {
     let vae_gan = build(json!({ "kind": { "vae-gan": { "weight": 0.25 } }, "hidden": [] }));
     set_to_zero(vae_gan.parameters(), is_logit);
     let x = images();
-    let terms = vae_gan.evaluate(&x, &moment(0));
+    let terms = vae_gan.evaluate(&x, &at_step(0));
     assert!(largest(&(terms.discriminator.unwrap() - 3.0 * log_two)) < 1e-6);
     // Without hidden layers the features are the pixels.
-    let z = vae_gan.sample_latent(&vae_gan.encode(&x).unwrap(), &moment(0));
-    let distance = (vae_gan.decode_mean(&z) - &x).square().sum_dim_intlist(-1, false, Kind::Float) * 0.5;
+    let encoder = vae_gan.encoder().unwrap();
+    let z = encoder.draw(&encoder.posterior(&x), &at_step(0));
+    let distance = (vae_gan.generator().mean(&z) - &x).square().sum_dim_intlist(-1, false, Kind::Float) * 0.5;
     let expected = terms.kl.unwrap() + distance * 1.25 + 2.0 * log_two;
     assert!(largest(&(terms.objective - expected)) < 1e-4);
 }
@@ -90,12 +92,12 @@ fn gradients_are_those_of_the_losses_written_out() {
         x.matmul(named(parameters, &format!("{name}.weight"))) + named(parameters, &format!("{name}.bias"))
     };
     let d = |x: &Tensor| layer("logit", &layer("discriminator.0", x).relu()).sigmoid();
-    let z = normals(parameters.replicas(), BATCH, 3, Stream::PriorTrain, 0, 7, Device::Cpu);
+    let z = parameters.normals(BATCH, NoiseKey::new(Stream::PriorTrain, 0, 7));
     let made = layer("generator.2", &layer("generator.0", &z).relu()).sigmoid();
     let of_generator = -d(&made).log().mean(Kind::Float);
     let of_discriminator = -(d(&images()).log() + (-d(&made.detach()) + 1.0).log()).mean(Kind::Float);
 
-    let step = gan.train(&images(), &moment(7));
+    let step = gan.train(&images(), &at_step(7));
     assert!(largest(&(step.terms.objective.mean(Kind::Float) - &of_generator)) < 1e-6);
     assert!(largest(&(step.terms.discriminator.as_ref().unwrap().mean(Kind::Float) - &of_discriminator)) < 1e-6);
     let gradients = step.gradients(parameters);
@@ -121,7 +123,7 @@ fn a_vae_gan_compares_features_as_a_gaussian_vae_does_pixels() {
     vae.parameters().import(0, &vae_gan.parameters().export(0)).unwrap();
     set_to_zero(vae_gan.parameters(), is_logit);
     let gradients = |model: &dyn Family| -> Vec<Exported> {
-        let gradients = model.train(&images(), &moment(0)).gradients(model.parameters());
+        let gradients = model.train(&images(), &at_step(0)).gradients(model.parameters());
         model.parameters().export_of(&gradients.iter().collect::<Vec<_>>(), 0)
     };
     let of_vae_gan = gradients(vae_gan.as_ref());
@@ -130,7 +132,7 @@ fn a_vae_gan_compares_features_as_a_gaussian_vae_does_pixels() {
         let expected = if one.name.starts_with("decoder") { one.tensor * 0.25 } else { one.tensor };
         assert!(largest(&(other - &expected)) < 1e-4 * largest(&expected), "{}", one.name);
     }
-    let (ours, theirs) = (vae_gan.evaluate(&images(), &moment(1)), vae.evaluate(&images(), &moment(1)));
+    let (ours, theirs) = (vae_gan.evaluate(&images(), &at_step(1)), vae.evaluate(&images(), &at_step(1)));
     assert_eq!(ours.reconstruction.unwrap(), theirs.reconstruction.unwrap());
     assert_eq!(ours.kl.unwrap(), theirs.kl.unwrap());
 }
@@ -141,10 +143,13 @@ fn a_denoising_vae_gan_is_measured_as_its_vae() {
     let denoising = |kind: Value| build(json!({ "kind": kind, "corruption": { "masking": {} } }));
     let (vae, vae_gan) = (denoising(json!("vae")), denoising(json!({ "vae-gan": {} })));
     vae.parameters().import(0, &vae_gan.parameters().export(0)).unwrap();
-    let of = |model: &dyn Family| model.evaluate_corrupted(&images(), &moment(1)).unwrap();
+    let of = |model: &dyn Family| {
+        let encoder = model.encoder().unwrap();
+        encoder.evaluate_from(&encoder.corrupt(&images(), &at_step(1)).unwrap(), &images(), &at_step(1))
+    };
     let (ours, theirs) = (of(vae_gan.as_ref()), of(vae.as_ref()));
     assert_eq!(ours.reconstruction.unwrap(), theirs.reconstruction.unwrap());
-    assert!(largest(&(ours.kl.as_ref().unwrap() - vae_gan.evaluate(&images(), &moment(1)).kl.unwrap())) > 1e-4);
+    assert!(largest(&(ours.kl.as_ref().unwrap() - vae_gan.evaluate(&images(), &at_step(1)).kl.unwrap())) > 1e-4);
     assert_eq!(ours.kl.unwrap(), theirs.kl.unwrap());
 }
 
@@ -170,8 +175,8 @@ fn the_gradient_penalty_equals_finite_differences() {
     ] {
         let (parameters, discriminator) = discriminator(model.clone(), Regulariser::GradientPenalty { weight });
         let x = images();
-        let penalty = || discriminator.penalty(&discriminator.judge(true), &x).unwrap();
-        let logits = |x: &Tensor| discriminator.judge(false).of(x).logits.to_kind(Kind::Double);
+        let penalty = || discriminator.penalty(&discriminator.critic(), &x).unwrap();
+        let logits = |x: &Tensor| discriminator.critic().of(x).logits.to_kind(Kind::Double);
         let ours = penalty();
         let mut squared = Tensor::zeros([1, BATCH as i64], (Kind::Double, Device::Cpu));
         let h = 1e-2;
@@ -217,25 +222,26 @@ fn the_gradient_penalty_equals_finite_differences() {
     }
 }
 
-/// The vectors of power iteration move while training, and stay as they are while evaluating.
+/// The vectors of power iteration move with a training step's update, and neither pass changes anything by itself.
 #[test]
-fn evaluation_changes_no_parameter_and_training_moves_power_iteration_alone() {
+fn passes_change_no_parameter_and_a_step_moves_power_iteration_alone() {
     for kind in [json!({ "gan": {} }), json!({ "vae-gan": {} })] {
-        let model = build(json!({ "kind": kind, "net": { "conv": { "channels": [2] } } }));
-        let state = || -> Vec<Exported> {
+        let mut model = build(json!({ "kind": kind, "net": { "conv": { "channels": [2] } } }));
+        let state = |model: &dyn Family| -> Vec<Exported> {
             // What is exported may be the parameter itself.
             let copied = |one: Exported| Exported { tensor: one.tensor.copy(), ..one };
             model.parameters().export(0).into_iter().map(copied).collect()
         };
-        let moved = |before: &[Exported]| -> Vec<String> {
+        let moved = |before: &[Exported], model: &dyn Family| -> Vec<String> {
             let differs = |(one, other): &(&Exported, Exported)| one.tensor != other.tensor;
-            before.iter().zip(state()).filter(differs).map(|(one, _)| one.name.clone()).collect()
+            before.iter().zip(state(model)).filter(differs).map(|(one, _)| one.name.clone()).collect()
         };
-        let before = state();
-        model.evaluate(&images(), &moment(0));
-        assert!(moved(&before).is_empty());
-        model.train(&images(), &moment(0));
-        let moved = moved(&before);
+        let before = state(model.as_ref());
+        model.evaluate(&images(), &at_step(0));
+        let step = model.train(&images(), &at_step(0));
+        assert!(moved(&before, model.as_ref()).is_empty());
+        model.parameters_mut().update(&step.buffers);
+        let moved = moved(&before, model.as_ref());
         assert_eq!(moved, ["discriminator.0.u", "discriminator.3.u", "logit.u"], "{kind}");
     }
 }
@@ -243,31 +249,33 @@ fn evaluation_changes_no_parameter_and_training_moves_power_iteration_alone() {
 /// A discriminator of spectral norm and relu has slopes of at most 1.
 #[test]
 fn spectral_norm_bounds_the_slope() {
-    let (parameters, discriminator) = discriminator(json!({ "hidden": [10, 8] }), Regulariser::SpectralNorm);
+    let (mut parameters, discriminator) = discriminator(json!({ "hidden": [10, 8] }), Regulariser::SpectralNorm);
     tch::no_grad(|| {
         for parameter in parameters.iter().filter(|parameter| parameter.is_trained) {
             let _ = parameter.tensor.shallow_clone().g_mul_scalar_(50.0);
         }
     });
-    (0..300).for_each(|_| drop(discriminator.judge(true)));
-    let judge = discriminator.judge(false);
+    (0..300).for_each(|_| parameters.update(&discriminator.critic_in_training().1));
+    let critic = discriminator.critic();
     let x = images();
     let there = x.flip([1]);
-    let rise = (judge.of(&x).logits - judge.of(&there).logits).abs();
+    let rise = (critic.of(&x).logits - critic.of(&there).logits).abs();
     let run = (&x - &there).square().sum_dim_intlist(-1, false, Kind::Float).sqrt();
     let steepest = (rise / run).max().double_value(&[]);
     assert!(steepest > 0.0 && steepest <= 1.0 + 1e-4, "{steepest}");
 }
 
 /// Adam's steps on what the family says to train.
-fn fit(model: &dyn Family, x: &Tensor, n_steps: u64) {
+fn fit(model: &mut dyn Family, x: &Tensor, n_steps: u64) {
     // Tensors this small are slower with more.
     tch::set_num_threads(1);
     let (rate, beta1, beta2) = (3e-3, 0.5, 0.99f64);
     let zeros = || -> Vec<Tensor> { model.parameters().iter().map(|p| p.tensor.detach().zeros_like()).collect() };
     let (mut first, mut second) = (zeros(), zeros());
     for step in 0..n_steps {
-        let gradients = model.train(x, &moment(step)).gradients(model.parameters());
+        let step_taken = model.train(x, &at_step(step));
+        let gradients = step_taken.gradients(model.parameters());
+        model.parameters_mut().update(&step_taken.buffers);
         tch::no_grad(|| {
             for (i, parameter) in model.parameters().iter().enumerate() {
                 first[i] = &first[i] * beta1 + &gradients[i] * (1.0 - beta1);
@@ -292,15 +300,16 @@ fn training_leads_the_generator_to_the_data() {
         json!({ "vae-gan": {} }),
         json!({ "vae-gan": { "regulariser": { "gradient-penalty": { "weight": 1.0 } } } }),
     ] {
-        let model = build(json!({ "kind": kind }));
-        let distance = || {
-            let made = tch::no_grad(|| model.decode_mean(&model.sample_prior(500, Stream::Prior, 0)));
+        let mut model = build(json!({ "kind": kind }));
+        let distance = |model: &dyn Family| {
+            let key = NoiseKey::new(Stream::Prior, 0, 0);
+            let made = tch::no_grad(|| model.generator().mean(&model.generator().sample_prior(500, key)));
             let mean = |x: &Tensor| x.mean_dim(1, false, Kind::Float);
             (mean(&made) - mean(&x)).square().mean(Kind::Double).sqrt().double_value(&[])
         };
-        let before = distance();
-        fit(model.as_ref(), &x, 400);
-        let after = distance();
+        let before = distance(model.as_ref());
+        fit(model.as_mut(), &x, 400);
+        let after = distance(model.as_ref());
         assert!(after < before / 3.0, "{kind}: the mean image was {before} away, and is {after}");
     }
 }

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use model::mixture::{Covariance, GaussianMixture, MixtureError, Settings};
-use model::noise::{Stream, generator};
+use model::noise::{NoiseKey, Stream};
 use model::parameters::Exported;
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -23,7 +23,7 @@ fn tensor(values: &[f64], shape: &[i64]) -> Tensor {
 }
 
 fn normals(n: usize, d: usize, seed: u64) -> Tensor {
-    let mut generator = generator(seed, Stream::Latent, 0, 0);
+    let mut generator = NoiseKey::new(Stream::Latent, 0, 0).generator(seed);
     let values: Vec<f64> = (0..n * d).map(|_| generator.sample(StandardNormal)).collect();
     tensor(&values, &[n as i64, d as i64])
 }
@@ -249,9 +249,9 @@ fn samples_have_the_mixture_s_mean_and_covariance() {
     for covariance in BOTH {
         let mixture = two(covariance);
         let n = 200_000;
-        let samples = mixture.sample(n, &mut generator(1, Stream::Prior, 0, 0));
+        let samples = mixture.sample(n, &mut NoiseKey::new(Stream::Prior, 0, 0).generator(1));
         assert_eq!(samples.size(), [n as i64, 2]);
-        assert_eq!(samples, mixture.sample(n, &mut generator(1, Stream::Prior, 0, 0)));
+        assert_eq!(samples, mixture.sample(n, &mut NoiseKey::new(Stream::Prior, 0, 0).generator(1)));
         let (weights, means) = (named(&mixture, "weights"), named(&mixture, "means"));
         let mean = weights.unsqueeze(0).matmul(&means).squeeze();
         let apart = &means - &mean;
@@ -288,7 +288,7 @@ fn a_component_without_rows_stays_and_harms_nothing() {
         assert_eq!(named(&mixture, spread.0).get(1), spread.1.get(1));
         let far = mixture.log_density(&(&data + 1e6));
         assert!(vector(&far).iter().all(|value| value.is_finite()));
-        let samples = mixture.sample(1000, &mut generator(0, Stream::Prior, 0, 0));
+        let samples = mixture.sample(1000, &mut NoiseKey::new(Stream::Prior, 0, 0).generator(0));
         assert!(samples.abs().max().double_value(&[]) < 100.0);
     }
 }

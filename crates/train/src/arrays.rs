@@ -41,12 +41,13 @@ pub fn arrays(model: &dyn Family, splits: &Splits, cells: &[Cell], device: Devic
     let padded = model.parameters().padded_width();
     let chosen = one_of_each_class(test);
     tch::no_grad(|| {
-        let decode = |z: &Tensor| model.decode_mean(&z.to_device(device));
+        let generator = model.generator();
+        let decode = |z: &Tensor| generator.mean(&z.to_device(device));
         let latents = encode_all(model, test, device);
         let z = latents.as_ref().map(|latents| of_images(&latents.mean, &chosen));
-        let decoder_samples = z.as_ref().and_then(|z| model.decode_sample(&z.to_device(device), 0));
+        let decoder_samples = z.as_ref().and_then(|z| generator.sample(&z.to_device(device), 0));
         let corrupted = corrupted(model, splits, &chosen, device);
-        let denoised = corrupted.as_ref().and_then(|x| model.encode(x)).map(|q| decode(&q.mean()));
+        let denoised = corrupted.as_ref().zip(model.encoder()).map(|(x, encoder)| decode(&encoder.posterior(x).mean()));
 
         let sampler = Sampler::new(model, Batches::new(&splits.train, cells, device), device);
         let samples = decode(&sampler.prior(N_SAMPLES, 0));
@@ -143,11 +144,12 @@ struct Latents {
 
 /// `None` for a model without an encoder.
 fn encode_all(model: &dyn Family, images: &Images, device: Device) -> Option<Latents> {
+    let encoder = model.encoder()?;
     let n_replicas = model.parameters().replicas().len();
     let (mut means, mut log_variances, mut are_bits) = (Vec::new(), Vec::new(), false);
     for start in (0..images.shape.n).step_by(BATCH) {
         let x = in_order(images, start, (start + BATCH).min(images.shape.n), n_replicas, device);
-        let q = model.encode(&x)?;
+        let q = encoder.posterior(&x);
         are_bits = matches!(q, Posterior::Bits(_));
         means.push(q.mean().to_device(Device::Cpu));
         log_variances.extend(q.log_variance().map(|values| values.to_device(Device::Cpu)));
@@ -197,10 +199,11 @@ fn stacked(images: &Images, places: &[usize], n_replicas: usize, device: Device)
 
 /// Test images as the encoder of a denoising model sees them while training; `None` for another model.
 fn corrupted(model: &dyn Family, splits: &Splits, places: &[usize], device: Device) -> Option<Tensor> {
+    let encoder = model.encoder()?;
     let n_replicas = model.parameters().replicas().len();
     let ones = vec![1.0; n_replicas];
     let at = At { split: Split::Test, epoch: 0, betas: &ones, n_train: splits.train.shape.n };
-    model.corrupt(&stacked(&splits.test, places, n_replicas, device), &at.moment(Stream::EvaluateTest, 0))
+    encoder.corrupt(&stacked(&splits.test, places, n_replicas, device), &at.batch(Stream::EvaluateTest, 0))
 }
 
 /// Up to [`N_PAIRS`] pairs of neighbours among these images, of different classes unless all are of one.

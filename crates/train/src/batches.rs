@@ -1,7 +1,7 @@
 //! Batches of images along the replica axis, gathered from bytes.
 
 use data::Images;
-use model::noise::{Stream, key, permutation};
+use model::noise::{NoiseKey, Stream, permutation};
 use spec::{Cell, Pixels};
 use tch::{Device, Kind, Tensor};
 
@@ -66,7 +66,7 @@ impl<'a> Batches<'a> {
         let mut bytes = Vec::with_capacity(self.seeds.len() * n * self.n_pixels);
         let mut drawn = vec![0u8; if self.dynamic { self.n_pixels } else { 0 }];
         for (indices, &seed) in chosen.iter().zip(&self.seeds) {
-            let stream = key(seed, Stream::Pixels, epoch, 0);
+            let stream = NoiseKey::new(Stream::Pixels, epoch, 0).hash(seed);
             for &index in *indices {
                 let gray = self.images.image(index as usize);
                 if self.dynamic {

@@ -2,8 +2,8 @@
 
 use data::Images;
 use model::bounds::importance_sampled;
-use model::noise::Stream;
-use model::{Family, Moment};
+use model::noise::{NoiseKey, Stream};
+use model::{Density, Family, StepContext};
 use record::{Array, Arrays, EvaluationRow, Split};
 use spec::{Cell, Scale};
 use tch::{Device, Kind, Tensor};
@@ -29,11 +29,9 @@ pub struct At<'a> {
 
 impl At<'_> {
     /// For the `i`-th batch.
-    pub(crate) fn moment(&self, stream: Stream, i: u64) -> Moment {
-        Moment {
-            stream,
-            epoch: u64::from(self.epoch),
-            step: i,
+    pub(crate) fn batch(&self, stream: Stream, i: u64) -> StepContext {
+        StepContext {
+            key: NoiseKey::new(stream, u64::from(self.epoch), i),
             progress: f64::from(self.epoch),
             betas: self.betas.to_vec(),
             n_train: self.n_train,
@@ -56,7 +54,7 @@ pub fn evaluate(model: &dyn Family, images: &Images, at: &At<'_>, device: Device
         for (i, start) in (0..images.shape.n).step_by(BATCH).enumerate() {
             let end = (start + BATCH).min(images.shape.n);
             let x = in_order(images, start, end, replicas.len(), device);
-            let terms = model.evaluate(&x, &at.moment(stream, i as u64));
+            let terms = model.evaluate(&x, &at.batch(stream, i as u64));
             let batch = BatchSums::read(&terms, model.parameters().padded_width());
             for (replica, sum) in sums.iter_mut().enumerate() {
                 if batch.add_to(sum, replica, replicas[replica].width).is_err() {
@@ -79,12 +77,14 @@ pub fn reconstruction_of_corrupted(
     at: &At<'_>,
     device: Device,
 ) -> Option<Vec<Mean>> {
+    let encoder = model.encoder()?;
     let n_replicas = model.parameters().replicas().len();
     let mut sums = vec![[0.0; 2]; n_replicas];
     tch::no_grad(|| {
         for (i, start) in (0..test.shape.n).step_by(BATCH).enumerate() {
             let x = in_order(test, start, (start + BATCH).min(test.shape.n), n_replicas, device);
-            let terms = model.evaluate_corrupted(&x, &at.moment(Stream::EvaluateTest, i as u64))?;
+            let at = at.batch(Stream::EvaluateTest, i as u64);
+            let terms = encoder.evaluate_from(&encoder.corrupt(&x, &at)?, &x, &at);
             add_to(&mut sums, &terms.reconstruction?);
         }
         Some(sums.into_iter().map(|sum| Mean::of(sum, test.shape.n as f64)).collect())
@@ -126,6 +126,7 @@ pub fn importance_sampled_nll(
     device: Device,
     goes_on: &mut dyn FnMut(usize) -> bool,
 ) -> Option<Vec<Mean>> {
+    let density: &dyn Density = model.density()?;
     let n_replicas = model.parameters().replicas().len();
     let n_images = n_images.min(images.shape.n);
     let mut sums = vec![[0.0; 2]; n_replicas];
@@ -137,7 +138,7 @@ pub fn importance_sampled_nll(
         let x = in_order(images, start, end, n_replicas, device);
         // Each batch is an epoch of its own to the noise, and each portion of its samples a step.
         let at = At { split: Split::Test, epoch: i as u32, betas: &vec![1.0; n_replicas], n_train: images.shape.n };
-        let nll = -importance_sampled(model, &x, n_samples, &at.moment(Stream::Importance, 0))?;
+        let nll = -importance_sampled(density, &x, n_samples, &at.batch(Stream::Importance, 0));
         add_to(&mut sums, &nll);
     }
     Some(sums.into_iter().map(|sum| Mean::of(sum, n_images as f64)).collect())

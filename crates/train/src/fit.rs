@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use data::{Images, Splits};
-use model::Moment;
-use model::noise::Stream;
+use model::StepContext;
+use model::noise::{NoiseKey, Stream};
 use record::{MetricsRow, Split};
 use spec::Optimizer;
 use tch::{Device, Kind, Tensor};
@@ -91,11 +91,8 @@ pub fn fit(
 /// One optimizer step on the next batch; the batch's terms come back summed over its images.
 fn train_step(cohort: &mut Cohort, batches: &Batches<'_>, progress: f64) -> anyhow::Result<BatchSums> {
     let x = batches.batch(cohort.position.step_in_epoch as usize);
-    let parameters = cohort.model.parameters();
-    let at = Moment {
-        stream: Stream::Latent,
-        epoch: u64::from(cohort.position.epoch),
-        step: cohort.position.step_in_epoch,
+    let at = StepContext {
+        key: NoiseKey::new(Stream::Latent, u64::from(cohort.position.epoch), cohort.position.step_in_epoch),
         progress,
         betas: cohort.betas(progress),
         n_train: batches.n_images(),
@@ -103,13 +100,15 @@ fn train_step(cohort: &mut Cohort, batches: &Batches<'_>, progress: f64) -> anyh
     };
 
     let step = cohort.model.train(&x, &at);
-    let gradients = step.gradients(parameters);
+    let gradients = step.gradients(cohort.model.parameters());
     if cohort.position.step_in_epoch.is_multiple_of(STEPS_PER_GRADIENT_NORM) {
         for (replica, norm) in gradient_norms(&gradients).into_iter().enumerate() {
             let sum = &mut cohort.sums[replica].gradient_norm;
             *sum = [sum[0] + norm, sum[1] + 1.0];
         }
     }
+    cohort.model.parameters_mut().update(&step.buffers);
+    let parameters = cohort.model.parameters();
     let tensors: Vec<&Tensor> = parameters.iter().map(|parameter| &parameter.tensor).collect();
     cohort.optimizer.update(&tensors, &gradients, cohort.rate(progress))?;
     cohort.position.step_in_epoch += 1;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use data::{Images, Splits};
 use model::mixture::{Covariance, GaussianMixture, Settings};
-use model::noise::{Stream, generator};
+use model::noise::{NoiseKey, Stream};
 use model::parameters::Exported;
 use record::{Array, Arrays, EvaluationRow, MetricsRow, Split};
 use spec::{Cell, ModelKind};
@@ -170,7 +170,7 @@ impl MixtureFit {
     ///
     /// Errors only for a bug: shapes that do not agree.
     pub fn arrays(&self, test: &Images) -> anyhow::Result<Arrays> {
-        let mut generator = generator(self.cell.training.seed, Stream::Prior, 0, 0);
+        let mut generator = NoiseKey::new(Stream::Prior, 0, 0).generator(self.cell.training.seed);
         let draws =
             self.mixture.sample(N_SAMPLES, &mut generator).to_kind(Kind::Float).contiguous().to_device(Device::Cpu);
         let mut values = vec![0f32; draws.numel()];

@@ -1,7 +1,7 @@
 //! Where z of samples comes from: the prior, the aggregate posterior, or a mixture fitted to latents.
 
 use model::mixture::{Covariance, GaussianMixture, MixtureError, Settings};
-use model::noise::{Drawer, Stream, choices, generator};
+use model::noise::{Drawer, NoiseKey, Stream};
 use model::{Family, Posterior};
 use record::Split;
 use tch::{Device, Kind, Tensor};
@@ -40,21 +40,23 @@ impl<'a> Sampler<'a> {
 
     /// `n` draws of z from the prior; `[R, n, D]`. For an autoencoder, which has none, from N(0, I) all the same.
     pub fn prior(&self, n: usize, step: u64) -> Tensor {
-        self.model.sample_prior(n, Stream::Prior, step)
+        self.model.generator().sample_prior(n, NoiseKey::new(Stream::Prior, 0, step))
     }
 
     /// `n` draws from the aggregate posterior (1/N) Σ q(z|x) over training images: z ~ q(z|x) of images x that are drawn
     /// with replacement; `[R, n, D]`. `None` for a model without an encoder, or without images.
     pub fn aggregate(&self, n: usize, step: u64) -> Option<Tensor> {
         let replicas = self.model.parameters().replicas();
-        let of = |replica: &Drawer| choices(replica.seed, Stream::Aggregate, 0, step, n, self.train.n_images());
+        let encoder = self.model.encoder()?;
+        let key = NoiseKey::new(Stream::Aggregate, 0, step);
+        let of = |replica: &Drawer| key.choices(replica.seed, n, self.train.n_images());
         let chosen: Vec<Vec<u32>> = replicas.iter().map(of).collect();
         let chosen: Vec<&[u32]> = chosen.iter().map(Vec::as_slice).collect();
         let ones = vec![1.0; replicas.len()];
         self.encoded(&chosen, |i, posterior| {
             // Each portion is an epoch of its own to the noise; 0 is taken by the choice of images.
             let at = At { split: Split::Train, epoch: i + 1, betas: &ones, n_train: self.train.n_images() };
-            self.model.sample_latent(posterior, &at.moment(Stream::Aggregate, step))
+            encoder.draw(posterior, &at.batch(Stream::Aggregate, step))
         })
     }
 
@@ -67,7 +69,7 @@ impl<'a> Sampler<'a> {
     /// `n` draws from a replica's mixture; `[n, D]`, zero in the padding.
     pub fn from_mixture(&self, replica: usize, mixture: &GaussianMixture, n: usize, step: u64) -> Tensor {
         let Drawer { seed, width } = self.model.parameters().replicas()[replica];
-        let z = mixture.sample(n, &mut generator(seed, Stream::Mixture, 1, step));
+        let z = mixture.sample(n, &mut NoiseKey::new(Stream::Mixture, 1, step).generator(seed));
         let padding = (self.model.parameters().padded_width() - width) as i64;
         z.to_kind(Kind::Float).constant_pad_nd([0, padding]).to_device(self.device)
     }
@@ -103,7 +105,7 @@ impl<'a> Sampler<'a> {
     }
 
     fn posterior(&self, chosen: &[&[u32]]) -> Option<Posterior> {
-        self.model.encode(&self.train.chosen(chosen, 0))
+        Some(self.model.encoder()?.posterior(&self.train.chosen(chosen, 0)))
     }
 
     /// What `of` makes of the posteriors of the `i`-th portion of the chosen images, `[R, n, D]`; `None` without an encoder.

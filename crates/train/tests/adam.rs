@@ -5,9 +5,9 @@
 mod formula;
 
 use formula::values;
-use model::noise::Stream;
+use model::noise::{NoiseKey, Stream};
 use model::parameters::Exported;
-use model::{Family, ImageShape, Moment, Vae};
+use model::{Family, ImageShape, StepContext, Vae};
 use serde_json::Value;
 use spec::Cell;
 use tch::{Device, Kind, Tensor};
@@ -50,10 +50,8 @@ fn objectives(latent_dims: &[usize], settings: Vec<spec::Adam>, beta: f64, n_ste
             let x = (values(100 + step, &[1, BATCH, 784], 0.5) + 0.5).repeat([n, 1, 1]);
             let epsilon = values(200 + step, &[1, BATCH, 20], 2.0).constant_pad_nd([0, padded - 20]).repeat([n, 1, 1]);
             let betas = vec![beta; cells.len()];
-            let at = Moment {
-                stream: Stream::Latent,
-                epoch: 0,
-                step,
+            let at = StepContext {
+                key: NoiseKey::new(Stream::Latent, 0, step),
                 progress: 0.0,
                 betas,
                 n_train: 60_000,

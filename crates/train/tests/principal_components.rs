@@ -1,8 +1,8 @@
 //! A linear autoencoder against its known optimum, the principal components.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use model::noise::Stream;
-use model::{Family, ImageShape, Moment, Vae};
+use model::noise::{NoiseKey, Stream};
+use model::{Family, ImageShape, StepContext, Vae};
 use serde_json::json;
 use spec::Cell;
 use tch::{Device, Kind, Tensor};
@@ -45,8 +45,8 @@ fn a_linear_autoencoder_finds_the_principal_components() {
     let model = Vae::new(&[&cell], shape, Device::Cpu).unwrap().unwrap();
     let x = images();
     let batch = x.view([1, N_IMAGES, N_PIXELS]);
-    let at =
-        Moment { stream: Stream::Latent, epoch: 0, step: 0, progress: 0.0, betas: vec![1.0], n_train: 1, noise: None };
+    let key = NoiseKey::new(Stream::Latent, 0, 0);
+    let at = StepContext { key, progress: 0.0, betas: vec![1.0], n_train: 1, noise: None };
     let parameters: Vec<&Tensor> = model.parameters().iter().map(|parameter| &parameter.tensor).collect();
     let mut adam = Adam::new(&parameters, vec![spec::Adam { learning_rate: 0.02, ..spec::Adam::default() }]);
     let n_steps = 3000;
@@ -55,8 +55,8 @@ fn a_linear_autoencoder_finds_the_principal_components() {
         let factor = 0.5 * (1.0 + (std::f64::consts::PI * f64::from(step) / f64::from(n_steps)).cos());
         adam.update(&parameters, &gradients, factor).unwrap();
     }
-    let z = model.encode(&batch).unwrap().mean();
-    let made = model.decode_mean(&z).get(0).to_kind(Kind::Double);
+    let z = model.encoder().unwrap().posterior(&batch).mean();
+    let made = model.generator().mean(&z).get(0).to_kind(Kind::Double);
     let error = (&made - x.to_kind(Kind::Double)).square().sum(Kind::Double).double_value(&[]) / N_IMAGES as f64;
     let (optimum, directions) = error_of_principal_components(&x);
     assert!(error >= optimum * (1.0 - 1e-6), "{error} is below the optimum {optimum}: the comparison is wrong");

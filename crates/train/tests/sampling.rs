@@ -77,7 +77,7 @@ fn the_aggregate_posterior_of_an_autoencoder_is_made_of_codes() {
     let cells = cells(&json!({ "kind": "autoencoder" }), &[4]);
     let (model, splits) = (build(&cells), splits());
     let sampler = Sampler::new(model.as_ref(), Batches::new(&splits.train, &cells, Device::Cpu), Device::Cpu);
-    let codes = model.encode(&in_order(&splits.train, 0, 1200, 1, Device::Cpu)).unwrap().mean().get(0);
+    let codes = model.encoder().unwrap().posterior(&in_order(&splits.train, 0, 1200, 1, Device::Cpu)).mean().get(0);
     let drawn = sampler.aggregate(700, 0).unwrap().get(0);
     let apart = (drawn.unsqueeze(1) - codes.unsqueeze(0)).abs().amax(-1, false); // [700, 1200]
     assert!(largest(&apart.amin(1, false)) < 1e-5);
@@ -92,7 +92,12 @@ fn the_mixture_has_mean_and_covariance_of_the_latents() {
     let cells = cells(&json!({}), &[2, 4]);
     let (model, splits) = (build(&cells), splits());
     let sampler = Sampler::new(model.as_ref(), Batches::new(&splits.train, &cells, Device::Cpu), Device::Cpu);
-    let latents = model.encode(&in_order(&splits.train, 0, 1200, 2, Device::Cpu)).unwrap().mean().to_kind(Kind::Double);
+    let latents = model
+        .encoder()
+        .unwrap()
+        .posterior(&in_order(&splits.train, 0, 1200, 2, Device::Cpu))
+        .mean()
+        .to_kind(Kind::Double);
     let drawn = sampler.mixture(40_000, 0).unwrap();
     for (r, drawn) in drawn.into_iter().enumerate() {
         let width = [2, 4][r];

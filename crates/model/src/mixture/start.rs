@@ -4,7 +4,7 @@ use rand::{Rng, RngExt};
 use tch::{Kind, Tensor};
 
 use super::{Covariance, GaussianMixture, MixtureError, Settings, Spread, em, is_all, n_rows};
-use crate::noise::{Stream, generator};
+use crate::noise::{NoiseKey, Stream};
 
 /// Centres chosen among the rows, and the centre nearest to each row.
 struct Seeding {
@@ -38,7 +38,7 @@ impl GaussianMixture {
 fn start(data: &Tensor, settings: &Settings) -> Result<GaussianMixture, MixtureError> {
     let (n, d, k) = (data.size()[0], data.size()[1], settings.n_components as i64);
     let device = data.device();
-    let mut generator = generator(settings.seed, Stream::Mixture, 0, 0);
+    let mut generator = NoiseKey::new(Stream::Mixture, 0, 0).generator(settings.seed);
     let seeding = seed(data, settings.n_components, &mut generator)?;
     let means = data.index_select(0, &Tensor::from_slice(&seeding.centers).to_device(device)).to_kind(Kind::Double);
     let nearest = Tensor::from_slice(&seeding.nearest).to_device(device);
@@ -119,7 +119,7 @@ mod tests {
             .collect();
         let data = Tensor::from_slice(&rows).view([200, 2]);
         for seed_ in 0..50 {
-            let found = seed(&data, 4, &mut generator(seed_, Stream::Mixture, 0, 0)).unwrap();
+            let found = seed(&data, 4, &mut NoiseKey::new(Stream::Mixture, 0, 0).generator(seed_)).unwrap();
             let mut groups: Vec<_> = found.centers.iter().map(|center| center % 4).collect();
             groups.sort_unstable();
             assert_eq!(groups, [0, 1, 2, 3], "seed {seed_}");
@@ -135,7 +135,7 @@ mod tests {
         let data = Tensor::from_slice(&[0.0, 1.0, 3.0]).view([3, 1]);
         let mut counts = [0f64; 3];
         for seed_ in 0..4000 {
-            let found = seed(&data, 2, &mut generator(seed_, Stream::Mixture, 0, 0)).unwrap();
+            let found = seed(&data, 2, &mut NoiseKey::new(Stream::Mixture, 0, 0).generator(seed_)).unwrap();
             if found.centers[0] == 0 {
                 counts[found.centers[1] as usize] += 1.0;
             }
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn more_components_than_distinct_rows_are_allowed() {
         let data = Tensor::from_slice(&[1.0, 1.0, 5.0, 5.0, 5.0]).view([5, 1]);
-        let found = seed(&data, 4, &mut generator(3, Stream::Mixture, 0, 0)).unwrap();
+        let found = seed(&data, 4, &mut NoiseKey::new(Stream::Mixture, 0, 0).generator(3)).unwrap();
         assert_eq!(found.centers.len(), 4);
         assert_ne!(data.double_value(&[found.centers[0], 0]), data.double_value(&[found.centers[1], 0]));
     }

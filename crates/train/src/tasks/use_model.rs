@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use data::Splits;
 use model::mixture::GaussianMixture;
-use model::noise::{Stream, generator};
+use model::noise::{NoiseKey, Stream};
 use model::{Family, ImageShape};
 use protocol::usage::{
     Decoder, IMAGES, ImageSource, LABELS, LOG_VARIANCE, LatentSource, MEAN, ORIGINALS, Operation, Usage,
@@ -51,7 +51,7 @@ impl Using<'_> {
                 "a Gaussian mixture over pixels has neither latents nor an encoder\nhint: `elbo sample` draws from it"
             );
         };
-        let draws = mixture.sample(n, &mut generator(self.cell.training.seed, Stream::Prior, 0, seed));
+        let draws = mixture.sample(n, &mut NoiseKey::new(Stream::Prior, 0, seed).generator(self.cell.training.seed));
         self.write_images(&draws)?;
         Ok(true)
     }
@@ -85,7 +85,7 @@ impl Using<'_> {
     /// `[1, n, D]`
     fn latents(&self, model: &dyn Family, from: LatentSource, n: usize, seed: u64) -> anyhow::Result<Tensor> {
         if from == LatentSource::Prior {
-            return Ok(model.sample_prior(n, Stream::Prior, seed));
+            return Ok(model.generator().sample_prior(n, NoiseKey::new(Stream::Prior, 0, seed)));
         }
         let splits = self.splits()?;
         let train = Batches::new(&splits.train, std::slice::from_ref(self.cell), self.context.device);
@@ -152,12 +152,13 @@ impl Using<'_> {
 
     /// `None` when a signal came.
     fn encode(&self, model: &dyn Family, originals: &Tensor) -> anyhow::Result<Option<Encoded>> {
+        let encoder = model.encoder().with_context(|| self.no_encoder())?;
         let (mut means, mut log_variances) = (Vec::new(), Vec::new());
         for x in originals.split(BATCH as i64, 1) {
             if self.context.is_stopped() {
                 return Ok(None);
             }
-            let q = model.encode(&x).with_context(|| self.no_encoder())?;
+            let q = encoder.posterior(&x);
             means.push(q.mean());
             log_variances.extend(q.log_variance());
         }
@@ -173,12 +174,14 @@ impl Using<'_> {
                 return Ok(None);
             }
             parts.push(match decoder {
-                Decoder::Mean => model.decode_mean(z),
+                Decoder::Mean => model.generator().mean(z),
                 // Each portion draws on its own; seeds of people are small.
-                Decoder::Sample => model.decode_sample(z, seed.wrapping_add((i as u64) << 32)).with_context(|| {
-                    let name = self.cell.readable_name();
-                    format!("the decoder of `{name}` is no distribution over images\nhint: use `--decoder mean`")
-                })?,
+                Decoder::Sample => {
+                    model.generator().sample(z, seed.wrapping_add((i as u64) << 32)).with_context(|| {
+                        let name = self.cell.readable_name();
+                        format!("the decoder of `{name}` is no distribution over images\nhint: use `--decoder mean`")
+                    })?
+                }
             });
         }
         Ok(Some(Tensor::cat(&parts, 1).squeeze_dim(0)))

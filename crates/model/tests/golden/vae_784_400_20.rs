@@ -1,16 +1,13 @@
-//! Terms and gradients of the 784-400-20 model against PyTorch's, from the dump that `tools/golden.py` wrote.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! The 784-400-20 model with Bernoulli and Gaussian decoders; the dump is `tools/golden.py`'s.
 
-#[path = "golden/formula.rs"]
-mod formula;
-
-use formula::values;
-use model::noise::Stream;
 use model::parameters::Exported;
-use model::{Family, ImageShape, Moment, Vae};
+use model::{Family, ImageShape, Vae};
 use serde_json::Value;
 use spec::{Cell, Likelihood};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
+
+use crate::formula::values;
+use crate::harness::{assert_gradients, assert_within, first_step, numbers, vector};
 
 const BATCH: usize = 6;
 
@@ -49,30 +46,9 @@ fn vae(cells: &[Cell]) -> Vae {
     Vae::new(&cells.iter().collect::<Vec<_>>(), MNIST, Device::Cpu).unwrap().unwrap()
 }
 
-fn moment(beta: f64, n_replicas: usize, noise: Tensor) -> Moment {
-    let betas = vec![beta; n_replicas];
-    Moment { stream: Stream::Latent, epoch: 0, step: 0, progress: 0.0, betas, n_train: 60_000, noise: Some(noise) }
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
-}
-
-#[track_caller]
-fn assert_close(what: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {
-    assert_eq!(ours.len(), theirs.len(), "{what}");
-    for (ours, theirs) in ours.iter().zip(theirs) {
-        assert!((ours - theirs).abs() <= tolerance, "{what}: {ours} against PyTorch's {theirs}, tolerance {tolerance}");
-    }
-}
-
-fn vector(tensor: &Tensor) -> Vec<f64> {
-    Vec::<f64>::try_from(tensor.to_kind(Kind::Double).contiguous().view(-1)).unwrap()
-}
-
 /// Runs every case of the dump in a cohort whose replica `golden` of `cells` has the golden weights.
 fn check(golden: usize, widths: &[usize]) {
-    let dump: Value = serde_json::from_str(include_str!("golden/vae-784-400-20.json")).unwrap();
+    let dump: Value = serde_json::from_str(include_str!("vae-784-400-20.json")).unwrap();
     let cases = dump["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 3);
     for case in cases {
@@ -88,32 +64,16 @@ fn check(golden: usize, widths: &[usize]) {
         let x = (values(100, &[1, BATCH as i64, 784], 0.5) + 0.5).repeat([n_replicas, 1, 1]);
         let epsilon =
             values(200, &[1, BATCH as i64, 20], 2.0).constant_pad_nd([0, padded - 20]).repeat([n_replicas, 1, 1]);
-        let step = vae.train(&x, &moment(case["beta"].as_f64().unwrap(), cells.len(), epsilon));
+        let betas = vec![case["beta"].as_f64().unwrap(); cells.len()];
+        let step = vae.train(&x, &first_step(betas, 0.0, 60_000, epsilon));
         let terms = &step.terms;
         let own = |tensor: &Tensor| vector(&tensor.get(golden as i64));
-        assert_close(
-            "reconstruction",
-            &own(terms.reconstruction.as_ref().unwrap()),
-            &numbers(&case["reconstruction"]),
-            2e-3,
-        );
-        assert_close("kl", &own(terms.kl.as_ref().unwrap()), &numbers(&case["kl"]), 1e-5);
+        let reconstruction = own(terms.reconstruction.as_ref().unwrap());
+        assert_within("reconstruction", &reconstruction, &numbers(&case["reconstruction"]), 2e-3);
+        assert_within("kl", &own(terms.kl.as_ref().unwrap()), &numbers(&case["kl"]), 1e-5);
         let first = vector(&terms.kl_per_dim.as_ref().unwrap().get(golden as i64).get(0).narrow(0, 0, 20));
-        assert_close("kl_per_dim", &first, &numbers(&case["kl_per_dim_of_first_image"]), 1e-6);
-
-        let gradients = step.gradients(vae.parameters());
-        let exported = vae.parameters().export_of(&gradients.iter().collect::<Vec<_>>(), golden);
-        for Exported { name, tensor } in exported {
-            let theirs = &case["gradients"][&name];
-            let norm = theirs["norm"].as_f64().unwrap();
-            let flat = vector(&tensor);
-            let ours = flat.iter().map(|slope| slope * slope).sum::<f64>().sqrt();
-            assert!((ours / norm - 1.0).abs() < 1e-4, "norm of {name}: {ours} against {norm}");
-            let sum = flat.iter().sum::<f64>();
-            assert_close(&name, &[sum], &[theirs["sum"].as_f64().unwrap()], norm * 1e-3);
-            let entries: Vec<f64> = numbers(&theirs["at"]).iter().map(|&at| flat[at as usize]).collect();
-            assert_close(&name, &entries, &numbers(&theirs["entries"]), norm * 1e-5);
-        }
+        assert_within("kl_per_dim", &first, &numbers(&case["kl_per_dim_of_first_image"]), 1e-6);
+        assert_gradients("784-400-20", &vae, &step, golden, &case["gradients"], 1e-5);
     }
 }
 
@@ -133,7 +93,7 @@ fn padding_stays_exactly_zero() {
     let vae = vae(&cells);
     let x = values(100, &[2, BATCH as i64, 784], 0.5) + 0.5;
     let epsilon = values(200, &[2, BATCH as i64, 8], 2.0);
-    let step = vae.train(&x, &moment(1.0, 2, epsilon));
+    let step = vae.train(&x, &first_step(vec![1.0; 2], 0.0, 60_000, epsilon));
     assert_eq!(vector(&step.terms.kl_per_dim.as_ref().unwrap().get(0).narrow(1, 3, 5).abs().max()), [0.0]);
     let gradients = step.gradients(vae.parameters());
     for (parameter, gradient) in vae.parameters().iter().zip(&gradients) {

@@ -1,48 +1,21 @@
-//! Terms and gradients of every net, decoder, latent, prior and objective against PyTorch's own layers and
-//! distributions, from the dump that `tools/golden_families.py` made.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! Every net, decoder, latent, prior and objective against PyTorch's own layers and distributions; the dump is
+//! `tools/golden_families.py`'s.
 
-#[path = "golden/formula.rs"]
-mod formula;
-
-use formula::values;
-use model::noise::Stream;
 use model::parameters::Exported;
-use model::{Family, ImageShape, Moment};
+use model::{Family, ImageShape, StepContext};
 use serde_json::{Value, json};
 use spec::Cell;
 use tch::{Device, Kind, Tensor};
+
+use crate::formula::values;
+use crate::harness::{assert_close, assert_gradients, first_step, numbers, vector};
 
 /// The tensor numbers of the images and of the noise in the formula.
 const IMAGES: u64 = 100;
 const NOISE: u64 = 200;
 
 fn dump() -> Value {
-    serde_json::from_str(include_str!("golden/families.json")).unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .flat_map(|one| one.as_f64().map_or_else(|| numbers(one), |one| vec![one]))
-        .collect()
-}
-
-fn vector(tensor: &Tensor) -> Vec<f64> {
-    Vec::<f64>::try_from(tensor.to_kind(Kind::Double).contiguous().view(-1)).unwrap()
-}
-
-/// Within `tolerance` of the largest magnitude among `theirs`, which is at least `floor`.
-#[track_caller]
-fn assert_close(what: &str, ours: &[f64], theirs: &[f64], tolerance: f64, floor: f64) {
-    assert_eq!(ours.len(), theirs.len(), "{what}");
-    let scale = theirs.iter().fold(floor, |largest, number| largest.max(number.abs()));
-    for (ours, theirs) in ours.iter().zip(theirs) {
-        let difference = (ours - theirs).abs();
-        assert!(difference <= tolerance * scale, "{what}: {ours} against PyTorch's {theirs}, scale {scale}");
-    }
+    serde_json::from_str(include_str!("families.json")).unwrap()
 }
 
 /// Terms of one replica against PyTorch's list of numbers, or `null` where there is no such term.
@@ -117,63 +90,38 @@ impl<'a> Case<'a> {
         ((unit.clamp(0.0, 1.0) * 255.0).round() / 255.0).repeat([self.n_replicas(), 1, 1])
     }
 
-    /// A moment with the noise of `n` samples an image, all images of the first sample first.
-    fn moment(&self, n: i64) -> Moment {
+    /// A step with the noise of `n` samples an image, all images of the first sample first.
+    fn step(&self, n: i64) -> StepContext {
         let of = |key: &str| self.case["noise"][key].as_f64().unwrap();
         let number = if n == 1 { NOISE } else { NOISE + 1 };
         let noise = values(number, &[1, n * self.n_images, self.latent], of("bound")) + of("shift");
         let padding = self.model.parameters().padded_width() as i64 - self.latent;
         let noise = noise.constant_pad_nd([0, padding]);
-        Moment {
-            stream: Stream::Latent,
-            epoch: 0,
-            step: 0,
-            progress: self.progress,
-            betas: self.betas.clone(),
-            n_train: self.n_train,
-            noise: Some(noise.repeat([self.n_replicas(), 1, 1])),
-        }
+        first_step(self.betas.clone(), self.progress, self.n_train, noise.repeat([self.n_replicas(), 1, 1]))
     }
 
-    /// Before the step, which may change what is kept with the parameters.
     fn check_evaluation(&self) {
         let (x, theirs, golden) = (self.images(), &self.case["evaluation"], self.golden as i64);
-        let terms = self.model.evaluate(&x, &self.moment(1));
+        let terms = self.model.evaluate(&x, &self.step(1));
         let what = |term: &str| format!("{}, evaluated: {term}", self.name);
         assert_term(&what("reconstruction"), terms.reconstruction.as_ref(), golden, &theirs["reconstruction"]);
         assert_term(&what("kl"), terms.kl.as_ref(), golden, &theirs["kl"]);
-        let log_weights = self.model.log_weights(&x, self.n_samples as usize, &self.moment(self.n_samples));
+        let at = self.step(self.n_samples);
+        let log_weights = self.model.density().map(|density| density.log_weights(&x, self.n_samples as usize, &at));
         assert_term(&what("log weights"), log_weights.as_ref(), golden, &theirs["log_weights"]);
     }
 
     fn check_step(&self) {
         let is_importance_weighted = self.case["objective"]["kind"]["importance-weighted"].is_object();
         let n = if is_importance_weighted { self.n_samples } else { 1 };
-        let step = self.model.train(&self.images(), &self.moment(n));
+        let step = self.model.train(&self.images(), &self.step(n));
         let (theirs, golden) = (&self.case["terms"], self.golden as i64);
         let what = |term: &str| format!("{}: {term}", self.name);
         let terms = &step.terms;
         assert_term(&what("reconstruction"), terms.reconstruction.as_ref(), golden, &theirs["reconstruction"]);
         assert_term(&what("kl"), terms.kl.as_ref(), golden, &theirs["kl"]);
         assert_term(&what("objective"), Some(&terms.objective), golden, &theirs["objective"]);
-
-        let parameters = self.model.parameters();
-        let gradients = step.gradients(parameters);
-        let exported = parameters.export_of(&gradients.iter().collect::<Vec<_>>(), self.golden);
-        let trained: Vec<&str> = parameters.iter().filter(|own| own.is_trained).map(|own| own.name.as_str()).collect();
-        assert_eq!(trained.len(), self.case["gradients"].as_object().unwrap().len(), "{}", self.name);
-        for Exported { name, tensor } in exported.iter().filter(|one| trained.contains(&one.name.as_str())) {
-            let theirs = &self.case["gradients"][name];
-            let what = what(&format!("gradient of {name}"));
-            let flat = vector(tensor);
-            let (norm, n) = (theirs["norm"].as_f64().unwrap(), flat.len() as f64);
-            let ours = flat.iter().map(|slope| slope * slope).sum::<f64>().sqrt();
-            assert_close(&what, &[ours], &[norm], 5e-5, 1e-6);
-            // A sum of n numbers of this norm is at most √n times as large.
-            assert_close(&what, &[flat.iter().sum()], &[theirs["sum"].as_f64().unwrap()], 5e-5, norm * n.sqrt());
-            let entries: Vec<f64> = numbers(&theirs["at"]).iter().map(|&at| flat[at as usize]).collect();
-            assert_close(&what, &entries, &numbers(&theirs["entries"]), 5e-5, norm);
-        }
+        assert_gradients(self.name, self.model.as_ref(), &step, self.golden, &self.case["gradients"], 5e-5);
     }
 }
 

@@ -1,0 +1,104 @@
+//! Binary pixels; on gray values, minus the cross-entropy.
+
+use tch::{Kind, Tensor};
+
+use super::Likelihood;
+
+/// Pixels are Bernoulli(sigmoid(output)). On gray values −log p is the cross-entropy, whose floor is the entropy of the
+/// gray values.
+#[derive(Debug)]
+pub struct Bernoulli;
+
+impl Likelihood for Bernoulli {
+    fn log_prob(&self, output: &Tensor, x: &Tensor) -> Tensor {
+        log_prob(output, x)
+    }
+
+    fn mean(&self, output: &Tensor) -> Tensor {
+        output.sigmoid()
+    }
+
+    fn sample(&self, output: &Tensor, uniform: &Tensor) -> Tensor {
+        uniform.lt_tensor(&output.sigmoid()).to_kind(Kind::Float)
+    }
+}
+
+/// Σ x·l − softplus(l) for logits l; `logits` and `x` are `[R, B, P]`, the result `[R, B]`.
+///
+/// The derivative, x − sigmoid(l), shares its sigmoid with the value, so both are computed here in few passes over the
+/// pixels: softplus(l) = max(l, 0) − log max(s, 1 − s) with s = sigmoid(l), and max(s, 1 − s) = ½ + |s − ½| ≥ ½ keeps
+/// the logarithm exact to an ulp for any l.
+pub(super) fn log_prob(logits: &Tensor, x: &Tensor) -> Tensor {
+    let (value, mut s) = tch::no_grad(|| {
+        let s = logits.sigmoid();
+        let larger = (&s - 0.5).abs_().g_add_scalar_(0.5);
+        let linear = logits.relu().g_sub_(&(x * logits));
+        (sum_of_logs(&larger) - linear.sum_dim_intlist(-1, false, Kind::Float), s)
+    });
+    if !logits.requires_grad() {
+        return value;
+    }
+    with_slope(value, logits, &s.g_sub_(x))
+}
+
+/// Σ log v over the last axis for values in ½…1: one logarithm for a product of up to a hundred values, whose smallest,
+/// 2⁻¹⁰⁰, is far from underflow.
+fn sum_of_logs(values: &Tensor) -> Tensor {
+    let mut size = values.size();
+    let n = size.pop().unwrap_or(1);
+    let group = (1..=n.clamp(1, 100)).rev().find(|group| n % group == 0).unwrap_or(1);
+    size.extend([n / group, group]);
+    values.view(size.as_slice()).prod_dim_int(-1, false, Kind::Float).log().sum_dim_intlist(-1, false, Kind::Float)
+}
+
+/// A tensor with the value `value` that falls with `input` at the rate `slope`; shapes `[R, B]`, `[R, B, P]`, `[R, B, P]`.
+fn with_slope(value: Tensor, input: &Tensor, slope: &Tensor) -> Tensor {
+    let carrier = -(input * slope).sum_dim_intlist(-1, false, Kind::Float);
+    let correction = value - carrier.detach();
+    carrier + correction
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bernoulli_equals_the_textbook_form_at_ordinary_and_extreme_logits() {
+        let logits = Tensor::from_slice(&[-200f32, -30.0, -3.0, -0.1, 0.0, 0.1, 3.0, 30.0, 200.0]).view([1, 9, 1]);
+        for x in [0f64, 0.3, 1.0] {
+            let gray = logits.full_like(x);
+            let ours = -log_prob(&logits, &gray);
+            let l = logits.to_kind(Kind::Double);
+            let textbook = (l.clamp_min(0.0) + (-l.abs()).exp().log1p() - &l * x).squeeze_dim(-1);
+            let difference = ((ours.to_kind(Kind::Double) - &textbook).abs() / (textbook.abs() + 1.0)).max();
+            assert!(difference.double_value(&[]) < 2e-7, "{}", difference.double_value(&[]));
+        }
+    }
+
+    #[test]
+    fn bernoulli_is_as_exact_over_many_pixels_whatever_their_number() {
+        for n in [784, 787, 4096, 12_288] {
+            let logits = Tensor::randn([1, 3, n], (Kind::Float, tch::Device::Cpu)) * 5.0;
+            let x = Tensor::rand([1, 3, n], (Kind::Float, tch::Device::Cpu));
+            let ours = (-log_prob(&logits, &x)).to_kind(Kind::Double);
+            let (l, x) = (logits.to_kind(Kind::Double), x.to_kind(Kind::Double));
+            let textbook =
+                (l.clamp_min(0.0) + (-l.abs()).exp().log1p() - &l * x).sum_dim_intlist(-1, false, Kind::Double);
+            let difference = ((ours - &textbook).abs() / textbook).max().double_value(&[]);
+            assert!(difference < 1e-6, "{n} pixels: {difference}");
+        }
+    }
+
+    #[test]
+    fn bernoulli_has_the_derivative_autograd_finds() {
+        let logits = (Tensor::randn([2, 3, 50], (Kind::Float, tch::Device::Cpu)) * 4.0).set_requires_grad(true);
+        let x = Tensor::rand([2, 3, 50], (Kind::Float, tch::Device::Cpu));
+        let weight = Tensor::rand([2, 3], (Kind::Float, tch::Device::Cpu));
+        let ours =
+            Tensor::run_backward(&[((-log_prob(&logits, &x)) * &weight).sum(Kind::Float)], &[&logits], false, false);
+        let textbook = logits.binary_cross_entropy_with_logits::<Tensor>(&x, None, None, tch::Reduction::None);
+        let textbook = (textbook.sum_dim_intlist(-1, false, Kind::Float) * &weight).sum(Kind::Float);
+        let theirs = Tensor::run_backward(&[textbook], &[&logits], false, false);
+        assert!((&ours[0] - &theirs[0]).abs().max().double_value(&[]) < 1e-6);
+    }
+}

@@ -1,0 +1,189 @@
+//! Normal pixels: with one standard deviation for all, fixed, learned or optimal, or with one for each pixel.
+
+use tch::{Device, Kind, Tensor};
+
+use super::{Likelihood, normal};
+use crate::parameters::{Buffer, BufferUpdate, Registrar, Start, Width};
+
+/// How much of the newest batch goes into the running mean of log σ.
+const RUNNING_MEAN: f64 = 0.02;
+/// The squared error never counts as less than this, so that its logarithm is finite.
+const LEAST_VARIANCE: f64 = 1e-12;
+
+const ONE_A_REPLICA: [Width; 2] = [Width::Fixed(1), Width::Fixed(1)];
+
+/// Σ log N(x; mean, σ²) = −Σ ½(x − mean)²/σ² − P(log σ + ½ log 2π); `mean` and `x` are `[R, B, P]`, `sigma` `[R, 1, 1]`,
+/// the result `[R, B]`.
+fn log_prob(mean: &Tensor, x: &Tensor, sigma: &Tensor) -> Tensor {
+    let n_pixels = x.size().last().copied().unwrap_or(0) as f64;
+    let squares = (x - mean).square().sum_dim_intlist(-1, false, Kind::Float);
+    let sigma = sigma.squeeze_dim(-1);
+    -(squares / (sigma.square() * 2.0) + (sigma.log() + half_log_two_pi()) * n_pixels)
+}
+
+fn half_log_two_pi() -> f64 {
+    0.5 * (2.0 * std::f64::consts::PI).ln()
+}
+
+/// The output is means; the standard deviations are given.
+#[derive(Debug)]
+pub struct Fixed {
+    /// `[R, 1, 1]`
+    sigma: Tensor,
+}
+
+impl Fixed {
+    /// With a standard deviation for each replica.
+    pub fn new(sigmas: &[f32], device: Device) -> Fixed {
+        Fixed { sigma: Tensor::from_slice(sigmas).view([-1, 1, 1]).to_device(device) }
+    }
+}
+
+impl Likelihood for Fixed {
+    fn log_prob(&self, output: &Tensor, x: &Tensor) -> Tensor {
+        log_prob(output, x, &self.sigma)
+    }
+
+    fn mean(&self, output: &Tensor) -> Tensor {
+        output.shallow_clone()
+    }
+
+    fn sample(&self, output: &Tensor, uniform: &Tensor) -> Tensor {
+        output + normal(uniform) * &self.sigma
+    }
+}
+
+/// The output is means; log σ is a parameter.
+#[derive(Debug)]
+pub struct Learned {
+    /// `[R, 1, 1]`
+    log_sigma: Tensor,
+}
+
+impl Learned {
+    /// With σ = 1 at first.
+    pub fn new(parameters: &mut Registrar<'_>) -> Learned {
+        Learned { log_sigma: parameters.tensor("likelihood.log_sigma", &ONE_A_REPLICA, Start::Constant(0.0)) }
+    }
+}
+
+impl Likelihood for Learned {
+    fn log_prob(&self, output: &Tensor, x: &Tensor) -> Tensor {
+        log_prob(output, x, &self.log_sigma.exp())
+    }
+
+    fn mean(&self, output: &Tensor) -> Tensor {
+        output.shallow_clone()
+    }
+
+    fn sample(&self, output: &Tensor, uniform: &Tensor) -> Tensor {
+        output + normal(uniform) * self.log_sigma.exp()
+    }
+}
+
+/// The output is means; σ² is the mean squared error of the batch (Rybkin et al. 2021, eq. 7).
+///
+/// It is taken as a constant: at the optimum the derivative by σ is zero, so the gradient is that of the plugged-in form.
+/// For evaluation, log σ is averaged over batches with weights that fade exponentially and sum to one from the first batch
+/// on.
+#[derive(Debug)]
+pub struct Optimal {
+    /// The running mean of log σ over batches, `[R, 1, 1]`.
+    log_sigma: Buffer,
+    /// Sum of the weights of the batches in it, `[R, 1, 1]`: 0 before the first batch, towards 1 with more.
+    weight: Buffer,
+}
+
+impl Optimal {
+    /// Before the first batch.
+    pub fn new(parameters: &mut Registrar<'_>) -> Optimal {
+        let mut buffer = |name| parameters.buffer(name, &ONE_A_REPLICA, Start::Constant(0.0));
+        Optimal { log_sigma: buffer("likelihood.log_sigma"), weight: buffer("likelihood.log_sigma_weight") }
+    }
+}
+
+impl Likelihood for Optimal {
+    fn log_prob(&self, output: &Tensor, x: &Tensor) -> Tensor {
+        log_prob(output, x, &self.log_sigma.tensor.exp())
+    }
+
+    fn train(&self, output: &Tensor, x: &Tensor) -> (Tensor, Vec<BufferUpdate>) {
+        let (sigma, updates) = tch::no_grad(|| {
+            let variance = (x - output).square().mean_dim(&[1i64, 2][..], true, Kind::Float).clamp_min(LEAST_VARIANCE);
+            let log_sigma = variance.log() * 0.5;
+            let (running, weight) = (&self.log_sigma.tensor, &self.weight.tensor);
+            let next_weight = weight * (1.0 - RUNNING_MEAN) + RUNNING_MEAN;
+            let next = running + (&log_sigma - running) * (RUNNING_MEAN / &next_weight);
+            (log_sigma.exp(), vec![self.weight.next(next_weight), self.log_sigma.next(next)])
+        });
+        (log_prob(output, x, &sigma), updates)
+    }
+
+    fn mean(&self, output: &Tensor) -> Tensor {
+        output.shallow_clone()
+    }
+
+    fn sample(&self, output: &Tensor, uniform: &Tensor) -> Tensor {
+        output + normal(uniform) * self.log_sigma.tensor.exp()
+    }
+}
+
+/// The output is the means of all pixels, then what their standard deviations floor + softplus(output) are made of.
+#[derive(Debug)]
+pub struct PerPixel {
+    /// The least standard deviation.
+    pub floor: f64,
+}
+
+impl PerPixel {
+    fn mean_and_sigma(&self, output: &Tensor) -> (Tensor, Tensor) {
+        let n_pixels = output.size().last().copied().unwrap_or(0) / 2;
+        let sigma = output.narrow(-1, n_pixels, n_pixels).softplus() + self.floor;
+        (output.narrow(-1, 0, n_pixels), sigma)
+    }
+}
+
+/// Σ log N(x; mean, σ²); all `[R, B, P]`, the result `[R, B]`.
+fn log_prob_per_pixel(mean: &Tensor, x: &Tensor, sigma: &Tensor) -> Tensor {
+    let per_pixel = ((x - mean) / sigma).square() * 0.5 + sigma.log() + half_log_two_pi();
+    -per_pixel.sum_dim_intlist(-1, false, Kind::Float)
+}
+
+impl Likelihood for PerPixel {
+    fn log_prob(&self, output: &Tensor, x: &Tensor) -> Tensor {
+        let (mean, sigma) = self.mean_and_sigma(output);
+        log_prob_per_pixel(&mean, x, &sigma)
+    }
+
+    fn mean(&self, output: &Tensor) -> Tensor {
+        self.mean_and_sigma(output).0
+    }
+
+    fn sample(&self, output: &Tensor, uniform: &Tensor) -> Tensor {
+        let (mean, sigma) = self.mean_and_sigma(output);
+        mean + normal(uniform) * sigma
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaussian_equals_the_density_and_integrates_to_one() {
+        let x = Tensor::linspace(-20.0, 20.0, 4001, (Kind::Double, Device::Cpu)).view([1, 4001, 1]);
+        let sigma = Tensor::from_slice(&[1.7f64]).view([1, 1, 1]);
+        let nll = -log_prob(&x.full_like(0.4), &x, &sigma);
+        let mass = (-nll).exp().sum(Kind::Double).double_value(&[]) * 0.01;
+        assert!((mass - 1.0).abs() < 1e-6, "{mass}");
+    }
+
+    #[test]
+    fn one_sigma_for_every_pixel_is_the_shared_sigma() {
+        let mean = Tensor::rand([2, 3, 20], (Kind::Double, Device::Cpu));
+        let x = Tensor::rand([2, 3, 20], (Kind::Double, Device::Cpu));
+        let sigma = Tensor::from_slice(&[0.3f64, 1.4]).view([2, 1, 1]);
+        let difference = log_prob(&mean, &x, &sigma) - log_prob_per_pixel(&mean, &x, &(mean.ones_like() * &sigma));
+        assert!(difference.abs().max().double_value(&[]) < 1e-5);
+    }
+}
