@@ -23,7 +23,12 @@ pub fn trunk(parameters: &mut Registrar<'_>, name: &str, model: &Model, image: I
 
 /// The layers of [`Model::decoder`], freshly initialised: from latents `[R, B, D]` to `[R, B, outputs·P]`. Errors as
 /// [`trunk`].
-pub fn decoder(parameters: &mut Registrar<'_>, name: &str, model: &Model, image: ImageShape) -> Result<Network, TooDeep> {
+pub fn decoder(
+    parameters: &mut Registrar<'_>,
+    name: &str,
+    model: &Model,
+    image: ImageShape,
+) -> Result<Network, TooDeep> {
     Ok(build(parameters, name, model.activation, &model.decoder(image)?))
 }
 
