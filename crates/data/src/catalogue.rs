@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use serde::Serialize;
-use spec::{Dataset, Source};
+use spec::known::Origin;
+use spec::{Dataset, KNOWN_DATASETS, KnownDataset, Source};
 
 use crate::cache;
 use crate::download::{Fetcher, Progress};
 use crate::error::DataError;
-use crate::glyphs;
 use crate::images::{Images, Splits, gray_bce_floor};
-use crate::known::{FASHION_MNIST, KnownSet, MNIST};
+use crate::known::PublishedSet;
+use crate::load_with;
 use crate::places::Places;
-use crate::{idx, load_with};
 
 /// A dataset that needs no path, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -103,29 +103,31 @@ pub struct FactorInfo {
     pub max: f64,
 }
 
-const GLYPHS: &str = "digits drawn as strokes with known factors, 60,000 + 10,000 images of 28×28 gray values";
-
 /// The datasets that need no path.
 pub fn list(places: &Places) -> Vec<DatasetInfo> {
-    let glyphs_path = Some(cache::glyphs_path(places)).filter(|path| path.is_file());
-    let glyphs = DatasetInfo {
-        name: "glyphs".to_owned(),
-        what: GLYPHS.to_owned(),
-        n_bytes: glyphs_path.as_deref().map_or(0, file_length),
-        place: glyphs_path,
-        origin: "embedded: drawn on first use, no download".to_owned(),
+    let describe = |known: &KnownDataset| {
+        let (place, origin) = match &known.origin {
+            Origin::Drawn => {
+                let path = Some(cache::glyphs_path(places)).filter(|path| path.is_file());
+                (path, "embedded: drawn on first use, no download".to_owned())
+            }
+            Origin::Published(published) => {
+                let from = published.mirrors.first().copied().unwrap_or_default();
+                (PublishedSet { known, published }.find(places), format!("would be downloaded from {from}"))
+            }
+        };
+        let n_bytes = place.as_deref().map_or(0, |place| n_bytes(known, place));
+        DatasetInfo { name: known.name.to_owned(), what: known.summary(), place, origin, n_bytes }
     };
-    let known = [&MNIST, &FASHION_MNIST].map(|set| {
-        let place = set.find(places);
-        DatasetInfo {
-            name: set.name.to_owned(),
-            what: set.what.to_owned(),
-            n_bytes: place.as_deref().map_or(0, |folder| set_length(set, folder)),
-            place,
-            origin: format!("would be downloaded from {}", set.mirrors[0]),
-        }
-    });
-    std::iter::once(glyphs).chain(known).collect()
+    KNOWN_DATASETS.iter().map(describe).collect()
+}
+
+/// Bytes on disk of a known dataset that lies at `place`.
+fn n_bytes(known: &KnownDataset, place: &Path) -> u64 {
+    match &known.origin {
+        Origin::Drawn => file_length(place),
+        Origin::Published(published) => PublishedSet { known, published }.n_bytes(place),
+    }
 }
 
 /// Makes a dataset ready: draws it, finds or downloads it, and reads all of it once.
@@ -147,19 +149,18 @@ pub fn prepare(
         test_images: None,
     };
     let digest = load_with(&dataset, places, fetcher, progress)?.digest;
-    let known = |set: &KnownSet| {
-        let folder = set.find(places).unwrap_or_else(|| set.cache_folder(places));
-        let n_bytes = set_length(set, &folder);
-        (folder, n_bytes)
-    };
     let (place, n_bytes) = match source {
-        Source::Glyphs => {
-            let path = cache::glyphs_path(places);
-            let n_bytes = file_length(&path);
-            (path, n_bytes)
+        Source::Known(known) => {
+            let place = match &known.origin {
+                Origin::Drawn => cache::glyphs_path(places),
+                Origin::Published(published) => {
+                    let set = PublishedSet { known, published };
+                    set.find(places).unwrap_or_else(|| set.cache_folder(places))
+                }
+            };
+            let n_bytes = n_bytes(known, &place);
+            (place, n_bytes)
         }
-        Source::Mnist => known(&MNIST),
-        Source::FashionMnist => known(&FASHION_MNIST),
         Source::Hdf5(path) | Source::Idx(path) | Source::Folder(path) => {
             let path = crate::own::resolve(path, places)?;
             let n_bytes = tree_length(&path, 4);
@@ -184,26 +185,15 @@ pub fn info(
         let owner = "the user's own".to_owned();
         (path.display().to_string(), what.to_owned(), owner.clone(), owner)
     };
-    let known =
-        |set: &KnownSet| (set.name.to_owned(), set.what.to_owned(), set.citation.to_owned(), set.licence.to_owned());
     let (name, what, citation, licence) = match &dataset.name {
-        Source::Glyphs => (
-            "glyphs".to_owned(),
-            GLYPHS.to_owned(),
-            "drawn by this project".to_owned(),
-            "as this project: MIT".to_owned(),
-        ),
-        Source::Mnist => known(&MNIST),
-        Source::FashionMnist => known(&FASHION_MNIST),
+        Source::Known(known) => {
+            (known.name.to_owned(), known.summary(), known.citation.to_owned(), known.licence.to_owned())
+        }
         Source::Hdf5(path) => own(path, "an HDF5 file"),
         Source::Idx(path) => own(path, "a folder of IDX files"),
         Source::Folder(path) => own(path, "a folder of images"),
     };
-    let class_names: &[&str] = match &dataset.name {
-        Source::FashionMnist => &FASHION_MNIST.classes,
-        Source::Glyphs | Source::Mnist => &MNIST.classes,
-        _ => &[],
-    };
+    let class_names = dataset.name.known().map_or(&[][..], |known| known.classes);
     let splits = [("train", Some(&train)), ("validation", validation.as_ref()), ("test", Some(&test))];
     let describe = |(split, images): (&str, Option<&Images>)| images.map(|images| describe(split, images, class_names));
     let splits = splits.into_iter().filter_map(describe).collect();
@@ -251,10 +241,6 @@ fn file_length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
-fn set_length(set: &KnownSet, folder: &Path) -> u64 {
-    set.files.iter().filter_map(|file| idx::find(folder, file.name)).map(|path| file_length(&path)).sum()
-}
-
 /// Bytes of a file, or of all files in a folder, down to `depth` folders.
 fn tree_length(path: &Path, depth: usize) -> u64 {
     if path.is_dir() && depth > 0 {
@@ -264,5 +250,3 @@ fn tree_length(path: &Path, depth: usize) -> u64 {
         file_length(path)
     }
 }
-
-const _: () = assert!(glyphs::N_TRAIN == 60_000 && glyphs::N_TEST == 10_000, "`GLYPHS` says so");

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 use fs_err::File;
 use sha2::{Digest, Sha256};
+use spec::hexadecimal;
 
 use crate::error::DataError;
-use crate::images::{bytes, hexadecimal};
+use crate::images::bytes;
 
 /// An array of unsigned bytes.
 pub(crate) struct Idx {
@@ -29,6 +30,12 @@ const HINT: &str = "the file is not IDX, or was damaged in transfer; fetch it ag
 pub(crate) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     let dotted = name.replace("-idx", ".idx");
     let names = [name.to_owned(), format!("{name}.gz"), dotted.clone(), format!("{dotted}.gz")];
+    names.iter().map(|name| folder.join(name)).find(|path| path.exists())
+}
+
+/// As [`find`], compressed files alone.
+pub(crate) fn find_compressed(folder: &Path, name: &str) -> Option<PathBuf> {
+    let names = [format!("{name}.gz"), format!("{}.gz", name.replace("-idx", ".idx"))];
     names.iter().map(|name| folder.join(name)).find(|path| path.exists())
 }
 

@@ -149,11 +149,6 @@ pub(crate) fn bytes(n: usize) -> Result<Vec<u8>, DataError> {
     Ok(bytes)
 }
 
-/// A digest's bytes in hexadecimal.
-pub(crate) fn hexadecimal(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The floor of the cross-entropy on gray values: what a perfect reconstruction still costs.
 ///
 /// In nats per image, the mean over images of Σ over pixels of −[x ln x + (1 − x) ln(1 − x)], x in 0…1; nought for

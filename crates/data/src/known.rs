@@ -1,6 +1,11 @@
-//! MNIST and Fashion-MNIST: their files, digests and mirrors, and where a copy may lie.
+//! Known datasets that are published as files: where a copy may lie, and that it is the one that is pinned.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use spec::hexadecimal;
+use spec::known::{Digested, KnownDataset, Published};
 
 use crate::download::{Fetcher, Progress};
 use crate::error::DataError;
@@ -9,107 +14,110 @@ use crate::images::{Images, Shape};
 use crate::places::Places;
 use crate::split::Wanted;
 
-/// A dataset that is published as four IDX files.
-#[derive(Debug)]
-pub(crate) struct KnownSet {
-    /// Its name in a spec.
-    pub name: &'static str,
-    /// What it holds.
-    pub what: &'static str,
-    /// Whom to cite.
-    pub citation: &'static str,
-    /// Under which terms it is given.
-    pub licence: &'static str,
-    /// Names of the classes, in the labels' order.
-    pub classes: [&'static str; 10],
-    /// Folders below a place that may hold the files; the last is torchvision's.
-    pub folders: [&'static str; 2],
-    /// Addresses that the files' names are appended to.
-    pub mirrors: &'static [&'static str],
-    /// Training images, training labels, test images, test labels.
-    pub files: [KnownFile; 4],
+/// The files' names, without `.gz`: training images, training labels, test images, test labels.
+pub(crate) const FILES: [&str; 4] =
+    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+
+/// A row of the known datasets whose files are published.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PublishedSet<'a> {
+    /// The row.
+    pub known: &'a KnownDataset,
+    /// Its files.
+    pub published: &'a Published,
 }
 
-/// A file of a known dataset.
+/// A file of a published dataset.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct KnownFile {
+pub(crate) struct PublishedFile<'a> {
     /// Its name, without `.gz`.
     pub name: &'static str,
-    /// SHA-256 of its decompressed bytes, in hexadecimal: the wrapping differs between copies.
-    pub sha256: &'static str,
+    /// SHA-256 in hexadecimal.
+    pub sha256: &'a str,
+    /// What that is of.
+    pub digested: Digested,
     /// Length of its decompressed bytes.
     pub length: u64,
 }
 
-/// The file's name, length and SHA-256; the digests of both datasets' files agree in several public projects, and
-/// MNIST's were also computed from a copy.
-const fn file(name: &'static str, length: u64, sha256: &'static str) -> KnownFile {
-    KnownFile { name, sha256, length }
+impl PublishedFile<'_> {
+    /// Where `folder` holds a file of this name, in a form that can be told by the digest.
+    pub(crate) fn find(&self, folder: &Path) -> Option<PathBuf> {
+        match self.digested {
+            Digested::Contents => idx::find(folder, self.name),
+            Digested::Compressed => idx::find_compressed(folder, self.name),
+        }
+    }
+
+    /// Reads a file, and says how its digest differs from the one that is pinned, if it does.
+    pub(crate) fn read(&self, path: &Path) -> Result<(Idx, Option<String>), DataError> {
+        let idx = idx::read(path)?;
+        let (what, digest) = match self.digested {
+            Digested::Contents => ("its contents have", idx.digest.clone()),
+            Digested::Compressed => ("it has", digest(path)?),
+        };
+        let differs = digest != self.sha256;
+        Ok((idx, differs.then(|| format!("{what} SHA-256 `{digest}`, not `{}`", self.sha256))))
+    }
 }
 
-/// MNIST.
-pub(crate) const MNIST: KnownSet = KnownSet {
-    name: "mnist",
-    what: "handwritten digits, 60,000 + 10,000 images of 28×28 gray values",
-    citation: "LeCun, Bottou, Bengio & Haffner (1998), Gradient-based learning applied to document recognition",
-    licence: "no licence is stated by its authors; derived from NIST's Special Databases 1 and 3",
-    classes: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
-    folders: ["mnist", "MNIST/raw"],
-    mirrors: &["https://storage.googleapis.com/cvdf-datasets/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/"],
-    files: [
-        file("train-images-idx3-ubyte", 47_040_016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
-        file("train-labels-idx1-ubyte", 60_008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
-        file("t10k-images-idx3-ubyte", 7_840_016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
-        file("t10k-labels-idx1-ubyte", 10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
-    ],
-};
+/// SHA-256 of a file's bytes as they are.
+fn digest(path: &Path) -> Result<String, DataError> {
+    let mut file = idx::open(path)?;
+    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hexadecimal(&digest.finalize())),
+            n => digest.update(&buffer[..n]),
+        }
+    }
+}
 
-/// Fashion-MNIST.
-pub(crate) const FASHION_MNIST: KnownSet = KnownSet {
-    name: "fashion-mnist",
-    what: "pieces of clothing, 60,000 + 10,000 images of 28×28 gray values",
-    citation: "Xiao, Rasul & Vollgraf (2017), Fashion-MNIST, arXiv:1708.07747",
-    licence: "MIT, Zalando SE",
-    classes: ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
-    folders: ["fashion-mnist", "FashionMNIST/raw"],
-    mirrors: &[
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-    ],
-    files: [
-        file("train-images-idx3-ubyte", 47_040_016, "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
-        file("train-labels-idx1-ubyte", 60_008, "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
-        file("t10k-images-idx3-ubyte", 7_840_016, "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
-        file("t10k-labels-idx1-ubyte", 10_008, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
-    ],
-};
+impl PublishedSet<'_> {
+    /// Training images, training labels, test images, test labels.
+    pub(crate) fn files(&self) -> [PublishedFile<'_>; 4] {
+        let Published { digested, sha256, .. } = self.published;
+        let lengths =
+            [self.known.n_train, self.known.n_test].map(|n| [16 + n * self.known.image.n_pixels(), 8 + n]).concat();
+        std::array::from_fn(|i| PublishedFile {
+            name: FILES[i],
+            sha256: sha256[i],
+            digested: *digested,
+            length: lengths[i] as u64,
+        })
+    }
 
-impl KnownSet {
     /// The folder of the cache that downloads go to.
     pub(crate) fn cache_folder(&self, places: &Places) -> PathBuf {
-        places.cache.join(self.name)
+        places.cache.join(self.known.name)
     }
 
     /// The first folder that holds all four files, by name.
     pub(crate) fn find(&self, places: &Places) -> Option<PathBuf> {
         let data = places.data.iter().flat_map(|data| {
-            let below = self.folders.iter().map(|folder| data.join(folder));
+            let below = self.published.folders.iter().map(|folder| data.join(folder));
             std::iter::once(data.clone()).filter(|data| self.may_lie_in(data)).chain(below)
         });
-        let below_cache = self.folders.iter().map(|folder| places.cache.join(folder));
+        let below_cache = self.published.folders.iter().map(|folder| places.cache.join(folder));
         data.chain(below_cache).find(|folder| self.lies_in(folder))
     }
 
     fn lies_in(&self, folder: &Path) -> bool {
-        self.files.iter().all(|file| idx::find(folder, file.name).is_some())
+        self.files().iter().all(|file| file.find(folder).is_some())
     }
 
-    /// MNIST and Fashion-MNIST share their files' names, and only their labels are small enough to tell them apart by
-    /// at no cost: files that lie in the data folder itself are this dataset's when the test labels are.
+    /// Published datasets share their files' names, and only their labels are small enough to tell them apart by at no
+    /// cost: files that lie in the data folder itself are this dataset's when the test labels are.
     fn may_lie_in(&self, folder: &Path) -> bool {
-        let labels = &self.files[3];
-        let digest = idx::find(folder, labels.name).and_then(|path| idx::read(&path).ok()).map(|idx| idx.digest);
-        digest.as_deref() == Some(labels.sha256)
+        let [.., labels] = self.files();
+        let read = labels.find(folder).and_then(|path| labels.read(&path).ok());
+        read.is_some_and(|(_, difference)| difference.is_none())
+    }
+
+    /// Bytes on disk of the files that `folder` holds.
+    pub(crate) fn n_bytes(&self, folder: &Path) -> u64 {
+        let paths = self.files().into_iter().filter_map(|file| file.find(folder));
+        paths.map(|path| std::fs::metadata(path).map_or(0, |metadata| metadata.len())).sum()
     }
 
     /// Reads the files where they lie, or downloads them first; what is damaged in the cache is downloaded again.
@@ -129,48 +137,40 @@ impl KnownSet {
             },
             None => {}
         }
-        fetcher.fetch(self, &cache, progress)?;
+        fetcher.fetch(*self, &cache, progress)?;
         self.read(&cache, wanted)
     }
 
     /// Reads training and test images out of `folder`, checking the files against their digests.
     pub(crate) fn read(&self, folder: &Path, wanted: &Wanted) -> Result<(Images, Images), DataError> {
-        let read = |file: &KnownFile| {
-            let path = idx::find(folder, file.name)
+        let read = |file: PublishedFile<'_>| {
+            let path = file
+                .find(folder)
                 .ok_or_else(|| DataError::file(folder, format!("holds no `{}`", file.name), "fetch it again"))?;
-            let idx = idx::read(&path)?;
-            if idx.digest != file.sha256 {
-                return Err(DataError::file(
+            match file.read(&path)? {
+                (idx, None) => Ok(idx),
+                (_, Some(difference)) => Err(DataError::file(
                     &path,
-                    format!(
-                        "is not {}'s: its contents have SHA-256 `{}`, not `{}`",
-                        self.name, idx.digest, file.sha256
-                    ),
+                    format!("is not {}'s: {difference}", self.known.name),
                     format!(
                         "move it away to have the right one fetched, or use it as `{{ idx: {} }}`",
                         folder.display()
                     ),
-                ));
+                )),
             }
-            Ok(idx)
         };
-        let [train_images, train_labels, test_images, test_labels] = &self.files;
-        let train = join(read(train_images)?, Some(read(train_labels)?), |n| wanted.n_train(n))?;
-        let test = join(read(test_images)?, Some(read(test_labels)?), |n| wanted.n_test(n))?;
+        let [train_images, train_labels, test_images, test_labels] = self.files();
+        let train = join(read(train_images)?, read(train_labels)?, |n| wanted.n_train(n))?;
+        let test = join(read(test_images)?, read(test_labels)?, |n| wanted.n_test(n))?;
         Ok((train, test))
     }
 }
 
 /// Gray images [n, height, width] and their labels, limited to the first so many.
-fn join(
-    images: Idx,
-    labels: Option<Idx>,
-    limit: impl Fn(usize) -> Result<usize, DataError>,
-) -> Result<Images, DataError> {
+fn join(images: Idx, labels: Idx, limit: impl Fn(usize) -> Result<usize, DataError>) -> Result<Images, DataError> {
     let (height, width) = (images.shape[1], images.shape[2]);
     let shape = Shape { n: images.shape[0], channels: 1, height, width };
-    let labels = labels.map(|labels| labels.values);
-    let mut images = Images { pixels: images.values, shape, labels, factors: None };
+    let mut images = Images { pixels: images.values, shape, labels: Some(labels.values), factors: None };
     images.truncate(limit(shape.n)?);
     Ok(images)
 }

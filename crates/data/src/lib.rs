@@ -26,7 +26,9 @@ pub use places::Places;
 pub use sharpness::{Sharpness, sharpness};
 pub use sheet::{contact_sheet, sheet};
 
-use spec::Source;
+use known::PublishedSet;
+use spec::known::Origin;
+use spec::{ImageShape, Source};
 use split::Wanted;
 
 /// Loads a dataset as an experiment names it, making or downloading it first where it is not here yet.
@@ -63,15 +65,15 @@ fn read(
     fetcher: &Fetcher,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(Images, Images), DataError> {
-    let known = match source {
-        Source::Glyphs => return cache::glyphs(places, wanted, progress),
-        Source::Mnist => &known::MNIST,
-        Source::FashionMnist => &known::FASHION_MNIST,
-        Source::Hdf5(path) => return own::hdf5::read(&own::resolve(path, places)?, wanted),
-        Source::Idx(path) => return own::idx::read(&own::resolve(path, places)?, wanted),
-        Source::Folder(path) => return own::folder::read(&own::resolve(path, places)?, wanted),
-    };
-    known.load(places, wanted, fetcher, progress)
+    match source {
+        Source::Known(known) => match &known.origin {
+            Origin::Drawn => cache::glyphs(places, wanted, progress),
+            Origin::Published(published) => PublishedSet { known, published }.load(places, wanted, fetcher, progress),
+        },
+        Source::Hdf5(path) => own::hdf5::read(&own::resolve(path, places)?, wanted),
+        Source::Idx(path) => own::idx::read(&own::resolve(path, places)?, wanted),
+        Source::Folder(path) => own::folder::read(&own::resolve(path, places)?, wanted),
+    }
 }
 
 /// The shape of a dataset's training images before any are held out for validation, without reading the images: of a
@@ -82,8 +84,9 @@ fn read(
 /// When the source is missing, has no header that can be read, or has fewer images than are asked for.
 pub fn shape(dataset: &spec::Dataset, places: &Places) -> Result<Shape, DataError> {
     let (shape, has_test_split) = match &dataset.name {
-        Source::Glyphs | Source::Mnist | Source::FashionMnist => {
-            return Ok(Shape { n: 60_000, channels: 1, height: 28, width: 28 });
+        Source::Known(known) => {
+            let ImageShape { channels, height, width } = known.image;
+            return Ok(Shape { n: known.n_train, channels, height, width });
         }
         Source::Hdf5(path) => own::hdf5::shape(&own::resolve(path, places)?)?,
         Source::Idx(path) => own::idx::shape(&own::resolve(path, places)?)?,

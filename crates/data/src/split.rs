@@ -1,10 +1,10 @@
 //! Which images are trained on, validated on and tested on, and how their pixels are drawn.
 
 use sha2::{Digest, Sha256};
-use spec::Pixels;
+use spec::{Pixels, hexadecimal};
 
 use crate::error::DataError;
-use crate::images::{Images, Splits, hexadecimal};
+use crate::images::{Images, Splits};
 use crate::noise;
 
 /// Stream of the static draw of training and validation images.

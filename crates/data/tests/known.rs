@@ -2,9 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
-use data::{Fetcher, Places, Progress, contact_sheet, info, list, load, load_with, prepare};
+use data::{Fetcher, Places, Progress, contact_sheet, info, list, load, load_with, prepare, shape};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use spec::known::{Digested, Origin};
+use spec::{KNOWN_DATASETS, KnownDataset};
 
 fn dataset(json: &str) -> spec::Dataset {
     serde_json::from_str(json).unwrap()
@@ -15,36 +20,48 @@ fn offline() -> Fetcher {
     Fetcher { mirrors: Some(vec!["http://127.0.0.1:9/".to_owned()]), ..Fetcher::default() }
 }
 
-/// Four small IDX files in MNIST's names.
+/// Four small IDX files in MNIST's names, as they are and compressed.
 fn write_set(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     for (name, n) in [("train", 20u8), ("t10k", 10)] {
         let mut images = vec![0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 2, 0, 0, 0, 2];
         images.extend(vec![9; usize::from(n) * 4]);
-        fs::write(folder.join(format!("{name}-images-idx3-ubyte")), images).unwrap();
+        write(folder, &format!("{name}-images-idx3-ubyte"), &images);
         let mut labels = vec![0, 0, 8, 1, 0, 0, 0, n];
         labels.extend(vec![1; usize::from(n)]);
-        fs::write(folder.join(format!("{name}-labels-idx1-ubyte")), labels).unwrap();
+        write(folder, &format!("{name}-labels-idx1-ubyte"), &labels);
     }
 }
 
+fn write(folder: &Path, name: &str, contents: &[u8]) {
+    fs::write(folder.join(name), contents).unwrap();
+    let mut gz = GzEncoder::new(fs::File::create(folder.join(format!("{name}.gz"))).unwrap(), Compression::fast());
+    gz.write_all(contents).unwrap();
+    gz.finish().unwrap();
+}
+
 #[test]
-fn another_dataset_in_mnists_place_is_refused_by_its_digest() {
-    for (name, below) in [
-        ("mnist", "mnist"),
-        ("mnist", "MNIST/raw"),
-        ("fashion-mnist", "fashion-mnist"),
-        ("fashion-mnist", "FashionMNIST/raw"),
-    ] {
+fn another_dataset_in_a_published_ones_folder_is_refused_by_its_digest() {
+    let of = |known: &'static KnownDataset| match &known.origin {
+        Origin::Drawn => Vec::new(),
+        Origin::Published(published) => published.folders.iter().map(|below| (known.name, published, below)).collect(),
+    };
+    for (name, published, below) in KNOWN_DATASETS.iter().flat_map(of) {
         let data = tempfile::tempdir().unwrap();
         write_set(&data.path().join(below));
         let places = Places { data: Some(data.path().to_path_buf()), cache: data.path().join("cache") };
         let message = load(&dataset(&format!(r#"{{"name": "{name}"}}"#)), &places).unwrap_err().to_string();
-        assert!(message.contains(&format!("is not {name}'s: its contents have SHA-256")), "{message}");
+        let has = match published.digested {
+            Digested::Contents => "its contents have",
+            Digested::Compressed => "it has",
+        };
+        assert!(message.contains(&format!("is not {name}'s: {has} SHA-256")), "{message}");
         assert!(message.contains(&*data.path().join(below).to_string_lossy()), "{message}");
         let listed = list(&places).into_iter().find(|known| known.name == name).unwrap();
         assert_eq!(listed.place, Some(data.path().join(below)));
-        assert_eq!(listed.n_bytes, 16 + 80 + 8 + 20 + 16 + 40 + 8 + 10);
+        if published.digested == Digested::Contents {
+            assert_eq!(listed.n_bytes, 16 + 80 + 8 + 20 + 16 + 40 + 8 + 10);
+        }
     }
 }
 
@@ -74,19 +91,25 @@ fn glyphs_are_listed_prepared_and_described() {
     let folder = tempfile::tempdir().unwrap();
     let places = Places { data: None, cache: folder.path().to_path_buf() };
     let listed = list(&places);
-    assert_eq!(listed.iter().map(|known| &*known.name).collect::<Vec<_>>(), ["glyphs", "mnist", "fashion-mnist"]);
+    let names = |listed: &[data::DatasetInfo]| listed.iter().map(|known| known.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&listed), KNOWN_DATASETS.iter().map(|known| known.name).collect::<Vec<_>>());
     assert!(listed.iter().all(|known| known.place.is_none() && known.n_bytes == 0));
     assert!(listed[1].origin.starts_with("would be downloaded from https://"));
 
     let mut told = Vec::new();
     let mut note = |progress: Progress<'_>| told.push(format!("{progress:?}"));
-    let prepared = prepare(&spec::Source::Glyphs, &places, &offline(), &mut note).unwrap();
+    let prepared = prepare(&spec::Source::named("glyphs").unwrap(), &places, &offline(), &mut note).unwrap();
     assert_eq!(told, [r#"Message("drawing the glyphs, once")"#]);
     assert_eq!(list(&places)[0].place.as_ref(), Some(&prepared.place));
     assert_eq!(prepared.n_bytes, fs::metadata(&prepared.place).unwrap().len());
 
     let info = info(&dataset(r#"{"name": "glyphs", "validation": 5000}"#), &places, &offline(), &mut |_| ()).unwrap();
     let train = &info.splits[0];
+    let row = KnownDataset::named("glyphs").unwrap();
+    let told = shape(&dataset(r#"{"name": "glyphs", "validation": 5000}"#), &places).unwrap();
+    assert_eq!((told.n, info.splits[2].n), (train.n + info.splits[1].n, row.n_test));
+    let (height, width) = (train.height, train.width);
+    assert_eq!((told.image(), row.image), (row.image, spec::ImageShape { channels: train.channels, height, width }));
     assert_eq!(
         info.splits.iter().map(|split| (&*split.split, split.n)).collect::<Vec<_>>(),
         [("train", 55_000), ("validation", 5_000), ("test", 10_000)]

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use record::{Split, Status, Store};
 use serde_json::Value;
-use spec::{Cell, Experiment};
+use spec::{Cell, Experiment, listed};
 
 use crate::arrays::arrays;
 use crate::error::FiguresError;
 use crate::origins::Origins;
 use crate::records::{Group, Records, Run, Terms};
-use crate::setting::{Key, keys, listed, words};
+use crate::setting::{Key, keys, words};
 
 /// Reads what the store has of the experiment's runs. Runs that are not done are listed, not read.
 ///

@@ -173,15 +173,6 @@ fn settings_in_words(settings: &Value) -> String {
     pairs.collect::<Vec<_>>().join(", ")
 }
 
-/// `a`, `a or b`, `a, b or c`; the last word is joined on with `conjunction`.
-pub fn listed<W: AsRef<str>>(words: &[W], conjunction: &str) -> String {
-    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
-    match words.as_slice() {
-        [others @ .., last] if !others.is_empty() => format!("{} {conjunction} {last}", others.join(", ")),
-        _ => words.concat(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use spec::ModelKind;

@@ -115,7 +115,7 @@ fn digest(path: &Path) -> Result<Listed, RecordError> {
     use sha2::{Digest, Sha256};
     let mut hash = Sha256::new();
     let bytes = std::io::copy(&mut fs_err::File::open(path)?, &mut HashWriter(&mut hash))?;
-    Ok(Listed { bytes, sha256: files::hexadecimal(&hash.finalize()) })
+    Ok(Listed { bytes, sha256: spec::hexadecimal(&hash.finalize()) })
 }
 
 /// Feeds what is written into a hash.

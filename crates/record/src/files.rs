@@ -160,14 +160,5 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>, RecordError> {
 /// SHA-256 of bytes, in lowercase hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     use sha2::{Digest, Sha256};
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-/// Bytes in lowercase hexadecimal.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    spec::hexadecimal(&Sha256::digest(bytes))
 }

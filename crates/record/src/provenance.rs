@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 use sha2::{Digest, Sha256};
 use spec::RunId;
 
-use crate::files::hexadecimal;
 use crate::manifest::{Git, Host, Provenance};
 
 impl Provenance {
@@ -54,7 +53,7 @@ fn git(folder: &Path) -> Option<Git> {
             digest.update(fs_err::read(&path).unwrap_or_default());
         }
     }
-    Some(Git { commit, dirty_patch_sha256: Some(hexadecimal(&digest.finalize())) })
+    Some(Git { commit, dirty_patch_sha256: Some(spec::hexadecimal(&digest.finalize())) })
 }
 
 fn host() -> Host {

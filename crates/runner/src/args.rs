@@ -372,9 +372,14 @@ pub enum DataCommand {
 /// Which data set.
 #[derive(Args, Debug)]
 pub struct DataNameArgs {
-    /// `glyphs`, `mnist`, `fashion-mnist`, or your own: `hdf5:FILE`, `idx:FOLDER`, `folder:FOLDER`
-    #[arg(value_name = "NAME")]
+    /// The name of a known one, or a kind and a path.
+    #[arg(value_name = "NAME", help = data_names())]
     pub name: String,
+}
+
+fn data_names() -> String {
+    let known: Vec<String> = spec::KNOWN_DATASETS.iter().map(|known| format!("`{}`", known.name)).collect();
+    format!("{}, or your own: `hdf5:FILE`, `idx:FOLDER`, `folder:FOLDER`", known.join(", "))
 }
 
 /// `elbo data info`

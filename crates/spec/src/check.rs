@@ -97,8 +97,8 @@ impl Cell {
             model.kind.check_binary_pixels(model.likelihood, written, checks);
         }
         // Images of other datasets are looked at when they are read.
-        if let Some(image) = self.dataset.name.image() {
-            model.net.check_image(image, checks);
+        if let Some(known) = self.dataset.name.known() {
+            model.net.check_image(known.image, checks);
         }
         model.kind.check_parts(self, checks);
     }

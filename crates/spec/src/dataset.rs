@@ -1,12 +1,16 @@
 //! The images of a cell: where they come from, and how their gray values are read.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::{EnumAccess, Error, VariantAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::check::Checks;
 use crate::fields::{Field, field};
-use crate::layout::ImageShape;
+use crate::known::{KNOWN_DATASETS, KnownDataset};
+use crate::place;
 
 /// Which images, and how their gray values are read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,27 +35,68 @@ pub struct Dataset {
     pub test_images: Option<usize>,
 }
 
-/// Where images come from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+/// Where images come from; in YAML a known dataset's name, or a mapping such as `{ folder: PATH }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The embedded digits, drawn as strokes with known factors.
-    Glyphs,
-    /// MNIST.
-    Mnist,
-    /// Fashion-MNIST.
-    FashionMnist,
+    /// A row of the known datasets.
+    Known(&'static KnownDataset),
     /// An HDF5 file of the user's: `images`, optional `labels`; dSprites and 3dshapes layouts. Absolute, see [`crate::place`].
-    Hdf5(#[serde(serialize_with = "text")] PathBuf),
+    Hdf5(PathBuf),
     /// A folder with IDX files in MNIST's names. Absolute.
-    Idx(#[serde(serialize_with = "text")] PathBuf),
+    Idx(PathBuf),
     /// A folder of PNG and JPEG images. Absolute.
-    Folder(#[serde(serialize_with = "text")] PathBuf),
+    Folder(PathBuf),
 }
 
-/// A path as text, so that a cell can always be written; a checked path is UTF-8.
-fn text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&path.to_string_lossy())
+/// The kinds of sources of the user's own.
+const OWN: [&str; 3] = ["hdf5", "idx", "folder"];
+
+/// Everything that may stand for a source.
+static WORDS: LazyLock<Vec<&str>> =
+    LazyLock::new(|| KNOWN_DATASETS.iter().map(|known| known.name).chain(OWN).collect());
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (index, path) = match self {
+            Source::Known(known) => return serializer.serialize_str(known.name),
+            Source::Hdf5(path) => (0, path),
+            Source::Idx(path) => (1, path),
+            Source::Folder(path) => (2, path),
+        };
+        // As text, so that a cell can always be written; a checked path is UTF-8.
+        serializer.serialize_newtype_variant("Source", index, OWN[index as usize], &path.to_string_lossy())
+    }
+}
+
+impl<'de> Deserialize<'de> for Source {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Source, D::Error> {
+        deserializer.deserialize_enum("Source", &WORDS, ReadSource)
+    }
+}
+
+struct ReadSource;
+
+impl<'de> Visitor<'de> for ReadSource {
+    type Value = Source;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a dataset")
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Source, A::Error> {
+        let (word, settings) = access.variant::<String>()?;
+        if let Some(known) = KnownDataset::named(&word) {
+            settings.unit_variant()?;
+            return Ok(Source::Known(known));
+        }
+        let own = match word.as_str() {
+            "hdf5" => Source::Hdf5,
+            "idx" => Source::Idx,
+            "folder" => Source::Folder,
+            _ => return Err(A::Error::unknown_variant(&word, &WORDS)),
+        };
+        settings.newtype_variant().map(own)
+    }
 }
 
 /// How gray values become pixels.
@@ -67,25 +112,28 @@ pub enum Pixels {
     Dynamic,
 }
 
-pub(crate) const FIELDS: &[Field] = &[
-    field(
-        "dataset.name",
-        "`glyphs`, `mnist`, `fashion-mnist`, `{ hdf5: PATH }`, `{ idx: FOLDER }` or `{ folder: FOLDER }`",
-    ),
-    field("dataset.pixels", "`gray`, `static` or `dynamic`"),
-    field("dataset.validation", "how many training images are held out, such as `10000`; `0` for none"),
-    field("dataset.seed", "a whole number, such as `0`"),
-    field("dataset.train_images", "how many training images are used, such as `1000`; leave it out for all"),
-    field("dataset.test_images", "how many test images are used, such as `1000`; leave it out for all"),
-];
+/// What may stand for a source, in words.
+static SOURCES: LazyLock<String> = LazyLock::new(|| {
+    let known: Vec<String> = KNOWN_DATASETS.iter().map(|known| format!("`{}`", known.name)).collect();
+    format!("{}, `{{ hdf5: PATH }}`, `{{ idx: FOLDER }}` or `{{ folder: FOLDER }}`", known.join(", "))
+});
+
+pub(crate) static FIELDS: LazyLock<[Field; 6]> = LazyLock::new(|| {
+    [
+        field("dataset.name", &SOURCES),
+        field("dataset.pixels", "`gray`, `static` or `dynamic`"),
+        field("dataset.validation", "how many training images are held out, such as `10000`; `0` for none"),
+        field("dataset.seed", "a whole number, such as `0`"),
+        field("dataset.train_images", "how many training images are used, such as `1000`; leave it out for all"),
+        field("dataset.test_images", "how many test images are used, such as `1000`; leave it out for all"),
+    ]
+});
 
 impl Source {
     /// A name for people: the dataset's, or that of the file or folder.
     pub fn readable_name(&self) -> String {
         match self {
-            Source::Glyphs => "glyphs".to_owned(),
-            Source::Mnist => "mnist".to_owned(),
-            Source::FashionMnist => "fashion-mnist".to_owned(),
+            Source::Known(known) => known.name.to_owned(),
             Source::Hdf5(path) | Source::Idx(path) | Source::Folder(path) => {
                 let stem = path.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
                 let slug: String =
@@ -96,17 +144,27 @@ impl Source {
         }
     }
 
-    /// Training and test images of a dataset whose size is known beforehand.
-    fn n_images(&self) -> Option<(usize, usize)> {
+    /// The known dataset of this name.
+    pub fn named(name: &str) -> Option<Source> {
+        KnownDataset::named(name).map(Source::Known)
+    }
+
+    /// The row of a known dataset; `None` for the user's own.
+    pub fn known(&self) -> Option<&'static KnownDataset> {
         match self {
-            Source::Glyphs | Source::Mnist | Source::FashionMnist => Some((60_000, 10_000)),
+            Source::Known(known) => Some(known),
             Source::Hdf5(_) | Source::Idx(_) | Source::Folder(_) => None,
         }
     }
 
-    /// The shape of a dataset's images where it is known beforehand.
-    pub(crate) fn image(&self) -> Option<ImageShape> {
-        self.n_images().map(|_| ImageShape { channels: 1, height: 28, width: 28 })
+    /// The same source with its path seen from `folder`.
+    pub(crate) fn from_folder(self, folder: &Path) -> Source {
+        match self {
+            Source::Known(known) => Source::Known(known),
+            Source::Hdf5(path) => Source::Hdf5(place::resolve(folder, &path)),
+            Source::Idx(path) => Source::Idx(place::resolve(folder, &path)),
+            Source::Folder(path) => Source::Folder(place::resolve(folder, &path)),
+        }
     }
 }
 
@@ -124,15 +182,15 @@ impl Pixels {
 impl Dataset {
     pub(crate) fn check(&self, checks: &mut Checks) {
         match &self.name {
-            Source::Glyphs | Source::Mnist | Source::FashionMnist => {}
+            Source::Known(_) => {}
             Source::Hdf5(path) => check_path("hdf5", path, checks),
             Source::Idx(path) => check_path("idx", path, checks),
             Source::Folder(path) => check_path("folder", path, checks),
         }
-        let known = self.name.n_images();
+        let known = self.name.known();
         for (path, asked, held) in [
-            ("dataset.train_images", self.train_images, known.map(|known| known.0)),
-            ("dataset.test_images", self.test_images, known.map(|known| known.1)),
+            ("dataset.train_images", self.train_images, known.map(|known| known.n_train)),
+            ("dataset.test_images", self.test_images, known.map(|known| known.n_test)),
         ] {
             match (asked, held) {
                 (Some(0), _) => checks.complain(
@@ -147,7 +205,7 @@ impl Dataset {
                 _ => {}
             }
         }
-        let n_train = self.train_images.or(known.map(|known| known.0));
+        let n_train = self.train_images.or(known.map(|known| known.n_train));
         if let Some(n_train) = n_train
             && self.validation >= n_train.max(1)
         {

@@ -6,8 +6,8 @@
 //! same before and after the data are put in place, and `./a.h5`, `../experiments/a.h5` and the absolute path have one id.
 //!
 //! The absolute path is part of the id. Another folder's `images.h5` is other data, and taking one for the other would
-//! report numbers of the wrong images; so a dataset that moves counts as a new one, and its runs are trained again. The named
-//! datasets (`glyphs`, `mnist`, `fashion-mnist`) have no path, and the same id on every machine.
+//! report numbers of the wrong images; so a dataset that moves counts as a new one, and its runs are trained again. The known
+//! datasets have no path, and the same id on every machine.
 
 use std::path::{Component, Path, PathBuf};
 

@@ -7,6 +7,7 @@
 //! [`NUMBERS_VERSION`] is raised, since specs that leave the field out would keep the old runs.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
@@ -16,10 +17,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cell::Cell;
 use crate::dataset::{Dataset, Pixels, Source};
-use crate::hex::hexadecimal;
 use crate::model::Model;
 use crate::objective::Objective;
 use crate::optimizer::{Adam, Optimizer};
+use crate::text::hexadecimal;
 use crate::training::Training;
 
 /// Part of every run's id; raised when a change of the code moves numbers, so that old runs are not taken for new ones.
@@ -156,7 +157,7 @@ struct Defaults {
 static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| {
     // Fields without a default have any value here; they are never left out.
     let dataset = Dataset {
-        name: Source::Glyphs,
+        name: Source::Folder(PathBuf::new()),
         pixels: Pixels::default(),
         validation: 0,
         seed: 0,

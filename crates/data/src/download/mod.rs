@@ -8,8 +8,7 @@ use fs_err as fs;
 
 use crate::error::DataError;
 use crate::files;
-use crate::idx;
-use crate::known::{KnownFile, KnownSet};
+use crate::known::{PublishedFile, PublishedSet};
 use crate::noise;
 
 /// News of what takes long.
@@ -83,17 +82,17 @@ impl Fetcher {
     /// wait and find the files there.
     pub(crate) fn fetch(
         &self,
-        set: &KnownSet,
+        set: PublishedSet<'_>,
         folder: &Path,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), DataError> {
-        let waiting = format!("another process is downloading {}; waiting for it", set.name);
+        let waiting = format!("another process is downloading {}; waiting for it", set.known.name);
         let report = std::cell::RefCell::new(progress);
         let wait = || (report.borrow_mut())(Progress::Message(&waiting));
         files::with_lock(folder, wait, || {
-            for file in &set.files {
+            for file in set.files() {
                 let path = folder.join(format!("{}.gz", file.name));
-                let here = idx::find(folder, file.name);
+                let here = file.find(folder);
                 if here.is_some_and(|path| check(&path, file).is_ok()) {
                     continue;
                 }
@@ -105,13 +104,13 @@ impl Fetcher {
 
     fn fetch_file(
         &self,
-        set: &KnownSet,
-        file: &KnownFile,
+        set: PublishedSet<'_>,
+        file: PublishedFile<'_>,
         path: &Path,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), DataError> {
         let mut attempts = Vec::new();
-        let known = || set.mirrors.iter().map(|&mirror| mirror.to_owned()).collect();
+        let known = || set.published.mirrors.iter().map(|&mirror| mirror.to_owned()).collect();
         for mirror in self.mirrors.clone().unwrap_or_else(known) {
             let url = format!("{}/{}.gz", mirror.trim_end_matches('/'), file.name);
             // A part is continued only from the mirror it came from, for another may have wrapped the file otherwise.
@@ -132,13 +131,13 @@ impl Fetcher {
         }
         let folder = path.parent().unwrap_or(path).display();
         Err(DataError::Download {
-            dataset: set.name.to_owned(),
+            dataset: set.known.name.to_owned(),
             file: file.name.to_owned(),
             attempts,
             hint: format!(
                 "check the network, or put the four files of {} into `{folder}` or under `--data`; \
                  the dataset `glyphs` needs no download",
-                set.name
+                set.known.name
             ),
         })
     }
@@ -147,7 +146,7 @@ impl Fetcher {
     fn attempt(
         &self,
         url: &str,
-        file: &KnownFile,
+        file: PublishedFile<'_>,
         part: &Path,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), Failure> {
@@ -171,7 +170,7 @@ impl Fetcher {
     fn transfer(
         &self,
         url: &str,
-        file: &KnownFile,
+        file: PublishedFile<'_>,
         part: &Path,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), Failure> {
@@ -268,13 +267,12 @@ fn describe(error: ureq::Error) -> Failure {
     Failure { why: error.to_string(), again }
 }
 
-/// That a file decompresses to what is pinned.
-fn check(path: &Path, file: &KnownFile) -> Result<(), DataError> {
-    let digest = idx::read(path)?.digest;
-    if digest == file.sha256 {
-        return Ok(());
+/// That a file is the one that is pinned.
+fn check(path: &Path, file: PublishedFile<'_>) -> Result<(), DataError> {
+    match file.read(path)? {
+        (_, None) => Ok(()),
+        (_, Some(difference)) => Err(DataError::file(path, difference, "fetch it again")),
     }
-    Err(DataError::file(path, format!("its contents have SHA-256 `{digest}`, not `{}`", file.sha256), "fetch it again"))
 }
 
 #[cfg(test)]

@@ -8,31 +8,73 @@ use std::{env, fs, thread};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
+use spec::known::{Digested, Origin, Published};
+use spec::{ImageShape, KnownDataset, hexadecimal};
 use tempfile::TempDir;
 
 use super::server::{Manner, Server};
 use super::*;
-use crate::images::hexadecimal;
-use crate::known::MNIST;
+use crate::images::Shape;
+use crate::known::FILES;
+use crate::places::Places;
+use crate::split::Wanted;
 
-/// Four IDX files of noise, about 200 KiB in all, the same in every process; and the set that pins them.
-fn set() -> (KnownSet, Vec<(String, Vec<u8>)>) {
-    let noise = |n: usize, key| (0..n as u64).map(move |i| noise::bits(key, i) as u8);
-    let images =
-        |n: u8| [0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 28, 0, 0, 0, 28].into_iter().chain(noise(usize::from(n) * 784, 1));
-    let labels = |n: u8| [0, 0, 8, 1, 0, 0, 0, n].into_iter().chain(noise(usize::from(n), 2));
-    let contents: [Vec<u8>; 4] =
-        [images(200).collect(), labels(200).collect(), images(40).collect(), labels(40).collect()];
-    let names = MNIST.files.map(|file| file.name);
-    let mut served = Vec::new();
-    let files = std::array::from_fn(|i| {
-        let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
-        gz.write_all(&contents[i]).unwrap();
-        served.push((format!("{}.gz", names[i]), gz.finish().unwrap()));
-        let sha256 = hexadecimal(&Sha256::digest(&contents[i])).leak();
-        KnownFile { name: names[i], sha256, length: contents[i].len() as u64 }
+/// Images of the made-up dataset, 13×60 pixels, so that no size is taken for granted.
+const IMAGE: ImageShape = ImageShape { channels: 1, height: 13, width: 60 };
+/// Its training and test images.
+const COUNTS: [u8; 2] = [200, 40];
+
+/// A made-up dataset as a row, with digests of its decompressed or its compressed files.
+fn row(digested: Digested) -> KnownDataset {
+    let sha256 = contents().map(|contents| {
+        let bytes = match digested {
+            Digested::Contents => contents,
+            Digested::Compressed => compressed(&contents),
+        };
+        &*hexadecimal(&Sha256::digest(bytes)).leak()
     });
-    (KnownSet { name: "test", mirrors: &[], files, ..MNIST }, served)
+    KnownDataset {
+        name: "test",
+        subject: "noise",
+        image: IMAGE,
+        n_train: COUNTS[0].into(),
+        n_test: COUNTS[1].into(),
+        classes: &[],
+        citation: "nobody",
+        licence: "none",
+        origin: Origin::Published(Published { folders: ["test", "Test/raw"], mirrors: &[], digested, sha256 }),
+    }
+}
+
+/// Four IDX files of noise, about 200 KiB in all, the same in every process.
+fn contents() -> [Vec<u8>; 4] {
+    let noise = |n: usize, key| (0..n as u64).map(move |i| noise::bits(key, i) as u8);
+    let side = |length: usize| [0, 0, 0, length as u8];
+    let images = |n: u8| {
+        let head = [[0, 0, 8, 3], [0, 0, 0, n], side(IMAGE.height), side(IMAGE.width)].concat();
+        head.into_iter().chain(noise(usize::from(n) * IMAGE.n_pixels(), 1)).collect()
+    };
+    let labels = |n: u8| [0, 0, 8, 1, 0, 0, 0, n].into_iter().chain(noise(usize::from(n), 2)).collect();
+    let [n_train, n_test] = COUNTS;
+    [images(n_train), labels(n_train), images(n_test), labels(n_test)]
+}
+
+fn compressed(contents: &[u8]) -> Vec<u8> {
+    let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+    gz.write_all(contents).unwrap();
+    gz.finish().unwrap()
+}
+
+/// The made-up dataset, and its files as they are served.
+fn set() -> (PublishedSet<'static>, Vec<(String, Vec<u8>)>) {
+    let served = contents().into_iter().zip(FILES);
+    let served = served.map(|(contents, name)| (format!("{name}.gz"), compressed(&contents)));
+    (set_of(Box::leak(Box::new(row(Digested::Contents)))), served.collect())
+}
+
+fn set_of(known: &KnownDataset) -> PublishedSet<'_> {
+    let Origin::Published(published) = &known.origin else { panic!("it is published") };
+    PublishedSet { known, published }
 }
 
 fn fetcher(mirrors: &[&str]) -> Fetcher {
@@ -51,7 +93,7 @@ fn fetch(manner: Manner) -> (Result<(), DataError>, Server, TempDir) {
     let (set, served) = set();
     let server = Server::start(served, manner);
     let folder = tempfile::tempdir().unwrap();
-    let result = fetcher(&[&server.url]).fetch(&set, folder.path(), &mut |_| ());
+    let result = fetcher(&[&server.url]).fetch(set, folder.path(), &mut |_| ());
     (result, server, folder)
 }
 
@@ -59,7 +101,8 @@ fn fetch(manner: Manner) -> (Result<(), DataError>, Server, TempDir) {
 fn is_whole(folder: &Path) -> bool {
     let (set, served) = set();
     let n_entries = fs::read_dir(folder).unwrap().count();
-    n_entries == 5 && set.files.iter().zip(served).all(|(file, (name, _))| check(&folder.join(name), file).is_ok())
+    n_entries == 5
+        && set.files().into_iter().zip(served).all(|(file, (name, _))| check(&folder.join(name), file).is_ok())
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -76,13 +119,48 @@ fn right_answers_are_kept_and_asked_for_once() {
     assert!(is_whole(folder.path()), "{:?}", names(folder.path()));
     assert_eq!(server.requests().len(), 4);
     let (set, _) = set();
-    fetcher(&[&server.url]).fetch(&set, folder.path(), &mut |_| ()).unwrap();
+    fetcher(&[&server.url]).fetch(set, folder.path(), &mut |_| ()).unwrap();
     assert_eq!(server.requests().len(), 4, "what is there is not asked for again");
     // A damaged file is fetched again, and only that.
     fs::write(folder.path().join("t10k-labels-idx1-ubyte.gz"), b"damaged").unwrap();
-    fetcher(&[&server.url]).fetch(&set, folder.path(), &mut |_| ()).unwrap();
+    fetcher(&[&server.url]).fetch(set, folder.path(), &mut |_| ()).unwrap();
     assert_eq!(server.requests().len(), 5);
     assert!(is_whole(folder.path()));
+}
+
+/// A row is all that is needed: found in a folder or fetched, checked, and read in its own size.
+#[test]
+fn a_row_with_digests_of_its_compressed_files_is_fetched_found_and_read() {
+    let known = row(Digested::Compressed);
+    let (set, served) = (set_of(&known), set().1);
+    let server = Server::start(served.clone(), Manner::Right);
+    let folder = tempfile::tempdir().unwrap();
+    let places = Places { data: Some(folder.path().join("data")), cache: folder.path().join("cache") };
+    let load = || set.load(&places, &Wanted::default(), &fetcher(&[&server.url]), &mut |_| ());
+    let (train, test) = load().unwrap();
+    assert_eq!(train.shape, Shape { n: 200, channels: 1, height: 13, width: 60 });
+    assert_eq!([&train.pixels, &test.pixels], [&contents()[0][16..], &contents()[2][16..]]);
+    assert_eq!(test.labels.as_deref(), Some(&contents()[3][8..]));
+    assert_eq!(server.requests().len(), 4);
+
+    // The same values compressed otherwise are another file, and decompressed copies cannot be told by these digests.
+    let below = places.data.as_ref().unwrap().join("Test/raw");
+    fs::create_dir_all(&below).unwrap();
+    for (name, contents) in FILES.iter().zip(contents()) {
+        fs::write(below.join(name), contents).unwrap();
+    }
+    assert_eq!(set.find(&places), Some(set.cache_folder(&places)));
+    for (name, bytes) in &served {
+        fs::write(below.join(name), bytes).unwrap();
+    }
+    assert_eq!(set.find(&places), Some(below.clone()));
+    assert_eq!(load().unwrap().0, train);
+    let mut gz = GzEncoder::new(Vec::new(), Compression::best());
+    gz.write_all(&contents()[0]).unwrap();
+    fs::write(below.join(&served[0].0), gz.finish().unwrap()).unwrap();
+    let message = load().unwrap_err().to_string();
+    assert!(message.contains("is not test's: it has SHA-256") && message.contains("hint: move it away"), "{message}");
+    assert_eq!(server.requests().len(), 4, "the user's own copy is not fetched again");
 }
 
 #[test]
@@ -144,14 +222,14 @@ fn a_part_that_was_wrong_from_the_start_is_begun_anew() {
     let server = Server::start(served.clone(), Manner::Right);
     let folder = tempfile::tempdir().unwrap();
     fs::write(part_of(&server, folder.path()), vec![0; 1000]).unwrap();
-    fetcher(&[&server.url]).fetch(&set, folder.path(), &mut |_| ()).unwrap();
+    fetcher(&[&server.url]).fetch(set, folder.path(), &mut |_| ()).unwrap();
     assert!(is_whole(folder.path()));
     assert_eq!(server.requests()[..2], [format!("/{} from 1000", served[0].0), format!("/{}", served[0].0)]);
 }
 
 /// Where the first file's part is kept.
 fn part_of(server: &Server, folder: &Path) -> std::path::PathBuf {
-    let name = set().0.files[0].name;
+    let name = FILES[0];
     let words: Vec<u64> = format!("{}/{name}.gz", server.url).bytes().map(u64::from).collect();
     folder.join(format!(".{name}.part-{:016x}", noise::key(&words)))
 }
@@ -163,7 +241,7 @@ fn ranges_that_are_ignored_refused_or_wrong_do_no_harm() {
         let server = Server::start(served.clone(), manner);
         let folder = tempfile::tempdir().unwrap();
         fs::write(part_of(&server, folder.path()), &served[0].1[..1000]).unwrap();
-        fetcher(&[&server.url]).fetch(&set, folder.path(), &mut |_| ()).unwrap();
+        fetcher(&[&server.url]).fetch(set, folder.path(), &mut |_| ()).unwrap();
         assert!(is_whole(folder.path()), "{manner:?}");
         assert_eq!(server.requests()[0], format!("/{} from 1000", served[0].0));
     }
@@ -174,7 +252,7 @@ fn a_wrong_part_is_dropped_and_fetched_anew_from_the_next_mirror() {
     let (set, served) = set();
     let (liar, honest) = (Server::start(served.clone(), Manner::Lies), Server::start(served, Manner::Right));
     let folder = tempfile::tempdir().unwrap();
-    fetcher(&[&liar.url, &honest.url]).fetch(&set, folder.path(), &mut |_| ()).unwrap();
+    fetcher(&[&liar.url, &honest.url]).fetch(set, folder.path(), &mut |_| ()).unwrap();
     assert!(is_whole(folder.path()), "{:?}", names(folder.path()));
     assert_eq!((liar.requests().len(), honest.requests().len()), (4, 4), "a lie is not asked for twice");
 }
@@ -195,7 +273,7 @@ fn a_server_that_is_not_there_or_overloaded() {
     let (set, _) = set();
     let folder = tempfile::tempdir().unwrap();
     // Port 9 discards, where anything listens at all.
-    let error = fetcher(&["http://127.0.0.1:9"]).fetch(&set, folder.path(), &mut |_| ()).unwrap_err();
+    let error = fetcher(&["http://127.0.0.1:9"]).fetch(set, folder.path(), &mut |_| ()).unwrap_err();
     assert!(error.to_string().contains("hint: check the network"), "{error}");
     let (result, _, folder) = fetch(Manner::Overloaded);
     result.unwrap();
@@ -213,7 +291,7 @@ fn progress_is_told() {
             last = (n_bytes, of);
         }
     };
-    fetcher(&[&server.url]).fetch(&set, folder.path(), &mut note).unwrap();
+    fetcher(&[&server.url]).fetch(set, folder.path(), &mut note).unwrap();
     let n = served[0].1.len() as u64;
     assert_eq!(last, (n, Some(n)));
 }
@@ -228,7 +306,7 @@ fn one_of_eight_processes() {
         return;
     };
     let (set, _) = set();
-    fetcher(&[&url]).fetch(&set, Path::new(&folder), &mut |_| ()).unwrap();
+    fetcher(&[&url]).fetch(set, Path::new(&folder), &mut |_| ()).unwrap();
     assert!(is_whole(Path::new(&folder)));
 }
 
@@ -247,7 +325,7 @@ fn eight_processes_download_once() {
     // And threads of this process beside them.
     thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| fetcher(&[&server.url]).fetch(&set().0, folder.path(), &mut |_| ()).unwrap());
+            scope.spawn(|| fetcher(&[&server.url]).fetch(set().0, folder.path(), &mut |_| ()).unwrap());
         }
     });
     for mut child in children {

@@ -47,7 +47,7 @@ use std::thread;
 
 use sha2::{Digest, Sha256};
 
-use crate::images::{Factors, Images, Shape, hexadecimal};
+use crate::images::{Factors, Images, Shape};
 use crate::noise;
 use pen::Dab;
 
@@ -263,5 +263,5 @@ pub fn digest(train: &Images, test: &Images) -> String {
             digest.update(value.to_le_bytes());
         }
     }
-    hexadecimal(&digest.finalize())
+    spec::hexadecimal(&digest.finalize())
 }

@@ -1,11 +1,12 @@
 //! How groups become rows of panels and lines within them.
 
 use serde_json::Value;
+use spec::listed;
 
 use crate::colour::{self, Colour};
 use crate::marker::Marker;
 use crate::records::Group;
-use crate::setting::{LATENT_DIM, QUANTITIES, Setting, equation, listed, phrase, title as title_of};
+use crate::setting::{LATENT_DIM, QUANTITIES, Setting, equation, phrase, title as title_of};
 
 use super::spread;
 

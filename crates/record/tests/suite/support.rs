@@ -7,7 +7,7 @@ use spec::{Cell, Dataset, Model, Objective, Optimizer, Pixels, Source, Training}
 pub fn cell(latent_dim: usize, seed: u64) -> Cell {
     Cell {
         dataset: Dataset {
-            name: Source::Glyphs,
+            name: Source::named("glyphs").unwrap(),
             pixels: Pixels::Gray,
             validation: 0,
             seed: 0,

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use data::{DatasetInfo, Fetcher, Info, Prepared, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use spec::{Dataset, Pixels, Source};
+use spec::{Dataset, KNOWN_DATASETS, Pixels, Source};
 
 use crate::Outcome;
 use crate::output;
@@ -96,14 +96,16 @@ fn source(name: &str) -> Result<Source> {
         Ok(PathBuf::from(path))
     };
     match name.split_once(':') {
-        None => Ok(match name {
-            "glyphs" => Source::Glyphs,
-            "mnist" => Source::Mnist,
-            "fashion-mnist" => Source::FashionMnist,
-            _ => bail!(
-                "there is no data set `{name}`\nhint: use glyphs, mnist or fashion-mnist, or your own images: `hdf5:FILE`, `idx:FOLDER`, `folder:FOLDER`"
-            ),
-        }),
+        None => match Source::named(name) {
+            Some(source) => Ok(source),
+            None => {
+                let known: Vec<&str> = KNOWN_DATASETS.iter().map(|known| known.name).collect();
+                bail!(
+                    "there is no data set `{name}`\nhint: use {}, or your own images: `hdf5:FILE`, `idx:FOLDER`, `folder:FOLDER`",
+                    spec::listed(&known, "or")
+                )
+            }
+        },
         Some(("hdf5", rest)) => Ok(Source::Hdf5(path(rest)?)),
         Some(("idx", rest)) => Ok(Source::Idx(path(rest)?)),
         Some(("folder", rest)) => Ok(Source::Folder(path(rest)?)),
@@ -210,7 +212,7 @@ mod tests {
 
     #[test]
     fn names_are_known_sets_or_kinds_with_paths() {
-        assert_eq!(source("mnist").ok(), Some(Source::Mnist));
+        assert_eq!(source("mnist").ok(), Source::named("mnist"));
         assert_eq!(source("folder:a:b").ok(), Some(Source::Folder(PathBuf::from("a:b"))));
         for wrong in ["minst", "folder:", "zip:x", ""] {
             assert!(source(wrong).is_err(), "{wrong}");

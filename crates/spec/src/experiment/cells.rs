@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Axis, entry_span, keep, top};
 use crate::cell::Cell;
 use crate::check::{Complaint, RawCell};
-use crate::dataset::{Dataset, Source};
+use crate::dataset::Dataset;
 use crate::de;
 use crate::diagnostic::{Problem, Span};
 use crate::difference::differing_paths;
@@ -17,7 +17,6 @@ use crate::model::Model;
 use crate::node::{Node, Value, split};
 use crate::objective::Objective;
 use crate::optimizer::Optimizer;
-use crate::place;
 use crate::sweep::{Assignment, RawSwept, Sweep, contains, from_json};
 use crate::training::Training;
 
@@ -98,12 +97,7 @@ fn read_cell(raw: &RawSwept, top: Span, folder: &Path) -> Result<Cell, Vec<Probl
         let raw_cell = RawCell { dataset, model, objective, optimizer, training };
         match raw_cell.check() {
             Ok(mut cell) => {
-                match &mut cell.dataset.name {
-                    Source::Glyphs | Source::Mnist | Source::FashionMnist => {}
-                    Source::Hdf5(path) | Source::Idx(path) | Source::Folder(path) => {
-                        *path = place::resolve(folder, path)
-                    }
-                }
+                cell.dataset.name = cell.dataset.name.from_folder(folder);
                 // The folder may have a name that no cell can hold.
                 match cell.check() {
                     Ok(()) => return Ok(cell),

@@ -1,0 +1,191 @@
+//! The datasets that are known by name, one row each: what they hold, where they come from, whom to cite.
+
+use crate::layout::ImageShape;
+
+/// A dataset that needs no path.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KnownDataset {
+    /// Its name in a spec.
+    pub name: &'static str,
+    /// What its images show.
+    pub subject: &'static str,
+    /// The shape of every image.
+    pub image: ImageShape,
+    /// Training images, before any are held out for validation.
+    pub n_train: usize,
+    /// Test images.
+    pub n_test: usize,
+    /// Names of the classes, in the labels' order.
+    pub classes: &'static [&'static str],
+    /// Whom to cite.
+    pub citation: &'static str,
+    /// Under which terms it is given.
+    pub licence: &'static str,
+    /// Where its images come from.
+    pub origin: Origin,
+}
+
+/// Where the images of a known dataset come from.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Drawn by this project.
+    Drawn,
+    /// Downloaded, or found in a folder.
+    Published(Published),
+}
+
+/// A dataset that is published as four gzip-compressed IDX files of gray images in MNIST's names.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Folders below the data folder or the cache that may hold the files; the last is torchvision's.
+    pub folders: [&'static str; 2],
+    /// Addresses that the files' names are appended to.
+    pub mirrors: &'static [&'static str],
+    /// What the digests are of.
+    pub digested: Digested,
+    /// SHA-256, in hexadecimal, of the training images, training labels, test images and test labels.
+    pub sha256: [&'static str; 4],
+}
+
+/// What the digest of a published file is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Digested {
+    /// Its decompressed bytes: copies that are compressed otherwise, or not at all, are the same file.
+    Contents,
+    /// The compressed file as it is published: a copy has to be that very file.
+    Compressed,
+}
+
+const MNIST_IMAGE: ImageShape = ImageShape { channels: 1, height: 28, width: 28 };
+const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+/// Every known dataset, in the order in which they are listed.
+///
+/// The digests of MNIST and Fashion-MNIST agree in several public projects; MNIST's were also computed from a copy.
+pub static KNOWN_DATASETS: &[KnownDataset] = &[
+    KnownDataset {
+        name: "glyphs",
+        subject: "digits drawn as strokes with known factors",
+        image: MNIST_IMAGE,
+        n_train: 60_000,
+        n_test: 10_000,
+        classes: &DIGITS,
+        citation: "drawn by this project",
+        licence: "as this project: MIT",
+        origin: Origin::Drawn,
+    },
+    KnownDataset {
+        name: "mnist",
+        subject: "handwritten digits",
+        image: MNIST_IMAGE,
+        n_train: 60_000,
+        n_test: 10_000,
+        classes: &DIGITS,
+        citation: "LeCun, Bottou, Bengio & Haffner (1998), Gradient-based learning applied to document recognition",
+        licence: "no licence is stated by its authors; derived from NIST's Special Databases 1 and 3",
+        origin: Origin::Published(Published {
+            folders: ["mnist", "MNIST/raw"],
+            mirrors: &[
+                "https://storage.googleapis.com/cvdf-datasets/mnist/",
+                "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            ],
+            digested: Digested::Contents,
+            sha256: [
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            ],
+        }),
+    },
+    KnownDataset {
+        name: "fashion-mnist",
+        subject: "pieces of clothing",
+        image: MNIST_IMAGE,
+        n_train: 60_000,
+        n_test: 10_000,
+        classes: &[
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ],
+        citation: "Xiao, Rasul & Vollgraf (2017), Fashion-MNIST, arXiv:1708.07747",
+        licence: "MIT, Zalando SE",
+        origin: Origin::Published(Published {
+            folders: ["fashion-mnist", "FashionMNIST/raw"],
+            mirrors: &[
+                "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+                "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+            ],
+            digested: Digested::Contents,
+            sha256: [
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+            ],
+        }),
+    },
+];
+
+impl KnownDataset {
+    /// The dataset of this name.
+    pub fn named(name: &str) -> Option<&'static KnownDataset> {
+        KNOWN_DATASETS.iter().find(|known| known.name == name)
+    }
+
+    /// What it holds, in a line: `handwritten digits, 60,000 + 10,000 images of 28×28 gray values`.
+    pub fn summary(&self) -> String {
+        let ImageShape { channels, height, width } = self.image;
+        let values = if channels == 1 { "gray" } else { "colour" };
+        let (n_train, n_test) = (grouped(self.n_train), grouped(self.n_test));
+        format!("{}, {n_train} + {n_test} images of {height}×{width} {values} values", self.subject)
+    }
+}
+
+/// A whole number with its thousands set apart: `60,000`.
+fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
+    groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_tells_counts_and_size() {
+        let image = ImageShape { channels: 3, height: 5, width: 7 };
+        let made_up = KnownDataset { image, n_train: 1_234_567, n_test: 80, ..row("mnist") };
+        assert_eq!(made_up.summary(), "handwritten digits, 1,234,567 + 80 images of 5×7 colour values");
+        assert_eq!(row("mnist").summary(), "handwritten digits, 60,000 + 10,000 images of 28×28 gray values");
+    }
+
+    fn row(name: &str) -> KnownDataset {
+        let KnownDataset { name, subject, image, n_train, n_test, classes, citation, licence, .. } =
+            *KnownDataset::named(name).expect("the dataset is known");
+        let origin = Origin::Drawn;
+        KnownDataset { name, subject, image, n_train, n_test, classes, citation, licence, origin }
+    }
+
+    #[test]
+    fn rows_are_whole() {
+        for known in KNOWN_DATASETS {
+            assert_eq!(KnownDataset::named(known.name), Some(known), "names are distinct");
+            if let Origin::Published(published) = &known.origin {
+                assert!(published.mirrors.iter().all(|mirror| mirror.ends_with('/')), "{}", known.name);
+                let digests = published.sha256;
+                assert!(digests.iter().all(|digest| digest.len() == 64), "{}", known.name);
+                assert_eq!(known.image.channels, 1, "{}: IDX files in MNIST's names are gray", known.name);
+            }
+        }
+    }
+}
