@@ -2,7 +2,7 @@
 //!
 //! Read [`rows`] and [`manifest`] first (what is stored), then [`files`], [`lock`] and [`writer`] (how it is written),
 //! then [`run`], [`store`], [`summary`] and [`published`] (how it is read). Every number is in nats per image, a mean over images,
-//! unless its documentation says otherwise. polars stays inside `table`; HDF5 stays inside [`arrays`].
+//! unless its documentation says otherwise. polars stays inside `table`; HDF5 inside [`arrays`], safetensors inside [`tensors`].
 //!
 //! A run has one writer at a time, [`RunWriter`], which holds a lock of the operating system on the run's folder; a
 //! writer that is killed leaves no stale lock. Readers ([`Store`], [`Run`]) take no lock and wait for nobody: every

@@ -8,7 +8,7 @@ use protocol::usage::{ORIGINALS, Operation};
 use protocol::{Task, Usage};
 use record::{Array, npy};
 
-use crate::model::Model;
+use crate::model::stored::Model;
 use crate::worker::{Conclusion, Launcher, run_single};
 
 /// How a worker's use of a model ended, when no error stopped it.

@@ -7,6 +7,7 @@ use spec::{Cell, Evaluation};
 
 use crate::context::{Context, Outcome, image_shape};
 use crate::out::Out;
+use crate::tasks::nll::nll;
 use crate::trained::{Trained, check_images};
 use crate::weights::Weights;
 
@@ -46,7 +47,7 @@ pub(super) fn evaluate_stored(
 
     let stored: Vec<_> = members.iter().map(|member| (member.cell, &member.weights)).collect();
     let trained = Trained::open(&stored, image_shape(&splits.test), context.device)?;
-    let Some(rows) = super::nll(trained.family()?, &splits.test, asked, context, out)? else {
+    let Some(rows) = nll(trained.family()?, &splits.test, asked, context, out)? else {
         return Ok(context.interrupted());
     };
     for (Member { run, .. }, row) in members.iter().zip(rows) {

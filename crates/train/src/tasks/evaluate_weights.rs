@@ -8,6 +8,7 @@ use spec::Cell;
 use crate::context::{Context, Outcome, image_shape};
 use crate::evaluate::{self, At};
 use crate::out::Out;
+use crate::tasks::nll::nll;
 use crate::trained::Trained;
 use crate::weights::Weights;
 
@@ -41,8 +42,8 @@ pub(super) fn evaluate_weights(
     }
     let mut rows = mean_of(draws, samples.get());
     if let Some(asked) = evaluation {
-        let Some(nll) = super::nll(model, &splits.test, asked, context, out)? else { return Ok(context.interrupted()) };
-        rows.extend(nll);
+        let Some(estimates) = nll(model, &splits.test, asked, context, out)? else { return Ok(context.interrupted()) };
+        rows.extend(estimates);
     }
     ensure!(
         !rows.is_empty(),

@@ -1,0 +1,79 @@
+//! A trained model of a run, and the images that it is given.
+
+use anyhow::{Result, anyhow, bail};
+use data::{OwnImages, Shape};
+use protocol::usage::ImageSource;
+use record::{Run, RunManifest, Status};
+
+use crate::args::GivenArgs;
+use crate::settings::Settings;
+use crate::text;
+
+/// A run that is done.
+pub struct Model<'a> {
+    /// The run.
+    pub run: Run,
+    /// What it is.
+    pub manifest: RunManifest,
+    /// Where the run was found.
+    pub settings: &'a Settings,
+}
+
+/// The images that an encoder is given, as they are asked for.
+pub struct Images {
+    /// Where a worker finds them.
+    pub source: ImageSource,
+    /// A person's own.
+    pub own: Option<OwnImages>,
+}
+
+impl Model<'_> {
+    /// The model of a run.
+    ///
+    /// # Errors
+    /// If there is no such run, or it is not done.
+    pub fn find<'a>(settings: &'a Settings, run: &str) -> Result<Model<'a>> {
+        let run = settings.store()?.find(run)?;
+        let (manifest, status) = (run.manifest()?, run.status()?);
+        if status != Status::Done {
+            let remark = text::remark(&status);
+            let remark = if remark.is_empty() { String::new() } else { format!(", {remark}") };
+            bail!(
+                "run `{}` has no trained model: it is {}{remark}\nhint: `elbo sweep` its experiment first",
+                manifest.name,
+                status.word()
+            );
+        }
+        Ok(Model { run, manifest, settings })
+    }
+
+    /// The shape of an image; `n` is 0.
+    ///
+    /// # Errors
+    /// If the run's arrays cannot be read.
+    pub fn image_shape(&self) -> Result<Shape> {
+        match self.run.arrays()?.samples.shape[..] {
+            [_, channels, height, width] => Ok(Shape { n: 0, channels, height, width }),
+            _ => Err(anyhow!("`{}` holds no images", self.run.arrays_file().display())),
+        }
+    }
+
+    /// Reads the images that are asked for, unless they are the worker's to read.
+    ///
+    /// # Errors
+    /// If one is not there, cannot be read, or does not fit the model.
+    pub fn images(&self, args: &GivenArgs) -> Result<Images> {
+        match args.test {
+            Some(n) => Ok(Images { source: ImageSource::Test(n), own: None }),
+            None if args.images.is_empty() => {
+                bail!(
+                    "there are no images to work on\nhint: name PNG or JPEG files or folders of them, or use test images: `--test 20`"
+                )
+            }
+            None => {
+                let own = data::read_images(&args.images, self.image_shape()?)?;
+                Ok(Images { source: ImageSource::File, own: Some(own) })
+            }
+        }
+    }
+}
