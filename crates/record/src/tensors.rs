@@ -96,10 +96,8 @@ mod tests {
     fn names_types_shapes_bytes_and_texts_come_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
-        for file in [file(), TensorFile::default()] {
-            fs_err::write(&path, file.to_bytes().unwrap()).unwrap();
-            assert_eq!(TensorFile::read(&path).unwrap(), file);
-        }
+        fs_err::write(&path, file().to_bytes().unwrap()).unwrap();
+        assert_eq!(TensorFile::read(&path).unwrap(), file());
     }
 
     #[test]
