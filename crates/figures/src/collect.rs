@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use record::{Split, Status, Store};
+use record::{EvaluationRow, Split, Status, Store};
 use serde_json::Value;
 use spec::{Cell, Experiment, listed};
 
 use crate::arrays::arrays;
 use crate::error::FiguresError;
 use crate::origins::Origins;
-use crate::records::{Group, Records, Run, Terms};
+use crate::records::{Epoch, Group, Measure, Records, Run};
 use crate::setting::{Key, keys, words};
 
 /// Reads what the store has of the experiment's runs. Runs that are not done are listed, not read.
@@ -28,7 +28,7 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Records, Figure
             continue;
         }
         let mut run = numbers(&stored.metrics()?, cell);
-        run.measures = stored.evaluation()?.iter().filter(|row| !is_term(row)).map(measure).collect();
+        run.measures = stored.evaluation()?.into_iter().filter(|row| !is_term(row)).map(measure).collect();
         let known = groups.iter().position(|group| group.key == key);
         // One seed's images are enough for the figures, and the smallest seed's are chosen.
         let is_first = known.is_none_or(|i| groups[i].runs.iter().all(|other| other.seed > run.seed));
@@ -126,46 +126,28 @@ fn file_name(path: &str) -> String {
     path.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(path).to_owned()
 }
 
-/// Whether a number is among the final terms already. A reconstruction from corrupted images is none of them.
-fn is_term(row: &record::EvaluationRow) -> bool {
-    let settings: Value = serde_json::from_str(&row.settings).unwrap_or(Value::Null);
-    ["elbo", "reconstruction", "kl", "active_units"].contains(&row.metric.as_str()) && settings.get("input").is_none()
+/// Whether a number is among those of the last epoch already. A reconstruction from corrupted images is none of them.
+fn is_term(row: &EvaluationRow) -> bool {
+    row.metric.about().per_epoch.is_some() && row.settings.input.is_none()
 }
 
-/// `iwae (test, samples 5000)` and its value.
-fn measure(row: &record::EvaluationRow) -> (String, f64) {
-    let settings: Value = serde_json::from_str(&row.settings).unwrap_or(Value::Null);
-    let mut notes = vec![row.split.as_str().to_owned()];
-    if let Value::Object(fields) = settings {
-        notes.extend(fields.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), words(value))));
-    }
-    (format!("{} ({})", row.metric, notes.join(", ")), row.value)
+fn measure(row: EvaluationRow) -> (Measure, f64) {
+    (Measure { metric: row.metric, split: row.split, settings: row.settings }, row.value)
 }
 
 fn numbers(rows: &[record::MetricsRow], cell: &Cell) -> Run {
-    let terms = |split: Split| {
-        let mut terms: Vec<Terms> = rows
-            .iter()
-            .filter(|row| row.split == split)
-            .map(|row| Terms {
-                epoch: row.epoch,
-                elbo: row.elbo,
-                reconstruction: row.reconstruction,
-                kl: row.kl,
-                objective: row.objective,
-                discriminator: row.discriminator,
-            })
-            .collect();
-        terms.sort_by_key(|t| t.epoch);
-        terms
+    let epochs = |split: Split| {
+        let of_split = rows.iter().filter(|row| row.split == split);
+        let mut epochs: Vec<Epoch> = of_split.map(|row| Epoch { epoch: row.epoch, terms: row.terms.clone() }).collect();
+        epochs.sort_by_key(|epoch| epoch.epoch);
+        epochs
     };
     let last = rows.iter().filter(|row| row.split == Split::Test).max_by_key(|row| row.epoch);
     Run {
         seed: cell.training.seed,
-        train: terms(Split::Train),
-        test: terms(Split::Test),
+        train: epochs(Split::Train),
+        test: epochs(Split::Test),
         kl_per_dim: last.map(|row| row.kl_per_dim.clone()).unwrap_or_default(),
-        active_units: last.and_then(|row| row.active_units),
         ..Run::default()
     }
 }

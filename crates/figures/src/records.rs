@@ -1,8 +1,10 @@
 //! The finished runs of an experiment as plain numbers, grouped by everything but the seed.
 
 use record::summary::{Estimate, estimate};
+use record::{Split, Terms};
 use serde_json::Value;
-use spec::{Cell, ObjectiveKind, Scale};
+use spec::metric::{Subject, Unit};
+use spec::{Cell, Metric, MetricSettings, ObjectiveKind, Scale};
 
 use crate::arrays::Arrays;
 use crate::setting::Key;
@@ -28,9 +30,6 @@ pub struct Records {
     pub origins: Vec<(String, Vec<String>)>,
 }
 
-/// The name of the floor of the cross-entropy on gray values among a run's measures.
-pub const FLOOR: &str = "gray_bce_floor (test)";
-
 /// Runs that differ in their seed alone.
 #[derive(Clone, Debug)]
 pub struct Group {
@@ -50,75 +49,54 @@ pub struct Run {
     /// Its seed.
     pub seed: u64,
     /// On the training images, by epoch.
-    pub train: Vec<Terms>,
+    pub train: Vec<Epoch>,
     /// On the test images, by epoch.
-    pub test: Vec<Terms>,
+    pub test: Vec<Epoch>,
     /// KL of each latent dimension on the test images at the end, in nats per image; empty where there is none.
     pub kl_per_dim: Vec<f64>,
-    /// Active units on the test images at the end; `None` without an encoder.
-    pub active_units: Option<u32>,
-    /// What else was measured on the trained model: its name with split and settings, and the value.
-    pub measures: Vec<(String, f64)>,
+    /// What else was measured on the trained model, and the value.
+    pub measures: Vec<(Measure, f64)>,
     /// Images and latents; read for a group's first run only.
     pub arrays: Option<Arrays>,
 }
 
-/// The terms at one epoch, in nats per image; `None` where the model has no such term.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Terms {
+/// What was measured at one epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Epoch {
     /// Epochs completed.
     pub epoch: u32,
-    /// −(reconstruction + KL).
-    pub elbo: Option<f64>,
-    /// −E_q[log p(x|z)].
-    pub reconstruction: Option<f64>,
-    /// KL(q(z|x) ‖ p(z)).
-    pub kl: Option<f64>,
-    /// What is minimised: reconstruction + β·KL, or the loss of a GAN's generator.
-    pub objective: f64,
-    /// Loss of a GAN's discriminator.
-    pub discriminator: Option<f64>,
+    /// The values of the metrics that the model has.
+    pub terms: Terms,
 }
 
-/// One of the terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Term {
-    /// −(reconstruction + KL).
-    Elbo,
-    /// −E_q[log p(x|z)].
-    Reconstruction,
-    /// KL(q(z|x) ‖ p(z)).
-    Kl,
-    /// What is minimised: reconstruction + β·KL, or the loss of a GAN's generator.
-    Objective,
-    /// Loss of a GAN's discriminator.
-    Discriminator,
+/// The metrics of an epoch in nats per image, in the order of panels and columns.
+pub fn terms_in_nats() -> impl Iterator<Item = Metric> {
+    Metric::per_epoch().filter(|metric| metric.about().unit == Unit::Nats)
 }
 
-impl Term {
-    /// In the order of panels and columns.
-    pub const ALL: [Term; 5] = [Term::Elbo, Term::Reconstruction, Term::Kl, Term::Objective, Term::Discriminator];
+/// What was measured on a trained model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// The metric.
+    pub metric: Metric,
+    /// The images it was measured on.
+    pub split: Split,
+    /// What it was computed with.
+    pub settings: MetricSettings,
+}
 
-    /// For titles.
-    pub fn title(self) -> &'static str {
-        match self {
-            Term::Elbo => "ELBO",
-            Term::Reconstruction => "reconstruction",
-            Term::Kl => "KL",
-            Term::Objective => "objective",
-            Term::Discriminator => "discriminator",
+impl Measure {
+    /// For programs: `nll (test, samples 5000)`.
+    pub fn name(&self) -> String {
+        match self.settings.to_string() {
+            none if none.is_empty() => format!("{} ({})", self.metric, self.split),
+            settings => format!("{} ({}, {settings})", self.metric, self.split),
         }
     }
 
-    /// Its value; `None` where the model has no such term.
-    pub fn of(self, terms: &Terms) -> Option<f64> {
-        match self {
-            Term::Elbo => terms.elbo,
-            Term::Reconstruction => terms.reconstruction,
-            Term::Kl => terms.kl,
-            Term::Objective => Some(terms.objective),
-            Term::Discriminator => terms.discriminator,
-        }
+    /// Whether it is the floor of the cross-entropy on gray values, of the test images.
+    pub fn is_floor(&self) -> bool {
+        self.metric == Metric::GrayBceFloor && self.split == Split::Test
     }
 }
 
@@ -141,15 +119,10 @@ impl Group {
         self.value(path)?.as_f64()
     }
 
-    /// A term on the test images at the end, over seeds; `None` where the model has no such term.
-    pub fn last(&self, term: Term) -> Option<Estimate> {
-        let values: Vec<f64> = self.runs.iter().filter_map(|run| term.of(run.test.last()?)).collect();
+    /// A metric of the test images at the last epoch, over seeds; `None` where the model has no such thing.
+    pub fn last(&self, metric: Metric) -> Option<Estimate> {
+        let values: Vec<f64> = self.runs.iter().filter_map(|run| run.test.last()?.terms.get(metric)).collect();
         estimate(&values)
-    }
-
-    /// Active units on the test images at the end, over seeds; `None` without an encoder.
-    pub fn active_units(&self) -> Option<Estimate> {
-        estimate(&self.runs.iter().filter_map(|run| run.active_units.map(f64::from)).collect::<Vec<_>>())
     }
 
     /// Whether its training objective is an importance-weighted bound.
@@ -157,30 +130,23 @@ impl Group {
         matches!(self.cell.objective.kind, ObjectiveKind::ImportanceWeighted { .. })
     }
 
-    /// Whether the evaluated splits have this term as training has it. An importance-weighted bound is trained with many
+    /// Whether the evaluated splits have this metric as training has it. An importance-weighted bound is trained with many
     /// samples of z and evaluated with one.
-    pub fn is_evaluated_as_trained(&self, term: Term) -> bool {
-        !(self.is_importance_weighted() && term == Term::Objective)
+    pub fn is_evaluated_as_trained(&self, metric: Metric) -> bool {
+        !(self.is_importance_weighted() && metric == Metric::Objective)
     }
 
-    /// A measure on the trained models, over seeds.
-    pub fn measure(&self, name: &str) -> Option<Estimate> {
-        let of = |run: &Run| run.measures.iter().find(|(other, _)| other == name).map(|(_, value)| *value);
+    /// What each run has of the first measure of it that is `wanted`, over seeds.
+    pub fn measure(&self, wanted: impl Fn(&Measure) -> bool) -> Option<Estimate> {
+        let of = |run: &Run| run.measures.iter().find(|(measure, _)| wanted(measure)).map(|(_, value)| *value);
         estimate(&self.runs.iter().filter_map(of).collect::<Vec<_>>())
     }
 
-    /// As [`Group::measure`], for a metric on the test images, or else on whichever split it was measured, one of
-    /// whose settings reads `setting`, such as `of samples`.
-    pub fn measure_with(&self, metric: &str, setting: &str) -> Option<Estimate> {
-        let notes = |name: &str| -> Option<Vec<String>> {
-            let notes = name.strip_prefix(metric)?.strip_prefix(" (")?.strip_suffix(')')?;
-            Some(notes.split(", ").map(str::to_owned).collect())
-        };
-        let is_one = |notes: &[String]| notes.iter().skip(1).any(|note| note == setting);
-        let names = self.runs.iter().flat_map(|run| run.measures.iter().map(|(name, _)| name));
-        let found = || names.clone().filter(|name| notes(name).is_some_and(|notes| is_one(&notes)));
-        let is_test = |name: &&String| notes(name).is_some_and(|notes| notes.first().is_some_and(|n| n == "test"));
-        self.measure(found().find(is_test).or_else(|| found().next())?)
+    /// The sharpness of these images: of the test split, or else of whichever it was measured on.
+    pub fn sharpness(&self, of: Subject) -> Option<Estimate> {
+        let is_one = |measure: &Measure| measure.metric == Metric::Sharpness && measure.settings.of == Some(of);
+        let on_test = self.measure(|measure| is_one(measure) && measure.split == Split::Test);
+        on_test.or_else(|| self.measure(is_one))
     }
 
     /// The arrays of the run with the smallest seed that has any.

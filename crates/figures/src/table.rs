@@ -1,16 +1,16 @@
 //! Tables of the final terms, as CSV for programs and as TeX (booktabs) for papers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use record::summary::Estimate;
 use serde_json::Value;
-use spec::Scale;
+use spec::{Metric, Scale};
 
 use crate::axis::number;
 use crate::csv;
 use crate::escape;
 use crate::notes;
-use crate::records::{FLOOR, Group, Records, Term};
+use crate::records::{Group, Measure, Records, terms_in_nats};
 use crate::setting::{BETA, LATENT_DIM, QUANTITIES, Setting, phrase};
 
 /// One table: a line for each group of runs that differ in their seed alone.
@@ -95,16 +95,16 @@ pub fn tables(records: &Records) -> Vec<Table> {
 }
 
 fn terms(records: &Records, scale: Scale, groups: &[&Group], name: String) -> Table {
-    let mut columns: Vec<Column> = Term::ALL
-        .iter()
-        .map(|term| Column { title: term.title().to_owned(), key: term.title().to_lowercase(), decimals: 2 })
-        .collect();
-    columns.push(Column { title: "active units".to_owned(), key: "active_units".to_owned(), decimals: 1 });
-    let values = |group: &Group| {
-        let terms = Term::ALL.iter().map(|&term| group.last(term));
-        terms.chain([group.active_units()]).collect()
+    // What is counted stands behind what is in nats.
+    let others = Metric::per_epoch().filter(|metric| !terms_in_nats().any(|term| term == *metric));
+    let metrics: Vec<Metric> = terms_in_nats().chain(others).collect();
+    let column = |metric: &Metric| Column {
+        title: metric.about().title.to_owned(),
+        key: metric.name().to_owned(),
+        decimals: metric.about().decimals,
     };
-    let mut lines = lines(groups, values);
+    let mut columns: Vec<Column> = metrics.iter().map(column).collect();
+    let mut lines = lines(groups, |group| metrics.iter().map(|&metric| group.last(metric)).collect());
     // The ELBO alone ranks runs of different β; the other terms are traded against each other.
     let elbo = |line: &Line| line.values[0].map(|e| e.mean);
     let best = lines.iter().filter_map(elbo).fold(f64::NEG_INFINITY, f64::max);
@@ -139,29 +139,29 @@ fn terms(records: &Records, scale: Scale, groups: &[&Group], name: String) -> Ta
 
 /// What was measured on the trained models besides the terms; none where that is nothing or the floor alone.
 fn measures(records: &Records, scale: Scale, groups: &[&Group], name: String) -> Option<Table> {
-    let names: BTreeSet<&String> =
-        groups.iter().flat_map(|g| &g.runs).flat_map(|run| run.measures.iter().map(|(name, _)| name)).collect();
+    let all = groups.iter().flat_map(|group| &group.runs).flat_map(|run| &run.measures);
+    let by_name: BTreeMap<String, &Measure> = all.map(|(measure, _)| (measure.name(), measure)).collect();
     let has_floor = notes::gray_bce_floor(groups).is_some();
-    let names: Vec<&String> = names.into_iter().filter(|name| !(has_floor && *name == FLOOR)).collect();
-    if names.is_empty() {
+    let measures: Vec<&Measure> = by_name.into_values().filter(|measure| !(has_floor && measure.is_floor())).collect();
+    if measures.is_empty() {
         return None;
     }
-    // Squared gray values are small.
-    let is_sharpness = |name: &str| name.starts_with("sharpness");
-    let decimals = |name: &str| if is_sharpness(name) { 4 } else { 2 };
-    let column =
-        |name: &&String| Column { title: name.replace('_', " "), key: (*name).clone(), decimals: decimals(name) };
-    let lines = lines(groups, |group| names.iter().map(|name| group.measure(name)).collect());
+    let column = |measure: &&Measure| {
+        let key = measure.name();
+        Column { title: key.replace('_', " "), key, decimals: measure.metric.about().decimals }
+    };
+    let lines = lines(groups, |group| measures.iter().map(|&wanted| group.measure(|one| one == wanted)).collect());
+    let has_sharpness = measures.iter().any(|measure| measure.metric == Metric::Sharpness);
     let caption = format!(
         "{} on {}: measured on the trained models (scale {}), in nats per image unless the name says otherwise{}; {}.{}",
         records.name,
         records.dataset,
         scale.as_str(),
-        if names.iter().any(|name| is_sharpness(name)) { " (sharpness: squared gray values)" } else { "" },
+        if has_sharpness { " (sharpness: squared gray values)" } else { "" },
         over(&lines),
         notes::missing(records),
     );
-    let columns = names.iter().map(column).collect();
+    let columns = measures.iter().map(column).collect();
     Some(Table::new((name, scale), caption, columns, lines, groups))
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use spec::Metric;
 use tch::{Kind, Tensor};
 
 use crate::noise::{NoiseKey, Stream};
@@ -62,6 +63,22 @@ impl Terms {
     /// An objective, and nothing else.
     pub fn of_objective(objective: Tensor) -> Terms {
         Terms { reconstruction: None, kl: None, kl_per_dim: None, latent_mean: None, objective, discriminator: None }
+    }
+
+    /// Every term with one value an image, `[R, B]`, by what it measures: what is summed up over a split and recorded.
+    ///
+    /// The ELBO, −(reconstruction + kl), is among them where there are both.
+    pub fn scalars(&self) -> Vec<(Metric, Tensor)> {
+        let Terms { reconstruction, kl, objective, discriminator, kl_per_dim: _, latent_mean: _ } = self;
+        let own = [
+            (Metric::Reconstruction, reconstruction.as_ref()),
+            (Metric::Kl, kl.as_ref()),
+            (Metric::Objective, Some(objective)),
+            (Metric::Discriminator, discriminator.as_ref()),
+        ];
+        let elbo = reconstruction.as_ref().zip(kl.as_ref()).map(|(reconstruction, kl)| -(reconstruction + kl));
+        let own = own.into_iter().filter_map(|(metric, term)| Some((metric, term?.shallow_clone())));
+        own.chain(elbo.map(|elbo| (Metric::Elbo, elbo))).collect()
     }
 }
 

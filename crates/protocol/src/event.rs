@@ -1,7 +1,7 @@
 //! How far a worker is: told on its standard output; what lasts is also kept in the run's `log.jsonl`.
 
 use serde::{Deserialize, Serialize};
-use spec::RunId;
+use spec::{Metric, RunId};
 
 /// One line of JSON, tagged by `event`: `{"event":"epoch","run_id":"…","epoch":3,…}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,9 +49,9 @@ pub enum Event {
     Evaluated {
         /// The run.
         run_id: RunId,
-        /// What was measured, such as `nll`.
-        metric: String,
-        /// The value; nats per image, a mean over images, unless the metric's name says otherwise.
+        /// What was measured.
+        metric: Metric,
+        /// The value, in the metric's unit.
         value: f64,
         /// Standard error of `value` over images, in its unit; `null` where there is none.
         standard_error: Option<f64>,

@@ -1,6 +1,7 @@
 //! What a worker writes to its standard output.
 
 use serde::{Deserialize, Serialize};
+use spec::{Metric, MetricSettings};
 
 use crate::event::Event;
 use crate::version::Version;
@@ -20,14 +21,14 @@ pub enum Message {
 /// A number measured on the test images with weights from outside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// What was measured, such as `nll`.
-    pub metric: String,
-    /// The value; nats per image, a mean over images, unless the metric's name says otherwise.
+    /// What was measured.
+    pub metric: Metric,
+    /// The value, in the metric's unit.
     pub value: f64,
     /// Standard error of `value` over images, in its unit; `None` where there is none.
     pub standard_error: Option<f64>,
     /// Images the value is over.
     pub n: u64,
-    /// What the metric was computed with, a JSON object: `{"samples":5000}`; `{}` for nothing.
-    pub settings: String,
+    /// What the metric was computed with.
+    pub settings: MetricSettings,
 }

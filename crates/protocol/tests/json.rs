@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use protocol::usage::{Decoder, ImageSource, LatentSource, Operation};
 use protocol::{Event, Job, JobError, Measurement, Message, OutsideWeights, Task, Usage, Version, WorkerSettings};
 use serde_json::json;
-use spec::{Cell, Device, Evaluation};
+use spec::{Cell, Device, Evaluation, Metric, MetricSettings};
 
 fn cell() -> Cell {
     serde_json::from_value(json!({
@@ -70,11 +70,11 @@ fn a_job_is_one_document_with_its_version_and_settings() {
 #[test]
 fn every_message_comes_back_unchanged_from_one_line() {
     let measurement = Measurement {
-        metric: "elbo".to_owned(),
+        metric: Metric::Elbo,
         value: -105.25,
         standard_error: Some(0.1 + 0.2),
         n: 10_000,
-        settings: r#"{"samples":3}"#.to_owned(),
+        settings: MetricSettings::samples(3),
     };
     let without_error = Measurement { standard_error: None, ..measurement.clone() };
     let failed = Event::Failed { run_id: cell().run_id(), reason: "two\nlines".to_owned() };
@@ -100,12 +100,7 @@ fn every_event_is_one_line_of_json_tagged_by_its_name() {
             "epoch",
         ),
         (
-            Event::Evaluated {
-                run_id: run_id.clone(),
-                metric: "nll".to_owned(),
-                value: 90.5,
-                standard_error: Some(0.25),
-            },
+            Event::Evaluated { run_id: run_id.clone(), metric: Metric::Nll, value: 90.5, standard_error: Some(0.25) },
             "evaluated",
         ),
         (Event::Finished { run_id: run_id.clone(), seconds: 9.0 }, "finished"),

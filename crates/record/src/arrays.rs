@@ -34,7 +34,7 @@ use spec::RunId;
 
 use crate::error::RecordError;
 use crate::files;
-use crate::manifest::FormatVersion;
+use crate::format::FormatVersion;
 
 /// Deflate never shrinks by more than this, so that a larger dataset than that is a damaged one.
 const DEFLATE_LIMIT: u64 = 1100;
@@ -255,7 +255,7 @@ impl Arrays {
             .attr("format_version")
             .and_then(|attribute| attribute.read_scalar::<VarLenUnicode>())
             .map_err(|error| damaged(format!("it has no `format_version`: {}", short(&error))))?;
-        FormatVersion::try_from(version.as_str().to_owned()).map_err(damaged)?.check(path)?;
+        RecordError::refuse_newer(path, FormatVersion::try_from(version.as_str().to_owned()).map_err(damaged)?)?;
         let float = |name: &str| -> Result<Array, RecordError> {
             let (shape, values) =
                 read_dataset(&file, name, TypeDescriptor::Float(FloatSize::U4), size).map_err(damaged)?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::RecordError;
 use crate::files;
-use crate::manifest::FormatVersion;
+use crate::format::FormatVersion;
 
 /// The list of digests in each checkpoint.
 const LIST: &str = "digests.json";
@@ -141,7 +141,7 @@ fn damage(folder: &Path) -> Option<String> {
         },
         Err(error) => return Some(error.to_string()),
     };
-    if let Err(error) = list.format_version.check(&folder.join(LIST)) {
+    if let Err(error) = RecordError::refuse_newer(&folder.join(LIST), list.format_version) {
         return Some(error.to_string());
     }
     for (name, listed) in &list.files {

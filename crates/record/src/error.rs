@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use spec::RunId;
 
-use crate::manifest::FormatVersion;
+use crate::format::FormatVersion;
+use crate::rows::Split;
 
 /// An error of the run store.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,19 @@ pub enum RecordError {
         found: FormatVersion,
         /// The version of this program.
         known: FormatVersion,
+    },
+    /// A file holds what only a later version of this program can have written.
+    #[error(
+        "`{}` has the {what} `{name}`, which this elbo does not know\nhint: update elbo to read it, or read it with the elbo that wrote it (run.json names its commit)",
+        path.display()
+    )]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// What kind of thing it is, such as `metric`.
+        what: &'static str,
+        /// Its name.
+        name: String,
     },
     /// A file could not be written.
     #[error("cannot write `{}`: {cause}", path.display())]
@@ -85,7 +99,7 @@ pub enum RecordError {
         /// The value.
         value: f64,
         /// The split it was measured on.
-        split: crate::rows::Split,
+        split: Split,
         /// Epochs completed.
         epoch: u32,
         /// Optimizer steps taken.
@@ -116,6 +130,15 @@ impl RecordError {
             reason: reason.into(),
             hint: "remove the run's folder and train the run anew, or restore the file from a copy".to_owned(),
         }
+    }
+
+    /// # Errors
+    /// [`RecordError::NewerFormat`] if the version found in `path` has a newer major than this program's.
+    pub(crate) fn refuse_newer(path: &Path, found: FormatVersion) -> Result<(), RecordError> {
+        if found.major > FormatVersion::CURRENT.major {
+            return Err(RecordError::NewerFormat { path: path.to_owned(), found, known: FormatVersion::CURRENT });
+        }
+        Ok(())
     }
 
     /// A request that makes no sense.

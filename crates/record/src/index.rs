@@ -1,13 +1,13 @@
 //! `runs.parquet`: the index of all runs, for people who read the store with other tools; always rebuildable.
 
 use serde_json::Value;
+use spec::Metric;
 
 use crate::error::RecordError;
 use crate::files;
-use crate::manifest::Terms;
+use crate::parquet::{self, Values};
 use crate::rows::Split;
 use crate::store::{Listing, RunSummary, Store};
-use crate::table::{self, Values};
 
 impl Store {
     /// Writes `runs.parquet` anew from all `run.json`, one row per run, and returns what it was made from. Removes
@@ -21,16 +21,16 @@ impl Store {
         for leftover in files::stale_leftovers(self.root())? {
             files::remove(&leftover)?;
         }
-        table::extend(&self.index_file(), "runs", columns(&listing.runs))?;
+        parquet::extend(&self.index_file(), "runs", columns(&listing.runs))?;
         Ok(listing)
     }
 }
 
 fn columns(runs: &[RunSummary]) -> Vec<(&'static str, Values)> {
     let text = |value: &dyn Fn(&RunSummary) -> String| Values::Text(runs.iter().map(value).collect());
-    let test = |value: &dyn Fn(&Terms) -> Option<f64>| {
-        let terms = |run: &RunSummary| run.manifest.last_epoch.as_ref()?.splits.get(&Split::Test).and_then(value);
-        Values::OptionalF64(runs.iter().map(terms).collect())
+    let test = |metric: Metric| {
+        let value = |run: &RunSummary| run.manifest.last_epoch.as_ref()?.splits.get(&Split::Test)?.get(metric);
+        Values::OptionalF64(runs.iter().map(value).collect())
     };
     let at = |path: &'static str| move |run: &RunSummary| run.manifest.cell.value_at(path);
     let text_at = |path| {
@@ -60,9 +60,9 @@ fn columns(runs: &[RunSummary]) -> Vec<(&'static str, Values)> {
             Values::OptionalU32(runs.iter().map(|run| Some(run.manifest.last_epoch.as_ref()?.epoch)).collect()),
         ),
         ("scale", text(&|run| run.manifest.scale.as_str().to_owned())),
-        ("test_elbo", test(&|terms| terms.elbo)),
-        ("test_reconstruction", test(&|terms| terms.reconstruction)),
-        ("test_kl", test(&|terms| terms.kl)),
+        ("test_elbo", test(Metric::Elbo)),
+        ("test_reconstruction", test(Metric::Reconstruction)),
+        ("test_kl", test(Metric::Kl)),
         ("seconds", Values::F64(runs.iter().map(|run| run.manifest.timing.seconds).collect())),
         ("started", text(&|run| run.manifest.timing.started.to_string())),
         ("ended", Values::OptionalText(runs.iter().map(|run| Some(run.manifest.timing.ended?.to_string())).collect())),

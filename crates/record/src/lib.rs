@@ -2,7 +2,7 @@
 //!
 //! Read [`rows`] and [`manifest`] first (what is stored), then [`files`], [`lock`] and [`writer`] (how it is written),
 //! then [`run`], [`store`], [`summary`] and [`published`] (how it is read). Every number is in nats per image, a mean over images,
-//! unless its documentation says otherwise. polars stays inside `table`; HDF5 inside [`arrays`], safetensors inside [`tensors`].
+//! unless its documentation says otherwise. polars stays inside `parquet`; HDF5 inside [`arrays`], safetensors inside [`tensors`].
 //!
 //! A run has one writer at a time, [`RunWriter`], which holds a lock of the operating system on the run's folder; a
 //! writer that is killed leaves no stale lock. Readers ([`Store`], [`Run`]) take no lock and wait for nobody: every
@@ -17,19 +17,21 @@
 //! seconds behind at worst (in a run of more than 50 epochs, two in a hundred of them). Only segments would leave a sweep's runs
 //! invisible to that line until they finish; only the one file would cost a write that grows with every epoch, at every
 //! epoch. When a run ends the segments are merged into `metrics.parquet` and removed. How a file is replaced under
-//! readers that open it twice is told in `table.rs`.
+//! readers that open it twice is told in `parquet.rs`.
 
 pub mod arrays;
 pub mod checkpoint;
 pub mod error;
 mod evaluation;
 pub mod files;
+mod format;
 pub mod gc;
 mod index;
 pub mod lock;
 pub mod manifest;
 mod metrics;
 pub mod npy;
+mod parquet;
 pub mod provenance;
 pub mod published;
 pub mod rows;
@@ -37,15 +39,15 @@ pub mod run;
 pub mod store;
 pub mod student;
 pub mod summary;
-mod table;
 pub mod tensors;
 pub mod writer;
 
 pub use arrays::{Array, Arrays};
 pub use checkpoint::{Checkpoint, LatestCheckpoint};
 pub use error::RecordError;
-pub use manifest::{FormatVersion, Git, Host, LastEpoch, Provenance, RunManifest, StoredStatus, Terms, Timing};
-pub use rows::{EvaluationRow, MetricsRow, Split};
+pub use format::FormatVersion;
+pub use manifest::{Git, Host, LastEpoch, Provenance, RunManifest, StoredStatus, Timing};
+pub use rows::{EvaluationRow, MetricsRow, Split, Terms};
 pub use run::{Run, Status};
 pub use store::{Listing, RunSummary, Store, Unreadable};
 pub use writer::RunWriter;

@@ -1,7 +1,6 @@
 //! `run.json`: what was run, with what, where, when, and how far it is.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -10,54 +9,8 @@ use spec::{Cell, RunId, Scale};
 
 use crate::error::RecordError;
 use crate::files;
-use crate::rows::Split;
-
-/// Version of all files of a run: `major.minor`, a string in JSON. The major number is raised when a column or field
-/// changes its meaning or goes; the minor number when one is added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct FormatVersion {
-    /// Readers of a smaller major refuse.
-    pub major: u32,
-    /// Readers of a smaller minor ignore what they do not know.
-    pub minor: u32,
-}
-
-impl FormatVersion {
-    /// The version this program writes.
-    pub const CURRENT: FormatVersion = FormatVersion { major: 1, minor: 1 };
-
-    /// # Errors
-    /// [`RecordError::NewerFormat`] if `self`, found in `path`, has a newer major than this program.
-    pub(crate) fn check(self, path: &Path) -> Result<(), RecordError> {
-        if self.major > FormatVersion::CURRENT.major {
-            return Err(RecordError::NewerFormat { path: path.to_owned(), found: self, known: FormatVersion::CURRENT });
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for FormatVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
-    }
-}
-
-impl TryFrom<String> for FormatVersion {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<FormatVersion, String> {
-        let parsed = text.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
-        let (major, minor) = parsed.ok_or_else(|| format!("`{text}` is not a format version such as `1.0`"))?;
-        Ok(FormatVersion { major, minor })
-    }
-}
-
-impl From<FormatVersion> for String {
-    fn from(version: FormatVersion) -> String {
-        version.to_string()
-    }
-}
+use crate::format::FormatVersion;
+use crate::rows::{Split, Terms};
 
 /// The content of `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -177,20 +130,8 @@ pub struct LastEpoch {
     pub epoch: u32,
     /// Optimizer steps taken.
     pub step: u64,
-    /// The terms of each split that was measured.
+    /// What runs are listed by ([`Terms::listed`]), of each split that was measured.
     pub splits: BTreeMap<Split, Terms>,
-}
-
-/// The terms of the ELBO, `null` where the model has no such term; nats per image, means over images; see
-/// [`crate::MetricsRow`].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Terms {
-    /// −(reconstruction + kl).
-    pub elbo: Option<f64>,
-    /// `−E_q[log p(x|z)]`.
-    pub reconstruction: Option<f64>,
-    /// KL(q(z|x) ‖ p(z)).
-    pub kl: Option<f64>,
 }
 
 /// The part that every version of run.json has.
@@ -208,13 +149,13 @@ impl RunManifest {
         let text = fs_err::read(path)?;
         match serde_json::from_slice::<RunManifest>(&text) {
             Ok(manifest) => {
-                manifest.format_version.check(path)?;
+                RecordError::refuse_newer(path, manifest.format_version)?;
                 Ok(manifest)
             }
             // What a newer version wrote may well look damaged.
             Err(error) => {
                 if let Ok(version) = serde_json::from_slice::<VersionOnly>(&text) {
-                    version.format_version.check(path)?;
+                    RecordError::refuse_newer(path, version.format_version)?;
                 }
                 Err(RecordError::damaged(path, error.to_string()))
             }

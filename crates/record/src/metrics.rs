@@ -2,50 +2,64 @@
 
 use std::path::Path;
 
-use spec::Scale;
+use spec::Metric;
+use spec::metric::Column;
 
 use crate::error::RecordError;
-use crate::rows::{MetricsRow, Split};
-use crate::table::{self, Table, Values};
+use crate::parquet::{self, Table, Values};
+use crate::rows::{MetricsRow, Terms};
 
 const KIND: &str = "metrics";
+/// The metrics that version 1.0 of the format had; every file has their columns.
+const FIRST: [Metric; 5] = [Metric::Elbo, Metric::Reconstruction, Metric::Kl, Metric::Objective, Metric::ActiveUnits];
 
 /// Writes rows as one parquet file, atomically.
 pub(crate) fn write(path: &Path, rows: &[MetricsRow]) -> Result<(), RecordError> {
-    table::write(path, KIND, columns(rows))
+    parquet::write(path, KIND, columns(rows))
 }
 
 /// Replaces a file of rows that others may be reading.
 pub(crate) fn replace(path: &Path, rows: &[MetricsRow]) -> Result<(), RecordError> {
-    table::extend(path, KIND, columns(rows))
+    parquet::extend(path, KIND, columns(rows))
 }
 
+/// All columns, in the order that files have had ever since; metrics that were added later stand at the end.
 fn columns(rows: &[MetricsRow]) -> Vec<(&'static str, Values)> {
     fn all<T>(rows: &[MetricsRow], value: impl Fn(&MetricsRow) -> T) -> Vec<T> {
         rows.iter().map(value).collect()
     }
-    vec![
+    let term = |metric: Metric| {
+        let values = all(rows, |row| row.terms.get(metric));
+        let column = match metric.about().per_epoch {
+            Some(Column::OptionalU32) => {
+                Values::OptionalU32(values.into_iter().map(|value| value.map(|value| value as u32)).collect())
+            }
+            Some(Column::F64 | Column::OptionalF64) | None => Values::OptionalF64(values),
+        };
+        (metric.name(), column)
+    };
+    let mut columns = vec![
         ("run_id", Values::Text(all(rows, |row| row.run_id.to_string()))),
         ("split", Values::Text(all(rows, |row| row.split.as_str().to_owned()))),
         ("epoch", Values::U32(all(rows, |row| row.epoch))),
         ("step", Values::U64(all(rows, |row| row.step))),
         ("images", Values::U64(all(rows, |row| row.images))),
         ("scale", Values::Text(all(rows, |row| row.scale.as_str().to_owned()))),
-        ("elbo", Values::OptionalF64(all(rows, |row| row.elbo))),
-        ("reconstruction", Values::OptionalF64(all(rows, |row| row.reconstruction))),
-        ("kl", Values::OptionalF64(all(rows, |row| row.kl))),
-        ("objective", Values::F64(all(rows, |row| row.objective))),
+    ];
+    columns.extend([Metric::Elbo, Metric::Reconstruction, Metric::Kl, Metric::Objective].map(term));
+    columns.extend([
         ("beta", Values::F64(all(rows, |row| row.beta))),
         ("kl_per_dim", Values::ListF64(all(rows, |row| row.kl_per_dim.clone()))),
-        ("active_units", Values::OptionalU32(all(rows, |row| row.active_units))),
+        term(Metric::ActiveUnits),
         ("learning_rate", Values::F64(all(rows, |row| row.learning_rate))),
         ("gradient_norm", Values::OptionalF64(all(rows, |row| row.gradient_norm))),
         ("seconds", Values::F64(all(rows, |row| row.seconds))),
-        ("discriminator", Values::OptionalF64(all(rows, |row| row.discriminator))),
-    ]
+    ]);
+    columns.extend(Metric::per_epoch().filter(|metric| !FIRST.contains(metric)).map(term));
+    columns
 }
 
-/// Reads the rows of one parquet file.
+/// Reads the rows of one parquet file. A metric that was added after the file was written is absent from its rows.
 pub(crate) fn read(path: &Path) -> Result<Vec<MetricsRow>, RecordError> {
     let table = Table::read(path, KIND)?;
     let run_id = table.text("run_id")?;
@@ -54,65 +68,59 @@ pub(crate) fn read(path: &Path) -> Result<Vec<MetricsRow>, RecordError> {
     let step = table.u64("step")?;
     let images = table.u64("images")?;
     let scale = table.text("scale")?;
-    let elbo = table.optional_f64("elbo")?;
-    let reconstruction = table.optional_f64("reconstruction")?;
-    let kl = table.optional_f64("kl")?;
-    let objective = table.f64("objective")?;
     let beta = table.f64("beta")?;
     let mut kl_per_dim = table.list_f64("kl_per_dim")?;
-    let active_units = table.optional_u32("active_units")?;
     let learning_rate = table.f64("learning_rate")?;
     let gradient_norm = table.optional_f64("gradient_norm")?;
     let seconds = table.f64("seconds")?;
-    // Files of version 1.0 have no such column.
-    let discriminator = match table.has("discriminator") {
-        true => table.optional_f64("discriminator")?,
-        false => vec![None; table.height()],
-    };
+    let mut terms = vec![Terms::default(); table.height()];
+    for metric in Metric::per_epoch().filter(|metric| FIRST.contains(metric) || table.has(metric.name())) {
+        for (terms, value) in terms.iter_mut().zip(term(&table, metric)?) {
+            if let Some(value) = value {
+                terms.set(metric, value);
+            }
+        }
+    }
     (0..table.height())
         .map(|row| {
             Ok(MetricsRow {
-                run_id: run_id[row].parse().map_err(|_| table.damaged(format!("`{}` is not a run id", run_id[row])))?,
-                split: parse_split(&table, &split[row])?,
+                run_id: table.run_id(&run_id[row])?,
+                split: table.split(&split[row])?,
                 epoch: epoch[row],
                 step: step[row],
                 images: images[row],
-                scale: parse_scale(&table, &scale[row])?,
-                elbo: elbo[row],
-                reconstruction: reconstruction[row],
-                kl: kl[row],
-                objective: objective[row],
+                scale: table.scale(&scale[row])?,
+                terms: std::mem::take(&mut terms[row]),
                 beta: beta[row],
                 kl_per_dim: std::mem::take(&mut kl_per_dim[row]),
-                active_units: active_units[row],
                 learning_rate: learning_rate[row],
                 gradient_norm: gradient_norm[row],
                 seconds: seconds[row],
-                discriminator: discriminator[row],
             })
         })
         .collect()
 }
 
-/// A split's name, or an error that names the file.
-pub(crate) fn parse_split(table: &Table, name: &str) -> Result<Split, RecordError> {
-    Split::from_name(name).ok_or_else(|| table.damaged(format!("`{name}` is not a split")))
-}
-
-/// A scale's name, or an error that names the file.
-pub(crate) fn parse_scale(table: &Table, name: &str) -> Result<Scale, RecordError> {
-    Scale::ALL
-        .into_iter()
-        .find(|scale| scale.as_str() == name)
-        .ok_or_else(|| table.damaged(format!("`{name}` is not a scale")))
+/// A metric's column.
+fn term(table: &Table, metric: Metric) -> Result<Vec<Option<f64>>, RecordError> {
+    match metric.about().per_epoch {
+        Some(Column::F64) => Ok(table.f64(metric.name())?.into_iter().map(Some).collect()),
+        Some(Column::OptionalU32) => {
+            Ok(table.optional_u32(metric.name())?.into_iter().map(|value| value.map(f64::from)).collect())
+        }
+        Some(Column::OptionalF64) | None => table.optional_f64(metric.name()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use spec::Scale;
+
     use super::*;
-    use crate::manifest::FormatVersion;
+    use crate::format::FormatVersion;
+    use crate::rows::Split;
 
     /// Changing this schema means raising the format version.
     #[test]
@@ -157,9 +165,11 @@ mod tests {
             [1, 2].map(|epoch| [(epoch, Split::Train), (epoch, Split::Test)]).concat()
         );
         for row in rows {
-            assert_eq!(row.discriminator, None);
-            assert_eq!((row.kl_per_dim.len(), row.active_units), (2, Some(0)));
-            let (elbo, sum) = (row.elbo.unwrap(), row.reconstruction.unwrap() + row.kl.unwrap());
+            let term = |metric| row.terms.get(metric);
+            assert_eq!(term(Metric::Discriminator), None);
+            assert_eq!((row.kl_per_dim.len(), term(Metric::ActiveUnits)), (2, Some(0.0)));
+            let elbo = term(Metric::Elbo).unwrap();
+            let sum = term(Metric::Reconstruction).unwrap() + term(Metric::Kl).unwrap();
             assert!((elbo + sum).abs() < 1e-4 && elbo < -500.0, "{elbo}");
         }
     }
@@ -171,12 +181,21 @@ mod tests {
         #[test]
         fn rows_come_back_as_they_were(
             values in proptest::collection::vec(proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO, 4),
-            terms in proptest::collection::vec(proptest::option::of(proptest::num::f64::NORMAL), 4),
+            others in proptest::collection::vec(proptest::option::of(proptest::num::f64::NORMAL), Metric::per_epoch().count()),
             units in proptest::option::of(proptest::num::u32::ANY),
             per_dim in proptest::collection::vec(proptest::num::f64::NORMAL, 0..40),
             norm in proptest::option::of(proptest::num::f64::POSITIVE),
             (epoch, step, images) in proptest::prelude::any::<(u32, u64, u64)>(),
         ) {
+            let value = |(metric, other): (Metric, &Option<f64>)| {
+                let value = match metric.about().per_epoch? {
+                    Column::F64 => Some(values[0]),
+                    Column::OptionalF64 => *other,
+                    Column::OptionalU32 => units.map(f64::from),
+                };
+                Some((metric, value?))
+            };
+            let terms: Terms = Metric::per_epoch().zip(&others).filter_map(value).collect();
             let row = |split| MetricsRow {
                 run_id: "0123456789abcdef".parse().unwrap(),
                 split,
@@ -184,17 +203,12 @@ mod tests {
                 step,
                 images,
                 scale: Scale::GaussianDensity,
-                elbo: terms[0],
-                reconstruction: terms[1],
-                kl: terms[2],
-                objective: values[0],
+                terms: terms.clone(),
                 beta: values[1],
                 kl_per_dim: per_dim.clone(),
-                active_units: units,
                 learning_rate: values[2],
                 gradient_norm: norm,
                 seconds: values[3],
-                discriminator: terms[3],
             };
             let rows = Split::ALL.map(row);
             let folder = tempfile::tempdir().unwrap();

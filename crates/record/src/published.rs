@@ -6,15 +6,15 @@
 use std::path::Path;
 
 use serde_json::Value;
-use spec::{Cell, Experiment, RunId, Scale};
+use spec::metric::Role;
+use spec::{Cell, Experiment, Metric, MetricSettings, RunId, Scale};
 
 use crate::error::RecordError;
 use crate::files;
-use crate::metrics::parse_scale;
-use crate::rows::Split;
+use crate::parquet::{self, Table, Values};
+use crate::rows::{EvaluationRow, Split};
 use crate::run::Status;
 use crate::store::Store;
-use crate::table::{self, Table, Values};
 
 const KIND: &str = "published";
 /// The axis that has a column of its own.
@@ -37,17 +37,16 @@ pub struct PublishedRow {
     pub scale: Scale,
     /// Epochs completed; `None` (null) for what was measured on the trained model.
     pub epoch: Option<u32>,
-    /// `elbo`, `reconstruction`, `kl` (nats per image, means over images), `active_units`, or a metric of
-    /// `evaluation.parquet`.
-    pub metric: String,
+    /// What was measured: of each epoch all but losses, whose values depend on the set-up.
+    pub metric: Metric,
     /// The value.
     pub value: f64,
     /// Standard error of `value` over images, in its unit; `None` (null) where there is none.
     pub standard_error: Option<f64>,
     /// Images the value is over.
     pub n: u64,
-    /// What the metric was computed with, a JSON object; `{}` for nothing.
-    pub settings: String,
+    /// What a metric of `evaluation.parquet` was computed with; nothing otherwise.
+    pub settings: MetricSettings,
     /// Epochs the run was trained for.
     pub epochs: u32,
     /// Wall-clock seconds of training: the run's even share of its cohort's.
@@ -81,46 +80,37 @@ impl Store {
             "" | "cpu" => host.cpu.clone(),
             device => format!("{device} beside {}", host.cpu),
         };
-        let blank = PublishedRow {
-            set_up: experiment.reference.as_ref().map(|reference| reference.set_up.clone()).unwrap_or_default(),
+        let set_up = experiment.reference.as_ref().map(|reference| reference.set_up.clone()).unwrap_or_default();
+        let epochs = metrics.iter().map(|row| row.epoch).max().unwrap_or(0);
+        let published = |epoch: Option<u32>, row: EvaluationRow| PublishedRow {
+            set_up: set_up.clone(),
             experiment: experiment.name.clone(),
             run_id: run.id().clone(),
             seed: cell.training.seed,
             swept: swept(experiment, cell),
             scale: cell.scale(),
-            epoch: None,
-            metric: String::new(),
-            value: 0.0,
-            standard_error: None,
-            n: 0,
-            settings: "{}".to_owned(),
-            epochs: metrics.iter().map(|row| row.epoch).max().unwrap_or(0),
-            seconds: manifest.timing.seconds / manifest.provenance.cohort.len().max(1) as f64,
-            processor,
-        };
-        let mut rows = Vec::new();
-        for row in metrics.iter().filter(|row| row.split == Split::Test) {
-            let named = [
-                ("elbo", row.elbo),
-                ("reconstruction", row.reconstruction),
-                ("kl", row.kl),
-                ("active_units", row.active_units.map(f64::from)),
-            ];
-            // What a model does not have is no row.
-            rows.extend(named.into_iter().filter_map(|(metric, value)| {
-                let epoch = Some(row.epoch);
-                Some(PublishedRow { epoch, metric: metric.to_owned(), value: value?, n: row.images, ..blank.clone() })
-            }));
-        }
-        let measured = run.evaluation()?.into_iter().filter(|row| row.split == Split::Test);
-        rows.extend(measured.map(|row| PublishedRow {
+            epoch,
             metric: row.metric,
             value: row.value,
             standard_error: row.standard_error,
             n: row.n,
             settings: row.settings,
-            ..blank.clone()
-        }));
+            epochs,
+            seconds: manifest.timing.seconds / manifest.provenance.cohort.len().max(1) as f64,
+            processor: processor.clone(),
+        };
+        let mut rows = Vec::new();
+        for row in metrics.iter().filter(|row| row.split == Split::Test) {
+            let terms = row.terms.iter().filter(|(metric, _)| metric.about().role != Role::Loss);
+            rows.extend(terms.map(|(metric, value)| {
+                let (standard_error, settings) = (None, MetricSettings::default());
+                let of_epoch =
+                    EvaluationRow { metric, split: row.split, value, standard_error, n: row.images, settings };
+                published(Some(row.epoch), of_epoch)
+            }));
+        }
+        let measured = run.evaluation()?.into_iter().filter(|row| row.split == Split::Test);
+        rows.extend(measured.map(|row| published(None, row)));
         Ok(rows)
     }
 }
@@ -154,16 +144,16 @@ pub fn write(path: &Path, rows: &[PublishedRow]) -> Result<(), RecordError> {
         ("swept", text(rows, |row| &row.swept)),
         ("scale", text(rows, |row| row.scale.as_str())),
         ("epoch", Values::OptionalU32(rows.iter().map(|row| row.epoch).collect())),
-        ("metric", text(rows, |row| &row.metric)),
+        ("metric", text(rows, |row| row.metric.name())),
         ("value", Values::F64(rows.iter().map(|row| row.value).collect())),
         ("standard_error", Values::OptionalF64(rows.iter().map(|row| row.standard_error).collect())),
         ("n", Values::U64(rows.iter().map(|row| row.n).collect())),
-        ("settings", text(rows, |row| &row.settings)),
+        ("settings", Values::Text(rows.iter().map(|row| row.settings.to_json()).collect())),
         ("epochs", Values::U32(rows.iter().map(|row| row.epochs).collect())),
         ("seconds", Values::F64(rows.iter().map(|row| row.seconds).collect())),
         ("processor", text(rows, |row| &row.processor)),
     ];
-    table::write(path, KIND, columns)
+    parquet::write(path, KIND, columns)
 }
 
 /// Reads the rows of one parquet file; none if there is no such file.
@@ -182,11 +172,11 @@ pub fn read(path: &Path) -> Result<Vec<PublishedRow>, RecordError> {
     let mut swept = table.text("swept")?;
     let scale = table.text("scale")?;
     let epoch = table.optional_u32("epoch")?;
-    let mut metric = table.text("metric")?;
+    let metric = table.text("metric")?;
     let value = table.f64("value")?;
     let standard_error = table.optional_f64("standard_error")?;
     let n = table.u64("n")?;
-    let mut settings = table.text("settings")?;
+    let settings = table.text("settings")?;
     let epochs = table.u32("epochs")?;
     let seconds = table.f64("seconds")?;
     let mut processor = table.text("processor")?;
@@ -195,16 +185,16 @@ pub fn read(path: &Path) -> Result<Vec<PublishedRow>, RecordError> {
             Ok(PublishedRow {
                 set_up: std::mem::take(&mut set_up[row]),
                 experiment: std::mem::take(&mut experiment[row]),
-                run_id: run_id[row].parse().map_err(|_| table.damaged(format!("`{}` is no run id", run_id[row])))?,
+                run_id: table.run_id(&run_id[row])?,
                 seed: seed[row],
                 swept: std::mem::take(&mut swept[row]),
-                scale: parse_scale(&table, &scale[row])?,
+                scale: table.scale(&scale[row])?,
                 epoch: epoch[row],
-                metric: std::mem::take(&mut metric[row]),
+                metric: table.metric(&metric[row])?,
                 value: value[row],
                 standard_error: standard_error[row],
                 n: n[row],
-                settings: std::mem::take(&mut settings[row]),
+                settings: table.settings(&settings[row])?,
                 epochs: epochs[row],
                 seconds: seconds[row],
                 processor: std::mem::take(&mut processor[row]),

@@ -1,9 +1,11 @@
 //! The rows of a run's tables: what each column means, with its unit and its reduction.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use spec::{RunId, Scale};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use spec::metric::Role;
+use spec::{Metric, MetricSettings, RunId, Scale};
 
 /// Which images a row was measured on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,11 +44,77 @@ impl fmt::Display for Split {
     }
 }
 
+/// The metrics of one epoch on one split. What a model does not have is absent: an autoencoder has a reconstruction, but no
+/// KL and no bound; a GAN has none of the three.
+///
+/// In run.json it is an object of what runs are listed by: the terms of the bound, `null` where there is none, and
+/// diagnostics of training alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Terms(BTreeMap<Metric, f64>);
+
+impl Terms {
+    /// The value of a metric; `None` for what the model does not have.
+    pub fn get(&self, metric: Metric) -> Option<f64> {
+        self.0.get(&metric).copied()
+    }
+
+    /// Adds or replaces a value.
+    pub fn set(&mut self, metric: Metric, value: f64) {
+        self.0.insert(metric, value);
+    }
+
+    /// What there is, in the order of metrics.
+    pub fn iter(&self) -> impl Iterator<Item = (Metric, f64)> + '_ {
+        self.0.iter().map(|(&metric, &value)| (metric, value))
+    }
+
+    /// What runs are listed by, in order: the terms of the bound, `None` for those that the model does not have, and
+    /// diagnostics of training alone, as far as it has them.
+    pub fn listed(&self) -> impl Iterator<Item = (Metric, Option<f64>)> + '_ {
+        let is_said = |(metric, value): &(Metric, Option<f64>)| value.is_some() || metric.about().role == Role::Bound;
+        Metric::listed().map(|metric| (metric, self.get(metric))).filter(is_said)
+    }
+
+    /// As [`Terms::listed`], but for a model without any term of the bound, such as a GAN: its losses stand in their place.
+    pub fn shown(&self) -> Vec<(Metric, Option<f64>)> {
+        if Metric::bound().any(|metric| self.get(metric).is_some()) {
+            return self.listed().collect();
+        }
+        let instead = Metric::losses().chain(Metric::while_training());
+        instead.map(|metric| (metric, self.get(metric))).filter(|(_, value)| value.is_some()).collect()
+    }
+}
+
+impl FromIterator<(Metric, f64)> for Terms {
+    fn from_iter<I: IntoIterator<Item = (Metric, f64)>>(values: I) -> Terms {
+        Terms(values.into_iter().collect())
+    }
+}
+
+impl<const N: usize> From<[(Metric, f64); N]> for Terms {
+    fn from(values: [(Metric, f64); N]) -> Terms {
+        Terms(values.into())
+    }
+}
+
+impl Serialize for Terms {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.listed())
+    }
+}
+
+impl<'de> Deserialize<'de> for Terms {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Terms, D::Error> {
+        // What a later minor version added is passed over.
+        let values: BTreeMap<String, Option<f64>> = BTreeMap::deserialize(deserializer)?;
+        Ok(values.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value?))).collect())
+    }
+}
+
 /// One row of `metrics.parquet`: one epoch on one split.
 ///
 /// Rows of the training split are running means over the epoch's batches as they were trained on, so under parameters
-/// that change; rows of other splits are evaluated at the epoch's end. What a model does not have is `None` (null): an
-/// autoencoder has a reconstruction, but no KL and no bound; a GAN has none of the three.
+/// that change; rows of other splits are evaluated at the epoch's end.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MetricsRow {
     /// The run.
@@ -61,26 +129,13 @@ pub struct MetricsRow {
     pub images: u64,
     /// The scale of the likelihood; rows of different scales are never compared.
     pub scale: Scale,
-    /// −(reconstruction + kl), without β; nats per image, a mean over images. `None` for a model without a bound.
-    pub elbo: Option<f64>,
-    /// `−E_q[log p(x|z)]`; nats per image, a mean over images. May be negative on the scale `gaussian-density`. `None`
-    /// for a model that reconstructs nothing.
-    pub reconstruction: Option<f64>,
-    /// KL(q(z|x) ‖ p(z)) over all latent dimensions; nats per image, a mean over images. `None` for a model without
-    /// a distribution of latents given an image.
-    pub kl: Option<f64>,
-    /// What is minimised: reconstruction + β·kl, or the loss of a GAN's generator; nats per image, a mean over images.
-    /// Of an importance-weighted run it is minus the bound on the training split, with all its samples; other splits are
-    /// evaluated with one sample, where it is reconstruction + β·kl: at β = 1 that is −elbo, not the bound.
-    pub objective: f64,
-    /// The weight of `kl` in `objective` at this epoch (it changes during a warm-up); no unit.
+    /// Every metric that [`Metric::per_epoch`] lists and the model has; [`Metric::about`] tells the unit of each.
+    pub terms: Terms,
+    /// The weight of the KL in the objective at this epoch (it changes during a warm-up); no unit.
     pub beta: f64,
-    /// KL of each latent dimension, `[latent_dim]`, whose sum is `kl`; nats per image, a mean over images. Empty where
-    /// there is no `kl`, or it is no sum over dimensions (under a prior whose dimensions are not independent).
+    /// KL of each latent dimension, `[latent_dim]`, whose sum is the KL; nats per image, a mean over images. Empty where
+    /// there is no KL, or it is no sum over dimensions (under a prior whose dimensions are not independent).
     pub kl_per_dim: Vec<f64>,
-    /// Latent dimensions in use: `Var_x(E_q[z]) > 0.01` over the split (Burda et al. 2016). `None`
-    /// for a model without an encoder.
-    pub active_units: Option<u32>,
     /// The optimizer's step size at `step`; no unit.
     pub learning_rate: f64,
     /// Euclidean norm of the objective's gradient over all parameters, a mean over every 16th step of the epoch; `None`
@@ -88,16 +143,13 @@ pub struct MetricsRow {
     pub gradient_norm: Option<f64>,
     /// Wall-clock seconds of this pass over the split, shared by all runs of the cohort.
     pub seconds: f64,
-    /// Loss of the discriminator; nats per image, a mean over images. `None` for a model without one.
-    pub discriminator: Option<f64>,
 }
 
 /// One row of `evaluation.parquet`: one number measured on a trained model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvaluationRow {
-    /// What was measured, such as `iwae`; its unit is nats per image, a mean over images, unless the metric's name
-    /// says otherwise.
-    pub metric: String,
+    /// What was measured; [`Metric::about`] tells its unit.
+    pub metric: Metric,
     /// The images it was measured on.
     pub split: Split,
     /// The value.
@@ -106,23 +158,20 @@ pub struct EvaluationRow {
     pub standard_error: Option<f64>,
     /// Images the value is over.
     pub n: u64,
-    /// What the metric was computed with, a JSON object: `{"samples":5000}`; `{}` for nothing.
-    pub settings: String,
+    /// What the metric was computed with.
+    pub settings: MetricSettings,
 }
 
 impl EvaluationRow {
-    /// The metric of [`EvaluationRow::nll`].
-    pub const NLL: &str = "nll";
-
     /// −log p(x) of the first `n` test images, estimated with so many importance samples each (Burda et al. 2016).
     pub fn nll(value: f64, standard_error: f64, n: u64, samples: usize) -> EvaluationRow {
         EvaluationRow {
-            metric: EvaluationRow::NLL.to_owned(),
+            metric: Metric::Nll,
             split: Split::Test,
             value,
             standard_error: Some(standard_error),
             n,
-            settings: serde_json::json!({ "samples": samples }).to_string(),
+            settings: MetricSettings::samples(samples),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use spec::{Evaluation, RunId};
+use spec::{Evaluation, Metric, MetricSettings, RunId};
 
 use crate::arrays::Arrays;
 use crate::checkpoint::{self, LatestCheckpoint};
@@ -229,16 +229,15 @@ impl Run {
     /// If the file is damaged or of a newer major version.
     pub fn is_evaluated(&self, asked: &Evaluation) -> Result<bool, RecordError> {
         let rows = self.evaluation()?;
-        let on_test =
-            |metric: &'static str| rows.iter().filter(move |row| row.split == Split::Test && row.metric == metric);
+        let on_test = |metric: Metric| rows.iter().filter(move |row| row.split == Split::Test && row.metric == metric);
         // A run's own evaluation is over the whole split.
-        let n_test = on_test("elbo").map(|row| row.n).max();
+        let n_test = on_test(Metric::Elbo).map(|row| row.n).max();
         let n_asked = match (asked.images.map(|images| images as u64), n_test) {
             (Some(images), Some(n_test)) => Some(images.min(n_test)),
             (images, n_test) => images.or(n_test),
         };
-        let wanted = EvaluationRow::nll(0.0, 0.0, 0, asked.importance_samples).settings;
-        Ok(on_test(EvaluationRow::NLL).any(|row| row.settings == wanted && n_asked.is_none_or(|n| row.n == n)))
+        let wanted = MetricSettings::samples(asked.importance_samples);
+        Ok(on_test(Metric::Nll).any(|row| row.settings == wanted && n_asked.is_none_or(|n| row.n == n)))
     }
 
     /// Whether there is something to be measured as `asked` that is not on record: a model without a bound, which has no
@@ -247,7 +246,7 @@ impl Run {
     /// # Errors
     /// If the file is damaged or of a newer major version.
     pub fn lacks_evaluation(&self, asked: &Evaluation) -> Result<bool, RecordError> {
-        let has_bound = self.evaluation()?.iter().any(|row| row.metric == "elbo" && row.split == Split::Test);
+        let has_bound = self.evaluation()?.iter().any(|row| row.metric == Metric::Elbo && row.split == Split::Test);
         Ok(has_bound && !self.is_evaluated(asked)?)
     }
 

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use spec::{Axis, Cell, Scale};
+use spec::metric::Subject;
+use spec::{Axis, Cell, Metric, MetricSettings, Scale};
 
 use crate::error::RecordError;
 use crate::files;
+use crate::parquet::{self, Values};
 use crate::rows::{EvaluationRow, MetricsRow, Split};
 use crate::store::Store;
 use crate::student::t_95;
-use crate::table::{self, Values};
 
 /// The axis that is averaged over.
 const SEED: &str = "training.seed";
@@ -65,11 +66,10 @@ pub struct SummaryRow {
     pub scale: Scale,
     /// Epochs completed; `None` for what was measured on the trained model.
     pub epoch: Option<u32>,
-    /// `elbo`, `reconstruction`, `kl`, `objective`, `discriminator` (nats per image, means over images),
-    /// `active_units`, or a metric of `evaluation.parquet`. What a model does not have has no row.
-    pub metric: String,
-    /// The settings of a metric of `evaluation.parquet`, a JSON object; `{}` otherwise.
-    pub settings: String,
+    /// What was measured. What a model does not have has no row.
+    pub metric: Metric,
+    /// The settings of a metric of `evaluation.parquet`; none otherwise.
+    pub settings: MetricSettings,
     /// How many images a metric of `evaluation.parquet` is a mean over, where that is not the whole split.
     pub images: Option<u64>,
     /// Over seeds.
@@ -79,7 +79,7 @@ pub struct SummaryRow {
 /// How many images a number was measured on, where they are fewer than were ever looked at on its split.
 pub fn images_of_fewer(row: &EvaluationRow, evaluation: &[EvaluationRow]) -> Option<u64> {
     // Samples are no images of the split.
-    let is_of_split = |other: &EvaluationRow| other.split == row.split && other.settings != r#"{"of":"samples"}"#;
+    let is_of_split = |other: &EvaluationRow| other.split == row.split && other.settings.of != Some(Subject::Samples);
     let whole = evaluation.iter().filter(|other| is_of_split(other)).map(|other| other.n).max();
     Some(row.n).filter(|&n| is_of_split(row) && whole.is_some_and(|whole| n < whole))
 }
@@ -94,10 +94,10 @@ fn group_key(cell: &Cell) -> String {
 /// Groups runs that differ in nothing but `training.seed`. Rows come in order of the members' groups, then of epoch,
 /// metric and split; groups in the order of their first member.
 pub fn over_seeds(axes: &[Axis], members: &[Member<'_>]) -> Vec<SummaryRow> {
-    // Epochs first, then what was measured at the end: `None` sorts first, so the key says whether there is none.
-    type Key = (usize, bool, Option<u32>, usize, String, String, Option<u64>, Split);
+    // Epochs first, in order of metrics; then what was measured at the end, in order of names.
+    type Key = (usize, bool, Option<u32>, Option<Metric>, &'static str, MetricSettings, Option<u64>, Split);
     let mut groups: Vec<(String, &Cell)> = Vec::new();
-    let mut values: BTreeMap<Key, Vec<f64>> = BTreeMap::new();
+    let mut values: BTreeMap<Key, (Metric, Vec<f64>)> = BTreeMap::new();
     for member in members {
         let key = group_key(member.cell);
         let group = groups.iter().position(|(other, _)| *other == key).unwrap_or_else(|| {
@@ -105,29 +105,21 @@ pub fn over_seeds(axes: &[Axis], members: &[Member<'_>]) -> Vec<SummaryRow> {
             groups.len() - 1
         });
         for row in &member.metrics {
-            let named = [
-                ("elbo", row.elbo),
-                ("reconstruction", row.reconstruction),
-                ("kl", row.kl),
-                ("objective", Some(row.objective)),
-                ("active_units", row.active_units.map(f64::from)),
-                ("discriminator", row.discriminator),
-            ];
-            for (order, (metric, value)) in named.into_iter().enumerate() {
-                let Some(value) = value else { continue };
-                let key = (group, false, Some(row.epoch), order, metric.to_owned(), "{}".to_owned(), None, row.split);
-                values.entry(key).or_default().push(value);
+            for (metric, value) in row.terms.iter() {
+                let (epoch, settings) = (Some(row.epoch), MetricSettings::default());
+                let key = (group, false, epoch, Some(metric), metric.name(), settings, None, row.split);
+                values.entry(key).or_insert_with(|| (metric, Vec::new())).1.push(value);
             }
         }
         for row in &member.evaluation {
             let images = images_of_fewer(row, &member.evaluation);
-            let key = (group, true, None, 0, row.metric.clone(), row.settings.clone(), images, row.split);
-            values.entry(key).or_default().push(row.value);
+            let key = (group, true, None, None, row.metric.name(), row.settings.clone(), images, row.split);
+            values.entry(key).or_insert_with(|| (row.metric, Vec::new())).1.push(row.value);
         }
     }
     values
         .into_iter()
-        .filter_map(|((group, _, epoch, _, metric, settings, images, split), values)| {
+        .filter_map(|((group, _, epoch, _, _, settings, images, split), (metric, values))| {
             let cell = groups[group].1;
             let labels = axes.iter().filter(|axis| axis.path != SEED);
             let group = labels.map(|axis| (axis.path.clone(), cell.value_at(&axis.path).unwrap_or(Value::Null)));
@@ -188,14 +180,14 @@ fn write(path: &Path, rows: &[SummaryRow]) -> Result<(), RecordError> {
         ("split", Values::Text(rows.iter().map(|row| row.split.as_str().to_owned()).collect())),
         ("scale", Values::Text(rows.iter().map(|row| row.scale.as_str().to_owned()).collect())),
         ("epoch", Values::OptionalU32(rows.iter().map(|row| row.epoch).collect())),
-        ("metric", Values::Text(rows.iter().map(|row| row.metric.clone()).collect())),
-        ("settings", Values::Text(rows.iter().map(|row| row.settings.clone()).collect())),
+        ("metric", Values::Text(rows.iter().map(|row| row.metric.name().to_owned()).collect())),
+        ("settings", Values::Text(rows.iter().map(|row| row.settings.to_json()).collect())),
         ("mean", Values::F64(rows.iter().map(|row| row.estimate.mean).collect())),
         ("standard_deviation", estimates(&|estimate| estimate.standard_deviation)),
         ("half_width_95", estimates(&|estimate| estimate.half_width)),
         ("n", Values::U32(rows.iter().map(|row| u32::try_from(row.estimate.n).unwrap_or(u32::MAX)).collect())),
     ]);
-    table::extend(path, "summary", columns)
+    parquet::extend(path, "summary", columns)
 }
 
 /// The narrowest type that holds all values of an axis: integers, numbers, booleans, or else text (JSON for what is

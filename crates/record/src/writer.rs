@@ -14,13 +14,15 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use protocol::Event;
-use spec::Cell;
+use spec::metric::Column;
+use spec::{Cell, Metric};
 
 use crate::arrays::Arrays;
 use crate::checkpoint::{self, Checkpoint, LatestCheckpoint};
 use crate::error::RecordError;
+use crate::format::FormatVersion;
 use crate::lock::RunLock;
-use crate::manifest::{FormatVersion, LastEpoch, Provenance, RunManifest, StoredStatus, Terms, Timing};
+use crate::manifest::{LastEpoch, Provenance, RunManifest, StoredStatus, Timing};
 use crate::rows::{EvaluationRow, MetricsRow};
 use crate::run::Run;
 use crate::store::Store;
@@ -209,6 +211,7 @@ impl RunWriter {
         let first = rows.first().ok_or_else(|| bug("an epoch without rows was to be recorded".to_owned()))?;
         for (index, row) in rows.iter().enumerate() {
             check_finite(row)?;
+            check_terms(row)?;
             if row.run_id != *self.run.id() || row.scale != self.manifest.scale || row.epoch != first.epoch {
                 return Err(bug(format!(
                     "a row of run `{}`, scale `{}`, epoch {} was to be recorded with run `{}`, scale `{}`, epoch {}",
@@ -394,28 +397,20 @@ fn last_epoch(rows: &[MetricsRow]) -> Option<LastEpoch> {
         .iter()
         .rev()
         .take_while(|row| row.epoch == last.epoch)
-        .map(|row| (row.split, Terms { elbo: row.elbo, reconstruction: row.reconstruction, kl: row.kl }))
+        .map(|row| {
+            let listed = row.terms.listed().filter_map(|(metric, value)| Some((metric, value?)));
+            (row.split, listed.collect())
+        })
         .collect();
     Some(LastEpoch { epoch: last.epoch, step: last.step, splits })
 }
 
 fn check_finite(row: &MetricsRow) -> Result<(), RecordError> {
-    let terms = [
-        ("reconstruction", row.reconstruction),
-        ("kl", row.kl),
-        ("elbo", row.elbo),
-        ("gradient_norm", row.gradient_norm),
-        ("discriminator", row.discriminator),
-    ];
-    let terms = terms.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let named = [
-        ("objective", row.objective),
-        ("beta", row.beta),
-        ("learning_rate", row.learning_rate),
-        ("seconds", row.seconds),
-    ];
+    let terms = row.terms.iter().map(|(metric, value)| (metric.name(), value));
+    let named = [("beta", row.beta), ("learning_rate", row.learning_rate), ("seconds", row.seconds)];
+    let norm = row.gradient_norm.map(|norm| ("gradient_norm", norm));
     let per_dim = row.kl_per_dim.iter().map(|&value| ("kl_per_dim", value));
-    match terms.chain(named).chain(per_dim).find(|(_, value)| !value.is_finite()) {
+    match terms.chain(named).chain(norm).chain(per_dim).find(|(_, value)| !value.is_finite()) {
         Some((quantity, value)) => {
             Err(RecordError::NotFinite { quantity, value, split: row.split, epoch: row.epoch, step: row.step })
         }
@@ -423,7 +418,23 @@ fn check_finite(row: &MetricsRow) -> Result<(), RecordError> {
     }
 }
 
-/// Refuses values that are NaN or infinite, and settings that are no JSON.
+/// Refuses a row that lacks a metric of every model, has one that is no metric of an epoch, or a count that is none.
+fn check_terms(row: &MetricsRow) -> Result<(), RecordError> {
+    let bug = |reason: String| Err(RecordError::refused(reason, "this is a bug of the caller"));
+    for metric in Metric::all() {
+        match (metric.about().per_epoch, row.terms.get(metric)) {
+            (Some(Column::F64), None) => return bug(format!("a row without `{metric}` was to be recorded")),
+            (None, Some(_)) => return bug(format!("`{metric}` was to be recorded for an epoch")),
+            (Some(Column::OptionalU32), Some(value)) if f64::from(value as u32) != value => {
+                return bug(format!("`{metric}` is a count, and {value} was to be recorded"));
+            }
+            (None | Some(Column::F64 | Column::OptionalF64 | Column::OptionalU32), _) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Refuses values that are NaN or infinite.
 pub(crate) fn check_evaluation(rows: &[EvaluationRow]) -> Result<(), RecordError> {
     for row in rows {
         for (name, value) in [("value", Some(row.value)), ("standard error", row.standard_error)] {
@@ -433,12 +444,6 @@ pub(crate) fn check_evaluation(rows: &[EvaluationRow]) -> Result<(), RecordError
                     "a value that is not finite is never recorded; look at the run's metrics",
                 ));
             }
-        }
-        if serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&row.settings).is_err() {
-            return Err(RecordError::refused(
-                format!("the settings `{}` of `{}` are not a JSON object", row.settings, row.metric),
-                "write `{}` for no settings",
-            ));
         }
     }
     Ok(())

@@ -9,8 +9,7 @@ use std::collections::BTreeSet;
 
 use record::published::PublishedRow;
 use record::summary::estimate;
-use serde_json::Value;
-use spec::{Cell, Experiment, Reference, ReferenceMetric, ReferenceRow, RunId};
+use spec::{Cell, Experiment, MetricSettings, Reference, ReferenceMetric, ReferenceRow, RunId};
 
 pub use render::{csv, markdown};
 
@@ -190,33 +189,16 @@ struct Number<'a> {
 }
 
 fn number<'a>(records: &[&'a PublishedRow], metric: ReferenceMetric, experiment: &Experiment) -> Option<Number<'a>> {
-    let last_epoch = |name: &str, sign: f64| {
-        let last = records.iter().filter(|record| record.metric == name && record.epoch.is_some());
-        let last = last.max_by_key(|record| record.epoch)?;
-        // The trained model is measured with the noise of the last epoch, so that this is an error of the same number.
-        let measured = |record: &&&PublishedRow| {
-            record.metric == name && record.epoch.is_none() && record.settings == r#"{"samples":1}"#
-        };
-        let standard_error = records.iter().find(measured).and_then(|record| record.standard_error);
-        Some(Number { value: sign * last.value, standard_error, record: last })
-    };
-    match metric {
-        ReferenceMetric::NegativeElbo => last_epoch("elbo", -1.0),
-        ReferenceMetric::Reconstruction => last_epoch("reconstruction", 1.0),
-        ReferenceMetric::Kl => last_epoch("kl", 1.0),
-        ReferenceMetric::ActiveUnits => last_epoch("active_units", 1.0),
-        ReferenceMetric::Nll => {
-            let asked = experiment.evaluation?;
-            let is_asked = |record: &&&PublishedRow| {
-                record.metric == "nll" && setting(record, "samples") == Some(asked.importance_samples as u64)
-            };
-            let record = records.iter().find(is_asked)?;
-            Some(Number { value: record.value, standard_error: record.standard_error, record })
-        }
+    let (measured, factor) = metric.metric();
+    let of_metric = || records.iter().copied().filter(|record| record.metric == measured);
+    if measured.about().per_epoch.is_none() {
+        let asked = MetricSettings::samples(experiment.evaluation?.importance_samples);
+        let record = of_metric().find(|record| record.settings == asked)?;
+        return Some(Number { value: factor * record.value, standard_error: record.standard_error, record });
     }
-}
-
-/// A whole number among a record's settings.
-fn setting(record: &PublishedRow, name: &str) -> Option<u64> {
-    serde_json::from_str::<Value>(&record.settings).ok()?.get(name)?.as_u64()
+    let last = of_metric().filter(|record| record.epoch.is_some()).max_by_key(|record| record.epoch)?;
+    // The trained model is measured with the noise of the last epoch, so that this is an error of the same number.
+    let repeated = of_metric().find(|record| record.epoch.is_none() && record.settings.repeat_last_epoch(measured));
+    let standard_error = repeated.and_then(|record| record.standard_error);
+    Some(Number { value: factor * last.value, standard_error, record: last })
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use record::Status;
 use serde_json::Value;
+use spec::{Metric, MetricSettings};
 
 use crate::table::{Entry, Tone};
 
@@ -68,40 +69,37 @@ fn with_decimals(value: f64, n: usize) -> String {
     }
 }
 
-/// A metric's value as [`number`]; squared gray values are small, and have four decimals.
-pub fn measured(metric: &str, value: f64) -> String {
-    if metric.starts_with("sharpness") { with_decimals(value, 4) } else { number(value) }
+/// A metric's value with the decimals it asks for, at least two.
+pub fn measured(metric: Metric, value: f64) -> String {
+    with_decimals(value, metric.about().decimals.max(2))
 }
 
-/// As [`number`], with an en dash for what there is not.
-pub fn optional_number(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), number)
+/// As [`measured`], with an en dash for what there is not.
+pub fn optional(metric: Metric, value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| measured(metric, value))
 }
 
 /// A metric's mean and half the width of its 95 % interval; no interval for one seed.
-pub fn interval(metric: &str, mean: f64, half_width: Option<f64>) -> String {
+pub fn interval(metric: Metric, mean: f64, half_width: Option<f64>) -> String {
     match half_width {
         Some(half) => format!("{} ± {}", measured(metric, mean), measured(metric, half)),
         None => measured(metric, mean),
     }
 }
 
-/// The settings of an evaluation: `{"samples":5000}` as `samples 5000`, nothing for none.
-pub fn settings(json: &str) -> String {
-    match serde_json::from_str(json) {
-        Ok(Value::Object(settings)) => {
-            let pairs = settings.iter().map(|(name, set)| format!("{} {}", name.replace('_', " "), value(set)));
-            pairs.collect::<Vec<_>>().join(", ")
-        }
-        _ => json.to_owned(),
-    }
+/// The settings of a metric, with the number of images where they are not the whole split: `samples 5, 50 images`.
+pub fn settings_on(settings: &MetricSettings, images: Option<u64>) -> String {
+    let images = images.map(|n| counted(usize::try_from(n).unwrap_or(usize::MAX), "image"));
+    let parts = [Some(settings.to_string()).filter(|settings| !settings.is_empty()), images];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// As [`settings`], with the number of images where they are not the whole split: `samples 5, 50 images`.
-pub fn settings_on(json: &str, images: Option<u64>) -> String {
-    let images = images.map(|n| counted(usize::try_from(n).unwrap_or(usize::MAX), "image"));
-    let parts = [Some(settings(json)).filter(|settings| !settings.is_empty()), images];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+/// A metric's name with what it was computed with: `nll (samples 5, 50 images)`.
+pub fn metric_with(metric: Metric, settings: &MetricSettings, images: Option<u64>) -> String {
+    match settings_on(settings, images) {
+        none if none.is_empty() => metric.to_string(),
+        settings => format!("{metric} ({settings})"),
+    }
 }
 
 /// A value of a spec as YAML on one line, without what is absent: `{ name: glyphs, pixels: gray }`.
@@ -201,10 +199,10 @@ mod tests {
             [0, 999, 1000, 1_500_000, 250_000_000].map(bytes).each_ref().map(String::as_str)
         );
         assert_eq!([number(-105.564), number(-0.001), number(3.0)], ["−105.56", "0.00", "3.00"]);
-        assert_eq!(interval("elbo", -1.0, Some(0.25)), "−1.00 ± 0.25");
-        assert_eq!([measured("sharpness", 0.02086), measured("sharpness", -0.00001)], ["0.0209", "0.0000"]);
-        assert_eq!(settings_on(r#"{"samples":5}"#, Some(50)), "samples 5, 50 images");
-        assert_eq!([settings_on("{}", Some(1)), settings_on("{}", None)], ["1 image", ""]);
+        assert_eq!(interval(Metric::Elbo, -1.0, Some(0.25)), "−1.00 ± 0.25");
+        assert_eq!([measured(Metric::Sharpness, 0.02086), measured(Metric::Sharpness, -0.00001)], ["0.0209", "0.0000"]);
+        assert_eq!(settings_on(&MetricSettings::samples(5), Some(50)), "samples 5, 50 images");
+        assert_eq!([Some(1), None].map(|n| settings_on(&MetricSettings::default(), n)), ["1 image", ""]);
         assert_eq!([1.0, 0.5, 1e-8, 100.0].map(|number| value(&number.into())), ["1", "0.5", "1e-8", "100"]);
     }
 }

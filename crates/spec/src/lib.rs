@@ -32,6 +32,7 @@ pub mod cell;
 pub mod evaluation;
 pub mod experiment;
 pub mod figure;
+pub mod metric;
 pub mod reference;
 pub mod sweep;
 
@@ -81,6 +82,7 @@ pub use known::{KNOWN_DATASETS, KnownDataset};
 pub use latent::Latent;
 pub use layout::{ImageShape, Layout};
 pub use likelihood::{Likelihood, SharedVariance};
+pub use metric::{Metric, MetricSettings};
 pub use model::Model;
 pub use net::{Activation, Init, Net, TooDeep};
 pub use objective::{ImportanceGradient, Objective, ObjectiveKind};

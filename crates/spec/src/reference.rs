@@ -16,6 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumIter, IntoEnumIterator, IntoStaticStr};
 
 use crate::cell::Cell;
 use crate::de;
@@ -23,6 +24,7 @@ use crate::diagnostic::{Problem, Span, quote};
 use crate::difference::differing_paths;
 use crate::evaluation::Evaluation;
 use crate::experiment::entry_span;
+use crate::metric::Metric;
 use crate::node::{Node, Value};
 use crate::suggest;
 use crate::sweep::{check_path, from_json};
@@ -70,9 +72,10 @@ pub struct ReferenceRow {
     pub note: Option<String>,
 }
 
-/// A number of a trained run, measured on the test images.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A number of a trained run, measured on the test images: a [`Metric`], or its negative.
+#[derive(Clone, Copy, Debug, EnumIter, IntoStaticStr, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum ReferenceMetric {
     /// −ELBO after the last epoch, one sample per image; nats per image.
     NegativeElbo,
@@ -89,13 +92,29 @@ pub enum ReferenceMetric {
 impl ReferenceMetric {
     /// The name in specs and tables, such as `negative-elbo`.
     pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// All of them, in the order of tables.
+    pub fn all() -> impl Iterator<Item = ReferenceMetric> {
+        ReferenceMetric::iter()
+    }
+
+    /// What is measured, and the factor, 1 or −1, that makes it this number.
+    pub fn metric(self) -> (Metric, f64) {
         match self {
-            ReferenceMetric::NegativeElbo => "negative-elbo",
-            ReferenceMetric::Reconstruction => "reconstruction",
-            ReferenceMetric::Kl => "kl",
-            ReferenceMetric::Nll => "nll",
-            ReferenceMetric::ActiveUnits => "active-units",
+            ReferenceMetric::NegativeElbo => (Metric::Elbo, -1.0),
+            ReferenceMetric::Reconstruction => (Metric::Reconstruction, 1.0),
+            ReferenceMetric::Kl => (Metric::Kl, 1.0),
+            ReferenceMetric::Nll => (Metric::Nll, 1.0),
+            ReferenceMetric::ActiveUnits => (Metric::ActiveUnits, 1.0),
         }
+    }
+
+    /// For people, such as `−ELBO`.
+    pub fn title(self) -> String {
+        let (metric, factor) = self.metric();
+        format!("{}{}", if factor < 0.0 { "−" } else { "" }, metric.about().title)
     }
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use model::parameters::Exported;
 use model::{Family, ImageShape};
 use spec::{Cell, Optimizer};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use crate::optimizer::Adam;
 use crate::position::Position;
@@ -83,7 +83,7 @@ impl Cohort {
         let mut tensors = renamed(PARAMETER, parameters.export(replica));
         tensors.extend(renamed(FIRST, moments(&self.optimizer.first)));
         tensors.extend(renamed(SECOND, moments(&self.optimizer.second)));
-        tensors.push(Exported { name: SUMS.to_owned(), tensor: Tensor::from_slice(&self.sums[replica].to_vec()) });
+        tensors.extend(self.sums[replica].to_tensors());
         crate::weights::to_bytes(&tensors, self.position.to_metadata())
     }
 
@@ -102,13 +102,15 @@ impl Cohort {
         parameters.import(replica, &part(PARAMETER))?;
         parameters.import_into(&self.optimizer.first.iter().collect::<Vec<_>>(), replica, &part(FIRST))?;
         parameters.import_into(&self.optimizer.second.iter().collect::<Vec<_>>(), replica, &part(SECOND))?;
-        let sums = tensors.iter().find(|one| one.name == SUMS).context("the checkpoint has no `sums`")?;
-        if sums.tensor.kind() != Kind::Double {
-            bail!("the checkpoint's `sums` are not in double precision");
-        }
-        let mut values = vec![0f64; sums.tensor.numel()];
-        sums.tensor.copy_data(&mut values, sums.tensor.numel());
-        self.sums[replica] = Sums::from_slice(&values).context("the checkpoint's `sums` have a strange length")?;
+        self.sums[replica] = match Sums::from_tensors(&tensors)? {
+            Some(sums) => sums,
+            // Where an epoch begins they are zero.
+            None if position.step_in_epoch == 0 => Sums::default(),
+            None => bail!(
+                "the checkpoint in the middle of epoch {} was written by an earlier version of elbo, whose sums over the epoch cannot be read\nhint: let that version go on to the epoch's end, or remove the run's folder and train the run anew",
+                position.epoch + 1
+            ),
+        };
         self.position = position;
         self.optimizer.step = position.step;
         Ok(())
@@ -118,4 +120,3 @@ impl Cohort {
 const PARAMETER: &str = "parameter.";
 const FIRST: &str = "first.";
 const SECOND: &str = "second.";
-const SUMS: &str = "sums";

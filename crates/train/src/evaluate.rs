@@ -4,12 +4,11 @@ use data::Images;
 use model::bounds::importance_sampled;
 use model::noise::{NoiseKey, Stream};
 use model::{Density, Family, StepContext};
-use record::{Array, Arrays, EvaluationRow, Split};
-use spec::{Cell, Scale};
+use record::Split;
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::in_order;
-use crate::statistics::{ACTIVE_UNIT_VARIANCE, BatchSums, Mean, Sums};
+use crate::statistics::{BatchSums, Mean, Sums};
 
 /// Images evaluated at once; also fixes which noise an image sees.
 pub(crate) const BATCH: usize = 500;
@@ -59,8 +58,7 @@ pub fn evaluate(model: &dyn Family, images: &Images, at: &At<'_>, device: Device
             for (replica, sum) in sums.iter_mut().enumerate() {
                 if batch.add_to(sum, replica, replicas[replica].width).is_err() {
                     // A mean with this image left out would be wrong, so that the whole is not finite.
-                    sum.negative_elbo[0] = f64::NAN;
-                    sum.objective = f64::NAN;
+                    sum.scalars.extend(batch.scalars().iter().map(|&metric| (metric, [f64::NAN; 2])));
                 }
             }
         }
@@ -100,18 +98,6 @@ fn add_to(sums: &mut [[f64; 2]], values: &Tensor) {
     }
 }
 
-/// The row of the latent means' log density under a mixture of so many Gaussians.
-pub fn latent_log_density(mean: Mean, n_components: usize, test: &Images) -> EvaluationRow {
-    EvaluationRow {
-        metric: "latent_log_density".to_owned(),
-        split: Split::Test,
-        value: mean.value,
-        standard_error: Some(mean.standard_error),
-        n: test.shape.n as u64,
-        settings: serde_json::json!({ "components": n_components }).to_string(),
-    }
-}
-
 /// Images whose log-likelihood is estimated at once; also fixes which noise an image sees.
 const IMPORTANCE_BATCH: usize = 20;
 
@@ -142,76 +128,4 @@ pub fn importance_sampled_nll(
         add_to(&mut sums, &nll);
     }
     Some(sums.into_iter().map(|sum| Mean::of(sum, n_images as f64)).collect())
-}
-
-/// The rows of evaluation.parquet that every trained run has, from its sums over the test split, and from what
-/// [`reconstruction_of_corrupted`] gave.
-pub fn rows(cell: &Cell, sums: &Sums, of_corrupted: Option<Mean>, test: &Images) -> Vec<EvaluationRow> {
-    let n = sums.images as u64;
-    let row = |metric: &str, value: f64, standard_error: Option<f64>, settings: serde_json::Value| EvaluationRow {
-        metric: metric.to_owned(),
-        split: Split::Test,
-        value,
-        standard_error,
-        n,
-        settings: settings.to_string(),
-    };
-    let one_sample = || serde_json::json!({ "samples": 1 });
-    let mean = |name: &str, sign: f64, sum: [f64; 2]| {
-        let Mean { value, standard_error } = sums.mean(sum);
-        row(name, sign * value, Some(standard_error), one_sample())
-    };
-    let has = sums.has;
-    let mut rows = Vec::new();
-    if has.reconstruction && has.kl {
-        rows.push(mean("elbo", -1.0, sums.negative_elbo));
-    }
-    if has.reconstruction {
-        rows.push(mean("reconstruction", 1.0, sums.reconstruction));
-    }
-    if let Some(Mean { value, standard_error }) = of_corrupted {
-        let settings = serde_json::json!({ "input": "corrupted", "samples": 1 });
-        rows.push(row("reconstruction", value, Some(standard_error), settings));
-    }
-    if has.kl {
-        rows.push(mean("kl", 1.0, sums.kl));
-    }
-    if has.latent_mean {
-        let settings = serde_json::json!({ "variance_above": ACTIVE_UNIT_VARIANCE });
-        rows.push(row("active_units", f64::from(sums.active_units()), None, settings));
-    }
-    if cell.scale() == Scale::GrayBce && has.reconstruction {
-        rows.push(row("gray_bce_floor", data::gray_bce_floor(test), None, serde_json::json!({})));
-    }
-    rows
-}
-
-/// Sharpness of the test images, see [`data::sharpness`]; `None` for images too small to have one.
-pub fn sharpness_of_data(test: &Images) -> Option<EvaluationRow> {
-    let values: Vec<f32> = test.pixels.iter().map(|&byte| f32::from(byte) / 255.0).collect();
-    sharpness("data", &values, test.shape)
-}
-
-/// Sharpness of the reconstructions, where there are any, and of the samples from the prior: of decoder means, clamped to
-/// 0…1.
-pub fn sharpness_of_decoded(arrays: &Arrays) -> Vec<EvaluationRow> {
-    let of = |name: &str, array: &Array| {
-        let &[n, channels, height, width] = array.shape.as_slice() else { return None };
-        let values: Vec<f32> = array.values.iter().map(|value| value.clamp(0.0, 1.0)).collect();
-        sharpness(name, &values, data::Shape { n, channels, height, width })
-    };
-    let reconstructions = arrays.reconstructions.as_ref().and_then(|array| of("reconstructions", array));
-    reconstructions.into_iter().chain(of("samples", &arrays.samples)).collect()
-}
-
-fn sharpness(name: &str, values: &[f32], shape: data::Shape) -> Option<EvaluationRow> {
-    let data::Sharpness { mean, standard_error } = data::sharpness(values, shape)?;
-    Some(EvaluationRow {
-        metric: "sharpness".to_owned(),
-        split: Split::Test,
-        value: mean,
-        standard_error,
-        n: shape.n as u64,
-        settings: serde_json::json!({ "of": name }).to_string(),
-    })
 }

@@ -14,7 +14,7 @@ use crate::cohort::Cohort;
 use crate::evaluate::{At, evaluate};
 use crate::position::Position;
 use crate::schedule;
-use crate::statistics::{BatchSums, Mean, NonFinite, Sums};
+use crate::statistics::{BatchSums, NonFinite, Sums};
 
 /// The gradient's norm is measured on every so many steps.
 const STEPS_PER_GRADIENT_NORM: u64 = 16;
@@ -174,11 +174,11 @@ fn record_epoch(
             .iter()
             .map(|(split, sums, seconds)| row(cohort, replica, *split, &sums[replica], betas[replica], rate, *seconds))
             .collect();
-        match rows.iter().find(|row| !(row.elbo.is_none_or(f64::is_finite) && row.objective.is_finite())) {
-            Some(row) => {
+        let not_finite = |row: &MetricsRow| row.terms.iter().find(|(_, value)| !value.is_finite());
+        match rows.iter().find_map(|row| Some((row.split, not_finite(row)?))) {
+            Some((split, (quantity, value))) => {
                 cohort.alive[replica] = false;
-                let (quantity, value) = row.elbo.map_or(("objective", row.objective), |elbo| ("elbo", elbo));
-                let reason = format!("`{quantity}` on the {} split is {value} after epoch {epoch}", row.split);
+                let reason = format!("`{quantity}` on the {split} split is {value} after epoch {epoch}");
                 observer.failed(replica, &reason)?;
             }
             None => observer.epoch(replica, &rows)?,
@@ -192,8 +192,6 @@ fn row(cohort: &Cohort, replica: usize, split: Split, sums: &Sums, beta: f64, ra
     let cell = &cohort.cells[replica];
     let Optimizer::Adam(adam) = &cell.optimizer;
     let [norm, n_norms] = sums.gradient_norm;
-    let mean = |sum| -> Mean { sums.mean(sum) };
-    let has = sums.has;
     MetricsRow {
         run_id: cell.run_id(),
         split,
@@ -201,16 +199,11 @@ fn row(cohort: &Cohort, replica: usize, split: Split, sums: &Sums, beta: f64, ra
         step: cohort.position.step,
         images: sums.images as u64,
         scale: cell.scale(),
-        elbo: (has.reconstruction && has.kl).then(|| -mean(sums.negative_elbo).value),
-        reconstruction: has.reconstruction.then(|| mean(sums.reconstruction).value),
-        kl: has.kl.then(|| mean(sums.kl).value),
-        objective: sums.objective / sums.images,
+        terms: sums.terms(),
         beta,
         kl_per_dim: sums.kl_per_dim(),
-        active_units: has.latent_mean.then(|| sums.active_units()),
         learning_rate: adam.learning_rate * rate,
         gradient_norm: (n_norms > 0.0).then(|| norm / n_norms),
         seconds,
-        discriminator: has.discriminator.then(|| sums.discriminator / sums.images),
     }
 }

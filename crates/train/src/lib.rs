@@ -14,6 +14,7 @@ pub mod optimizer;
 pub mod out;
 pub mod position;
 mod recorder;
+pub mod rows;
 pub mod sampling;
 pub mod schedule;
 pub mod statistics;

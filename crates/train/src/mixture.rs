@@ -7,8 +7,8 @@ use data::{Images, Splits};
 use model::mixture::{Covariance, GaussianMixture, Settings};
 use model::noise::{NoiseKey, Stream};
 use model::parameters::Exported;
-use record::{Array, Arrays, EvaluationRow, MetricsRow, Split};
-use spec::{Cell, ModelKind};
+use record::{Array, Arrays, EvaluationRow, MetricsRow, Split, Terms};
+use spec::{Cell, Metric, MetricSettings, ModelKind};
 use tch::{Device, Kind, Tensor};
 
 use crate::arrays::N_SAMPLES;
@@ -17,7 +17,7 @@ use crate::evaluate::BATCH;
 use crate::fit::{Fitted, Observer};
 use crate::position::Position;
 use crate::statistics::Mean;
-use crate::weights;
+use crate::{rows, weights};
 
 /// A mixture and how far its fit is.
 #[derive(Debug)]
@@ -130,17 +130,12 @@ impl MixtureFit {
             step: self.position.step,
             images,
             scale: self.cell.scale(),
-            elbo: Some(log_likelihood),
-            reconstruction: None,
-            kl: None,
-            objective: -log_likelihood,
+            terms: Terms::from([(Metric::Elbo, log_likelihood), (Metric::Objective, -log_likelihood)]),
             beta: self.cell.objective.beta,
             kl_per_dim: Vec::new(),
-            active_units: None,
             learning_rate: 0.0,
             gradient_norm: None,
             seconds: started.elapsed().as_secs_f64(),
-            discriminator: None,
         }
     }
 
@@ -156,14 +151,8 @@ impl MixtureFit {
     /// The row of evaluation.parquet: −log p(x), exact.
     pub fn rows(&self, test: &Images) -> Vec<EvaluationRow> {
         let Mean { value, standard_error } = self.log_density(test);
-        vec![EvaluationRow {
-            metric: "nll".to_owned(),
-            split: Split::Test,
-            value: -value,
-            standard_error: Some(standard_error),
-            n: test.shape.n as u64,
-            settings: serde_json::json!({ "exact": true }).to_string(),
-        }]
+        let exact = MetricSettings { exact: Some(true), ..MetricSettings::default() };
+        vec![rows::mean(Metric::Nll, Mean { value: -value, standard_error }, test.shape.n, exact)]
     }
 
     /// Draws from the mixture.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use model::parameters::Exported;
 use protocol::Event;
 use record::{Arrays, EvaluationRow, MetricsRow, RunWriter, Split};
+use spec::Metric;
 
 use crate::context::{Context, Outcome};
 use crate::fit::{Observer, Save};
@@ -84,7 +85,7 @@ impl Observer for Recorder<'_, '_> {
     fn epoch(&mut self, replica: usize, rows: &[MetricsRow]) -> anyhow::Result<()> {
         let Some(writer) = &mut self.writers[replica] else { return Ok(()) };
         writer.epoch(rows)?;
-        let elbo = |split| rows.iter().find(|row| row.split == split).and_then(|row| row.elbo);
+        let elbo = |split| rows.iter().find(|row| row.split == split)?.terms.get(Metric::Elbo);
         let event = Event::Epoch {
             run_id: writer.run().id().clone(),
             epoch: rows.first().map_or(0, |row| row.epoch),

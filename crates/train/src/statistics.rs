@@ -1,56 +1,36 @@
 //! Running sums over the images of a split, per replica, in double precision.
 
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, bail};
 use model::Terms;
+use model::parameters::Exported;
+use spec::Metric;
 use tch::{Device, Kind, Tensor};
 
 /// Units are active whose posterior mean has more than this variance over images (Burda et al. 2016, §5.2).
 pub const ACTIVE_UNIT_VARIANCE: f64 = 0.01;
 
-/// Sums over images for one replica.
+/// Sums over images for one replica. What the model does not have is absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sums {
     /// Images seen.
     pub images: f64,
-    /// Σ reconstruction, and of its square.
-    pub reconstruction: [f64; 2],
-    /// Σ KL, and of its square.
-    pub kl: [f64; 2],
-    /// Σ (reconstruction + KL) and of its square.
-    pub negative_elbo: [f64; 2],
-    /// Σ of what is minimised.
-    pub objective: f64,
-    /// Σ of the discriminator's loss.
-    pub discriminator: f64,
-    /// Which terms the model has; the sums of the others are zero.
-    pub has: Has,
+    /// Σ of each term that has one value an image, and of its square.
+    pub scalars: BTreeMap<Metric, [f64; 2]>,
     /// Σ of the gradient's norm, and how many were added.
     pub gradient_norm: [f64; 2],
     /// Σ KL of each latent dimension.
-    pub kl_per_dim: Vec<f64>,
+    pub kl_per_dim: Option<Vec<f64>>,
     /// Σ of the posterior mean of each latent dimension, and of its square.
-    pub latent_mean: Vec<[f64; 2]>,
-}
-
-/// Which terms a model has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Has {
-    /// −log p(x|z).
-    pub reconstruction: bool,
-    /// A KL, and so a bound.
-    pub kl: bool,
-    /// A KL that is a sum over latent dimensions.
-    pub kl_per_dim: bool,
-    /// An encoder.
-    pub latent_mean: bool,
-    /// A discriminator.
-    pub discriminator: bool,
+    pub latent_mean: Option<Vec<[f64; 2]>>,
 }
 
 /// A quantity that is not finite, and whose it is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NonFinite {
-    /// `reconstruction`, `kl`, `objective` or `discriminator`.
-    pub quantity: &'static str,
+    /// What it is.
+    pub quantity: Metric,
     /// NaN or an infinity.
     pub value: f64,
 }
@@ -61,85 +41,88 @@ pub struct BatchSums {
     values: Vec<f64>,
     n_images: f64,
     padded: usize,
-    has: Has,
+    /// Each has two values.
+    scalars: Vec<Metric>,
+    has_kl_per_dim: bool,
+    has_latent_mean: bool,
 }
-
-const SCALARS: usize = 8;
 
 impl BatchSums {
     /// Sum the terms over the batch axis; `padded` is the cohort's widest latent space.
     pub fn read(terms: &Terms, padded: usize) -> BatchSums {
         tch::no_grad(|| {
-            let has = Has {
-                reconstruction: terms.reconstruction.is_some(),
-                kl: terms.kl.is_some(),
-                kl_per_dim: terms.kl_per_dim.is_some(),
-                latent_mean: terms.latent_mean.is_some(),
-                discriminator: terms.discriminator.is_some(),
-            };
-            let size = terms.objective.size();
-            let none = || terms.objective.zeros_like();
-            let or_none = |term: &Option<Tensor>| term.as_ref().map_or_else(none, Tensor::shallow_clone);
-            let (reconstruction, kl) = (or_none(&terms.reconstruction), or_none(&terms.kl));
-            let negative_elbo = &reconstruction + &kl;
             let over_batch = |x: &Tensor| x.sum_dim_intlist(1, false, Kind::Double);
-            let mut scalars = [&reconstruction, &kl, &negative_elbo]
+            let (scalars, sums): (Vec<Metric>, Vec<[Tensor; 2]>) = terms
+                .scalars()
                 .into_iter()
-                .flat_map(|term| {
+                .map(|(metric, term)| {
                     let term = term.to_kind(Kind::Double);
-                    [over_batch(&term), over_batch(&term.square())]
+                    (metric, [over_batch(&term), over_batch(&term.square())])
                 })
-                .collect::<Vec<_>>();
-            scalars.push(over_batch(&terms.objective));
-            scalars.push(over_batch(&or_none(&terms.discriminator)));
-            let mut parts = vec![Tensor::stack(&scalars, 1)];
+                .unzip();
+            let mut parts = vec![Tensor::stack(sums.as_flattened(), 1)];
             parts.extend(terms.kl_per_dim.as_ref().map(over_batch));
             if let Some(mean) = &terms.latent_mean {
                 parts.extend([over_batch(mean), over_batch(&mean.square())]);
             }
             let all = Tensor::cat(&parts, 1).contiguous().to_device(Device::Cpu);
-            let mut values = vec![0f64; all.numel()];
-            all.copy_data(&mut values, all.numel());
-            BatchSums { values, n_images: size[1] as f64, padded, has }
+            BatchSums {
+                values: values(&all),
+                n_images: terms.objective.size()[1] as f64,
+                padded,
+                scalars,
+                has_kl_per_dim: terms.kl_per_dim.is_some(),
+                has_latent_mean: terms.latent_mean.is_some(),
+            }
         })
     }
 
+    /// The metrics that were summed up.
+    pub fn scalars(&self) -> &[Metric] {
+        &self.scalars
+    }
+
     /// Add one replica's part, of its own latent width, to its sums.
+    ///
+    /// # Errors
+    /// The first sum that is not finite; nothing is added then.
     pub fn add_to(&self, sums: &mut Sums, replica: usize, width: usize) -> Result<(), NonFinite> {
-        let has = self.has;
-        let vectors = usize::from(has.kl_per_dim) + 2 * usize::from(has.latent_mean);
-        let per_replica = SCALARS + vectors * self.padded;
+        let vectors = usize::from(self.has_kl_per_dim) + 2 * usize::from(self.has_latent_mean);
+        let per_replica = 2 * self.scalars.len() + vectors * self.padded;
         let own = &self.values[replica * per_replica..(replica + 1) * per_replica];
-        let named = [("reconstruction", own[0]), ("kl", own[2]), ("objective", own[6]), ("discriminator", own[7])];
-        if let Some(&(quantity, value)) = named.iter().find(|(_, value)| !value.is_finite()) {
+        let (pairs, vectors) = own.split_at(2 * self.scalars.len());
+        let pairs = pairs.as_chunks::<2>().0;
+        let of_scalars = || self.scalars.iter().copied().zip(pairs);
+        if let Some((quantity, &[value, _])) = of_scalars().find(|(_, [sum, _])| !sum.is_finite()) {
             return Err(NonFinite { quantity, value });
         }
-        sums.has = has;
         sums.images += self.n_images;
-        for (sum, pair) in
-            [(&mut sums.reconstruction, &own[0..2]), (&mut sums.kl, &own[2..4]), (&mut sums.negative_elbo, &own[4..6])]
-        {
-            sum[0] += pair[0];
-            sum[1] += pair[1];
+        for (metric, [sum, squares]) in of_scalars() {
+            let own = sums.scalars.entry(metric).or_default();
+            *own = [own[0] + sum, own[1] + squares];
         }
-        sums.objective += own[6];
-        sums.discriminator += own[7];
-        let mut vectors = own[SCALARS..].chunks_exact(self.padded.max(1));
-        if has.kl_per_dim {
-            sums.kl_per_dim.resize(width, 0.0);
+        let mut vectors = vectors.chunks_exact(self.padded.max(1));
+        if self.has_kl_per_dim {
+            let own = sums.kl_per_dim.get_or_insert_with(|| vec![0.0; width]);
             let kl = vectors.next().unwrap_or_default();
-            sums.kl_per_dim.iter_mut().zip(kl).for_each(|(sum, value)| *sum += value);
+            own.iter_mut().zip(kl).for_each(|(sum, value)| *sum += value);
         }
-        if has.latent_mean {
-            sums.latent_mean.resize(width, [0.0; 2]);
+        if self.has_latent_mean {
+            let own = sums.latent_mean.get_or_insert_with(|| vec![[0.0; 2]; width]);
             let (mean, square) = (vectors.next().unwrap_or_default(), vectors.next().unwrap_or_default());
-            for (pair, (mean, square)) in sums.latent_mean.iter_mut().zip(mean.iter().zip(square)) {
-                pair[0] += mean;
-                pair[1] += square;
+            for (pair, (mean, square)) in own.iter_mut().zip(mean.iter().zip(square)) {
+                *pair = [pair[0] + mean, pair[1] + square];
             }
         }
         Ok(())
     }
+}
+
+/// All values of a tensor of doubles on the CPU.
+fn values(tensor: &Tensor) -> Vec<f64> {
+    let mut values = vec![0f64; tensor.numel()];
+    tensor.copy_data(&mut values, tensor.numel());
+    values
 }
 
 /// A mean over images with its standard error.
@@ -161,62 +144,124 @@ impl Mean {
 }
 
 impl Sums {
-    /// The mean of a sum and its square.
-    pub fn mean(&self, sums: [f64; 2]) -> Mean {
-        Mean::of(sums, self.images)
+    /// The mean of each term that has one value an image.
+    pub fn means(&self) -> impl Iterator<Item = (Metric, Mean)> + '_ {
+        self.scalars.iter().map(|(&metric, &sums)| (metric, Mean::of(sums, self.images)))
     }
 
-    /// Mean KL of each latent dimension, in nats.
+    /// What a row of metrics.parquet has of this split: the means, and the active units where there is an encoder.
+    pub fn terms(&self) -> record::Terms {
+        let mut terms: record::Terms = self.means().map(|(metric, mean)| (metric, mean.value)).collect();
+        if let Some(units) = self.active_units() {
+            terms.set(Metric::ActiveUnits, f64::from(units));
+        }
+        terms
+    }
+
+    /// Mean KL of each latent dimension, in nats; empty where there is none.
     pub fn kl_per_dim(&self) -> Vec<f64> {
-        self.kl_per_dim.iter().map(|sum| sum / self.images).collect()
+        self.kl_per_dim.iter().flatten().map(|sum| sum / self.images).collect()
     }
 
-    /// Latent dimensions whose posterior mean varies over images by more than [`ACTIVE_UNIT_VARIANCE`].
-    pub fn active_units(&self) -> u32 {
+    /// Latent dimensions whose posterior mean varies over images by more than [`ACTIVE_UNIT_VARIANCE`]; `None` without an
+    /// encoder.
+    pub fn active_units(&self) -> Option<u32> {
         let active = |&[sum, squares]: &[f64; 2]| {
             let mean = sum / self.images;
             squares / self.images - mean * mean > ACTIVE_UNIT_VARIANCE
         };
-        self.latent_mean.iter().map(|pair| u32::from(active(pair))).sum()
+        let latent_mean = self.latent_mean.as_ref()?;
+        Some(latent_mean.iter().map(|pair| u32::from(active(pair))).sum())
     }
 
-    /// All sums in a row, for a checkpoint.
-    pub fn to_vec(&self) -> Vec<f64> {
-        let Has { reconstruction, kl, kl_per_dim, latent_mean, discriminator } = self.has;
-        let flags = [reconstruction, kl, kl_per_dim, latent_mean, discriminator].map(|has| f64::from(u8::from(has)));
-        let lengths = [self.kl_per_dim.len(), self.latent_mean.len()].map(|length| length as f64);
-        let head = [self.images, self.objective, self.discriminator].into_iter().chain(flags).chain(lengths);
-        let pairs = [self.reconstruction, self.kl, self.negative_elbo, self.gradient_norm].into_iter().flatten();
-        let latent = self.latent_mean.iter().flatten().copied();
-        head.chain(pairs).chain(self.kl_per_dim.iter().copied()).chain(latent).collect()
+    /// A tensor of doubles for each sum, for a checkpoint: `sums.images`, `sums.gradient_norm`, a pair for each metric such
+    /// as `sums.elbo`, and where there are such, `sums.kl_per_dim`, `[D]`, and `sums.latent_mean`, `[D, 2]`.
+    pub fn to_tensors(&self) -> Vec<Exported> {
+        let Sums { images, scalars, gradient_norm, kl_per_dim, latent_mean } = self;
+        let named = |name: &str, values: &[f64]| Exported {
+            name: format!("{PREFIX}{name}"),
+            tensor: Tensor::from_slice(values),
+        };
+        let mut tensors = vec![named(IMAGES, &[*images]), named(GRADIENT_NORM, gradient_norm)];
+        tensors.extend(scalars.iter().map(|(metric, pair)| named(metric.name(), pair)));
+        tensors.extend(kl_per_dim.as_ref().map(|sums| named(KL_PER_DIM, sums)));
+        tensors.extend(latent_mean.as_ref().map(|pairs| {
+            let Exported { name, tensor } = named(LATENT_MEAN, pairs.as_flattened());
+            Exported { name, tensor: tensor.view([-1, 2]) }
+        }));
+        tensors
     }
 
-    /// The inverse of [`Sums::to_vec`]; `None` when the lengths do not fit.
-    pub fn from_slice(values: &[f64]) -> Option<Sums> {
-        let (head, rest) = values.split_at_checked(18)?;
-        let (n_kl, n_latent) = (head[8] as usize, head[9] as usize);
-        let (kl_per_dim, latent) = rest.split_at_checked(n_kl)?;
-        if latent.len() != n_latent.checked_mul(2)? {
-            return None;
+    /// The inverse of [`Sums::to_tensors`], from all tensors of a checkpoint; `None` when there are no sums by name, as in
+    /// the checkpoints of earlier versions.
+    ///
+    /// # Errors
+    /// If a sum has another type or length than it was written with, or is of a metric that is not known.
+    pub fn from_tensors(tensors: &[Exported]) -> anyhow::Result<Option<Sums>> {
+        let named: Vec<_> =
+            tensors.iter().filter_map(|one| Some((one.name.strip_prefix(PREFIX)?, &one.tensor))).collect();
+        if named.is_empty() {
+            return Ok(None);
         }
-        let has = |i: usize| head[3 + i] != 0.0;
-        Some(Sums {
-            images: head[0],
-            objective: head[1],
-            discriminator: head[2],
-            has: Has {
-                reconstruction: has(0),
-                kl: has(1),
-                kl_per_dim: has(2),
-                latent_mean: has(3),
-                discriminator: has(4),
-            },
-            reconstruction: [head[10], head[11]],
-            kl: [head[12], head[13]],
-            negative_elbo: [head[14], head[15]],
-            gradient_norm: [head[16], head[17]],
-            kl_per_dim: kl_per_dim.to_vec(),
-            latent_mean: latent.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect(),
-        })
+        let mut sums = Sums::default();
+        for (name, tensor) in named {
+            if tensor.kind() != Kind::Double {
+                bail!("the checkpoint's `{PREFIX}{name}` is not in double precision");
+            }
+            let values = values(tensor);
+            let pair = || <[f64; 2]>::try_from(values.as_slice());
+            let strange = || format!("the checkpoint's `{PREFIX}{name}` has a strange length");
+            match name {
+                IMAGES => sums.images = *values.first().with_context(strange)?,
+                GRADIENT_NORM => sums.gradient_norm = pair().with_context(strange)?,
+                KL_PER_DIM => sums.kl_per_dim = Some(values),
+                LATENT_MEAN => sums.latent_mean = Some(values.as_chunks().0.to_vec()),
+                metric => {
+                    let metric: Metric = metric.parse().with_context(|| {
+                        format!("the checkpoint has sums of `{metric}`, which this elbo does not know\nhint: go on with the elbo that wrote it")
+                    })?;
+                    sums.scalars.insert(metric, pair().with_context(strange)?);
+                }
+            }
+        }
+        Ok(Some(sums))
+    }
+}
+
+const PREFIX: &str = "sums.";
+const IMAGES: &str = "images";
+const GRADIENT_NORM: &str = "gradient_norm";
+const KL_PER_DIM: &str = "kl_per_dim";
+const LATENT_MEAN: &str = "latent_mean";
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn sums_come_back_from_a_checkpoint_bit_for_bit() {
+        let vae = Sums {
+            images: 128.0,
+            scalars: [(Metric::Kl, [0.1, 1e-300]), (Metric::Objective, [-1.0 / 3.0, 7.0])].into(),
+            gradient_norm: [2.5, 2.0],
+            kl_per_dim: Some(vec![0.1, 0.2]),
+            latent_mean: Some(vec![[1.0, 2.0], [3.0, 4.0]]),
+        };
+        let gan = Sums { kl_per_dim: None, latent_mean: None, ..vae.clone() };
+        for sums in [vae, gan, Sums::default()] {
+            assert_eq!(Sums::from_tensors(&sums.to_tensors()).unwrap(), Some(sums));
+        }
+    }
+
+    #[test]
+    fn sums_of_another_form_are_refused() {
+        let one = |name: &str, tensor| [Exported { name: name.to_owned(), tensor }];
+        let said = |tensors: &[Exported]| format!("{:#}", Sums::from_tensors(tensors).unwrap_err());
+        assert_eq!(Sums::from_tensors(&one("sums", Tensor::from_slice(&[0.0; 18]))).unwrap(), None);
+        assert!(said(&one("sums.kl", Tensor::from_slice(&[0.0; 3]))).contains("`sums.kl` has a strange length"));
+        assert!(said(&one("sums.kl", Tensor::from_slice(&[0f32; 2]))).contains("not in double precision"));
+        assert!(said(&one("sums.unheard", Tensor::from_slice(&[0.0; 2]))).contains("`unheard`, which this elbo"));
     }
 }

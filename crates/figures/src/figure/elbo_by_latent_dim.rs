@@ -1,5 +1,7 @@
 //! The ELBO's terms at the end against the latent dimension, a panel for each term, a line for each β.
 
+use spec::Metric;
+
 use super::facets::{self, Along, Style};
 use super::grid::Grid;
 use super::labels::{self, LABEL};
@@ -10,11 +12,9 @@ use crate::drawing::{Drawing, NORMAL, WIDTH};
 use crate::legend::{self, Entry, Sample};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
-use crate::records::{Group, Term, interval, numbers};
+use crate::records::{Group, interval, numbers};
 use crate::setting::{BETA, LATENT_DIM, title};
 use record::summary::Estimate;
-
-const TERMS: [Term; 3] = [Term::Elbo, Term::Reconstruction, Term::Kl];
 
 /// One line: its look, and for each term `(latent dimension, estimate over seeds)`.
 struct Line {
@@ -23,13 +23,13 @@ struct Line {
 }
 
 pub fn draw(groups: &[&Group]) -> Pages {
-    let has = |group: &&Group, term: &Term| group.last(*term).is_some();
-    let terms: Vec<Term> = TERMS.into_iter().filter(|term| groups.iter().any(|group| has(group, term))).collect();
+    let has = |group: &&Group, term: &Metric| group.last(*term).is_some();
+    let terms: Vec<Metric> = Metric::bound().filter(|term| groups.iter().any(|group| has(group, term))).collect();
     let groups: &[&Group] = &groups.iter().copied().filter(|g| terms.iter().any(|t| has(g, t))).collect::<Vec<_>>();
     if groups.is_empty() {
         return Err("no finished run has any of the ELBO's terms".to_owned());
     }
-    let without_bound = groups.iter().filter(|group| !has(group, &Term::Elbo)).count();
+    let without_bound = groups.iter().filter(|group| !has(group, &Metric::Elbo)).count();
     let dims = numbers(groups, LATENT_DIM);
     if dims.len() < 2 {
         return Err(format!("there is a single latent dimension ({})", dims.first().map_or(0.0, |d| *d)));
@@ -39,7 +39,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let along = if many_betas { Along::path(BETA) } else { Along::others(groups, &[]) };
     let styles = facets::styles(groups, &along);
     let lines = |groups: &[&Group]| -> Vec<Line> {
-        let of = |style: &Style, term: &Term| {
+        let of = |style: &Style, term: &Metric| {
             let own = groups.iter().filter(|group| along.level(group) == style.level);
             own.filter_map(|group| Some((group.number(LATENT_DIM)?, group.last(*term)?))).collect()
         };
@@ -83,7 +83,7 @@ fn range_of(lines: &[Line]) -> Option<(f64, f64)> {
 
 fn page(
     rows: &[(String, Vec<Line>)],
-    terms: &[Term],
+    terms: &[Metric],
     styles: &[Style],
     (x, height): (&Axis, f64),
     single: &str,
@@ -126,7 +126,7 @@ fn page(
             let is_last = grid.is_last(index, term);
             let panel = Panel { left, top, width, height, x: x.clone(), y: y.clone() };
             let labels = Labels {
-                title: grid.is_first(index, term).then(|| terms[term].title()),
+                title: grid.is_first(index, term).then(|| terms[term].about().title),
                 x: is_last.then_some(&*x_title),
                 y: None,
                 x_ticks: is_last,

@@ -1,5 +1,7 @@
 //! KL of each latent dimension, sorted, with the border between active and inactive units.
 
+use spec::Metric;
+
 use super::facets::{self, Along};
 use super::labels::{self, LABEL, Titles};
 use super::{PAGE, Page, Pages};
@@ -76,7 +78,7 @@ fn bars_of(group: &Group, along: &Along) -> Bars {
     Bars {
         label: along.value(group),
         kl: (0..n).filter_map(rank).collect(),
-        active: group.active_units().map(|e| e.mean),
+        active: group.last(Metric::ActiveUnits).map(|e| e.mean),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Every term of the objective against the epoch: a column per term, a row per β, a line per latent dimension.
 
+use spec::Metric;
+
 use super::facets::{self, Along, Style};
 use super::grid::Grid;
 use super::labels::{self, LABEL};
@@ -10,7 +12,7 @@ use crate::drawing::{Drawing, Mark, SMALL, WIDTH};
 use crate::legend::{self, Entry, Sample};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
-use crate::records::{Group, Run, Term, Terms, interval};
+use crate::records::{Epoch, Group, Run, interval, terms_in_nats};
 use record::summary::{Estimate, estimate};
 
 const SOLID: f64 = 1.0;
@@ -45,8 +47,8 @@ impl Row {
 pub fn draw(groups: &[&Group]) -> Pages {
     let along = Along::choose(groups);
     // A panel for each term that some model has: a GAN has no bound, and most have no discriminator.
-    let drawn: Vec<Term> =
-        Term::ALL.into_iter().filter(|&term| groups.iter().any(|group| group.last(term).is_some())).collect();
+    let drawn: Vec<Metric> =
+        terms_in_nats().filter(|&term| groups.iter().any(|group| group.last(term).is_some())).collect();
     let styles = facets::styles(groups, &along);
     let rows: Vec<Row> = facets::rows(groups, std::slice::from_ref(&along))
         .into_iter()
@@ -71,7 +73,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let caption = format!(
         "{} against the epoch, in nats per image: test images solid, training images (averaged while the \
          weights change) dashed; {}.{}{}{}{}{}",
-        if drawn.contains(&Term::Elbo) { "ELBO terms" } else { "Terms of the objective" },
+        if drawn.contains(&Metric::Elbo) { "ELBO terms" } else { "Terms of the objective" },
         notes::seeds(groups),
         if rows.len() > 1 { format!(" One colour per {}.", along.name()) } else { String::new() },
         facets::dropped_note(groups, &along),
@@ -88,18 +90,18 @@ pub fn draw(groups: &[&Group]) -> Pages {
     Ok(pages.collect())
 }
 
-fn series(group: &Group, terms: &[Term]) -> Vec<(Series, Series)> {
-    let series = |term: Term, of: fn(&Run) -> &[Terms]| {
+fn series(group: &Group, terms: &[Metric]) -> Vec<(Series, Series)> {
+    let series = |term: Metric, of: fn(&Run) -> &[Epoch]| {
         let mut epochs: Vec<u32> = group.runs.iter().flat_map(|run| of(run).iter().map(|t| t.epoch)).collect();
         epochs.sort_unstable();
         epochs.dedup();
         let at = |epoch: u32| {
             let values = group.runs.iter().filter_map(|run| of(run).iter().find(|t| t.epoch == epoch));
-            estimate(&values.filter_map(|t| term.of(t)).collect::<Vec<_>>())
+            estimate(&values.filter_map(|t| t.terms.get(term)).collect::<Vec<_>>())
         };
         epochs.into_iter().filter_map(|epoch| Some((f64::from(epoch), at(epoch)?))).collect()
     };
-    let test = |term: Term| match group.is_evaluated_as_trained(term) {
+    let test = |term: Metric| match group.is_evaluated_as_trained(term) {
         true => series(term, |run| &run.test),
         false => Vec::new(),
     };
@@ -136,7 +138,7 @@ fn values<'a>(rows: impl Iterator<Item = &'a Row>, term: usize, from: f64, last:
 }
 
 impl Axes {
-    fn of(rows: &[Row], drawn: &[Term]) -> Axes {
+    fn of(rows: &[Row], drawn: &[Metric]) -> Axes {
         let epochs = rows.iter().flat_map(|row| &row.curves).flat_map(|c| &c.terms).flat_map(|(test, _)| test);
         let (first, last) = range(epochs.map(|(epoch, _)| *epoch));
         let span = |from: f64, term: usize| {
@@ -148,7 +150,7 @@ impl Axes {
         let is_steep = |term| span(first, term) > 2.5 * span(late, term);
         let from = if last > 5.0 && (0..drawn.len()).any(is_steep) { late } else { first };
         let axis = |term: usize| Axis::around(values(rows.iter(), term, from, last), 5);
-        let own = |term: usize| drawn[term] == Term::Objective;
+        let own = |term: usize| drawn[term] == Metric::Objective;
         let shared: Vec<Option<Axis>> = (0..drawn.len()).map(|term| (!own(term)).then(|| axis(term))).collect();
         let all = rows.iter().flat_map(|row| &row.curves).flat_map(|c| c.terms.iter().zip(&shared));
         let is_beyond = |estimate: &Estimate, axis: &Axis| estimate.mean < axis.low || estimate.mean > axis.high;
@@ -171,7 +173,7 @@ fn ends(estimate: &Estimate) -> [f64; 2] {
     [low, high]
 }
 
-fn page(rows: &[Row], drawn: &[Term], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
+fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
     let mut drawing = Drawing::new();
     let mut entries: Vec<Entry> =
         styles.iter().map(|s| Entry::new(Sample::Line(s.colour, 1.4, None), s.label.clone())).collect();
@@ -205,7 +207,7 @@ fn page(rows: &[Row], drawn: &[Term], styles: &[Style], axes: &Axes, height: f64
             let is_last = grid.is_last(index, term);
             let panel = Panel { left, top, width, height, x: axes.x.clone(), y: axes.y(row, term) };
             let labels = Labels {
-                title: grid.is_first(index, term).then(|| drawn[term].title()),
+                title: grid.is_first(index, term).then(|| drawn[term].about().title),
                 x: is_last.then_some("epoch"),
                 y: None,
                 x_ticks: is_last,

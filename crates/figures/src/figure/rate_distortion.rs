@@ -1,5 +1,7 @@
 //! Rate against distortion: KL and reconstruction at the end, a line through the β of each latent dimension.
 
+use spec::Metric;
+
 use super::facets::{self, Along, Facet, Style};
 use super::labels::{LABEL, Titles};
 use super::{Page, Pages};
@@ -10,7 +12,7 @@ use crate::font;
 use crate::legend::{self, Entry, Sample};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
-use crate::records::{Group, Term, interval, numbers};
+use crate::records::{Group, interval, numbers};
 use crate::setting::{BETA, LATENT_DIM};
 use record::summary::Estimate;
 
@@ -28,7 +30,7 @@ struct At {
 }
 
 pub fn draw(groups: &[&Group]) -> Pages {
-    let has_both = |g: &&Group| g.last(Term::Kl).is_some() && g.last(Term::Reconstruction).is_some();
+    let has_both = |g: &&Group| g.last(Metric::Kl).is_some() && g.last(Metric::Reconstruction).is_some();
     let groups: &[&Group] = &groups.iter().copied().filter(has_both).collect::<Vec<_>>();
     if groups.is_empty() {
         return Err("no finished run has both a reconstruction and a KL".to_owned());
@@ -45,7 +47,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         for group in of_page {
             let line = lines.iter_mut().find(|line| line.style.level == latent_dim.level(group));
             let (Some(line), Some(beta), Some(kl), Some(reconstruction)) =
-                (line, group.number(BETA), group.last(Term::Kl), group.last(Term::Reconstruction))
+                (line, group.number(BETA), group.last(Metric::Kl), group.last(Metric::Reconstruction))
             else {
                 continue;
             };

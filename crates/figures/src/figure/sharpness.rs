@@ -1,5 +1,7 @@
 //! Sharpness of reconstructions and samples beside that of the data: a line of points for each model.
 
+use spec::metric::Subject;
+
 use super::facets::{self, Along};
 use super::labels::{self, LABEL};
 use super::{PAGE, Page, Pages, spread};
@@ -101,8 +103,9 @@ pub fn draw(groups: &[&Group]) -> Pages {
 }
 
 fn line(group: &Group, along: &Along) -> Line {
-    let of = |what: &str| group.measure_with("sharpness", &format!("of {what}"));
-    Line { label: along.value(group), data: of("data"), reconstructions: of("reconstructions"), samples: of("samples") }
+    let of = |subject| group.sharpness(subject);
+    let (data, reconstructions) = (of(Subject::Data), of(Subject::Reconstructions));
+    Line { label: along.value(group), data, reconstructions, samples: of(Subject::Samples) }
 }
 
 fn page(facets: &[(usize, &str, &[Line])], x: &Axis) -> Drawing {

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
-use record::{Array, Arrays, EvaluationRow, MetricsRow, Provenance, RunWriter, Split, Store};
-use spec::{Cell, Experiment};
+use record::{Array, Arrays, EvaluationRow, MetricsRow, Provenance, RunWriter, Split, Store, Terms};
+use spec::metric::{Input, Subject};
+use spec::{Cell, Experiment, Metric, MetricSettings};
 
 /// A 36-run sweep.
 pub const SWEEP: &str = "
@@ -92,40 +93,43 @@ pub fn fill_families(
 
 /// The row of another model with as good a reconstruction.
 fn of_family(family: Family, row: MetricsRow) -> MetricsRow {
-    let objective = row.reconstruction.unwrap();
+    let without_bound = |terms: Vec<(Metric, f64)>| MetricsRow {
+        terms: terms.into_iter().collect(),
+        kl_per_dim: Vec::new(),
+        ..row.clone()
+    };
+    let reconstruction = row.terms.get(Metric::Reconstruction).unwrap();
+    let active_units = row.terms.get(Metric::ActiveUnits).unwrap();
     match family {
         Family::Vae => row,
         Family::Mixture => MetricsRow { kl_per_dim: Vec::new(), ..row },
-        Family::Autoencoder => MetricsRow { elbo: None, kl: None, kl_per_dim: Vec::new(), objective, ..row },
-        Family::Gan => MetricsRow {
-            elbo: None,
-            reconstruction: None,
-            kl: None,
-            objective: 0.7 + 0.2 / f64::from(row.epoch),
-            kl_per_dim: Vec::new(),
-            active_units: None,
-            discriminator: Some(1.38 - 0.3 / f64::from(row.epoch)),
-            ..row
-        },
+        Family::Autoencoder => without_bound(vec![
+            (Metric::Reconstruction, reconstruction),
+            (Metric::Objective, reconstruction),
+            (Metric::ActiveUnits, active_units),
+        ]),
+        Family::Gan => without_bound(vec![
+            (Metric::Objective, 0.7 + 0.2 / f64::from(row.epoch)),
+            (Metric::Discriminator, 1.38 - 0.3 / f64::from(row.epoch)),
+        ]),
     }
 }
 
 fn evaluation(cell: &Cell) -> Vec<EvaluationRow> {
-    let row = |metric: &str, value: f64, settings: &str| EvaluationRow {
-        metric: metric.to_owned(),
+    let row = |metric: Metric, value: f64, settings: MetricSettings| EvaluationRow {
+        metric,
         split: Split::Test,
         value,
         standard_error: None,
         n: 10_000,
-        settings: settings.to_owned(),
+        settings,
     };
-    let elbo = row_of_last_epoch(cell).elbo.unwrap();
-    let mut rows = vec![
-        row("elbo", elbo, r#"{"samples":1}"#),
-        row("iwae", elbo + 4.5 + 0.1 * normal(cell.training.seed), r#"{"samples":5000}"#),
-    ];
+    let elbo = row_of_last_epoch(cell).terms.get(Metric::Elbo).unwrap();
+    let nll = elbo + 4.5 + 0.1 * normal(cell.training.seed);
+    let mut rows =
+        vec![row(Metric::Elbo, elbo, MetricSettings::samples(1)), row(Metric::Nll, nll, MetricSettings::samples(5000))];
     if cell.scale() == spec::Scale::GrayBce {
-        rows.push(row("gray_bce_floor", 63.25, "{}"));
+        rows.push(row(Metric::GrayBceFloor, 63.25, MetricSettings::default()));
     }
     rows
 }
@@ -176,17 +180,18 @@ fn row(cell: &Cell, epoch: u32, split: Split) -> MetricsRow {
         step: u64::from(epoch) * 469,
         images: if split == Split::Test { 10_000 } else { 60_000 },
         scale: cell.scale(),
-        elbo: Some(-(reconstruction + kl)),
-        reconstruction: Some(reconstruction),
-        kl: Some(kl),
-        objective: reconstruction + beta * kl,
+        terms: Terms::from([
+            (Metric::Elbo, -(reconstruction + kl)),
+            (Metric::Reconstruction, reconstruction),
+            (Metric::Kl, kl),
+            (Metric::Objective, reconstruction + beta * kl),
+            (Metric::ActiveUnits, kl_per_dim_active as f64),
+        ]),
         beta,
         kl_per_dim,
-        active_units: Some(kl_per_dim_active as u32),
         learning_rate: 1e-3,
         gradient_norm: (split == Split::Train).then_some(30.0 / e),
         seconds: 2.5,
-        discriminator: None,
     }
 }
 
@@ -313,21 +318,26 @@ pub fn measure_more(store: &Store, experiment: &Experiment, look: Look) {
         arrays.interpolation_linear = paths(0.5);
         arrays.interpolation_spherical = paths(0.2);
         run.replace_arrays(&arrays).unwrap();
-        let row = |of: &str, value: f64| EvaluationRow {
-            metric: "sharpness".to_owned(),
+        let row = |of: Subject, value: f64| EvaluationRow {
+            metric: Metric::Sharpness,
             split: Split::Test,
             value,
             standard_error: Some(0.001),
             n: 10_000,
-            settings: format!(r#"{{"of":"{of}"}}"#),
+            settings: MetricSettings::of(of),
         };
         let sharp = 0.31 * (-6.0 * blur).exp() + 0.002 * normal(cell.training.seed + 3);
         let denoised = EvaluationRow {
-            metric: "reconstruction".to_owned(),
-            settings: r#"{"input":"corrupted","samples":1}"#.to_owned(),
-            ..row("", 120.0 + 50.0 * blur)
+            metric: Metric::Reconstruction,
+            settings: MetricSettings { input: Some(Input::Corrupted), ..MetricSettings::samples(1) },
+            ..row(Subject::Data, 120.0 + 50.0 * blur)
         };
-        let rows = [row("data", 0.31), row("reconstructions", sharp), row("samples", 0.86 * sharp), denoised];
+        let rows = [
+            row(Subject::Data, 0.31),
+            row(Subject::Reconstructions, sharp),
+            row(Subject::Samples, 0.86 * sharp),
+            denoised,
+        ];
         run.add_evaluation(&rows).unwrap();
     }
 }

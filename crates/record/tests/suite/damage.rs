@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{all_arrays, arrays, cell, evaluation, provenance, rows};
 use record::{RecordError, Run, RunWriter, Status, Store};
+use spec::Metric;
 
 /// A store with one run that is done and one that stopped after two of its three epochs.
 fn store() -> (tempfile::TempDir, Store, Run, Run) {
@@ -12,7 +13,7 @@ fn store() -> (tempfile::TempDir, Store, Run, Run) {
     let (done, stopped) = (cell(2, 0), cell(2, 1));
     let mut writer = RunWriter::start(&store, &done, &provenance()).unwrap();
     writer.epoch(&rows(&done, 1)).unwrap();
-    writer.evaluation(&[evaluation("iwae", -99.5)]).unwrap();
+    writer.evaluation(&[evaluation(Metric::Nll, -99.5)]).unwrap();
     writer.arrays(&arrays()).unwrap();
     writer.finish(1.0).unwrap();
     let mut writer = RunWriter::start(&store, &stopped, &provenance()).unwrap();
@@ -237,7 +238,7 @@ fn values_that_are_not_finite_are_refused_by_name() {
     assert!(writer.epoch(&[]).is_err());
     writer.epoch(&rows(&cell, 1)).unwrap();
     assert!(writer.epoch(&rows(&cell, 1)).is_err());
-    assert!(writer.evaluation(&[evaluation("iwae", f64::INFINITY)]).is_err());
+    assert!(writer.evaluation(&[evaluation(Metric::Nll, f64::INFINITY)]).is_err());
 }
 
 #[test]

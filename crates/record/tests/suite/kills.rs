@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{arrays, cell, evaluation, provenance, rows};
 use record::{Run, RunWriter, Status, Store};
+use spec::Metric;
 
 const EPOCHS: u32 = 30;
 /// Names the store to the child, which is this program again.
@@ -39,7 +40,7 @@ fn child() {
         }
         if epoch % 10 == 0 {
             writer.arrays(&arrays()).unwrap();
-            writer.evaluation(&[evaluation("iwae", f64::from(epoch))]).unwrap();
+            writer.evaluation(&[evaluation(Metric::Nll, f64::from(epoch))]).unwrap();
         }
     }
     writer.finish(1.0).unwrap();

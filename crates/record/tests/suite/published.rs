@@ -2,7 +2,7 @@
 
 use record::published::{self, PublishedRow};
 use record::{Host, Provenance, RunWriter, Store};
-use spec::{Experiment, RunId};
+use spec::{Experiment, Metric, MetricSettings, RunId};
 
 use crate::support::{evaluation, provenance, rows};
 
@@ -30,7 +30,7 @@ fn filled() -> (tempfile::TempDir, Store, Experiment) {
         for epoch in 1..=3 {
             writer.epoch(&rows(cell, epoch)).unwrap();
         }
-        writer.evaluation(&[evaluation("nll", 90.0 + n as f64)]).unwrap();
+        writer.evaluation(&[evaluation(Metric::Nll, 90.0 + n as f64)]).unwrap();
         if n < 2 { writer.finish(100.0).unwrap() } else { writer.interrupt().unwrap() }
     }
     (folder, store, experiment)
@@ -46,17 +46,17 @@ fn rows_are_those_of_finished_runs_on_the_test_split() {
     let second = &found[13..];
     assert!(second.iter().all(|row| row.run_id == experiment.cells[1].run_id() && row.seed == 1));
     let of_test = rows(&experiment.cells[1], 2).into_iter().find(|row| row.split == record::Split::Test).unwrap();
-    let elbo = second.iter().find(|row| row.metric == "elbo" && row.epoch == Some(2)).unwrap();
-    assert_eq!((Some(elbo.value), elbo.standard_error), (of_test.elbo, None));
+    let elbo = second.iter().find(|row| row.metric == Metric::Elbo && row.epoch == Some(2)).unwrap();
+    assert_eq!((Some(elbo.value), elbo.standard_error), (of_test.terms.get(Metric::Elbo), None));
     let nll = PublishedRow {
         set_up: "glyphs, 784-16-2".to_owned(),
         experiment: "held".to_owned(),
         swept: "model.latent_dim=2".to_owned(),
         epoch: None,
-        metric: "nll".to_owned(),
+        metric: Metric::Nll,
         value: 91.0,
         standard_error: Some(0.5),
-        settings: r#"{"samples":64}"#.to_owned(),
+        settings: MetricSettings::samples(64),
         processor: "a processor".to_owned(),
         ..elbo.clone()
     };

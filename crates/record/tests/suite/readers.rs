@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use record::{RunWriter, Store};
+use spec::Metric;
 
 use crate::support::{arrays, cell, evaluation, provenance, rows};
 
@@ -33,7 +34,7 @@ fn child() {
             std::thread::sleep(Duration::from_millis(200));
         }
         for mut writer in writers {
-            writer.evaluation(&[evaluation("iwae", -99.5)]).unwrap();
+            writer.evaluation(&[evaluation(Metric::Nll, -99.5)]).unwrap();
             writer.arrays(&arrays()).unwrap();
             writer.finish(1.0).unwrap();
         }
@@ -68,7 +69,7 @@ fn python_reads_all_runs_while_they_are_written() {
     let first = cell(2, 0);
     let mut writer = RunWriter::start(&store, &first, &provenance()).unwrap();
     writer.epoch(&rows(&first, 1)).unwrap();
-    writer.evaluation(&[evaluation("iwae", -99.5)]).unwrap();
+    writer.evaluation(&[evaluation(Metric::Nll, -99.5)]).unwrap();
     writer.arrays(&arrays()).unwrap();
     writer.finish(1.0).unwrap();
     store.rebuild_index().unwrap();

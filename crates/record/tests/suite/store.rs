@@ -3,6 +3,7 @@
 use crate::support::{arrays, cell, evaluation, provenance, rows};
 use protocol::Event;
 use record::{MetricsRow, RecordError, RunWriter, Split, Status, Store, StoredStatus, Terms};
+use spec::Metric;
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -33,20 +34,20 @@ fn a_run_from_start_to_end() {
     writer.flush().unwrap();
     let all: Vec<_> = (1..=3).flat_map(|epoch| rows(&cell, epoch)).collect();
     assert_eq!(run.metrics().unwrap(), all);
-    writer.evaluation(&[evaluation("iwae", -99.5)]).unwrap();
+    writer.evaluation(&[evaluation(Metric::Nll, -99.5)]).unwrap();
     writer.arrays(&arrays()).unwrap();
     record::files::write_bytes_atomically(&writer.model_path(), b"parameters").unwrap();
     writer.finish(12.5).unwrap();
 
     assert_eq!(run.status().unwrap(), Status::Done);
     assert_eq!(run.metrics().unwrap(), all);
-    assert_eq!(run.evaluation().unwrap(), [evaluation("iwae", -99.5)]);
+    assert_eq!(run.evaluation().unwrap(), [evaluation(Metric::Nll, -99.5)]);
     assert_eq!(run.arrays().unwrap(), arrays());
     let manifest = run.manifest().unwrap();
     assert_eq!(manifest.status, StoredStatus::Done);
     assert_eq!(manifest.timing.seconds, 12.5);
     assert_eq!(manifest.cell, cell);
-    assert_eq!(manifest.last_epoch.unwrap().splits[&Split::Test].elbo, all[5].elbo);
+    assert_eq!(manifest.last_epoch.unwrap().splits[&Split::Test].get(Metric::Elbo), all[5].terms.get(Metric::Elbo));
     assert_eq!(std::fs::read_to_string(run.log_file()).unwrap().lines().count(), 3);
     assert_eq!(
         files_in(run.dir()),
@@ -63,20 +64,25 @@ fn a_model_without_a_bound_has_nulls() {
     let gan: Vec<_> = rows(&cell, 1)
         .into_iter()
         .map(|row| MetricsRow {
-            elbo: None,
-            reconstruction: None,
-            kl: None,
+            terms: Terms::from([(Metric::Objective, 0.75), (Metric::Discriminator, 1.25)]),
             kl_per_dim: Vec::new(),
-            active_units: None,
-            discriminator: Some(1.25),
             ..row
         })
         .collect();
     let mut writer = RunWriter::start(&store, &cell, &provenance()).unwrap();
     writer.epoch(&gan).unwrap();
+    // A row without what every model has is refused, as is a count that is none.
+    let mut lacking = gan.clone();
+    lacking.iter_mut().for_each(|row| row.epoch = 2);
+    lacking[1].terms = Terms::from([(Metric::Discriminator, 1.25)]);
+    assert!(writer.epoch(&lacking).unwrap_err().to_string().contains("without `objective`"));
+    lacking[1].terms = Terms::from([(Metric::Objective, 0.75), (Metric::ActiveUnits, 1.5)]);
+    assert!(writer.epoch(&lacking).unwrap_err().to_string().contains("`active_units` is a count"));
+    lacking[1].terms = Terms::from([(Metric::Objective, 0.75), (Metric::Nll, 1.5)]);
+    assert!(writer.epoch(&lacking).unwrap_err().to_string().contains("`nll` was to be recorded for an epoch"));
     let mut diverged = gan.clone();
     diverged.iter_mut().for_each(|row| row.epoch = 2);
-    diverged[0].discriminator = Some(f64::NAN);
+    diverged[0].terms.set(Metric::Discriminator, f64::NAN);
     let message = writer.epoch(&diverged).unwrap_err().to_string();
     assert!(message.starts_with("`discriminator` is NaN on the train split at epoch 2"), "{message}");
     writer.finish(1.0).unwrap();
@@ -84,11 +90,12 @@ fn a_model_without_a_bound_has_nulls() {
     assert_eq!(store.run(&cell.run_id()).metrics().unwrap(), gan);
     let listing = store.rebuild_index().unwrap();
     let last = listing.runs[0].manifest.last_epoch.clone().unwrap();
-    assert_eq!(last.splits[&Split::Test], Terms { elbo: None, reconstruction: None, kl: None });
+    assert_eq!(last.splits[&Split::Test], Terms::default());
+    let text = std::fs::read_to_string(store.run(&cell.run_id()).manifest_file()).unwrap();
+    assert!(text.contains("\"elbo\": null"), "a term that the model does not have is null: {text}");
     let summary = store.summary(&[], &[cell]).unwrap();
-    let metrics: Vec<_> =
-        summary.iter().filter(|row| row.split == Split::Test).map(|row| row.metric.as_str()).collect();
-    assert_eq!(metrics, ["objective", "discriminator"]);
+    let metrics: Vec<_> = summary.iter().filter(|row| row.split == Split::Test).map(|row| row.metric).collect();
+    assert_eq!(metrics, [Metric::Objective, Metric::Discriminator]);
 }
 
 #[test]
@@ -213,13 +220,13 @@ fn a_run_that_is_done_can_be_evaluated_further() {
     let (_folder, store) = store();
     let cell = cell(2, 0);
     let run = store.run(&cell.run_id());
-    assert!(run.add_evaluation(&[evaluation("iwae", 1.0)]).unwrap_err().is_not_found());
+    assert!(run.add_evaluation(&[evaluation(Metric::Nll, 1.0)]).unwrap_err().is_not_found());
     let mut writer = RunWriter::start(&store, &cell, &provenance()).unwrap();
     writer.epoch(&rows(&cell, 1)).unwrap();
-    writer.evaluation(&[evaluation("iwae", 1.0)]).unwrap();
+    writer.evaluation(&[evaluation(Metric::Nll, 1.0)]).unwrap();
     writer.finish(1.0).unwrap();
-    run.add_evaluation(&[evaluation("iwae", 2.0), evaluation("mutual_information", 3.0)]).unwrap();
-    assert_eq!(run.evaluation().unwrap(), [evaluation("iwae", 2.0), evaluation("mutual_information", 3.0)]);
+    run.add_evaluation(&[evaluation(Metric::Nll, 2.0), evaluation(Metric::LatentLogDensity, 3.0)]).unwrap();
+    assert_eq!(run.evaluation().unwrap(), [evaluation(Metric::Nll, 2.0), evaluation(Metric::LatentLogDensity, 3.0)]);
     run.replace_arrays(&arrays()).unwrap();
     assert_eq!(run.arrays().unwrap(), arrays());
 }

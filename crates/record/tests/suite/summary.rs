@@ -2,7 +2,7 @@
 
 use record::summary::{Member, estimate, over_seeds};
 use record::{Arrays, RunWriter, Split, Store};
-use spec::Axis;
+use spec::{Axis, Metric};
 
 use crate::support::{all_arrays, cell, evaluation, provenance, rows};
 
@@ -46,19 +46,19 @@ fn runs_are_pooled_only_if_nothing_but_the_seed_differs() {
         .map(|cell| Member {
             cell,
             metrics: rows(cell, 1),
-            evaluation: vec![evaluation("iwae", cell.training.seed as f64)],
+            evaluation: vec![evaluation(Metric::Nll, cell.training.seed as f64)],
         })
         .collect();
     let summary = over_seeds(&axes(), &members);
     let n: Vec<_> = summary
         .iter()
-        .filter(|row| row.metric == "elbo" && row.split == Split::Test)
+        .filter(|row| row.metric == Metric::Elbo && row.split == Split::Test)
         .map(|row| (row.group.clone(), row.epoch, row.estimate.n))
         .collect();
     let group = |latent_dim: u64| vec![("model.latent_dim".to_owned(), latent_dim.into())];
     assert_eq!(n, [(group(2), Some(1), 2), (group(5), Some(1), 1), (group(2), Some(1), 1)]);
-    let iwae: Vec<_> = summary.iter().filter(|row| row.metric == "iwae").collect();
-    assert_eq!((iwae[0].epoch, iwae[0].estimate.mean, iwae[0].estimate.n), (None, 0.5, 2));
+    let nll: Vec<_> = summary.iter().filter(|row| row.metric == Metric::Nll).collect();
+    assert_eq!((nll[0].epoch, nll[0].estimate.mean, nll[0].estimate.n), (None, 0.5, 2));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_sweeps_summary_is_written_for_other_readers() {
         }
     }
     let summary = store.summary(&axes(), &cells).unwrap();
-    let n: Vec<_> = summary.iter().filter(|row| row.metric == "kl" && row.split == Split::Train).collect();
+    let n: Vec<_> = summary.iter().filter(|row| row.metric == Metric::Kl && row.split == Split::Train).collect();
     assert_eq!(n.iter().map(|row| (row.epoch, row.estimate.n)).collect::<Vec<_>>(), [(Some(1), 2), (Some(2), 1)]);
     let path = store.write_summary("latent-dims", &summary).unwrap();
     assert_eq!(path, folder.path().join("sweeps/latent-dims/summary.parquet"));

@@ -1,7 +1,7 @@
 //! Cells, rows and arrays for the tests.
 
-use record::{Array, Arrays, EvaluationRow, MetricsRow, Provenance, Split};
-use spec::{Cell, Dataset, Model, Objective, Optimizer, Pixels, Source, Training};
+use record::{Array, Arrays, EvaluationRow, MetricsRow, Provenance, Split, Terms};
+use spec::{Cell, Dataset, Metric, MetricSettings, Model, Objective, Optimizer, Pixels, Source, Training};
 
 /// A small configuration; its run's id depends on the arguments.
 pub fn cell(latent_dim: usize, seed: u64) -> Cell {
@@ -53,31 +53,32 @@ pub fn rows(cell: &Cell, epoch: u32) -> Vec<MetricsRow> {
                 step: 10 * u64::from(epoch),
                 images: if split == Split::Train { 60_000 } else { 10_000 },
                 scale: cell.scale(),
-                elbo: Some(-(reconstruction + kl)),
-                reconstruction: Some(reconstruction),
-                kl: Some(kl),
-                objective: reconstruction + cell.objective.beta * kl,
+                terms: Terms::from([
+                    (Metric::Elbo, -(reconstruction + kl)),
+                    (Metric::Reconstruction, reconstruction),
+                    (Metric::Kl, kl),
+                    (Metric::Objective, reconstruction + cell.objective.beta * kl),
+                    (Metric::ActiveUnits, cell.model.latent_dim as f64),
+                ]),
                 beta: cell.objective.beta,
                 kl_per_dim,
-                active_units: Some(cell.model.latent_dim as u32),
                 learning_rate: 1e-3,
                 gradient_norm: (split == Split::Train).then_some(3.5),
                 seconds: 0.25,
-                discriminator: None,
             }
         })
         .collect()
 }
 
 /// A number measured on a model.
-pub fn evaluation(metric: &str, value: f64) -> EvaluationRow {
+pub fn evaluation(metric: Metric, value: f64) -> EvaluationRow {
     EvaluationRow {
-        metric: metric.to_owned(),
+        metric,
         split: Split::Test,
         value,
         standard_error: Some(0.5),
         n: 10_000,
-        settings: r#"{"samples":64}"#.to_owned(),
+        settings: MetricSettings::samples(64),
     }
 }
 

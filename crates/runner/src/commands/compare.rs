@@ -2,10 +2,10 @@
 
 use anyhow::{Result, bail};
 use record::summary::SummaryRow;
-use record::{EvaluationRow, Split, Status, Store};
+use record::{Split, Status, Store};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use spec::{Cell, Evaluation, Experiment, Scale};
+use spec::{Cell, Evaluation, Experiment, Metric, MetricSettings, Scale};
 
 use crate::Outcome;
 use crate::args::CompareArgs;
@@ -15,10 +15,6 @@ use crate::settings::Settings;
 use crate::table::{Align, Entry, Table};
 use crate::text;
 
-/// What is compared when nothing is asked for.
-const USUAL_METRICS: [&str; 3] = ["elbo", "reconstruction", "kl"];
-/// What is compared then, where no model has any of those.
-const OTHER_METRICS: [&str; 2] = ["objective", "discriminator"];
 /// What is said where there are several scales.
 const SCALES: &str = "numbers on different scales cannot be compared: gray-bce is a cross-entropy on gray values, bernoulli a likelihood of \
                       binary pixels, gray-levels one of 256 gray levels, gaussian-density a density";
@@ -30,7 +26,9 @@ const NAMED: usize = 5;
 pub struct Question {
     by: Option<String>,
     /// Empty for the usual ones, as far as the models have them.
-    metrics: Vec<String>,
+    metrics: Vec<Metric>,
+    /// What was asked for and is no metric.
+    unknown: Option<String>,
     split: Split,
     conditions: Vec<Condition>,
 }
@@ -44,15 +42,16 @@ impl Question {
         let Some(split) = Split::from_name(&args.split) else { bail!("there is no split `{}`", args.split) };
         Ok(Question {
             by: args.by.clone(),
-            metrics: args.metrics.clone(),
+            metrics: args.metrics.iter().filter_map(|name| name.parse().ok()).collect(),
+            unknown: args.metrics.iter().find(|name| name.parse::<Metric>().is_err()).cloned(),
             split,
             conditions: Condition::parse_all(&args.conditions)?,
         })
     }
 
-    /// What stands under a sweep: the ELBO and its terms on the test images.
-    pub fn usual() -> Question {
-        Question { by: None, metrics: Vec::new(), split: Split::Test, conditions: Vec::new() }
+    /// What stands under a sweep: these, or else the ELBO and its terms, on the test images.
+    pub fn usual(metrics: Vec<Metric>) -> Question {
+        Question { by: None, metrics, unknown: None, split: Split::Test, conditions: Vec::new() }
     }
 
     /// Refuses what no run has been measured for.
@@ -63,35 +62,35 @@ impl Question {
         if summary.is_empty() {
             return Ok(());
         }
-        let mut known = metrics_on(summary, self.split);
+        let metrics = metrics_on(summary, self.split);
+        let mut known: Vec<&str> = metrics.iter().map(|metric| metric.name()).collect();
         known.sort_unstable();
         if known.is_empty() {
             let splits: Vec<&str> = distinct(summary.iter().map(|row| row.split.as_str()));
             bail!("nothing was measured on the {} split\nhint: --split may be {}", self.split, listed(&splits));
         }
-        if let Some(metric) = self.metrics.iter().find(|metric| !known.contains(&metric.as_str())) {
+        let absent = self.metrics.iter().find(|metric| !metrics.contains(metric)).map(|metric| metric.name());
+        if let Some(metric) = self.unknown.as_deref().or(absent) {
             bail!("no run has a metric `{metric}` on the {} split\nhint: there are {}", self.split, listed(&known));
         }
         Ok(())
     }
 
-    /// The metrics to show of a summary: those that were asked for, else the usual ones as far as its models have any.
-    fn metrics_of(&self, summary: &[SummaryRow]) -> Vec<String> {
+    /// The metrics to show of a summary: those that were asked for, else the terms of the bound and diagnostics as far as its
+    /// models have any, else their losses.
+    fn metrics_of(&self, summary: &[SummaryRow]) -> Vec<Metric> {
         if !self.metrics.is_empty() {
             return self.metrics.clone();
         }
         let known = metrics_on(summary, self.split);
-        let among = |usual: &[&str]| -> Vec<String> {
-            usual.iter().filter(|metric| known.contains(metric)).map(|metric| (*metric).to_owned()).collect()
-        };
-        let usual = among(&USUAL_METRICS);
-        if usual.is_empty() { among(&OTHER_METRICS) } else { usual }
+        let usual: Vec<Metric> = Metric::listed().filter(|metric| known.contains(metric)).collect();
+        if usual.is_empty() { Metric::losses().filter(|metric| known.contains(metric)).collect() } else { usual }
     }
 }
 
 /// Every metric of a split, once.
-fn metrics_on(summary: &[SummaryRow], split: Split) -> Vec<&str> {
-    distinct(summary.iter().filter(|row| row.split == split).map(|row| row.metric.as_str()))
+fn metrics_on(summary: &[SummaryRow], split: Split) -> Vec<Metric> {
+    distinct(summary.iter().filter(|row| row.split == split).map(|row| row.metric))
 }
 
 #[derive(Serialize)]
@@ -108,9 +107,9 @@ struct RowJson {
     /// Value by path, of each axis but the seed.
     group: Map<String, Value>,
     scale: &'static str,
-    metric: String,
+    metric: Metric,
     /// What a metric of the evaluation was computed with.
-    settings: Value,
+    settings: MetricSettings,
     /// `null` for what was measured on the trained model.
     epoch: Option<u32>,
     /// How many images it is a mean over, where that is not the whole split.
@@ -205,12 +204,9 @@ pub fn results(
             is_measured =
                 is_measured || measured.map_or(Ok(false), |asked| store.run(&cell.run_id()).is_evaluated(asked))?;
         }
-        let mut question = Question::usual();
-        if is_measured {
-            // What was measured has a bound, and so the usual metrics.
-            question.metrics =
-                USUAL_METRICS.iter().chain(&[EvaluationRow::NLL]).map(|metric| (*metric).to_owned()).collect();
-        }
+        // What was measured has a bound, and so its terms.
+        let metrics = if is_measured { Metric::listed().chain([Metric::Nll]).collect() } else { Vec::new() };
+        let question = Question::usual(metrics);
         let rows = rows(&store.summary(&experiment.axes, &of_scale)?, &question);
         text.push_str(&heading(question.split, scale));
         text.push_str(&one_row_each(&rows, &question, is_coloured));
@@ -223,13 +219,13 @@ pub fn results(
 
 /// Which of the cells have no ELBO, where it is asked for; a line.
 fn without_bound(cells: &[Cell], question: &Question, store: &Store) -> Result<Option<String>> {
-    if !question.metrics.is_empty() && !question.metrics.iter().any(|metric| metric == "elbo") {
+    if !question.metrics.is_empty() && !question.metrics.contains(&Metric::Elbo) {
         return Ok(None);
     }
     let mut names = Vec::new();
     for cell in cells {
         let last = store.run(&cell.run_id()).manifest()?.last_epoch;
-        if last.is_some_and(|last| last.splits.values().all(|terms| terms.elbo.is_none())) {
+        if last.is_some_and(|last| last.splits.values().all(|terms| terms.get(Metric::Elbo).is_none())) {
             names.push(cell.readable_name());
         }
     }
@@ -257,11 +253,6 @@ fn done(cells: &[&Cell], store: &Store) -> Result<(Vec<Cell>, usize)> {
     Ok((done, n_missing))
 }
 
-/// Whether a number of the evaluation is the one that the last epoch has anyway: a term from a single sample.
-pub fn is_of_last_epoch(metric: &str, settings: &str) -> bool {
-    USUAL_METRICS.contains(&metric) && settings == r#"{"samples":1}"#
-}
-
 /// The asked-for rows of each group, at its last epoch or of its evaluation; groups in the experiment's order.
 fn rows(summary: &[SummaryRow], question: &Question) -> Vec<SummaryRow> {
     let metrics = question.metrics_of(summary);
@@ -272,7 +263,7 @@ fn rows(summary: &[SummaryRow], question: &Question) -> Vec<SummaryRow> {
     let is_asked = |row: &&SummaryRow| {
         row.split == question.split
             && metrics.contains(&row.metric)
-            && (row.epoch.is_some() || !is_of_last_epoch(&row.metric, &row.settings))
+            && (row.epoch.is_some() || !row.settings.repeat_last_epoch(row.metric))
             && (row.epoch.is_none() || row.epoch == last_epoch(row))
     };
     summary.iter().filter(is_asked).cloned().collect()
@@ -283,7 +274,7 @@ fn to_json(row: SummaryRow) -> RowJson {
         group: row.group.into_iter().collect(),
         scale: row.scale.as_str(),
         metric: row.metric,
-        settings: serde_json::from_str(&row.settings).unwrap_or(Value::String(row.settings)),
+        settings: row.settings,
         epoch: row.epoch,
         images: row.images,
         mean: row.estimate.mean,
@@ -293,16 +284,13 @@ fn to_json(row: SummaryRow) -> RowJson {
     }
 }
 
-/// A metric's name with the settings it was computed with.
+/// A metric's name with what it was computed with.
 fn title(row: &SummaryRow) -> String {
-    match text::settings_on(&row.settings, row.images) {
-        settings if settings.is_empty() => row.metric.clone(),
-        settings => format!("{} ({settings})", row.metric),
-    }
+    text::metric_with(row.metric, &row.settings, row.images)
 }
 
 fn entry(row: Option<&&SummaryRow>) -> Entry {
-    let shown = |row: &&SummaryRow| text::interval(&row.metric, row.estimate.mean, row.estimate.half_width);
+    let shown = |row: &&SummaryRow| text::interval(row.metric, row.estimate.mean, row.estimate.half_width);
     row.map_or_else(|| "–".to_owned(), shown).into()
 }
 
@@ -319,10 +307,10 @@ fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
 
 /// The metrics' titles, in the order they were asked for.
 fn titles(rows: &[SummaryRow], question: &Question) -> Vec<String> {
-    let of = |metric: &str| distinct(rows.iter().filter(|row| row.metric == *metric).map(title));
+    let of = |metric: Metric| distinct(rows.iter().filter(|row| row.metric == metric).map(title));
     match question.metrics.as_slice() {
-        [] => USUAL_METRICS.iter().chain(&OTHER_METRICS).flat_map(|metric| of(metric)).collect(),
-        asked => asked.iter().flat_map(|metric| of(metric)).collect(),
+        [] => Metric::listed().chain(Metric::losses()).flat_map(of).collect(),
+        asked => asked.iter().copied().flat_map(of).collect(),
     }
 }
 

@@ -7,9 +7,9 @@ use record::summary::images_of_fewer;
 use record::{Run, RunManifest, Split, Status};
 use serde::Serialize;
 use serde_json::Value;
+use spec::Metric;
 
 use crate::Outcome;
-use crate::commands::compare::is_of_last_epoch;
 use crate::commands::show::flat_settings;
 use crate::output;
 use crate::settings::Settings;
@@ -43,7 +43,10 @@ struct SettingJson {
 #[derive(Serialize)]
 struct MetricJson {
     split: &'static str,
+    /// Its name, with what it was computed with.
     metric: String,
+    #[serde(skip)]
+    kind: Metric,
     a: Option<f64>,
     b: Option<f64>,
     /// b − a; `null` where the scales differ or one is missing.
@@ -96,40 +99,43 @@ fn differing_settings([a, b]: &[RunManifest; 2]) -> Vec<SettingJson> {
     differing
 }
 
-/// Numbers by split and metric, in the order of a table.
-type Numbers = BTreeMap<(Split, usize, String), f64>;
+/// Numbers by split and place in a table, with the metric of each.
+type Numbers = BTreeMap<(Split, Place), (Metric, f64)>;
+
+/// First what the last epoch has, in the order of metrics; then by name what was measured on the trained model.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    LastEpoch(Metric),
+    Evaluation(String),
+}
 
 fn numbers(run: &Run, manifest: &RunManifest) -> Result<Numbers> {
     let mut numbers = Numbers::new();
     for (split, terms) in manifest.last_epoch.iter().flat_map(|last| &last.splits) {
-        let named = [("elbo", terms.elbo), ("reconstruction", terms.reconstruction), ("kl", terms.kl)];
-        for (order, (metric, value)) in named.into_iter().enumerate() {
-            if let Some(value) = value {
-                numbers.insert((*split, order, metric.to_owned()), value);
-            }
-        }
+        numbers.extend(terms.iter().map(|(metric, value)| ((*split, Place::LastEpoch(metric)), (metric, value))));
     }
     let evaluation = run.evaluation()?;
-    for row in evaluation.iter().filter(|row| !is_of_last_epoch(&row.metric, &row.settings)) {
-        let metric = match text::settings_on(&row.settings, images_of_fewer(row, &evaluation)) {
-            settings if settings.is_empty() => row.metric.clone(),
-            settings => format!("{} ({settings})", row.metric),
-        };
-        numbers.insert((row.split, usize::MAX, metric), row.value);
+    for row in evaluation.iter().filter(|row| !row.settings.repeat_last_epoch(row.metric)) {
+        let name = text::metric_with(row.metric, &row.settings, images_of_fewer(row, &evaluation));
+        numbers.insert((row.split, Place::Evaluation(name)), (row.metric, row.value));
     }
     Ok(numbers)
 }
 
 fn side_by_side(a: Numbers, b: Numbers, is_comparable: bool) -> Vec<MetricJson> {
-    let mut both: BTreeMap<(Split, usize, String), [Option<f64>; 2]> = BTreeMap::new();
-    for (place, numbers) in [a, b].into_iter().enumerate() {
-        for (key, value) in numbers {
-            both.entry(key).or_default()[place] = Some(value);
+    let mut both: BTreeMap<(Split, Place), (Metric, [Option<f64>; 2])> = BTreeMap::new();
+    for (side, numbers) in [a, b].into_iter().enumerate() {
+        for (key, (metric, value)) in numbers {
+            both.entry(key).or_insert((metric, [None; 2])).1[side] = Some(value);
         }
     }
-    let rows = both.into_iter().map(|((split, _, metric), [a, b])| {
+    let rows = both.into_iter().map(|((split, place), (kind, [a, b]))| {
         let difference = a.zip(b).filter(|_| is_comparable).map(|(a, b)| b - a);
-        MetricJson { split: split.as_str(), metric, a, b, difference }
+        let metric = match place {
+            Place::LastEpoch(metric) => metric.to_string(),
+            Place::Evaluation(name) => name,
+        };
+        MetricJson { split: split.as_str(), metric, kind, a, b, difference }
     });
     rows.collect()
 }
@@ -151,9 +157,7 @@ fn to_text(found: &DiffJson, is_comparable: bool, is_coloured: bool) -> String {
     if !found.metrics.is_empty() {
         let mut table = Table::new([("split", Left), ("metric", Left), ("a", Right), ("b", Right), ("b − a", Right)]);
         for row in &found.metrics {
-            let shown = |value: Option<f64>| {
-                value.map_or_else(|| text::optional_number(None), |value| text::measured(&row.metric, value))
-            };
+            let shown = |value: Option<f64>| text::optional(row.kind, value);
             table.row(vec![
                 row.split.into(),
                 row.metric.as_str().into(),

@@ -112,9 +112,9 @@ fn readme(model: &Model<'_>) -> Result<String> {
     text +=
         "\n## Numbers\n\n| metric | split | value | standard error | images | settings |\n|---|---|---|---|---|---|\n";
     for row in run.evaluation()? {
-        let decimals = if row.metric == "sharpness" { 4 } else { 3 };
+        let decimals = row.metric.about().decimals.max(3);
         let error = row.standard_error.map(|error| format!("{error:.decimals$}")).unwrap_or_default();
-        let (split, settings) = (row.split.as_str(), &row.settings);
+        let (split, settings) = (row.split.as_str(), row.settings.to_json());
         writeln!(text, "| {} | {split} | {:.decimals$} | {error} | {} | `{settings}` |", row.metric, row.value, row.n)?;
     }
     Ok(text)

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use record::{RunSummary, Split, Status, Terms};
 use serde::Serialize;
 use serde_json::Value;
-use spec::Cell;
+use spec::{Cell, Metric};
 
 use crate::Outcome;
 use crate::args::ListArgs;
@@ -67,9 +67,8 @@ struct RunJson<'a> {
     epochs: usize,
     scale: &'static str,
     /// At `epoch`, on `split`; nats per image, means over images; `null` for what the model does not have.
-    elbo: Option<f64>,
-    reconstruction: Option<f64>,
-    kl: Option<f64>,
+    #[serde(flatten)]
+    terms: Terms,
     /// `test`, or else `validation` or `train`, whichever was measured.
     split: Option<&'static str>,
     started: String,
@@ -114,7 +113,6 @@ pub fn list(settings: &Settings, selection: &Selection, json: bool) -> Result<Ou
 }
 
 fn sort(runs: &mut [&RunSummary], key: &str, is_reversed: bool) -> Result<()> {
-    let term = |run: &RunSummary| measured(run).map(|(_, terms)| terms);
     // A run without the value comes last, whichever way the others go.
     let by_value = |value: &dyn Fn(&RunSummary) -> Value, a: &RunSummary, b: &RunSummary| match (value(a), value(b)) {
         (Value::Null, Value::Null) => Ordering::Equal,
@@ -135,13 +133,17 @@ fn sort(runs: &mut [&RunSummary], key: &str, is_reversed: bool) -> Result<()> {
         "status" => Box::new(|run| run.status.word().into()),
         "started" => Box::new(|run| run.manifest.timing.started.as_millisecond().into()),
         "seconds" => Box::new(|run| run.manifest.timing.seconds.into()),
-        "elbo" => Box::new(move |run| term(run).and_then(|terms| terms.elbo).into()),
-        "reconstruction" => Box::new(move |run| term(run).and_then(|terms| terms.reconstruction).into()),
-        "kl" => Box::new(move |run| term(run).and_then(|terms| terms.kl).into()),
         path => {
+            if let Some(metric) = Metric::listed().find(|metric| metric.name() == path) {
+                let of = move |run: &RunSummary| measured(run).and_then(|(_, terms)| terms.get(metric)).into();
+                runs.sort_by(|a, b| by_value(&of, a, b));
+                return Ok(());
+            }
             if !runs.is_empty() && runs.iter().all(|run| run.manifest.cell.value_at(path).is_none()) {
+                let metrics: Vec<&str> = Metric::listed().map(Metric::name).collect();
                 bail!(
-                    "cannot sort by `{path}`: no run has such a setting\nhint: use name, id, status, started, seconds, elbo, reconstruction, kl, or a path such as model.latent_dim"
+                    "cannot sort by `{path}`: no run has such a setting\nhint: use name, id, status, started, seconds, {}, or a path such as model.latent_dim",
+                    metrics.join(", ")
                 );
             }
             let path = path.to_owned();
@@ -162,16 +164,15 @@ fn dataset_name(cell: &Cell) -> String {
 }
 
 /// The terms at the latest epoch, on the split that says most.
-fn measured(run: &RunSummary) -> Option<(Split, Terms)> {
+fn measured(run: &RunSummary) -> Option<(Split, &Terms)> {
     let splits = &run.manifest.last_epoch.as_ref()?.splits;
     let best = [Split::Test, Split::Validation, Split::Train];
-    best.into_iter().find_map(|split| splits.get(&split).map(|terms| (split, *terms)))
+    best.into_iter().find_map(|split| splits.get(&split).map(|terms| (split, terms)))
 }
 
 fn to_json(run: &RunSummary) -> RunJson<'_> {
     let manifest = &run.manifest;
     let measured = measured(run);
-    let terms = measured.map(|(_, terms)| terms);
     RunJson {
         run_id: manifest.run_id.to_string(),
         name: &manifest.name,
@@ -183,9 +184,7 @@ fn to_json(run: &RunSummary) -> RunJson<'_> {
         epoch: manifest.last_epoch.as_ref().map(|last| last.epoch),
         epochs: manifest.cell.training.epochs,
         scale: manifest.scale.as_str(),
-        elbo: terms.and_then(|terms| terms.elbo),
-        reconstruction: terms.and_then(|terms| terms.reconstruction),
-        kl: terms.and_then(|terms| terms.kl),
+        terms: measured.map(|(_, terms)| terms.clone()).unwrap_or_default(),
         split: measured.map(|(split, _)| split.as_str()),
         started: manifest.timing.started.to_string(),
         seconds: manifest.timing.seconds,
@@ -205,38 +204,37 @@ fn legend(runs: &[&RunSummary]) -> String {
 
 fn to_table(runs: &[&RunSummary]) -> Table {
     use Align::{Left, Right};
-    let mut table = Table::new([
-        ("run", Left),
-        ("name", Left),
-        ("status", Left),
-        ("epoch", Right),
-        ("ELBO", Right),
-        ("rec.", Right),
-        ("KL", Right),
-        ("scale", Left),
-        ("time", Right),
-        ("", Left),
-    ]);
+    // Diagnostics have a column where a run has them.
+    let has =
+        |metric: &Metric| runs.iter().any(|run| measured(run).is_some_and(|(_, terms)| terms.get(*metric).is_some()));
+    let metrics: Vec<Metric> = Metric::bound().chain(Metric::while_training().filter(has)).collect();
+    let title = |metric: &Metric| match metric {
+        Metric::Reconstruction => "rec.",
+        other => other.about().title,
+    };
+    let heads = [("run", Left), ("name", Left), ("status", Left), ("epoch", Right)].into_iter();
+    let heads = heads.chain(metrics.iter().map(|metric| (title(metric), Right)));
+    let mut table = Table::new(heads.chain([("scale", Left), ("time", Right), ("", Left)]));
     for run in runs {
         let manifest = &run.manifest;
         let terms = measured(run).map(|(_, terms)| terms);
-        // Nothing where nothing was measured yet, a dash for what the model does not have.
-        let shown = |term: fn(Terms) -> Option<f64>| -> Entry {
-            terms.map(|terms| text::optional_number(term(terms))).unwrap_or_default().into()
-        };
         let epoch = manifest.last_epoch.as_ref().map_or(0, |last| last.epoch);
-        table.row(vec![
+        let mut entries = vec![
             Entry::toned(manifest.run_id.to_string(), Tone::Dim),
             manifest.name.as_str().into(),
             text::status(&run.status),
             format!("{epoch}/{}", manifest.cell.training.epochs).into(),
-            shown(|terms| terms.elbo),
-            shown(|terms| terms.reconstruction),
-            shown(|terms| terms.kl),
+        ];
+        // Nothing where nothing was measured yet, a dash for what the model does not have.
+        let shown = |terms: &Terms, metric: Metric| text::optional(metric, terms.get(metric));
+        entries
+            .extend(metrics.iter().map(|&metric| terms.map_or_else(String::new, |terms| shown(terms, metric)).into()));
+        entries.extend([
             manifest.scale.as_str().into(),
             text::duration(manifest.timing.seconds).into(),
             text::remark(&run.status).into(),
         ]);
+        table.row(entries);
     }
     table
 }

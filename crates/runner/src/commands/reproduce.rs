@@ -164,7 +164,7 @@ fn summary(lines: &[Line<'_>], is_coloured: bool) -> String {
             line.row.metric.name().into(),
             text::number(line.row.value).into(),
             obtained
-                .map(|obtained| text::interval(line.row.metric.name(), obtained.mean, half_width))
+                .map(|obtained| text::interval(line.row.metric.metric().0, obtained.mean, half_width))
                 .unwrap_or_default()
                 .into(),
             obtained.map(|obtained| obtained.n_seeds.to_string()).unwrap_or_default().into(),

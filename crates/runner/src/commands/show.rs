@@ -2,13 +2,12 @@
 
 use anyhow::Result;
 use record::summary::images_of_fewer;
-use record::{EvaluationRow, RunManifest, Status, Terms};
+use record::{EvaluationRow, MetricsRow, RunManifest, Status};
 use serde::Serialize;
 use serde_json::Value;
-use spec::Cell;
+use spec::{Cell, Metric, MetricSettings};
 
 use crate::Outcome;
-use crate::commands::compare::is_of_last_epoch;
 use crate::output;
 use crate::settings::Settings;
 use crate::table::{Align, Entry, Table, Tone};
@@ -32,12 +31,12 @@ struct ShowJson {
 /// A number measured on a trained model, as JSON.
 #[derive(Serialize)]
 pub(super) struct EvaluationJson {
-    metric: String,
+    metric: Metric,
     split: &'static str,
     value: f64,
     standard_error: Option<f64>,
     n: u64,
-    settings: Value,
+    settings: MetricSettings,
 }
 
 /// Prints one run.
@@ -66,7 +65,7 @@ pub fn show(settings: &Settings, run: &str, json: bool) -> Result<Outcome> {
     } else {
         let mut text = head(&manifest, &status, &run.dir().display().to_string(), settings.is_coloured);
         text.push_str(&settings_table(&manifest.cell).render(settings.is_coloured));
-        if let Some(numbers) = numbers(&manifest, &evaluation) {
+        if let Some(numbers) = numbers(&run.metrics()?, &evaluation) {
             text.push_str("\nnats per image, means over images, unless a metric's name says otherwise:\n");
             text.push_str(&numbers.render(settings.is_coloured));
         }
@@ -83,7 +82,7 @@ impl From<EvaluationRow> for EvaluationJson {
             value: row.value,
             standard_error: row.standard_error,
             n: row.n,
-            settings: serde_json::from_str(&row.settings).unwrap_or(Value::String(row.settings)),
+            settings: row.settings,
         }
     }
 }
@@ -149,36 +148,29 @@ pub fn flat_settings(cell: &Cell) -> Vec<(String, Value)> {
     settings
 }
 
-fn numbers(manifest: &RunManifest, evaluation: &[EvaluationRow]) -> Option<Table> {
+fn numbers(metrics: &[MetricsRow], evaluation: &[EvaluationRow]) -> Option<Table> {
     use Align::{Left, Right};
     let mut table =
         Table::new([("split", Left), ("metric", Left), ("value", Right), ("std. error", Right), ("settings", Left)]);
-    let mut n_rows = 0;
-    if let Some(last) = &manifest.last_epoch {
-        for (split, terms) in &last.splits {
-            let Terms { elbo, reconstruction, kl } = terms;
-            for (metric, value) in [("elbo", elbo), ("reconstruction", reconstruction), ("kl", kl)] {
-                table.row(vec![
-                    split.as_str().into(),
-                    metric.into(),
-                    text::optional_number(*value).into(),
-                    "".into(),
-                    Entry::toned(format!("at epoch {}", last.epoch), Tone::Dim),
-                ]);
-                n_rows += 1;
-            }
-        }
-    }
-    let is_new = |row: &&EvaluationRow| !is_of_last_epoch(&row.metric, &row.settings);
-    for row in evaluation.iter().filter(is_new) {
+    let last = metrics.iter().map(|row| row.epoch).max();
+    let of_last = metrics.iter().filter(|row| Some(row.epoch) == last);
+    for (row, (metric, value)) in of_last.flat_map(|row| row.terms.shown().into_iter().map(move |term| (row, term))) {
         table.row(vec![
             row.split.as_str().into(),
-            row.metric.as_str().into(),
-            text::measured(&row.metric, row.value).into(),
-            row.standard_error.map(|error| text::measured(&row.metric, error)).unwrap_or_default().into(),
+            metric.name().into(),
+            text::optional(metric, value).into(),
+            "".into(),
+            Entry::toned(format!("at epoch {}", row.epoch), Tone::Dim),
+        ]);
+    }
+    for row in evaluation.iter().filter(|row| !row.settings.repeat_last_epoch(row.metric)) {
+        table.row(vec![
+            row.split.as_str().into(),
+            row.metric.name().into(),
+            text::measured(row.metric, row.value).into(),
+            row.standard_error.map(|error| text::measured(row.metric, error)).unwrap_or_default().into(),
             Entry::toned(text::settings_on(&row.settings, images_of_fewer(row, evaluation)), Tone::Dim),
         ]);
-        n_rows += 1;
     }
-    (n_rows > 0).then_some(table)
+    (last.is_some() || !evaluation.is_empty()).then_some(table)
 }

@@ -92,11 +92,11 @@ pub fn weights(
     let mut table = Table::new(heads.into_iter().chain([("images", Align::Right), ("settings", Align::Left)]));
     for row in &rows {
         table.row(vec![
-            row.metric.clone().into(),
-            text::measured(&row.metric, row.value).into(),
-            row.standard_error.map_or_else(|| "–".to_owned(), |error| text::measured(&row.metric, error)).into(),
+            row.metric.name().into(),
+            text::measured(row.metric, row.value).into(),
+            text::optional(row.metric, row.standard_error).into(),
             row.n.to_string().into(),
-            text::settings(&row.settings).into(),
+            row.settings.to_string().into(),
         ]);
     }
     let head = format!("{}, test split, nats per image, scale {scale}\n", cell.readable_name());

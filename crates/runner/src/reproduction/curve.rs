@@ -4,39 +4,36 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use record::published::PublishedRow;
 use record::summary::estimate;
+use spec::{Metric, ReferenceMetric};
 
-/// Terms of the bound on the test images at one epoch: means over seeds, `None` for what the models do not have.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Numbers on the test images at one epoch.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Point {
     /// Epochs completed.
     pub epoch: u32,
-    /// −ELBO, nats per image.
-    pub negative_elbo: Option<f64>,
-    /// −E_q[log p(x|z)], nats per image.
-    pub reconstruction: Option<f64>,
-    /// KL(q(z|x) ‖ p(z)), nats per image.
-    pub kl: Option<f64>,
-    /// Latent dimensions in use.
-    pub active_units: Option<f64>,
+    /// A mean over seeds for each of [`shown`], `None` for what the models do not have.
+    pub values: Vec<Option<f64>>,
+}
+
+/// What is shown of an epoch: the numbers that are measured at each.
+pub fn shown() -> impl Iterator<Item = ReferenceMetric> {
+    ReferenceMetric::all().filter(|metric| metric.metric().0.about().per_epoch.is_some())
 }
 
 /// The curve of some runs at the first epoch, the last, and those in between that follow 1, 2, 5, 10, 20, 50, …
 pub fn curve(records: &[&PublishedRow]) -> Vec<Point> {
-    let mut values: BTreeMap<(u32, &str), Vec<f64>> = BTreeMap::new();
+    let mut values: BTreeMap<(u32, Metric), Vec<f64>> = BTreeMap::new();
     for record in records {
         if let Some(epoch) = record.epoch {
-            values.entry((epoch, record.metric.as_str())).or_default().push(record.value);
+            values.entry((epoch, record.metric)).or_default().push(record.value);
         }
     }
     let epochs: BTreeSet<u32> = values.keys().map(|(epoch, _)| *epoch).collect();
-    let mean = |epoch: u32, metric: &'static str| Some(estimate(values.get(&(epoch, metric))?)?.mean);
-    let point = |epoch: u32| Point {
-        epoch,
-        negative_elbo: mean(epoch, "elbo").map(|elbo| -elbo),
-        reconstruction: mean(epoch, "reconstruction"),
-        kl: mean(epoch, "kl"),
-        active_units: mean(epoch, "active_units"),
+    let mean = |epoch: u32, of: ReferenceMetric| {
+        let (metric, factor) = of.metric();
+        Some(factor * estimate(values.get(&(epoch, metric))?)?.mean)
     };
+    let point = |epoch: u32| Point { epoch, values: shown().map(|of| mean(epoch, of)).collect() };
     let is_shown = |epoch: &&u32| Some(*epoch) == epochs.last() || Some(*epoch) == epochs.first() || is_round(**epoch);
     epochs.iter().filter(is_shown).map(|&epoch| point(epoch)).collect()
 }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use spec::ReferenceMetric;
 
-use super::curve::{Point, curve};
-use super::{Line, Obtained, Uncertainty, setting};
+use super::curve::{Point, curve, shown as shown_metrics};
+use super::{Line, Obtained, Uncertainty};
 use crate::text;
 
 const COLUMNS: [&str; 23] = [
@@ -120,17 +120,16 @@ pub fn markdown(lines: &[Line<'_>]) -> String {
 
 /// Which number it is, and on which scale.
 fn number(line: &Line<'_>) -> String {
+    let title = line.row.metric.title();
     let name = match line.row.metric {
-        ReferenceMetric::NegativeElbo => "−ELBO".to_owned(),
-        ReferenceMetric::Reconstruction => "reconstruction".to_owned(),
-        ReferenceMetric::Kl => "KL".to_owned(),
-        ReferenceMetric::ActiveUnits => return "active units".to_owned(),
+        ReferenceMetric::NegativeElbo | ReferenceMetric::Reconstruction | ReferenceMetric::Kl => title,
+        ReferenceMetric::ActiveUnits => return title,
         ReferenceMetric::Nll => {
             let asked = line.set_up.experiment.evaluation;
             let samples = asked.map(|asked| format!(", {} samples", thousands(asked.importance_samples as u64)));
             let images = asked.and_then(|asked| asked.images);
             let images = images.map(|images| format!(", first {} images", thousands(images as u64)));
-            format!("−log p(x){}{}", samples.unwrap_or_default(), images.unwrap_or_default())
+            format!("{title}{}{}", samples.unwrap_or_default(), images.unwrap_or_default())
         }
     };
     let scale = line.set_up.experiment.cells.iter().find(|cell| line.row.concerns(cell)).map(|cell| cell.scale());
@@ -142,8 +141,7 @@ fn estimate(obtained: &Obtained<'_>, line: &Line<'_>) -> String {
         (found, planned) if found < planned => format!("{found} of {} seeds", planned),
         (found, _) => text::counted(found, "seed"),
     };
-    // A count has no use for hundredths.
-    let digits = if line.row.metric == ReferenceMetric::ActiveUnits { 1 } else { 2 };
+    let digits = line.row.metric.metric().0.about().decimals;
     let number = |value: f64| decimals(Some(value), digits);
     let mean = number(obtained.mean);
     match obtained.uncertainty {
@@ -211,16 +209,10 @@ fn curves(lines: &[Line<'_>]) -> String {
         let epochs: Vec<String> = points.iter().map(|point| thousands(point.epoch.into())).collect();
         let _ = writeln!(text, "| epoch | {} |", epochs.join(" | "));
         let _ = writeln!(text, "|---|{}", "--:|".repeat(points.len()));
-        type Term = fn(&Point) -> Option<f64>;
-        let terms: [(&str, Term, usize); 4] = [
-            ("−ELBO", |point| point.negative_elbo, 2),
-            ("reconstruction", |point| point.reconstruction, 2),
-            ("KL", |point| point.kl, 2),
-            ("active units", |point| point.active_units, 1),
-        ];
-        for (name, term, digits) in terms {
-            let values: Vec<String> = points.iter().map(|point| decimals(term(point), digits)).collect();
-            let _ = writeln!(text, "| {name} | {} |", values.join(" | "));
+        for (i, metric) in shown_metrics().enumerate() {
+            let digits = metric.metric().0.about().decimals;
+            let values: Vec<String> = points.iter().map(|point| decimals(point.values[i], digits)).collect();
+            let _ = writeln!(text, "| {} | {} |", metric.title(), values.join(" | "));
         }
         shown.push(points);
     }
@@ -229,7 +221,7 @@ fn curves(lines: &[Line<'_>]) -> String {
 
 /// Importance samples of the number.
 fn samples(obtained: &Obtained<'_>) -> Option<u64> {
-    setting(obtained.example, "samples")
+    obtained.example.settings.samples.map(|samples| samples as u64)
 }
 
 fn joined(words: &BTreeSet<&str>) -> String {

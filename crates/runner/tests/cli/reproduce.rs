@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use record::{EvaluationRow, Split};
+use spec::{Metric, MetricSettings};
 
 use crate::support::{Place, experiment, finish};
 
@@ -58,13 +59,13 @@ fn train(place: &Place, text: &str) {
     let store = place.store();
     for cell in &experiment(text).cells {
         finish(&store, cell);
-        let nll = |samples: u32, value: f64| EvaluationRow {
-            metric: "nll".to_owned(),
+        let nll = |samples: usize, value: f64| EvaluationRow {
+            metric: Metric::Nll,
             split: Split::Test,
             value,
             standard_error: Some(0.5),
             n: 10_000,
-            settings: format!("{{\"samples\":{samples}}}"),
+            settings: MetricSettings::samples(samples),
         };
         // What was measured with another number of samples is another number.
         let value = 149.0 + cell.training.seed as f64;

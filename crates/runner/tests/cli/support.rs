@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use protocol::{Message, Version};
-use record::{Array, Arrays, EvaluationRow, Host, MetricsRow, Provenance, RunWriter, Split, Store};
-use spec::{Cell, Experiment};
+use record::{Array, Arrays, EvaluationRow, Host, MetricsRow, Provenance, RunWriter, Split, Store, Terms};
+use spec::{Cell, Experiment, Metric, MetricSettings};
 
 /// Two latent widths × two β × two seeds, on the digits that need no file.
 pub const SMALL: &str = "
@@ -143,13 +143,8 @@ pub fn provenance() -> Provenance {
 pub fn finish_without_bound(store: &Store, cell: &Cell) {
     let mut writer = RunWriter::start(store, cell, &provenance()).unwrap();
     let row = MetricsRow {
-        elbo: None,
-        reconstruction: None,
-        kl: None,
-        objective: 0.75,
+        terms: Terms::from([(Metric::Objective, 0.75), (Metric::Discriminator, 1.25)]),
         kl_per_dim: Vec::new(),
-        active_units: None,
-        discriminator: Some(1.25),
         ..row(cell, 1, Split::Test)
     };
     writer.epoch(&[row]).unwrap();
@@ -160,18 +155,21 @@ pub fn finish_without_bound(store: &Store, cell: &Cell) {
 pub fn finish(store: &Store, cell: &Cell) {
     let mut writer = begin(store, cell, cell.training.epochs as u32);
     writer.arrays(&arrays(cell)).unwrap();
-    let elbo = row(cell, cell.training.epochs as u32, Split::Test).elbo.unwrap();
-    let number = |metric: &str, value: f64, settings: &str| EvaluationRow {
-        metric: metric.to_owned(),
+    let elbo = row(cell, cell.training.epochs as u32, Split::Test).terms.get(Metric::Elbo).unwrap();
+    let number = |metric: Metric, value: f64, settings: MetricSettings| EvaluationRow {
+        metric,
         split: Split::Test,
         value,
         standard_error: Some(0.25),
         n: 10_000,
-        settings: settings.to_owned(),
+        settings,
     };
-    writer
-        .evaluation(&[number("elbo", elbo, r#"{"samples":1}"#), number("iwae", elbo + 2.0, r#"{"samples":100}"#)])
-        .unwrap();
+    let of_latents = MetricSettings { components: Some(10), ..MetricSettings::default() };
+    let rows = [
+        number(Metric::Elbo, elbo, MetricSettings::samples(1)),
+        number(Metric::LatentLogDensity, elbo + 2.0, of_latents),
+    ];
+    writer.evaluation(&rows).unwrap();
     writer.finish(12.5).unwrap();
 }
 
@@ -198,17 +196,18 @@ fn row(cell: &Cell, epoch: u32, split: Split) -> MetricsRow {
         step: u64::from(epoch) * 469,
         images: if split == Split::Test { 10_000 } else { 60_000 },
         scale: cell.scale(),
-        elbo: Some(-(reconstruction + kl)),
-        reconstruction: Some(reconstruction),
-        kl: Some(kl),
-        objective: reconstruction + beta * kl,
+        terms: Terms::from([
+            (Metric::Elbo, -(reconstruction + kl)),
+            (Metric::Reconstruction, reconstruction),
+            (Metric::Kl, kl),
+            (Metric::Objective, reconstruction + beta * kl),
+            (Metric::ActiveUnits, width as f64),
+        ]),
         beta,
         kl_per_dim,
-        active_units: Some(width as u32),
         learning_rate: 1e-3,
         gradient_norm: (split == Split::Train).then_some(2.0),
         seconds: 2.5,
-        discriminator: None,
     }
 }
 

@@ -3,11 +3,12 @@
 use anyhow::{Context as _, bail, ensure};
 use protocol::{Measurement, Message, OutsideWeights};
 use record::{EvaluationRow, Split};
-use spec::Cell;
+use spec::{Cell, MetricSettings};
 
 use crate::context::{Context, Outcome, image_shape};
 use crate::evaluate::{self, At};
 use crate::out::Out;
+use crate::rows;
 use crate::tasks::nll::nll;
 use crate::trained::Trained;
 use crate::weights::Weights;
@@ -38,7 +39,7 @@ pub(super) fn evaluate_weights(
         let epoch = first_epoch.saturating_add(u32::try_from(draw).unwrap_or(u32::MAX));
         let at = At { split: Split::Test, epoch, betas: &[cell.objective.beta], n_train: splits.train.shape.n };
         let sums = evaluate::evaluate(model, &splits.test, &at, context.device);
-        draws.extend(sums.first().map(|sums| evaluate::rows(cell, sums, None, &splits.test)));
+        draws.extend(sums.first().map(|sums| rows::of_sums(cell, sums, None, &splits.test)));
     }
     let mut rows = mean_of(draws, samples.get());
     if let Some(asked) = evaluation {
@@ -67,7 +68,6 @@ pub(super) fn evaluate_weights(
 /// Each row's mean over draws. Standard errors are over images, of which all draws have the same.
 fn mean_of(draws: Vec<Vec<EvaluationRow>>, samples: usize) -> Vec<EvaluationRow> {
     let n = draws.len() as f64;
-    let one_sample = serde_json::json!({ "samples": 1 }).to_string();
     let mean = |i: usize, of: fn(&EvaluationRow) -> Option<f64>| -> Option<f64> {
         draws.iter().map(|rows| rows.get(i).and_then(of)).sum::<Option<f64>>().map(|sum| sum / n)
     };
@@ -75,8 +75,8 @@ fn mean_of(draws: Vec<Vec<EvaluationRow>>, samples: usize) -> Vec<EvaluationRow>
     let merged = |(i, row): (usize, &EvaluationRow)| EvaluationRow {
         value: mean(i, |row| Some(row.value)).unwrap_or(f64::NAN),
         standard_error: mean(i, |row| row.standard_error),
-        settings: if row.settings == one_sample {
-            serde_json::json!({ "samples": samples }).to_string()
+        settings: if row.settings == MetricSettings::samples(1) {
+            MetricSettings::samples(samples)
         } else {
             row.settings.clone()
         },

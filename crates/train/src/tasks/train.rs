@@ -16,6 +16,7 @@ use crate::mixture::MixtureFit;
 use crate::out::Out;
 use crate::position::Position;
 use crate::recorder::{Recorder, STATE};
+use crate::rows;
 use crate::sampling::N_COMPONENTS;
 use crate::weights::Weights;
 
@@ -127,13 +128,13 @@ fn train_cohort(
         let of_corrupted =
             evaluate::reconstruction_of_corrupted(cohort.model.as_ref(), &splits.test, &at, context.device);
         let arrays = arrays::arrays(cohort.model.as_ref(), splits, &cohort.cells, context.device)?;
-        let sharpness = evaluate::sharpness_of_data(&splits.test);
+        let sharpness = rows::of_data(&splits.test);
         for (replica, Decoded { arrays, latent_log_density }) in arrays.into_iter().enumerate() {
             let of_corrupted = of_corrupted.as_ref().map(|means| means[replica]);
-            let mut rows = evaluate::rows(&cohort.cells[replica], &sums[replica], of_corrupted, &splits.test);
-            rows.extend(latent_log_density.map(|mean| evaluate::latent_log_density(mean, N_COMPONENTS, &splits.test)));
+            let mut rows = rows::of_sums(&cohort.cells[replica], &sums[replica], of_corrupted, &splits.test);
+            rows.extend(latent_log_density.map(|mean| rows::latent_log_density(mean, N_COMPONENTS, &splits.test)));
             rows.extend(sharpness.clone());
-            rows.extend(evaluate::sharpness_of_decoded(&arrays));
+            rows.extend(rows::of_arrays(&arrays));
             recorder.finish(replica, &rows, &arrays, &cohort.model.parameters().export(replica))?;
         }
     }
@@ -148,8 +149,8 @@ fn train_mixture(member: Member, splits: &Splits, context: &Context, out: &mut O
         Fitted::Stopped => recorder.interrupt(mixture.position),
         Fitted::Complete if mixture.is_alive => {
             let (mut rows, arrays) = (mixture.rows(&splits.test), mixture.arrays(&splits.test)?);
-            rows.extend(evaluate::sharpness_of_data(&splits.test));
-            rows.extend(evaluate::sharpness_of_decoded(&arrays));
+            rows.extend(rows::of_data(&splits.test));
+            rows.extend(rows::of_arrays(&arrays));
             recorder.finish(0, &rows, &arrays, &mixture.export())?;
             Ok(Outcome::Done)
         }

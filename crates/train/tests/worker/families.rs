@@ -3,7 +3,7 @@
 use protocol::{Event, Task};
 use record::{MetricsRow, Split, Status, Store};
 use serde_json::{Value, json};
-use spec::Cell;
+use spec::{Cell, Metric};
 
 use crate::support::{cell, end, images, job, metrics, outcome, signal, start_job, status, train, wait_for};
 
@@ -24,6 +24,10 @@ fn mixture(images: &std::path::Path, components: usize, epochs: usize) -> Cell {
 
 fn train_rows(rows: &[MetricsRow]) -> Vec<&MetricsRow> {
     rows.iter().filter(|row| row.split == Split::Train).collect()
+}
+
+fn term(row: &MetricsRow, metric: Metric) -> Option<f64> {
+    row.terms.get(metric)
 }
 
 #[test]
@@ -65,23 +69,25 @@ fn every_variant_trains_and_is_recorded() {
         let of_training = train_rows(&rows);
         let is_variational = cell.model.kind == spec::ModelKind::Vae;
         for row in &rows {
-            assert_eq!(row.elbo.is_some(), is_variational, "{name}");
-            assert_eq!(row.kl.is_some(), is_variational, "{name}");
-            assert!(row.reconstruction.is_some() && row.active_units.is_some(), "{name}");
+            assert_eq!(term(row, Metric::Elbo).is_some(), is_variational, "{name}");
+            assert_eq!(term(row, Metric::Kl).is_some(), is_variational, "{name}");
+            assert!(term(row, Metric::Reconstruction).is_some() && term(row, Metric::ActiveUnits).is_some(), "{name}");
             let sums = is_variational && cell.model.prior == spec::Prior::Standard;
             assert_eq!(row.kl_per_dim.len(), if sums { 3 } else { 0 }, "{name}");
-            if let (Some(elbo), Some(reconstruction), Some(kl)) = (row.elbo, row.reconstruction, row.kl) {
+            if let (Some(elbo), Some(reconstruction), Some(kl)) =
+                (term(row, Metric::Elbo), term(row, Metric::Reconstruction), term(row, Metric::Kl))
+            {
                 assert!((elbo + reconstruction + kl).abs() < 1e-4 * elbo.abs().max(1.0), "{name}");
             }
         }
-        let reconstruction = |row: &MetricsRow| row.reconstruction.unwrap();
+        let reconstruction = |row: &MetricsRow| term(row, Metric::Reconstruction).unwrap();
         assert!(reconstruction(of_training[2]) < reconstruction(of_training[0]), "{name}: it learns");
         let run = Store::open(results.path()).unwrap().run(&cell.run_id());
         assert!(run.model_file().exists() && run.arrays().is_ok(), "{name}");
-        let metrics: Vec<String> = run.evaluation().unwrap().into_iter().map(|row| row.metric).collect();
-        assert_eq!(metrics.contains(&"elbo".to_owned()), is_variational, "{name}: {metrics:?}");
+        let metrics: Vec<Metric> = run.evaluation().unwrap().into_iter().map(|row| row.metric).collect();
+        assert_eq!(metrics.contains(&Metric::Elbo), is_variational, "{name}: {metrics:?}");
         let are_bits = matches!(cell.model.latent, spec::Latent::Bernoulli { .. });
-        assert_eq!(metrics.contains(&"latent_log_density".to_owned()), !are_bits, "{name}: {metrics:?}");
+        assert_eq!(metrics.contains(&Metric::LatentLogDensity), !are_bits, "{name}: {metrics:?}");
     }
 }
 
@@ -93,16 +99,16 @@ fn a_mixture_is_fitted_with_a_rising_likelihood() {
     train(results.path(), std::slice::from_ref(&cell));
     assert_eq!(status(results.path(), &cell), Status::Done);
     let rows = metrics(results.path(), &cell);
-    let likelihoods: Vec<f64> = train_rows(&rows).iter().map(|row| row.elbo.unwrap()).collect();
+    let likelihoods: Vec<f64> = train_rows(&rows).iter().map(|row| term(row, Metric::Elbo).unwrap()).collect();
     assert_eq!(likelihoods.len(), 8);
     assert!(likelihoods.windows(2).all(|pair| pair[1] >= pair[0] - 1e-6 * pair[0].abs()), "{likelihoods:?}");
     let run = Store::open(results.path()).unwrap().run(&cell.run_id());
     let arrays = run.arrays().unwrap();
     assert_eq!(arrays.samples.shape, [100, 1, 10, 10]);
     let evaluation = run.evaluation().unwrap();
-    let nll = evaluation.iter().find(|row| row.metric == "nll").unwrap().value;
+    let nll = evaluation.iter().find(|row| row.metric == Metric::Nll).unwrap().value;
     let last = rows.iter().rfind(|row| row.split == Split::Test).unwrap();
-    assert!((nll + last.elbo.unwrap()).abs() < 1e-9);
+    assert!((nll + term(last, Metric::Elbo).unwrap()).abs() < 1e-9);
 }
 
 /// What is kept beside the trained parameters, and a mixture's state, come back from a checkpoint too.
@@ -155,12 +161,15 @@ fn adversarial_families_train_and_record_what_they_have() {
         let cell = variant(images.path(), &model, &json!({}), 1);
         train(results.path(), std::slice::from_ref(&cell));
         let has_encoder = matches!(cell.model.kind, spec::ModelKind::VaeGan { .. });
-        for row in metrics(results.path(), &cell) {
-            assert_eq!(row.elbo.is_some(), has_encoder, "{model}");
-            assert_eq!(row.reconstruction.is_some(), has_encoder, "{model}");
-            assert_eq!(row.kl.is_some(), has_encoder, "{model}");
-            assert_eq!(row.active_units.is_some(), has_encoder, "{model}");
-            assert!(row.discriminator.unwrap() > 0.0 && row.objective > 0.0, "{model}");
+        for row in &metrics(results.path(), &cell) {
+            assert_eq!(term(row, Metric::Elbo).is_some(), has_encoder, "{model}");
+            assert_eq!(term(row, Metric::Reconstruction).is_some(), has_encoder, "{model}");
+            assert_eq!(term(row, Metric::Kl).is_some(), has_encoder, "{model}");
+            assert_eq!(term(row, Metric::ActiveUnits).is_some(), has_encoder, "{model}");
+            assert!(
+                term(row, Metric::Discriminator).unwrap() > 0.0 && term(row, Metric::Objective).unwrap() > 0.0,
+                "{model}"
+            );
         }
         let run = Store::open(results.path()).unwrap().run(&cell.run_id());
         let file = record::tensors::TensorFile::read(&run.model_file()).unwrap();
@@ -174,11 +183,11 @@ fn adversarial_families_train_and_record_what_they_have() {
         assert_eq!(arrays.reconstructions.is_some(), has_encoder, "{model}");
         assert_eq!(arrays.latent_mean.is_some(), has_encoder, "{model}");
         let evaluation = run.evaluation().unwrap();
-        let sharpness: Vec<&str> =
-            evaluation.iter().filter(|row| row.metric == "sharpness").map(|row| row.settings.as_str()).collect();
+        let sharpness = evaluation.iter().filter(|row| row.metric == Metric::Sharpness);
+        let sharpness: Vec<String> = sharpness.map(|row| row.settings.to_json()).collect();
         let expected = [r#"{"of":"data"}"#, r#"{"of":"reconstructions"}"#, r#"{"of":"samples"}"#];
         let expected: Vec<&str> = expected.into_iter().filter(|of| has_encoder || !of.contains("rec")).collect();
         assert_eq!(sharpness, expected, "{model}");
-        assert_eq!(evaluation.iter().any(|row| row.metric == "elbo"), has_encoder, "{model}");
+        assert_eq!(evaluation.iter().any(|row| row.metric == Metric::Elbo), has_encoder, "{model}");
     }
 }

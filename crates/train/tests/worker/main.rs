@@ -10,7 +10,7 @@ use std::process::Command;
 
 use protocol::{Event, Message, Task, Version};
 use record::{EvaluationRow, Split, Status, Store};
-use spec::{Cell, Evaluation, Likelihood};
+use spec::{Cell, Evaluation, Likelihood, Metric};
 
 use support::{
     SIDE, cell, done, end, images, job, metrics, outcome, said, signal, start, start_job, status, train, wait_for,
@@ -34,19 +34,17 @@ fn a_cohort_of_four_trains_as_four_single_runs() {
         assert_eq!(together.len(), 4);
         for (a, b) in together.iter().zip(&alone) {
             assert_eq!((a.split, a.epoch, a.step, a.images, a.beta), (b.split, b.epoch, b.step, b.images, b.beta));
-            for (quantity, a, b) in [
-                ("elbo", a.elbo, b.elbo),
-                ("reconstruction", a.reconstruction, b.reconstruction),
-                ("kl", a.kl, b.kl),
-                ("objective", Some(a.objective), Some(b.objective)),
-            ] {
-                let (a, b) = (a.unwrap(), b.unwrap());
+            for quantity in [Metric::Elbo, Metric::Reconstruction, Metric::Kl, Metric::Objective] {
+                let (a, b) = (a.terms.get(quantity).unwrap(), b.terms.get(quantity).unwrap());
                 assert!((a - b).abs() <= 1e-3 * b.abs(), "{quantity} of {}: {a} and {b}", cell.readable_name());
             }
             assert_eq!(a.kl_per_dim.len(), cell.model.latent_dim);
         }
-        let losses: Vec<f64> =
-            alone.iter().filter(|row| row.split == Split::Train).filter_map(|row| row.elbo).collect();
+        let losses: Vec<f64> = alone
+            .iter()
+            .filter(|row| row.split == Split::Train)
+            .filter_map(|row| row.terms.get(Metric::Elbo))
+            .collect();
         assert!(losses[1] > losses[0], "training must improve the bound: {losses:?}");
     }
 }
@@ -61,10 +59,10 @@ fn a_likelihood_scale_of_its_own_does_not_disturb_the_others() {
     train(together.path(), &cells);
     train(alone.path(), &cells[..1]);
     let (a, b) = (&metrics(together.path(), &cells[0])[1], &metrics(alone.path(), &cells[0])[1]);
-    let (a, b) = (a.elbo.unwrap(), b.elbo.unwrap());
+    let (a, b) = (a.terms.get(Metric::Elbo).unwrap(), b.terms.get(Metric::Elbo).unwrap());
     assert!((a - b).abs() < 1e-3 * b.abs(), "{a} and {b}");
     // σ = 1 costs at least 100 pixels × ½ log 2π = 91.9 nats.
-    assert!(metrics(together.path(), &cells[1])[1].reconstruction.unwrap() > 91.8);
+    assert!(metrics(together.path(), &cells[1])[1].terms.get(Metric::Reconstruction).unwrap() > 91.8);
 }
 
 #[test]
@@ -130,7 +128,7 @@ fn a_run_whose_numbers_explode_fails_alone_and_says_where() {
     train(alone.path(), &cells[1..]);
     let (a, b) = (metrics(results.path(), &cells[1]), metrics(alone.path(), &cells[1]));
     assert_eq!(a.len(), 4);
-    let (a, b) = (a[3].elbo.unwrap(), b[3].elbo.unwrap());
+    let (a, b) = (a[3].terms.get(Metric::Elbo).unwrap(), b[3].terms.get(Metric::Elbo).unwrap());
     assert!((a - b).abs() < 1e-3 * b.abs(), "{a} and {b}");
 }
 
@@ -151,9 +149,9 @@ fn a_done_run_is_not_trained_again() {
     assert_eq!(arrays.samples.shape, [100, 1, SIDE, SIDE]);
     assert_eq!(arrays.manifold.unwrap().shape, [20, 20, 1, SIDE, SIDE]);
     assert_eq!(arrays.latent_mean.unwrap().shape, [150, 2]);
-    let elbo = run.evaluation().unwrap().into_iter().find(|row| row.metric == "elbo").unwrap();
+    let elbo = run.evaluation().unwrap().into_iter().find(|row| row.metric == Metric::Elbo).unwrap();
     let last = metrics(results.path(), &cells[0]).pop().unwrap();
-    assert_eq!((elbo.n, elbo.value), (150, last.elbo.unwrap()));
+    assert_eq!((elbo.n, elbo.value), (150, last.terms.get(Metric::Elbo).unwrap()));
 }
 
 #[test]
@@ -238,7 +236,7 @@ fn measure(
     (code, messages.into_iter().filter_map(event).collect())
 }
 
-fn evaluation(results: &Path, cell: &Cell, metric: &str) -> Vec<EvaluationRow> {
+fn evaluation(results: &Path, cell: &Cell, metric: Metric) -> Vec<EvaluationRow> {
     let mut rows = Store::open(results).unwrap().run(&cell.run_id()).evaluation().unwrap();
     rows.retain(|row| row.metric == metric);
     rows
@@ -249,19 +247,19 @@ fn the_likelihood_of_trained_models_is_estimated_once() {
     let (images, results) = (images(), tempfile::tempdir().unwrap());
     let cells = [(2, 0), (5, 1)].map(|(d, seed)| cell(images.path(), d, seed, 2));
     train(results.path(), &cells);
-    let elbos = |cell: &Cell| evaluation(results.path(), cell, "elbo")[0].clone();
+    let elbos = |cell: &Cell| evaluation(results.path(), cell, Metric::Elbo)[0].clone();
     let before: Vec<EvaluationRow> = cells.iter().map(elbos).collect();
 
     let (code, events) = measure(results.path(), &cells, 64, None);
     assert!(code == Some(0) && events.len() == 2, "{events:?}");
     assert!(events.iter().all(|event| matches!(event, Event::Evaluated { .. })), "{events:?}");
     for (cell, elbo) in cells.iter().zip(&before) {
-        let nll = &evaluation(results.path(), cell, EvaluationRow::NLL)[0];
+        let nll = &evaluation(results.path(), cell, Metric::Nll)[0];
         // With 64 samples the bound is tighter than with one, and cannot be tighter by more than the whole KL.
         let gap = -elbo.value - nll.value;
-        let kl = evaluation(results.path(), cell, "kl")[0].value;
+        let kl = evaluation(results.path(), cell, Metric::Kl)[0].value;
         assert!(gap > 0.0 && gap < kl, "a gap of {gap} nats, KL {kl}");
-        assert_eq!((nll.n, nll.settings.as_str()), (150, r#"{"samples":64}"#));
+        assert_eq!((nll.n, nll.settings.to_json().as_str()), (150, r#"{"samples":64}"#));
         assert!(nll.standard_error.unwrap() > 0.0);
         assert_eq!(elbos(cell), *elbo, "what was on record stays");
     }
@@ -270,14 +268,14 @@ fn the_likelihood_of_trained_models_is_estimated_once() {
     assert_eq!(measure(results.path(), &cells, 64, None), (Some(0), Vec::new()));
     let of_some = |cells: &[Cell]| {
         assert_eq!(measure(results.path(), cells, 8, Some(30)).0, Some(0));
-        evaluation(results.path(), &cells[0], EvaluationRow::NLL)[1].clone()
+        evaluation(results.path(), &cells[0], Metric::Nll)[1].clone()
     };
     let alone = of_some(&cells[..1]);
-    assert_eq!((alone.n, alone.settings.as_str()), (30, r#"{"samples":8}"#));
+    assert_eq!((alone.n, alone.settings.to_json().as_str()), (30, r#"{"samples":8}"#));
     let path = Store::open(results.path()).unwrap().run(&cells[0].run_id()).evaluation_file();
     std::fs::remove_file(path).unwrap();
     assert_eq!(measure(results.path(), &cells, 8, Some(30)).0, Some(0));
-    let together = evaluation(results.path(), &cells[0], EvaluationRow::NLL)[0].clone();
+    let together = evaluation(results.path(), &cells[0], Metric::Nll)[0].clone();
     assert!((together.value - alone.value).abs() < 1e-4 * alone.value, "{together:?} and {alone:?}");
 }
 
@@ -299,7 +297,7 @@ fn what_cannot_be_measured_is_told_and_the_others_are_measured() {
     assert_eq!(reason(&cells[0]), None);
     assert!(reason(&cells[1]).unwrap().contains("model.safetensors"), "{events:?}");
     assert!(reason(&cells[2]).unwrap().contains("no trained model"), "{events:?}");
-    assert_eq!(evaluation(results.path(), &cells[0], EvaluationRow::NLL).len(), 1);
+    assert_eq!(evaluation(results.path(), &cells[0], Metric::Nll).len(), 1);
     assert_eq!(status(results.path(), &cells[1]), Status::Done);
 
     // Other images than those trained on.

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use protocol::{Measurement, Message, OutsideWeights, Task};
 use record::Store;
-use spec::{Cell, Evaluation};
+use spec::{Cell, Evaluation, Metric, MetricSettings};
 
 use crate::support::{cell, done, images, job, train};
 
@@ -31,7 +31,7 @@ fn a_runs_own_weights_give_the_numbers_on_its_record_and_nothing_is_stored() {
     };
     let once = measured(1);
     assert!(!nowhere.exists());
-    let metrics: Vec<&str> = once.iter().map(|row| row.metric.as_str()).collect();
+    let metrics: Vec<&str> = once.iter().map(|row| row.metric.name()).collect();
     assert_eq!(metrics, ["elbo", "reconstruction", "kl", "active_units", "gray_bce_floor", "nll"]);
     for found in &once[..5] {
         let recorded = recorded.iter().find(|row| row.metric == found.metric).unwrap();
@@ -40,16 +40,16 @@ fn a_runs_own_weights_give_the_numbers_on_its_record_and_nothing_is_stored() {
         assert_eq!((&found.metric, found.n, &found.settings), (&recorded.metric, recorded.n, &recorded.settings));
     }
     let nll = &once[5];
-    assert_eq!((nll.metric.as_str(), nll.n, nll.settings.as_str()), ("nll", 40, r#"{"samples":16}"#));
+    assert_eq!((nll.metric, nll.n, &nll.settings), (Metric::Nll, 40, &MetricSettings::samples(16)));
 
     // Of several draws of z the reconstruction is a little different, the exact KL is not, and their sum is the ELBO.
     let often = measured(6);
-    let value = |rows: &[Measurement], metric: &str| rows.iter().find(|row| row.metric == metric).unwrap().value;
-    assert_eq!(often[0].settings, r#"{"samples":6}"#);
-    assert!((value(&often, "kl") - value(&once, "kl")).abs() < 1e-9);
-    let difference = (value(&often, "reconstruction") - value(&once, "reconstruction")).abs();
+    let value = |rows: &[Measurement], metric: Metric| rows.iter().find(|row| row.metric == metric).unwrap().value;
+    assert_eq!(often[0].settings, MetricSettings::samples(6));
+    assert!((value(&often, Metric::Kl) - value(&once, Metric::Kl)).abs() < 1e-9);
+    let difference = (value(&often, Metric::Reconstruction) - value(&once, Metric::Reconstruction)).abs();
     assert!(difference > 0.0 && difference < 1.0, "{difference}");
-    let sum = value(&often, "elbo") + value(&often, "reconstruction") + value(&often, "kl");
+    let sum = value(&often, Metric::Elbo) + value(&often, Metric::Reconstruction) + value(&often, Metric::Kl);
     assert!(sum.abs() < 1e-6, "{sum}");
 }
 

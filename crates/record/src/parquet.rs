@@ -23,10 +23,12 @@ use polars::prelude::{
 
 use polars_parquet_format::FileMetaData;
 use polars_parquet_format::thrift::protocol::{TCompactInputProtocol, TCompactOutputProtocol};
+use spec::{Metric, MetricSettings, RunId, Scale};
 
 use crate::error::RecordError;
 use crate::files;
-use crate::manifest::FormatVersion;
+use crate::format::FormatVersion;
+use crate::rows::Split;
 
 /// The key of the format version in the file's metadata.
 const VERSION_KEY: &str = "elbo.format_version";
@@ -219,7 +221,7 @@ impl Table {
             .map_err(|error| damaged(one_line(&error)))?;
         // The version comes first, so that a newer file is told from a damaged one.
         let version = version.ok_or_else(|| damaged(format!("its metadata lacks `{VERSION_KEY}`")))?;
-        FormatVersion::try_from(version).map_err(damaged)?.check(path)?;
+        RecordError::refuse_newer(path, FormatVersion::try_from(version).map_err(damaged)?)?;
         if is_whole.is_none() {
             return Err(damaged(format!("its metadata lacks `{SHA256_KEY}`")));
         }
@@ -251,6 +253,36 @@ impl Table {
     /// Whether there is a column of this name: one that a later minor version added.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.frame.column(name).is_ok()
+    }
+
+    /// A run's id.
+    pub(crate) fn run_id(&self, text: &str) -> Result<RunId, RecordError> {
+        text.parse().map_err(|_| self.damaged(format!("`{text}` is not a run id")))
+    }
+
+    /// A split's name.
+    pub(crate) fn split(&self, name: &str) -> Result<Split, RecordError> {
+        Split::from_name(name).ok_or_else(|| self.damaged(format!("`{name}` is not a split")))
+    }
+
+    /// A scale's name.
+    pub(crate) fn scale(&self, name: &str) -> Result<Scale, RecordError> {
+        let scale = Scale::ALL.into_iter().find(|scale| scale.as_str() == name);
+        scale.ok_or_else(|| self.damaged(format!("`{name}` is not a scale")))
+    }
+
+    /// A metric's name.
+    pub(crate) fn metric(&self, name: &str) -> Result<Metric, RecordError> {
+        name.parse().map_err(|_| self.unknown("metric", name))
+    }
+
+    /// A metric's settings.
+    pub(crate) fn settings(&self, json: &str) -> Result<MetricSettings, RecordError> {
+        serde_json::from_str(json).map_err(|_| self.unknown("setting of a metric", json))
+    }
+
+    fn unknown(&self, what: &'static str, name: &str) -> RecordError {
+        RecordError::Unknown { path: self.path.clone(), what, name: name.to_owned() }
     }
 
     fn column(&self, name: &str) -> Result<&Column, RecordError> {

@@ -1,0 +1,398 @@
+//! Everything that is measured: its name in files, and what is known of it, in one table.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use strum::{Display, EnumIter, EnumString, IntoEnumIterator, IntoStaticStr};
+
+/// A scalar that is measured; its name in files and on the command line is in snake case, such as `active_units`.
+///
+/// The order is that of tables and panels.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Display,
+    EnumIter,
+    EnumString,
+    IntoStaticStr,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Metric {
+    /// −(reconstruction + kl), without β. A Gaussian mixture's is log p(x) itself.
+    Elbo,
+    /// `−E_q[log p(x|z)]`; negative where it is a density above one.
+    Reconstruction,
+    /// KL(q(z|x) ‖ p(z)) over all latent dimensions.
+    Kl,
+    /// What is minimised: reconstruction + β·kl, minus an importance-weighted bound, or the loss of a GAN's generator.
+    ///
+    /// Of an importance-weighted run it is minus the bound on the training split, with all its samples; other splits are
+    /// evaluated with one sample, where it is reconstruction + β·kl: at β = 1 that is −elbo, not the bound.
+    Objective,
+    /// Latent dimensions in use: `Var_x(E_q[z]) > 0.01` over the split.
+    ActiveUnits,
+    /// Loss of a GAN's discriminator.
+    Discriminator,
+    /// −log p(x): by importance sampling, or exact where it has a closed form.
+    Nll,
+    /// log density of latent means under a mixture of Gaussians fitted to those of training images.
+    LatentLogDensity,
+    /// What a perfect reconstruction of gray values still costs in cross-entropy.
+    GrayBceFloor,
+    /// Variance of the Laplacian of gray values.
+    Sharpness,
+}
+
+/// What a metric's values are in; each is a mean over images, or over the split as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unit {
+    /// Nats per image.
+    Nats,
+    /// A count of latent dimensions.
+    Dimensions,
+    /// Squared gray values, white being 1.0.
+    SquaredGray,
+}
+
+/// Which values of a metric are the better ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// Large ones.
+    Higher,
+    /// Small ones.
+    Lower,
+    /// It tells what a model does and ranks nothing.
+    Neither,
+}
+
+/// What a metric is to a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A term of the variational bound: what runs are listed and compared by.
+    Bound,
+    /// What is minimised; its values depend on β, or on the other player of a game.
+    Loss,
+    /// Anything else.
+    Diagnostic,
+}
+
+/// Type of a metric's column in metrics.parquet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// A number in every row.
+    F64,
+    /// A number, or null for a model that has no such thing.
+    OptionalF64,
+    /// A count, or null for a model that has no such thing.
+    OptionalU32,
+}
+
+/// What is known of a metric.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// For people, in titles of columns and panels.
+    pub title: &'static str,
+    /// What its values are in.
+    pub unit: Unit,
+    /// Which values are the better ones.
+    pub better: Better,
+    /// What it is to a model.
+    pub role: Role,
+    /// Digits behind the point in a table.
+    pub decimals: usize,
+    /// Where it is defined.
+    pub source: &'static str,
+    /// Its column in metrics.parquet, one value an epoch and split; `None` for what is not measured while training.
+    pub per_epoch: Option<Column>,
+    /// Whether it is measured on a trained model, as rows of evaluation.parquet.
+    pub of_trained: bool,
+}
+
+impl Metric {
+    /// The table: everything known of each metric.
+    pub const fn about(self) -> About {
+        const VAE: &str = "Kingma & Welling 2014, eq. 3";
+        /// A number in nats for each epoch, where the model has it.
+        const NATS: About = About {
+            title: "",
+            unit: Unit::Nats,
+            better: Better::Neither,
+            role: Role::Diagnostic,
+            decimals: 2,
+            source: "",
+            per_epoch: Some(Column::OptionalF64),
+            of_trained: false,
+        };
+        /// A number in nats that is measured once.
+        const ONCE: About = About { per_epoch: None, of_trained: true, ..NATS };
+        /// A term of the bound, for each epoch and with its standard error in the end.
+        const TERM: About = About { role: Role::Bound, source: VAE, of_trained: true, ..NATS };
+        match self {
+            Metric::Elbo => About { title: "ELBO", better: Better::Higher, ..TERM },
+            Metric::Reconstruction => About { title: "reconstruction", better: Better::Lower, ..TERM },
+            Metric::Kl => About { title: "KL", ..TERM },
+            Metric::Objective => About {
+                title: "objective",
+                better: Better::Lower,
+                role: Role::Loss,
+                source: "Higgins et al. 2017, eq. 4",
+                per_epoch: Some(Column::F64),
+                ..NATS
+            },
+            Metric::ActiveUnits => About {
+                title: "active units",
+                unit: Unit::Dimensions,
+                decimals: 1,
+                source: "Burda et al. 2016, §5.2",
+                per_epoch: Some(Column::OptionalU32),
+                of_trained: true,
+                ..NATS
+            },
+            Metric::Discriminator => {
+                About { title: "discriminator", role: Role::Loss, source: "Goodfellow et al. 2014, eq. 1", ..NATS }
+            }
+            Metric::Nll => {
+                About { title: "−log p(x)", better: Better::Lower, source: "Burda et al. 2016, eq. 8", ..ONCE }
+            }
+            Metric::LatentLogDensity => About {
+                title: "log density of latent means",
+                better: Better::Higher,
+                source: "Ghosh et al. 2020",
+                ..ONCE
+            },
+            Metric::GrayBceFloor => About {
+                title: "floor of the cross-entropy",
+                source: "entropy of gray values read as probabilities",
+                ..ONCE
+            },
+            Metric::Sharpness => About {
+                title: "sharpness",
+                unit: Unit::SquaredGray,
+                decimals: 4,
+                source: "Pech-Pacheco et al. 2000",
+                ..ONCE
+            },
+        }
+    }
+
+    /// The name in files, such as `active_units`.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// All metrics, in order.
+    pub fn all() -> impl Iterator<Item = Metric> {
+        Metric::iter()
+    }
+
+    /// Those that are measured at each epoch, in order.
+    pub fn per_epoch() -> impl Iterator<Item = Metric> {
+        Metric::iter().filter(|metric| metric.about().per_epoch.is_some())
+    }
+
+    /// The terms of the variational bound, in order.
+    pub fn bound() -> impl Iterator<Item = Metric> {
+        Metric::per_epoch().filter(|metric| metric.about().role == Role::Bound)
+    }
+
+    /// What is minimised, in order.
+    pub fn losses() -> impl Iterator<Item = Metric> {
+        Metric::per_epoch().filter(|metric| metric.about().role == Role::Loss)
+    }
+
+    /// Diagnostics of training alone, in order: those that no row of evaluation.parquet repeats.
+    pub fn while_training() -> impl Iterator<Item = Metric> {
+        let is_one = |metric: &Metric| metric.about().role == Role::Diagnostic && !metric.about().of_trained;
+        Metric::per_epoch().filter(is_one)
+    }
+
+    /// What runs are listed by: the terms of the bound, then diagnostics of training alone.
+    pub fn listed() -> impl Iterator<Item = Metric> {
+        Metric::bound().chain(Metric::while_training())
+    }
+}
+
+/// What a metric of a trained model was computed with; `None` for what does not concern it.
+///
+/// In files it is a JSON object of the settings that are there, in alphabetical order: `{"samples":5000}`, `{}` for none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricSettings {
+    /// Components of the mixture of Gaussians.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub components: Option<usize>,
+    /// Whether it is exact rather than an estimate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exact: Option<bool>,
+    /// What the encoder sees; the images themselves when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Input>,
+    /// Which images it was measured on; those of the split when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Subject>,
+    /// Samples of z per image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<usize>,
+    /// Units are active whose posterior mean has more than this variance over images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variance_above: Option<f64>,
+}
+
+/// What the encoder sees instead of the images themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Input {
+    /// The images, corrupted as in training.
+    Corrupted,
+}
+
+/// Images that a metric is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// Those of the split.
+    Data,
+    /// Their reconstructions.
+    Reconstructions,
+    /// Samples from the prior.
+    Samples,
+}
+
+impl MetricSettings {
+    /// So many samples of z per image, and nothing else.
+    pub fn samples(n: usize) -> MetricSettings {
+        MetricSettings { samples: Some(n), ..MetricSettings::default() }
+    }
+
+    /// Measured on these images.
+    pub fn of(subject: Subject) -> MetricSettings {
+        MetricSettings { of: Some(subject), ..MetricSettings::default() }
+    }
+
+    /// The JSON object in files.
+    pub fn to_json(&self) -> String {
+        Value::Object(self.fields()).to_string()
+    }
+
+    /// Name and value of the settings that are there, in alphabetical order.
+    pub fn fields(&self) -> serde_json::Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
+            // A struct of plain values is always an object.
+            _ => serde_json::Map::new(),
+        }
+    }
+
+    /// Whether a metric with these settings is a number that the last epoch has anyway: a term from a single sample.
+    pub fn repeat_last_epoch(&self, metric: Metric) -> bool {
+        metric.about().role == Role::Bound && *self == MetricSettings::samples(1)
+    }
+}
+
+/// For people: `input corrupted, samples 1`; nothing for none.
+impl fmt::Display for MetricSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (name, value)) in self.fields().iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            let name = name.replace('_', " ");
+            match value {
+                Value::String(text) => write!(f, "{separator}{name} {text}")?,
+                other => write!(f, "{separator}{name} {other}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// In the order of their JSON, so that rows keep their place in files.
+impl Ord for MetricSettings {
+    fn cmp(&self, other: &MetricSettings) -> Ordering {
+        self.to_json().cmp(&other.to_json())
+    }
+}
+
+impl PartialOrd for MetricSettings {
+    fn partial_cmp(&self, other: &MetricSettings) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Eq for MetricSettings {}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn names_are_those_in_files() {
+        let names: Vec<&str> = Metric::all().map(Metric::name).collect();
+        assert_eq!(
+            names,
+            [
+                "elbo",
+                "reconstruction",
+                "kl",
+                "objective",
+                "active_units",
+                "discriminator",
+                "nll",
+                "latent_log_density",
+                "gray_bce_floor",
+                "sharpness"
+            ]
+        );
+        for metric in Metric::all() {
+            assert_eq!(metric.name().parse(), Ok(metric));
+            assert_eq!(serde_json::to_value(metric).unwrap(), metric.name());
+        }
+    }
+
+    #[test]
+    fn the_table_is_complete() {
+        for metric in Metric::all() {
+            let about = metric.about();
+            assert!(!about.title.is_empty() && !about.source.is_empty(), "{metric}");
+            assert!(about.per_epoch.is_some() || about.of_trained, "`{metric}` is recorded nowhere");
+        }
+    }
+
+    #[test]
+    fn settings_are_the_text_in_files() {
+        let corrupted = MetricSettings { input: Some(Input::Corrupted), samples: Some(1), ..MetricSettings::default() };
+        let active = MetricSettings { variance_above: Some(0.01), ..MetricSettings::default() };
+        let exact = MetricSettings { exact: Some(true), ..MetricSettings::default() };
+        let cases = [
+            (MetricSettings::default(), "{}", ""),
+            (MetricSettings::samples(5000), r#"{"samples":5000}"#, "samples 5000"),
+            (corrupted, r#"{"input":"corrupted","samples":1}"#, "input corrupted, samples 1"),
+            (MetricSettings::of(Subject::Data), r#"{"of":"data"}"#, "of data"),
+            (active, r#"{"variance_above":0.01}"#, "variance above 0.01"),
+            (exact, r#"{"exact":true}"#, "exact true"),
+        ];
+        for (settings, json, words) in cases {
+            assert_eq!((settings.to_json().as_str(), settings.to_string().as_str()), (json, words));
+            assert_eq!(serde_json::from_str::<MetricSettings>(json).unwrap(), settings);
+        }
+        assert!(serde_json::from_str::<MetricSettings>(r#"{"neighbours":3}"#).is_err());
+    }
+
+    #[test]
+    fn a_term_from_one_sample_is_that_of_the_last_epoch() {
+        assert!(MetricSettings::samples(1).repeat_last_epoch(Metric::Kl));
+        assert!(!MetricSettings::samples(2).repeat_last_epoch(Metric::Kl));
+        assert!(!MetricSettings::samples(1).repeat_last_epoch(Metric::Nll));
+    }
+}

@@ -1,0 +1,80 @@
+//! The rows of evaluation.parquet, from what was measured on a trained model.
+
+use data::{Images, Shape, Sharpness};
+use record::{Array, Arrays, EvaluationRow, Split};
+use spec::metric::{Input, Subject};
+use spec::{Cell, Metric, MetricSettings, Scale};
+
+use crate::statistics::{ACTIVE_UNIT_VARIANCE, Mean, Sums};
+
+/// A mean over `n` test images.
+pub fn mean(metric: Metric, Mean { value, standard_error }: Mean, n: usize, settings: MetricSettings) -> EvaluationRow {
+    EvaluationRow { metric, split: Split::Test, value, standard_error: Some(standard_error), n: n as u64, settings }
+}
+
+/// What every trained run has: its metrics that are measured at each epoch too, from its sums over the test split, and the
+/// reconstruction of corrupted images, see [`crate::evaluate::reconstruction_of_corrupted`].
+pub fn of_sums(cell: &Cell, sums: &Sums, of_corrupted: Option<Mean>, test: &Images) -> Vec<EvaluationRow> {
+    let n = sums.images as usize;
+    let one_sample = || MetricSettings::samples(1);
+    let mut rows = Vec::new();
+    for (metric, value) in sums.means().filter(|(metric, _)| metric.about().of_trained) {
+        rows.push(mean(metric, value, n, one_sample()));
+        if let (Metric::Reconstruction, Some(value)) = (metric, of_corrupted) {
+            let settings = MetricSettings { input: Some(Input::Corrupted), ..one_sample() };
+            rows.push(mean(metric, value, n, settings));
+        }
+    }
+    let exact = |metric: Metric, value: f64, settings: MetricSettings| EvaluationRow {
+        metric,
+        split: Split::Test,
+        value,
+        standard_error: None,
+        n: n as u64,
+        settings,
+    };
+    if let Some(units) = sums.active_units() {
+        let settings = MetricSettings { variance_above: Some(ACTIVE_UNIT_VARIANCE), ..MetricSettings::default() };
+        rows.push(exact(Metric::ActiveUnits, f64::from(units), settings));
+    }
+    if cell.scale() == Scale::GrayBce && sums.scalars.contains_key(&Metric::Reconstruction) {
+        rows.push(exact(Metric::GrayBceFloor, data::gray_bce_floor(test), MetricSettings::default()));
+    }
+    rows
+}
+
+/// What is measured on the test images alone: their sharpness, unless they are too small to have one.
+pub fn of_data(test: &Images) -> Option<EvaluationRow> {
+    let values: Vec<f32> = test.pixels.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+    sharpness(Subject::Data, &values, test.shape)
+}
+
+/// What is measured on the images that a model made: sharpness of decoder means, clamped to 0…1, of the reconstructions,
+/// where there are any, and of the samples from the prior.
+pub fn of_arrays(arrays: &Arrays) -> Vec<EvaluationRow> {
+    let of = |subject: Subject, array: &Array| {
+        let &[n, channels, height, width] = array.shape.as_slice() else { return None };
+        let values: Vec<f32> = array.values.iter().map(|value| value.clamp(0.0, 1.0)).collect();
+        sharpness(subject, &values, Shape { n, channels, height, width })
+    };
+    let reconstructions = arrays.reconstructions.as_ref().and_then(|array| of(Subject::Reconstructions, array));
+    reconstructions.into_iter().chain(of(Subject::Samples, &arrays.samples)).collect()
+}
+
+/// The latent means' log density under a mixture of so many Gaussians.
+pub fn latent_log_density(density: Mean, n_components: usize, test: &Images) -> EvaluationRow {
+    let settings = MetricSettings { components: Some(n_components), ..MetricSettings::default() };
+    mean(Metric::LatentLogDensity, density, test.shape.n, settings)
+}
+
+fn sharpness(of: Subject, values: &[f32], shape: Shape) -> Option<EvaluationRow> {
+    let Sharpness { mean, standard_error } = data::sharpness(values, shape)?;
+    Some(EvaluationRow {
+        metric: Metric::Sharpness,
+        split: Split::Test,
+        value: mean,
+        standard_error,
+        n: shape.n as u64,
+        settings: MetricSettings::of(of),
+    })
+}
