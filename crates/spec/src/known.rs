@@ -61,7 +61,7 @@ const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// Every known dataset, in the order in which they are listed.
 ///
-/// The digests of MNIST and Fashion-MNIST agree in several public projects; MNIST's were also computed from a copy.
+/// The digests agree in several public projects; MNIST's were also computed from a copy.
 pub static KNOWN_DATASETS: &[KnownDataset] = &[
     KnownDataset {
         name: "glyphs",
@@ -130,6 +130,27 @@ pub static KNOWN_DATASETS: &[KnownDataset] = &[
                 "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
                 "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
                 "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+            ],
+        }),
+    },
+    KnownDataset {
+        name: "kmnist",
+        subject: "cursive Japanese characters",
+        image: MNIST_IMAGE,
+        n_train: 60_000,
+        n_test: 10_000,
+        classes: &["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"],
+        citation: "Clanuwat, Bober-Irizar, Kitamoto, Lamb, Yamamoto & Ha (2018), Deep Learning for Classical Japanese Literature, arXiv:1812.01718",
+        licence: "CC BY-SA 4.0: KMNIST Dataset, made by ROIS-DS CODH, adapted from Kuzushiji Dataset by NIJL and others",
+        origin: Origin::Published(Published {
+            folders: ["kmnist", "KMNIST/raw"],
+            mirrors: &["http://codh.rois.ac.jp/kmnist/dataset/kmnist/"],
+            digested: Digested::Compressed,
+            sha256: [
+                "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+                "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+                "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+                "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
             ],
         }),
     },
