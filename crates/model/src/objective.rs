@@ -111,18 +111,6 @@ pub fn log_q(kind: ObjectiveKind) -> LogQ {
     }
 }
 
-/// Draws of z an image takes in training.
-pub fn n_samples(kind: ObjectiveKind) -> usize {
-    match kind {
-        ObjectiveKind::ImportanceWeighted { samples, .. } => samples,
-        ObjectiveKind::Elbo
-        | ObjectiveKind::FreeBits { .. }
-        | ObjectiveKind::Capacity { .. }
-        | ObjectiveKind::TotalCorrelation
-        | ObjectiveKind::Mmd { .. } => 1,
-    }
-}
-
 impl From<Tensor> for Objective {
     /// One whose derivative is its gradient.
     fn from(value: Tensor) -> Objective {

@@ -67,7 +67,7 @@ impl Vae {
         at: &StepContext,
         is_training: bool,
     ) -> (Bound, Vec<BufferUpdate>) {
-        let n = if is_training { objective::n_samples(self.objective) } else { 1 };
+        let n = if is_training { self.objective.n_samples() } else { 1 };
         let q = self.encoder.posterior(input);
         let kl_per_dim = kl_per_dim(&q, &self.prior).map(|kl| self.encoder.mask.apply(&kl));
 

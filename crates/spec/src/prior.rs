@@ -46,6 +46,32 @@ impl Prior {
         }
     }
 
+    /// In a caption, where draws of z from it are decoded; of Gaussian latents.
+    pub fn caption(self) -> &'static str {
+        match self {
+            Prior::Standard => "the prior N(0, I)",
+            Prior::Mixture { .. } => "the prior, a learned mixture of Gaussians",
+            Prior::Vamp { .. } => "the VampPrior",
+        }
+    }
+
+    /// Images of its own that go through the encoder at every step.
+    pub fn n_encoded(self) -> usize {
+        match self {
+            Prior::Standard | Prior::Mixture { .. } => 0,
+            Prior::Vamp { components } => components,
+        }
+    }
+
+    /// Parameters of its own.
+    pub fn n_parameters(self, latent_dim: usize, n_pixels: usize) -> usize {
+        match self {
+            Prior::Standard => 0,
+            Prior::Mixture { components } => components * (2 * latent_dim + 1),
+            Prior::Vamp { components } => components * n_pixels,
+        }
+    }
+
     /// With its article, in the words of a refusal; `None` for N(0, I), which goes with every objective.
     pub(crate) fn noun(self) -> Option<&'static str> {
         match self {

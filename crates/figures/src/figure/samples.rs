@@ -1,6 +1,6 @@
 //! Draws from the prior, decoded: a grid per model.
 
-use spec::{Cell, Latent, ModelKind, Prior};
+use spec::{Cell, Latent, ModelKind};
 
 use super::facets::{self, Along};
 use super::labels::{self, LABEL, Titles};
@@ -75,14 +75,8 @@ pub fn draw(groups: &[&Group]) -> Pages {
 /// What a model's samples are decoded from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum DrawnFrom {
-    /// The prior N(0, I).
-    Normal,
-    /// A prior of independent fair bits.
-    Bits,
-    /// A learned mixture of Gaussians as prior.
-    Mixture,
-    /// The VampPrior, a mixture of posteriors.
-    Vamp,
+    /// The model's prior, in words.
+    Prior(&'static str),
     /// N(0, I), though the model is an autoencoder, which has no prior.
     NoPrior,
     /// N(0, I), which a GAN's generator maps to images.
@@ -97,10 +91,8 @@ impl DrawnFrom {
             (ModelKind::GaussianMixture { .. }, ..) => DrawnFrom::Pixels,
             (ModelKind::Autoencoder, ..) => DrawnFrom::NoPrior,
             (ModelKind::Gan { .. }, ..) => DrawnFrom::Noise,
-            (_, Latent::Bernoulli { .. }, _) => DrawnFrom::Bits,
-            (_, Latent::Gaussian, Prior::Mixture { .. }) => DrawnFrom::Mixture,
-            (_, Latent::Gaussian, Prior::Vamp { .. }) => DrawnFrom::Vamp,
-            (_, Latent::Gaussian, Prior::Standard) => DrawnFrom::Normal,
+            (_, Latent::Bernoulli { .. }, _) => DrawnFrom::Prior("the prior, independent fair bits"),
+            (_, Latent::Gaussian, prior) => DrawnFrom::Prior(prior.caption()),
         }
     }
 }
@@ -111,10 +103,7 @@ fn drawn(groups: &[&Group]) -> String {
     let Some(first) = groups.first().map(|group| DrawnFrom::of(&group.cell)) else { return String::new() };
     if groups.iter().all(|group| DrawnFrom::of(&group.cell) == first) {
         let words = match first {
-            DrawnFrom::Normal => "Decoder means of draws from the prior N(0, I)",
-            DrawnFrom::Bits => "Decoder means of draws from the prior, independent fair bits",
-            DrawnFrom::Mixture => "Decoder means of draws from the prior, a learned mixture of Gaussians",
-            DrawnFrom::Vamp => "Decoder means of draws from the VampPrior",
+            DrawnFrom::Prior(prior) => return format!("Decoder means of draws from {prior}"),
             DrawnFrom::NoPrior => "Decoder means of draws from N(0, I) (autoencoders have no prior)",
             DrawnFrom::Noise => "Images that the generator makes of draws from N(0, I)",
             DrawnFrom::Pixels => "Draws from a Gaussian mixture over pixels, which has no latent space",

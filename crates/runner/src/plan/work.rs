@@ -1,7 +1,7 @@
 //! How much there is to compute for a cell, and how much memory that needs.
 
 use spec::layout::{Chain, HeadedChain, Layer, Map};
-use spec::{Cell, ImageShape, Model, ModelKind, Prior, TooDeep};
+use spec::{Cell, ImageShape, Model, ModelKind, TooDeep};
 
 /// Bytes a training process takes before it holds anything of a cohort: libtorch and its buffers.
 const PROCESS_BYTES: u64 = 400_000_000;
@@ -86,11 +86,7 @@ impl Work {
         let limit = cell.dataset.train_images.unwrap_or(n_images).min(n_images);
         let batch_size = cell.training.batch_size as u64;
         // Pseudo-inputs go through the encoder at every step, whatever the batch.
-        let pseudo_inputs = match model.prior {
-            Prior::Vamp { components } => components as u64,
-            Prior::Standard | Prior::Mixture { .. } => 0,
-        };
-        let encoded = 1 + pseudo_inputs.div_ceil(batch_size.max(1));
+        let encoded = 1 + (model.prior.n_encoded() as u64).div_ceil(batch_size.max(1));
         // How often an image goes through the decoder, and how often one is judged by the discriminator.
         let (decoded, judged) = match model.kind {
             ModelKind::Vae | ModelKind::Autoencoder => (cell.objective.kind.n_samples() as u64, 0),
@@ -106,7 +102,7 @@ impl Work {
             layout.discriminator.map(|network| Size::of_headed(&network, model).times(judged)),
         ];
         let mut all = networks.into_iter().flatten().fold(Size::default(), Size::plus);
-        all.parameters += pseudo_inputs * pixels;
+        all.parameters += model.prior.n_parameters(model.latent_dim, image.n_pixels()) as u64;
         // Each value is held before and after its nonlinearity, and both again as gradients.
         all.activations *= 4;
         if let ModelKind::GaussianMixture { components, .. } = model.kind {
