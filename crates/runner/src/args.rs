@@ -1,11 +1,15 @@
 //! What can be typed: the clap types and their help texts, and nothing that acts.
 
+mod common;
 mod model;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::args::common::count;
+
+pub use common::FormatArgs;
 pub use model::{EncodeArgs, ExportArgs, GivenArgs, ReconstructArgs, SampleArgs};
 
 const EXAMPLES: &str = "\
@@ -110,14 +114,6 @@ pub struct ExperimentArgs {
     /// Change a setting of the experiment, such as `training.epochs=5`; may be given several times
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-}
-
-/// How to print.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct FormatArgs {
-    /// Print JSON with stable keys instead of a table
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `elbo plan`
@@ -415,13 +411,6 @@ pub struct GcArgs {
     pub delete: bool,
     #[command(flatten)]
     pub format: FormatArgs,
-}
-
-fn count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(n) if n > 0 => Ok(n),
-        _ => Err("expected a whole number from 1".to_owned()),
-    }
 }
 
 fn device(text: &str) -> Result<spec::Device, String> {

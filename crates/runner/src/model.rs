@@ -6,4 +6,4 @@ mod stored;
 
 pub use ask::{Answer, Asked};
 pub use output::{Format, check_output, write};
-pub use stored::{Images, Model};
+pub use stored::{GivenImages, Model};

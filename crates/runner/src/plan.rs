@@ -13,7 +13,7 @@ use spec::{Cell, Evaluation, Experiment, RunId};
 
 use crate::args::ExecutionArgs;
 use crate::machine::Machine;
-use crate::plan::cohorts::{Candidate, Past};
+use crate::plan::cohorts::{Candidate, Cohort, Past};
 use crate::plan::estimate::{Estimate, Estimator};
 use crate::plan::layout::Layout;
 
@@ -59,17 +59,6 @@ pub struct Planned {
     pub estimate: Option<Estimate>,
     /// Its place in [`Plan::cohorts`]; `None` for what is not trained.
     pub cohort: Option<usize>,
-}
-
-/// Cells that are trained together as one program.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cohort {
-    /// Places in [`Plan::cells`].
-    pub cells: Vec<usize>,
-    /// Epochs that its runs have behind them, of those that have the fewest; `None` if the runs are new.
-    pub resume: Option<u32>,
-    /// What it takes, if that can be told.
-    pub seconds: Option<f64>,
 }
 
 /// What is to be done for an experiment.

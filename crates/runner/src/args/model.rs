@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use protocol::usage;
 
-use super::{FormatArgs, count};
+use crate::args::common::{FormatArgs, count};
 
 /// Where latents of samples come from.
 #[derive(Clone, Copy, Debug, ValueEnum)]

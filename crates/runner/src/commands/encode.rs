@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::args::EncodeArgs;
-use crate::model::{Answer, Asked, Images, Model, check_output};
+use crate::model::{Answer, Asked, GivenImages, Model, check_output};
 use crate::output;
 use crate::settings::Settings;
 
@@ -59,7 +59,7 @@ pub fn encode(settings: &Settings, args: &EncodeArgs) -> Result<Outcome> {
     Ok(Outcome::Well)
 }
 
-fn encoded(answer: &Answer, images: Images) -> Result<Vec<Encoded>> {
+fn encoded(answer: &Answer, images: GivenImages) -> Result<Vec<Encoded>> {
     let (mean, log_variance) = (answer.array(MEAN)?, answer.optional(LOG_VARIANCE)?);
     let [n, width] = mean.shape[..] else { bail!("latents of the shape {:?} are none", mean.shape) };
     let row = |array: &Array, i: usize| array.values[i * width..(i + 1) * width].to_vec();

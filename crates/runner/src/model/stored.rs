@@ -20,7 +20,7 @@ pub struct Model<'a> {
 }
 
 /// The images that an encoder is given, as they are asked for.
-pub struct Images {
+pub struct GivenImages {
     /// Where a worker finds them.
     pub source: ImageSource,
     /// A person's own.
@@ -62,9 +62,9 @@ impl Model<'_> {
     ///
     /// # Errors
     /// If one is not there, cannot be read, or does not fit the model.
-    pub fn images(&self, args: &GivenArgs) -> Result<Images> {
+    pub fn images(&self, args: &GivenArgs) -> Result<GivenImages> {
         match args.test {
-            Some(n) => Ok(Images { source: ImageSource::Test(n), own: None }),
+            Some(n) => Ok(GivenImages { source: ImageSource::Test(n), own: None }),
             None if args.images.is_empty() => {
                 bail!(
                     "there are no images to work on\nhint: name PNG or JPEG files or folders of them, or use test images: `--test 20`"
@@ -72,7 +72,7 @@ impl Model<'_> {
             }
             None => {
                 let own = data::read_images(&args.images, self.image_shape()?)?;
-                Ok(Images { source: ImageSource::File, own: Some(own) })
+                Ok(GivenImages { source: ImageSource::File, own: Some(own) })
             }
         }
     }

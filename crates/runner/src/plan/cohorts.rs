@@ -9,7 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use spec::RunId;
 
-use crate::plan::Cohort;
+/// Cells that are trained together as one program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cohort {
+    /// Places in [`crate::plan::Plan::cells`].
+    pub cells: Vec<usize>,
+    /// Epochs that its runs have behind them, of those that have the fewest; `None` if the runs are new.
+    pub resume: Option<u32>,
+    /// What it takes, if that can be told.
+    pub seconds: Option<f64>,
+}
 
 /// A cell that is to be trained.
 #[derive(Clone, Debug)]
