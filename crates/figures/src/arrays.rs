@@ -1,43 +1,27 @@
 //! Images and latents of a run, as figures use them.
 
-use record::Array;
+use std::collections::BTreeMap;
 
-use crate::tiles::Images;
+use record::{Array, ArrayName};
+
+use crate::tiles::ImageStack;
 
 /// Images and latents of one run.
 #[derive(Clone, Debug, Default)]
 pub struct Arrays {
-    /// Test images.
-    pub originals: Images,
-    /// Their reconstructions; none without an encoder.
-    pub reconstructions: Images,
-    /// The same corrupted, and what the model makes of that.
-    pub denoising: Option<Denoising>,
-    /// Decoded draws from the prior.
-    pub samples: Images,
-    /// Decoded draws from the aggregate posterior.
-    pub samples_aggregate: Option<Images>,
-    /// Decoded draws from a Gaussian mixture fitted to latent means.
-    pub samples_mixture: Option<Images>,
-    /// Decoded straight lines between latents.
-    pub interpolation_linear: Option<Path>,
-    /// Decoded great arcs between the same latents.
-    pub interpolation_spherical: Option<Path>,
-    /// Decoded grid over two latent dimensions, row by row, square.
-    pub manifold: Option<Images>,
+    images: BTreeMap<ArrayName, Images>,
     /// Posterior means of test images; none without an encoder.
     pub latents: Option<Latents>,
     /// Classes of the same images.
     pub labels: Option<Vec<u8>>,
 }
 
-/// What a model makes of corrupted images.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Denoising {
-    /// The originals, corrupted as in training.
-    pub corrupted: Images,
-    /// Their reconstructions.
-    pub denoised: Images,
+/// A stored array of images.
+#[derive(Clone, Debug)]
+struct Images {
+    /// Its axes but for the last three, which are an image's.
+    counts: Vec<usize>,
+    stack: ImageStack,
 }
 
 /// Posterior means of images.
@@ -52,55 +36,49 @@ pub struct Latents {
 }
 
 /// Decoded paths between latents.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Path {
+#[derive(Clone, Copy, Debug)]
+pub struct Paths<'a> {
     /// Images of one path, both ends included.
     pub steps: usize,
     /// One path after another.
-    pub images: Images,
+    pub images: &'a ImageStack,
 }
 
-/// From the stored form.
-pub fn arrays(read: record::Arrays) -> Arrays {
-    Arrays {
-        originals: read.originals.map(images).unwrap_or_default(),
-        reconstructions: read.reconstructions.map(images).unwrap_or_default(),
-        denoising: read
-            .corrupted
-            .zip(read.denoised)
-            .map(|(corrupted, denoised)| Denoising { corrupted: images(corrupted), denoised: images(denoised) }),
-        samples: images(read.samples),
-        samples_aggregate: read.samples_aggregate.map(images),
-        samples_mixture: read.samples_mixture.map(images),
-        interpolation_linear: read.interpolation_linear.map(path),
-        interpolation_spherical: read.interpolation_spherical.map(path),
-        manifold: read.manifold.map(images),
-        latents: read.latent_mean.and_then(latents),
-        labels: read.labels,
+impl Arrays {
+    /// From the stored form.
+    pub fn new(mut stored: record::Arrays) -> Arrays {
+        let latents = stored.remove(ArrayName::LatentMean).and_then(latents);
+        let labels = stored.labels.take();
+        let images = stored.into_iter().filter_map(|(name, array)| Some((name, images(array)?))).collect();
+        Arrays { images, latents, labels }
     }
+
+    /// Images in a row; `None` where the model has none.
+    pub fn images(&self, name: ArrayName) -> Option<&ImageStack> {
+        self.images.get(&name).map(|images| &images.stack).filter(|stack| stack.n > 0)
+    }
+
+    /// Paths of images of shape `[pairs, steps]`; `None` where the model has none.
+    pub fn paths(&self, name: ArrayName) -> Option<Paths<'_>> {
+        let Images { counts, stack } = self.images.get(&name)?;
+        let [_, steps] = counts[..] else { return None };
+        Some(Paths { steps, images: stack })
+    }
+}
+
+/// The last three axes are an image's, those before them count images.
+fn images(array: Array) -> Option<Images> {
+    let [counts @ .., channels, height, width] = &array.shape[..] else { return None };
+    let (counts, n) = (counts.to_vec(), counts.iter().product());
+    if counts.is_empty() {
+        return None;
+    }
+    let stack = ImageStack { n, channels: *channels, height: *height, width: *width, values: array.values };
+    Some(Images { counts, stack })
 }
 
 /// Shape `[t, latent_dim]`.
 fn latents(array: Array) -> Option<Latents> {
     let [n, dim] = array.shape[..] else { return None };
     Some(Latents { n, dim, mean: array.values })
-}
-
-/// Shape `[pairs, steps, channels, height, width]`.
-fn path(array: Array) -> Path {
-    Path { steps: array.shape.get(1).copied().unwrap_or_default(), images: images(array) }
-}
-
-/// The last three axes are an image's, those before them count images.
-fn images(array: Array) -> Images {
-    match array.shape.as_slice() {
-        [counts @ .., channels, height, width] => Images {
-            n: counts.iter().product(),
-            channels: *channels,
-            height: *height,
-            width: *width,
-            values: array.values,
-        },
-        _ => Images::default(),
-    }
 }

@@ -6,7 +6,7 @@ use record::{EvaluationRow, Split, Status, Store};
 use serde_json::Value;
 use spec::{Cell, Experiment, listed};
 
-use crate::arrays::arrays;
+use crate::arrays::Arrays;
 use crate::error::FiguresError;
 use crate::origins::Origins;
 use crate::records::{Epoch, Group, Measure, Records, Run};
@@ -34,7 +34,7 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Records, Figure
         let is_first = known.is_none_or(|i| groups[i].runs.iter().all(|other| other.seed > run.seed));
         if is_first {
             run.arrays = match stored.arrays() {
-                Ok(read) => Some(arrays(read)),
+                Ok(stored) => Some(Arrays::new(stored)),
                 Err(e) if e.is_not_found() => None,
                 Err(e) => return Err(e.into()),
             };

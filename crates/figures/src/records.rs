@@ -1,13 +1,14 @@
 //! The finished runs of an experiment as plain numbers, grouped by everything but the seed.
 
 use record::summary::{Estimate, estimate};
-use record::{Split, Terms};
+use record::{ArrayName, Split, Terms};
 use serde_json::Value;
 use spec::metric::{Subject, Unit};
 use spec::{Cell, Metric, MetricSettings, ObjectiveKind, Scale};
 
 use crate::arrays::Arrays;
 use crate::setting::Key;
+use crate::tiles::ImageStack;
 
 /// What figures, tables and the report are made of.
 #[derive(Clone, Debug)]
@@ -147,6 +148,11 @@ impl Group {
         let is_one = |measure: &Measure| measure.metric == Metric::Sharpness && measure.settings.of == Some(of);
         let on_test = self.measure(|measure| is_one(measure) && measure.split == Split::Test);
         on_test.or_else(|| self.measure(is_one))
+    }
+
+    /// Images of the run whose arrays are shown; `None` where its model has none.
+    pub fn images(&self, name: ArrayName) -> Option<&ImageStack> {
+        self.arrays()?.1.images(name)
     }
 
     /// The arrays of the run with the smallest seed that has any.

@@ -8,7 +8,7 @@ pub const SHEET_PIXELS: usize = 2;
 
 /// Gray or colour images of one size, values nominally in 0…1.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Images {
+pub struct ImageStack {
     /// How many.
     pub n: usize,
     /// Channels of each.
@@ -21,14 +21,14 @@ pub struct Images {
     pub values: Vec<f32>,
 }
 
-impl Images {
+impl ImageStack {
     /// The first `n` images.
-    pub fn first(&self, n: usize) -> Images {
+    pub fn first(&self, n: usize) -> ImageStack {
         self.pick(&(0..n.min(self.n)).collect::<Vec<_>>())
     }
 
     /// The images at `indices`, in that order; those out of range are left out.
-    pub fn pick(&self, indices: &[usize]) -> Images {
+    pub fn pick(&self, indices: &[usize]) -> ImageStack {
         let size = self.channels * self.height * self.width;
         let mut values = Vec::with_capacity(indices.len() * size);
         let mut n = 0;
@@ -36,11 +36,11 @@ impl Images {
             values.extend_from_slice(chunk);
             n += 1;
         }
-        Images { n, values, ..self.clone_shape() }
+        ImageStack { n, values, ..self.clone_shape() }
     }
 
-    fn clone_shape(&self) -> Images {
-        Images { n: 0, channels: self.channels, height: self.height, width: self.width, values: Vec::new() }
+    fn clone_shape(&self) -> ImageStack {
+        ImageStack { n: 0, channels: self.channels, height: self.height, width: self.width, values: Vec::new() }
     }
 }
 
@@ -99,7 +99,7 @@ impl Sheet {
 }
 
 /// Lays images out in rows of `columns`, `gap` points apart (rounded to device pixels).
-pub fn sheet(images: &Images, columns: usize, zoom: Zoom, gap: f64) -> Sheet {
+pub fn sheet(images: &ImageStack, columns: usize, zoom: Zoom, gap: f64) -> Sheet {
     let columns = columns.min(images.n).max(1);
     let rows = images.n.div_ceil(columns);
     let gap = (gap / DEVICE_PIXEL).round() as usize * SHEET_PIXELS;
@@ -134,7 +134,7 @@ pub fn sheet(images: &Images, columns: usize, zoom: Zoom, gap: f64) -> Sheet {
 }
 
 /// One value of an image, 0…255; out of range is clamped, not a number is drawn black.
-fn gray(images: &Images, index: usize, channel: usize, row: usize, column: usize, zoom: Zoom) -> u8 {
+fn gray(images: &ImageStack, index: usize, channel: usize, row: usize, column: usize, zoom: Zoom) -> u8 {
     let at = |row: usize, column: usize| {
         let place = ((index * images.channels + channel) * images.height + row) * images.width + column;
         images.values.get(place).copied().unwrap_or(0.0).clamp(0.0, 1.0)
@@ -156,9 +156,9 @@ fn gray(images: &Images, index: usize, channel: usize, row: usize, column: usize
 mod tests {
     use super::*;
 
-    fn ramp(n: usize, channels: usize, height: usize, width: usize) -> Images {
+    fn ramp(n: usize, channels: usize, height: usize, width: usize) -> ImageStack {
         let count = n * channels * height * width;
-        Images { n, channels, height, width, values: (0..count).map(|i| i as f32 / (count - 1) as f32).collect() }
+        ImageStack { n, channels, height, width, values: (0..count).map(|i| i as f32 / (count - 1) as f32).collect() }
     }
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn large_images_are_averaged() {
-        let images = Images { n: 1, channels: 3, height: 4, width: 4, values: vec![0.5; 48] };
+        let images = ImageStack { n: 1, channels: 3, height: 4, width: 4, values: vec![0.5; 48] };
         let zoom = Zoom::fitting(4, 2.0 * DEVICE_PIXEL);
         assert_eq!(zoom, Zoom::Down(2));
         let sheet = sheet(&images, 1, zoom, 0.0);
@@ -184,14 +184,14 @@ mod tests {
 
     #[test]
     fn values_out_of_range_are_clamped() {
-        let images = Images { n: 1, channels: 1, height: 1, width: 3, values: vec![-1.0, f32::NAN, 7.0] };
+        let images = ImageStack { n: 1, channels: 1, height: 1, width: 3, values: vec![-1.0, f32::NAN, 7.0] };
         let sheet = sheet(&images, 1, Zoom::Up(1), 0.0);
         assert_eq!(sheet.pixels[0..6], [0, 0, 0, 0, 255, 255]);
     }
 
     #[test]
     fn tiles_are_separated_by_white() {
-        let images = Images { n: 3, channels: 1, height: 1, width: 1, values: vec![0.0; 3] };
+        let images = ImageStack { n: 3, channels: 1, height: 1, width: 1, values: vec![0.0; 3] };
         let sheet = sheet(&images, 2, Zoom::Up(1), DEVICE_PIXEL);
         assert_eq!((sheet.width, sheet.height), (6, 6));
         assert_eq!(sheet.pixels[0..6], [0, 0, 255, 255, 0, 0]);

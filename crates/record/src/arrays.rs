@@ -27,10 +27,12 @@
 //!
 //! Decoder means are stored as they are and clamped to 0…1 only when drawn: those of a Gaussian may lie outside.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use hdf5::types::{FloatSize, IntSize, TypeDescriptor, VarLenUnicode};
 use spec::RunId;
+use strum::{EnumIter, IntoEnumIterator, IntoStaticStr};
 
 use crate::error::RecordError;
 use crate::files;
@@ -66,151 +68,171 @@ impl Array {
     }
 }
 
-/// The images and latents that figures are drawn from; the module's table says what each is. `None` where the model has
-/// no such thing.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Arrays {
+/// An array of `float32` that a run stores; the module's table says what each is. The order is that of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumIter, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum ArrayName {
     /// Test images, 1.0 = white; `[n, channels, height, width]`.
-    pub originals: Option<Array>,
+    Originals,
     /// Decoder means of the originals' posterior means; `[n, channels, height, width]`.
-    pub reconstructions: Option<Array>,
-    /// A sample of p(x|z) at the z of each of `reconstructions`; `[n, channels, height, width]`.
-    pub decoder_samples: Option<Array>,
+    Reconstructions,
+    /// A sample of p(x|z) at the z of each reconstruction; `[n, channels, height, width]`.
+    DecoderSamples,
     /// The originals, corrupted as in training; `[n, channels, height, width]`.
-    pub corrupted: Option<Array>,
-    /// Reconstructions of `corrupted`; `[n, channels, height, width]`.
-    pub denoised: Option<Array>,
-    /// Decoder means of z from the prior, seeded; `[m, channels, height, width]`.
-    pub samples: Array,
+    Corrupted,
+    /// Reconstructions of the corrupted images; `[n, channels, height, width]`.
+    Denoised,
+    /// Decoder means of z from the prior, seeded; `[m, channels, height, width]`. Every file has it.
+    Samples,
     /// Decoder means of z ~ q(z|x) of training images x drawn at random; `[a, channels, height, width]`.
-    pub samples_aggregate: Option<Array>,
+    SamplesAggregate,
     /// Decoder means of z from a Gaussian mixture fitted to latent means; `[b, channels, height, width]`.
-    pub samples_mixture: Option<Array>,
-    /// Decoder means on a grid of z; `[g, g, channels, height, width]`; `None` unless there are two latent dimensions.
-    pub manifold: Option<Array>,
+    SamplesMixture,
+    /// Decoder means on a grid of z; `[g, g, channels, height, width]`; only of two latent dimensions.
+    Manifold,
     /// Decoder means along straight lines between the latents of two test images, ends included;
     /// `[pairs, steps, channels, height, width]`.
-    pub interpolation_linear: Option<Array>,
-    /// As `interpolation_linear`, for the same pairs and steps, along great arcs.
-    pub interpolation_spherical: Option<Array>,
+    InterpolationLinear,
+    /// The same along great arcs, for the same pairs and steps.
+    InterpolationSpherical,
     /// Posterior means of test images; `[t, latent_dim]`.
-    pub latent_mean: Option<Array>,
+    LatentMean,
     /// Logarithms of the posterior variances of the same images; `[t, latent_dim]`.
-    pub latent_log_variance: Option<Array>,
-    /// Classes of the same images; `[t]`.
+    LatentLogVariance,
+}
+
+impl ArrayName {
+    /// The name in the file, such as `latent_mean`.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// The names of its axes, equal where lengths are, and what it holds.
+    const fn about(self) -> (&'static str, &'static str) {
+        const N: &str = "n, channels, height, width";
+        const PAIRS: &str = "pairs, steps, channels, height, width";
+        match self {
+            ArrayName::Originals => (N, "test images, 1.0 = white"),
+            ArrayName::Reconstructions => (N, "decoder means of the originals' posterior means, not clamped"),
+            ArrayName::DecoderSamples => (N, "a sample of p(x|z) at the z of each of reconstructions, not clamped"),
+            ArrayName::Corrupted => (N, "the originals, corrupted as in training, not clamped"),
+            ArrayName::Denoised => (N, "reconstructions of corrupted, not clamped"),
+            ArrayName::Samples => {
+                ("m, channels, height, width", "decoder means of z from the prior, seeded, not clamped")
+            }
+            ArrayName::SamplesAggregate => (
+                "a, channels, height, width",
+                "decoder means of z ~ q(z|x) of training images x drawn at random, not clamped",
+            ),
+            ArrayName::SamplesMixture => (
+                "b, channels, height, width",
+                "decoder means of z from a Gaussian mixture fitted to latent means, not clamped",
+            ),
+            ArrayName::Manifold => ("g, g, channels, height, width", "decoder means on a grid of z, not clamped"),
+            ArrayName::InterpolationLinear => {
+                (PAIRS, "decoder means along straight lines between latents, not clamped")
+            }
+            ArrayName::InterpolationSpherical => (PAIRS, "decoder means along great arcs between latents, not clamped"),
+            ArrayName::LatentMean => ("t, latent_dim", "posterior means of test images"),
+            ArrayName::LatentLogVariance => {
+                ("t, latent_dim", "logarithms of the posterior variances of the images of latent_mean")
+            }
+        }
+    }
+}
+
+/// Arrays that mean nothing without another one.
+const BELONG: [(ArrayName, ArrayName); 5] = [
+    (ArrayName::Reconstructions, ArrayName::Originals),
+    (ArrayName::DecoderSamples, ArrayName::Reconstructions),
+    (ArrayName::Corrupted, ArrayName::Originals),
+    (ArrayName::Denoised, ArrayName::Corrupted),
+    (ArrayName::LatentLogVariance, ArrayName::LatentMean),
+];
+
+/// The images and latents that figures are drawn from; a model lacks what it has no such thing of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Arrays {
+    floats: BTreeMap<ArrayName, Array>,
+    /// Classes of the images of [`ArrayName::LatentMean`]; `[t]`.
     pub labels: Option<Vec<u8>>,
 }
 
-/// A dataset of `float32`: its name, the names of its axes, and what it holds.
-struct Dataset {
-    name: &'static str,
-    dimensions: &'static str,
-    description: &'static str,
+/// All arrays but the labels, in the order of the file.
+impl IntoIterator for Arrays {
+    type Item = (ArrayName, Array);
+    type IntoIter = std::collections::btree_map::IntoIter<ArrayName, Array>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.floats.into_iter()
+    }
 }
 
-/// All but `labels`, in the order of [`Arrays::floats`].
-const DATASETS: [Dataset; 13] = {
-    const fn dataset(name: &'static str, dimensions: &'static str, description: &'static str) -> Dataset {
-        Dataset { name, dimensions, description }
+/// Arrays without labels; those that are `None` are left out.
+impl<A: Into<Option<Array>>> FromIterator<(ArrayName, A)> for Arrays {
+    fn from_iter<I: IntoIterator<Item = (ArrayName, A)>>(arrays: I) -> Arrays {
+        let floats = arrays.into_iter().filter_map(|(name, array)| Some((name, array.into()?))).collect();
+        Arrays { floats, labels: None }
     }
-    const N: &str = "n, channels, height, width";
-    const PAIRS: &str = "pairs, steps, channels, height, width";
-    [
-        dataset("originals", N, "test images, 1.0 = white"),
-        dataset("reconstructions", N, "decoder means of the originals' posterior means, not clamped"),
-        dataset("decoder_samples", N, "a sample of p(x|z) at the z of each of reconstructions, not clamped"),
-        dataset("corrupted", N, "the originals, corrupted as in training, not clamped"),
-        dataset("denoised", N, "reconstructions of corrupted, not clamped"),
-        dataset("samples", "m, channels, height, width", "decoder means of z from the prior, seeded, not clamped"),
-        dataset(
-            "samples_aggregate",
-            "a, channels, height, width",
-            "decoder means of z ~ q(z|x) of training images x drawn at random, not clamped",
-        ),
-        dataset(
-            "samples_mixture",
-            "b, channels, height, width",
-            "decoder means of z from a Gaussian mixture fitted to latent means, not clamped",
-        ),
-        dataset("manifold", "g, g, channels, height, width", "decoder means on a grid of z, not clamped"),
-        dataset("interpolation_linear", PAIRS, "decoder means along straight lines between latents, not clamped"),
-        dataset("interpolation_spherical", PAIRS, "decoder means along great arcs between latents, not clamped"),
-        dataset("latent_mean", "t, latent_dim", "posterior means of test images"),
-        dataset(
-            "latent_log_variance",
-            "t, latent_dim",
-            "logarithms of the posterior variances of the images of latent_mean",
-        ),
-    ]
-};
+}
 
 impl Arrays {
-    /// The arrays of [`DATASETS`], in that order.
-    fn floats(&self) -> [Option<&Array>; DATASETS.len()] {
-        [
-            self.originals.as_ref(),
-            self.reconstructions.as_ref(),
-            self.decoder_samples.as_ref(),
-            self.corrupted.as_ref(),
-            self.denoised.as_ref(),
-            Some(&self.samples),
-            self.samples_aggregate.as_ref(),
-            self.samples_mixture.as_ref(),
-            self.manifold.as_ref(),
-            self.interpolation_linear.as_ref(),
-            self.interpolation_spherical.as_ref(),
-            self.latent_mean.as_ref(),
-            self.latent_log_variance.as_ref(),
-        ]
+    /// An array, if there is one of this name.
+    pub fn get(&self, name: ArrayName) -> Option<&Array> {
+        self.floats.get(&name)
     }
 
-    /// Checks that shapes agree with each other.
+    /// Adds or replaces an array.
+    pub fn insert(&mut self, name: ArrayName, array: Array) {
+        self.floats.insert(name, array);
+    }
+
+    /// Takes an array out.
+    pub fn remove(&mut self, name: ArrayName) -> Option<Array> {
+        self.floats.remove(&name)
+    }
+
+    /// What there is, in the order of the file.
+    fn iter(&self) -> impl Iterator<Item = (ArrayName, &Array)> {
+        self.floats.iter().map(|(name, array)| (*name, array))
+    }
+
+    /// Checks that there is what belongs together, and that axes of one name have one length.
     fn check(&self) -> Result<(), String> {
-        let size = |shape: &[usize]| shape.len().checked_sub(3).map(|start| shape[start..].to_vec());
-        for (Dataset { name, dimensions, .. }, array) in DATASETS.iter().zip(self.floats()) {
-            let Some(Array { shape, values }) = array else { continue };
-            let n_axes = dimensions.split(", ").count();
-            if shape.len() != n_axes {
-                return Err(format!("`{name}` has the shape {shape:?}, which are not {n_axes} axes"));
+        let mut lengths: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
+        let mut agree = |axis, length: usize, name| {
+            let (known, other) = *lengths.entry(axis).or_insert((length, name));
+            let differ = || format!("`{axis}` is {length} in `{name}` and {known} in `{other}`");
+            if known == length { Ok(()) } else { Err(differ()) }
+        };
+        for (name, Array { shape, values }) in self.iter() {
+            let axes: Vec<&str> = name.about().0.split(", ").collect();
+            let name = name.name();
+            if shape.len() != axes.len() {
+                return Err(format!("`{name}` has the shape {shape:?}, which are not {} axes", axes.len()));
             }
             if n_values(shape) != Some(values.len()) {
                 return Err(format!("`{name}` has {} values for the shape {shape:?}", values.len()));
             }
-            if n_axes >= 4 && size(shape) != size(&self.samples.shape) {
-                return Err(format!("`{name}` has the shape {shape:?}, `samples` {:?}", self.samples.shape));
+            for (axis, length) in axes.into_iter().zip(shape) {
+                agree(axis, *length, name)?;
             }
         }
-        let belong = [
-            ("reconstructions", &self.reconstructions, "originals", &self.originals),
-            ("decoder_samples", &self.decoder_samples, "reconstructions", &self.reconstructions),
-            ("corrupted", &self.corrupted, "originals", &self.originals),
-            ("denoised", &self.denoised, "corrupted", &self.corrupted),
-            ("latent_log_variance", &self.latent_log_variance, "latent_mean", &self.latent_mean),
-        ];
-        for (name, array, other_name, other) in belong {
-            match (array, other) {
-                (Some(_), None) => return Err(format!("there is `{name}` without `{other_name}`")),
-                (Some(array), Some(other)) if array.shape != other.shape => {
-                    return Err(format!("`{name}` and `{other_name}` differ in shape"));
-                }
-                _ => {}
+        if let Some(labels) = &self.labels {
+            agree("t", labels.len(), "labels")?;
+        }
+        if self.get(ArrayName::Samples).is_none() {
+            return Err("there are no `samples`".to_owned());
+        }
+        if self.labels.is_some() && self.get(ArrayName::LatentMean).is_none() {
+            return Err("there are `labels` without `latent_mean`".to_owned());
+        }
+        for (name, other) in BELONG {
+            if self.get(name).is_some() && self.get(other).is_none() {
+                return Err(format!("there is `{}` without `{}`", name.name(), other.name()));
             }
         }
-        if let (Some(linear), Some(spherical)) = (&self.interpolation_linear, &self.interpolation_spherical)
-            && linear.shape != spherical.shape
-        {
-            return Err("`interpolation_linear` and `interpolation_spherical` differ in shape".to_owned());
-        }
-        if self.manifold.as_ref().is_some_and(|manifold| manifold.shape[0] != manifold.shape[1]) {
-            return Err("the grid of `manifold` is not square".to_owned());
-        }
-        let n_latents = self.latent_mean.as_ref().map_or(0, |latents| latents.shape[0]);
-        match &self.labels {
-            Some(labels) if labels.len() != n_latents => {
-                Err(format!("{} labels were given for {n_latents} latents", labels.len()))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     /// Writes the file, atomically.
@@ -224,10 +246,9 @@ impl Arrays {
         let file = hdf5::FileBuilder::new().with_fapl(|access| access.libver_v110()).create(path)?;
         text_attribute(&file, "format_version", &FormatVersion::CURRENT.to_string())?;
         text_attribute(&file, "run_id", run.as_ref())?;
-        for (Dataset { name, dimensions, description }, array) in DATASETS.iter().zip(self.floats()) {
-            if let Some(Array { shape, values }) = array {
-                write_dataset(&file, name, shape, values, dimensions, description)?;
-            }
+        for (name, Array { shape, values }) in self.iter() {
+            let (dimensions, description) = name.about();
+            write_dataset(&file, name.name(), shape, values, dimensions, description)?;
         }
         if let Some(labels) = &self.labels {
             write_dataset(&file, "labels", &[labels.len()], labels, "t", "classes of the images of latent_mean")?;
@@ -256,38 +277,20 @@ impl Arrays {
             .and_then(|attribute| attribute.read_scalar::<VarLenUnicode>())
             .map_err(|error| damaged(format!("it has no `format_version`: {}", short(&error))))?;
         RecordError::refuse_newer(path, FormatVersion::try_from(version.as_str().to_owned()).map_err(damaged)?)?;
-        let float = |name: &str| -> Result<Array, RecordError> {
+        let mut arrays = Arrays::default();
+        for name in ArrayName::iter().filter(|name| file.link_exists(name.name())) {
             let (shape, values) =
-                read_dataset(&file, name, TypeDescriptor::Float(FloatSize::U4), size).map_err(damaged)?;
-            Ok(Array { shape, values })
-        };
-        let optional = |name: &str| file.link_exists(name).then(|| float(name)).transpose();
-        let arrays = Arrays {
-            originals: optional("originals")?,
-            reconstructions: optional("reconstructions")?,
-            decoder_samples: optional("decoder_samples")?,
-            corrupted: optional("corrupted")?,
-            denoised: optional("denoised")?,
-            samples: float("samples")?,
-            samples_aggregate: optional("samples_aggregate")?,
-            samples_mixture: optional("samples_mixture")?,
-            manifold: optional("manifold")?,
-            interpolation_linear: optional("interpolation_linear")?,
-            interpolation_spherical: optional("interpolation_spherical")?,
-            latent_mean: optional("latent_mean")?,
-            latent_log_variance: optional("latent_log_variance")?,
-            labels: match file.link_exists("labels") {
-                true => {
-                    let (shape, values) =
-                        read_dataset(&file, "labels", TypeDescriptor::Unsigned(IntSize::U1), size).map_err(damaged)?;
-                    if shape.len() != 1 {
-                        return Err(damaged(format!("`labels` has the shape {shape:?}, which is not one axis")));
-                    }
-                    Some(values)
-                }
-                false => None,
-            },
-        };
+                read_dataset(&file, name.name(), TypeDescriptor::Float(FloatSize::U4), size).map_err(damaged)?;
+            arrays.insert(name, Array { shape, values });
+        }
+        if file.link_exists("labels") {
+            let (shape, values) =
+                read_dataset(&file, "labels", TypeDescriptor::Unsigned(IntSize::U1), size).map_err(damaged)?;
+            if shape.len() != 1 {
+                return Err(damaged(format!("`labels` has the shape {shape:?}, which is not one axis")));
+            }
+            arrays.labels = Some(values);
+        }
         arrays.check().map_err(damaged)?;
         Ok(arrays)
     }

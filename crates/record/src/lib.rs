@@ -42,7 +42,7 @@ pub mod summary;
 pub mod tensors;
 pub mod writer;
 
-pub use arrays::{Array, Arrays};
+pub use arrays::{Array, ArrayName, Arrays};
 pub use checkpoint::{Checkpoint, LatestCheckpoint};
 pub use error::RecordError;
 pub use format::FormatVersion;

@@ -4,7 +4,7 @@ use data::{Images, Splits};
 use model::mixture::MixtureError;
 use model::noise::Stream;
 use model::{Family, Posterior, interpolation};
-use record::{Array, Arrays, Split};
+use record::{Array, ArrayName, Arrays, Split};
 use spec::Cell;
 use tch::{Device, Kind, Tensor};
 
@@ -104,22 +104,23 @@ pub fn arrays(model: &dyn Family, splits: &Splits, cells: &[Cell], device: Devic
                     }
                     _ => None,
                 };
-                let arrays = Arrays {
-                    originals: Some(originals.clone()),
-                    reconstructions: some(&reconstructions, r, &n)?,
-                    decoder_samples: some(&decoder_samples, r, &n)?,
-                    corrupted: some(&corrupted, r, &n)?,
-                    denoised: some(&denoised, r, &n)?,
-                    samples: images(&samples, r, &[N_SAMPLES])?,
-                    samples_aggregate: some(&aggregate, r, &[N_SAMPLES])?,
-                    samples_mixture: mixture.map(|of_some| images(&of_some.all, r, &[N_SAMPLES])).transpose()?,
-                    manifold: manifold.map(|all| images(all, r, &[N_MANIFOLD, N_MANIFOLD])).transpose()?,
-                    interpolation_linear: some(&linear, r, &steps)?,
-                    interpolation_spherical: some(&spherical, r, &steps)?,
-                    latent_mean: latents.as_ref().map(|latents| own(&latents.mean)).transpose()?,
-                    latent_log_variance: log_variance.map(own).transpose()?,
-                    labels: test.labels.clone().filter(|_| latents.is_some()),
-                };
+                let grid = [N_MANIFOLD, N_MANIFOLD];
+                let mut arrays = Arrays::from_iter([
+                    (ArrayName::Originals, Some(originals.clone())),
+                    (ArrayName::Reconstructions, some(&reconstructions, r, &n)?),
+                    (ArrayName::DecoderSamples, some(&decoder_samples, r, &n)?),
+                    (ArrayName::Corrupted, some(&corrupted, r, &n)?),
+                    (ArrayName::Denoised, some(&denoised, r, &n)?),
+                    (ArrayName::Samples, Some(images(&samples, r, &[N_SAMPLES])?)),
+                    (ArrayName::SamplesAggregate, some(&aggregate, r, &[N_SAMPLES])?),
+                    (ArrayName::SamplesMixture, mixture.map(|all| images(&all.all, r, &[N_SAMPLES])).transpose()?),
+                    (ArrayName::Manifold, manifold.map(|all| images(all, r, &grid)).transpose()?),
+                    (ArrayName::InterpolationLinear, some(&linear, r, &steps)?),
+                    (ArrayName::InterpolationSpherical, some(&spherical, r, &steps)?),
+                    (ArrayName::LatentMean, latents.as_ref().map(|latents| own(&latents.mean)).transpose()?),
+                    (ArrayName::LatentLogVariance, log_variance.map(own).transpose()?),
+                ]);
+                arrays.labels = test.labels.clone().filter(|_| latents.is_some());
                 Ok(Decoded { arrays, latent_log_density })
             })
             .collect()

@@ -7,7 +7,7 @@ use data::{Images, Splits};
 use model::mixture::{Covariance, GaussianMixture, Settings};
 use model::noise::{NoiseKey, Stream};
 use model::parameters::Exported;
-use record::{Array, Arrays, EvaluationRow, MetricsRow, Split, Terms};
+use record::{Array, ArrayName, Arrays, EvaluationRow, MetricsRow, Split, Terms};
 use spec::{Cell, Metric, MetricSettings, ModelKind};
 use tch::{Device, Kind, Tensor};
 
@@ -165,6 +165,6 @@ impl MixtureFit {
         let mut values = vec![0f32; draws.numel()];
         draws.copy_data(&mut values, draws.numel());
         let shape = vec![N_SAMPLES, test.shape.channels, test.shape.height, test.shape.width];
-        Ok(Arrays { samples: Array::new(shape, values)?, ..Arrays::default() })
+        Ok(Arrays::from_iter([(ArrayName::Samples, Array::new(shape, values)?)]))
     }
 }

@@ -1,7 +1,7 @@
 //! The rows of evaluation.parquet, from what was measured on a trained model.
 
 use data::{Images, Shape, Sharpness};
-use record::{Array, Arrays, EvaluationRow, Split};
+use record::{Array, ArrayName, Arrays, EvaluationRow, Split};
 use spec::metric::{Input, Subject};
 use spec::{Cell, Metric, MetricSettings, Scale};
 
@@ -57,8 +57,8 @@ pub fn of_arrays(arrays: &Arrays) -> Vec<EvaluationRow> {
         let values: Vec<f32> = array.values.iter().map(|value| value.clamp(0.0, 1.0)).collect();
         sharpness(subject, &values, Shape { n, channels, height, width })
     };
-    let reconstructions = arrays.reconstructions.as_ref().and_then(|array| of(Subject::Reconstructions, array));
-    reconstructions.into_iter().chain(of(Subject::Samples, &arrays.samples)).collect()
+    let subjects = [(Subject::Reconstructions, ArrayName::Reconstructions), (Subject::Samples, ArrayName::Samples)];
+    subjects.into_iter().filter_map(|(subject, name)| of(subject, arrays.get(name)?)).collect()
 }
 
 /// The latent means' log density under a mixture of so many Gaussians.

@@ -3,7 +3,7 @@
 
 use data::{Images, Shape, Splits};
 use model::{Family, ImageShape};
-use record::{Array, Arrays};
+use record::{ArrayName, Arrays};
 use serde_json::{Value, json};
 use spec::Cell;
 use tch::{Device, Kind, Tensor};
@@ -114,19 +114,19 @@ fn the_mixture_has_mean_and_covariance_of_the_latents() {
 }
 
 fn shapes(arrays: &Arrays) -> Vec<Option<Vec<usize>>> {
-    let of = |array: &Option<Array>| array.as_ref().map(|array| array.shape.clone());
-    vec![
-        of(&arrays.reconstructions),
-        of(&arrays.decoder_samples),
-        of(&arrays.corrupted),
-        of(&arrays.denoised),
-        of(&arrays.samples_aggregate),
-        of(&arrays.samples_mixture),
-        of(&arrays.interpolation_linear),
-        of(&arrays.interpolation_spherical),
-        of(&arrays.latent_mean),
-        of(&arrays.latent_log_variance),
-    ]
+    let names = [
+        ArrayName::Reconstructions,
+        ArrayName::DecoderSamples,
+        ArrayName::Corrupted,
+        ArrayName::Denoised,
+        ArrayName::SamplesAggregate,
+        ArrayName::SamplesMixture,
+        ArrayName::InterpolationLinear,
+        ArrayName::InterpolationSpherical,
+        ArrayName::LatentMean,
+        ArrayName::LatentLogVariance,
+    ];
+    names.into_iter().map(|name| arrays.get(name).map(|array| array.shape.clone())).collect()
 }
 
 #[test]
@@ -142,8 +142,8 @@ fn a_model_has_the_arrays_that_mean_something_for_it() {
     let expected = [&n, &n, &None, &None, &m, &m, &paths, &paths, &latents, &latents].map(Clone::clone);
     assert_eq!(shapes(&vae), expected);
     assert_eq!(
-        (vae.samples.shape.clone(), vae.labels.clone().map(|labels| labels.len())),
-        (m.clone().unwrap(), Some(60))
+        (vae.get(ArrayName::Samples).map(|array| array.shape.clone()), vae.labels.as_ref().map(Vec::len)),
+        (m.clone(), Some(60))
     );
     let denoising = of(json!({ "corruption": { "masking": {} }, "kind": "autoencoder" }));
     let expected = [&n, &n, &n, &n, &m, &m, &paths, &paths, &latents, &None].map(Clone::clone);
@@ -153,22 +153,24 @@ fn a_model_has_the_arrays_that_mean_something_for_it() {
     assert_eq!(shapes(&bits), expected);
 
     // Draws of a Bernoulli decoder are black or white, about as often as its means say.
-    let (drawn, means) = (vae.decoder_samples.unwrap().values, vae.reconstructions.clone().unwrap().values);
+    let values = |arrays: &Arrays, name: ArrayName| arrays.get(name).unwrap().values.clone();
+    let (drawn, means) = (values(&vae, ArrayName::DecoderSamples), values(&vae, ArrayName::Reconstructions));
     assert!(drawn.iter().all(|&value| value == 0.0 || value == 1.0));
     let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
     assert!((mean(&drawn) - mean(&means)).abs() < 0.1);
     // About half of the pixels are masked, and only those changed.
-    let (corrupted, originals) = (denoising.corrupted.unwrap().values, denoising.originals.unwrap().values);
+    let (corrupted, originals) = (values(&denoising, ArrayName::Corrupted), values(&denoising, ArrayName::Originals));
     let n_masked = corrupted.iter().zip(&originals).filter(|(a, b)| a != b).count();
     assert!(corrupted.iter().zip(&originals).all(|(a, b)| a == b || *a == 0.0));
     assert!((250..350).contains(&n_masked), "{n_masked} of 600");
 
     // Paths begin and end at reconstructions of images of different classes: the first two classes, then the next two.
-    for path in [vae.interpolation_linear.unwrap(), vae.interpolation_spherical.unwrap()] {
+    for name in [ArrayName::InterpolationLinear, ArrayName::InterpolationSpherical] {
+        let path = values(&vae, name);
         for pair in 0..5 {
             for (step, image) in [(0, 2 * pair), (9, 2 * pair + 1)] {
                 let of = |values: &[f32], i: usize| values[i * 30..(i + 1) * 30].to_vec();
-                let (end, whole) = (of(&path.values, pair * 10 + step), of(&means, image));
+                let (end, whole) = (of(&path, pair * 10 + step), of(&means, image));
                 assert!(end.iter().zip(&whole).all(|(a, b)| (a - b).abs() < 1e-5), "pair {pair}, step {step}");
             }
         }
@@ -181,7 +183,7 @@ fn images_of_one_class_are_paired_all_the_same() {
     let cells = cells(&json!({}), &[2]);
     let n_pairs = |splits: &Splits| {
         let arrays = arrays(build(&cells).as_ref(), splits, &cells, Device::Cpu).unwrap().remove(0).arrays;
-        arrays.interpolation_linear.map_or(0, |path| path.shape[0])
+        arrays.get(ArrayName::InterpolationLinear).map_or(0, |path| path.shape[0])
     };
     splits.test.labels = Some(vec![3; 60]);
     assert_eq!(n_pairs(&splits), 5);

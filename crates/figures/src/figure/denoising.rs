@@ -1,12 +1,13 @@
 //! Test images, the same corrupted, and what the models make of those.
 
+use record::ArrayName;
+
 use super::facets::{self, Along};
 use super::rows::{Block, Layout, Row, pages};
 use super::{Pages, with_arrays};
-use crate::arrays::Denoising;
 use crate::notes;
 use crate::records::Group;
-use crate::tiles::Images;
+use crate::tiles::ImageStack;
 
 const ORIGINAL: &str = "original";
 const CORRUPTED: &str = "corrupted";
@@ -15,21 +16,25 @@ const DENOISED: &str = "denoised";
 /// One model's images.
 struct Found<'a> {
     group: &'a Group,
-    originals: &'a Images,
-    denoising: &'a Denoising,
+    originals: &'a ImageStack,
+    corrupted: &'a ImageStack,
+    denoised: &'a ImageStack,
 }
 
 impl<'a> Found<'a> {
     /// Originals and corrupted images.
-    fn given(&self) -> (&'a Images, &'a Images) {
-        (self.originals, &self.denoising.corrupted)
+    fn given(&self) -> (&'a ImageStack, &'a ImageStack) {
+        (self.originals, self.corrupted)
     }
 }
 
 fn found<'a>(group: &'a Group) -> Option<Found<'a>> {
-    let (_, arrays) = group.arrays()?;
-    let denoising = arrays.denoising.as_ref().filter(|denoising| denoising.denoised.n > 0)?;
-    Some(Found { group, originals: &arrays.originals, denoising })
+    Some(Found {
+        group,
+        originals: group.images(ArrayName::Originals)?,
+        corrupted: group.images(ArrayName::Corrupted)?,
+        denoised: group.images(ArrayName::Denoised)?,
+    })
 }
 
 pub fn draw<'a>(groups: &[&'a Group]) -> Pages {
@@ -52,7 +57,7 @@ pub fn draw<'a>(groups: &[&'a Group]) -> Pages {
         // Models that were given other images, such as more corrupted ones, have a block of their own.
         for (index, alike) in found.chunk_by(|a, b| a.given() == b.given()).enumerate() {
             let (originals, corrupted) = alike[0].given();
-            let denoised = |found: &Found<'a>| Row { label: label(found.group), images: &found.denoising.denoised };
+            let denoised = |found: &Found<'a>| Row { label: label(found.group), images: found.denoised };
             blocks.push(Block {
                 head: vec![row(ORIGINAL, originals), row(CORRUPTED, corrupted)],
                 title: if index == 0 { facet.label.clone() } else { String::new() },

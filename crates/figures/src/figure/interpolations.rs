@@ -1,12 +1,14 @@
 //! Decoded paths between the latents of two test images: straight lines above great arcs.
 
+use record::ArrayName;
+
 use super::facets::{self, Along};
 use super::rows::{Block, Layout, Row, pages};
 use super::{Pages, spread, with_arrays};
-use crate::arrays::Path;
+use crate::arrays::Paths;
 use crate::notes;
 use crate::records::Group;
-use crate::tiles::Images;
+use crate::tiles::ImageStack;
 
 const LINEAR: &str = "linear";
 const SPHERICAL: &str = "spherical";
@@ -18,18 +20,19 @@ const MAX_ROWS: usize = 12;
 const MAX_PAIRS: usize = 4;
 
 /// The two paths between one pair of images.
-type Pair = Vec<(&'static str, Images)>;
+type Pair = Vec<(&'static str, ImageStack)>;
 
 fn pairs(group: &Group, n_pairs: usize) -> Vec<Pair> {
     let Some((_, arrays)) = group.arrays() else { return Vec::new() };
-    let paths = [(LINEAR, arrays.interpolation_linear.as_ref()), (SPHERICAL, arrays.interpolation_spherical.as_ref())];
+    let names = [(LINEAR, ArrayName::InterpolationLinear), (SPHERICAL, ArrayName::InterpolationSpherical)];
+    let paths = names.map(|(label, name)| (label, arrays.paths(name)));
     let of =
         |pair: usize| -> Pair { paths.iter().filter_map(|(name, path)| Some((*name, row((*path)?, pair)?))).collect() };
     (0..n_pairs).map(of).filter(|pair| !pair.is_empty()).collect()
 }
 
 /// Both ends of a path and evenly spread images between them.
-fn row(path: &Path, pair: usize) -> Option<Images> {
+fn row(path: Paths<'_>, pair: usize) -> Option<ImageStack> {
     let steps: Vec<usize> = (pair * path.steps..(pair + 1) * path.steps).collect();
     let images = path.images.pick(&spread(&steps, MAX_STEPS));
     (images.n > 0).then_some(images)

@@ -1,5 +1,7 @@
 //! The plane of a two-dimensional latent space, decoded.
 
+use record::ArrayName;
+
 use super::facets::{self, Along};
 use super::labels::{self, LABEL, Titles};
 use super::{PAGE, Page, Pages};
@@ -8,7 +10,7 @@ use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
 use crate::notes;
 use crate::records::Group;
 use crate::setting::LATENT_DIM;
-use crate::tiles::{Images, Zoom, sheet};
+use crate::tiles::{ImageStack, Zoom, sheet};
 
 /// Room for an axis' name, in points.
 const NAME: f64 = 11.0;
@@ -16,11 +18,8 @@ const NAME: f64 = 11.0;
 const WIDEST: f64 = 290.0;
 
 pub fn draw(groups: &[&Group]) -> Pages {
-    let planes: Vec<(&Group, &Images)> = groups
-        .iter()
-        .filter_map(|group| group.arrays()?.1.manifold.as_ref().map(|m| (*group, m)))
-        .filter(|(_, manifold)| manifold.n > 0)
-        .collect();
+    let planes: Vec<(&Group, &ImageStack)> =
+        groups.iter().filter_map(|group| Some((*group, group.images(ArrayName::Manifold)?))).collect();
     let Some((_, first)) = planes.first() else {
         let reason = if groups.iter().any(|g| g.number(LATENT_DIM) == Some(2.0)) {
             "the runs with latent dimension 2 have stored no manifold"
@@ -47,7 +46,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
             pages.push(std::mem::take(&mut drawing));
             top = 2.0;
         }
-        let title = |(column, (group, _)): (usize, &(&Group, &Images))| {
+        let title = |(column, (group, _)): (usize, &(&Group, &ImageStack))| {
             format!("({}) {}", labels::letter(row * columns + column), facets::title(group, &chosen, &along))
         };
         let titles = Titles::of(chunk.iter().enumerate().map(title), wide + NAME);
@@ -82,7 +81,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
 }
 
 /// Planes side by side, the zoom, and which images of the grid are kept (every one, every second, …).
-fn layout(images: &Images, n: usize) -> (usize, Zoom, usize) {
+fn layout(images: &ImageStack, n: usize) -> (usize, Zoom, usize) {
     let side = images.n.isqrt().max(1);
     let room = |columns: usize| {
         let room = (WIDTH - 4.0 - 8.0 * (columns - 1) as f64) / columns as f64 - NAME;

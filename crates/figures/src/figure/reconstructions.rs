@@ -1,29 +1,30 @@
 //! Test images with their reconstructions below: a row per latent dimension, a block per β.
 
+use record::ArrayName;
+
 use super::facets::{self, Along, Facet};
 use super::rows::{Block, Layout, Row, pages};
 use super::{Pages, with_arrays};
-use crate::arrays::Arrays;
 use crate::notes;
 use crate::records::Group;
 
 pub fn draw(groups: &[&Group]) -> Pages {
     let groups: Vec<&Group> = with_arrays(groups)?;
     let groups: Vec<&Group> =
-        groups.into_iter().filter(|g| g.arrays().is_some_and(|(_, a)| a.reconstructions.n > 0)).collect();
-    let Some((_, first)) = groups.first().and_then(|g| g.arrays()) else {
+        groups.into_iter().filter(|group| group.images(ArrayName::Reconstructions).is_some()).collect();
+    let Some(first) = groups.first().and_then(|group| group.images(ArrayName::Originals)) else {
         return Err("the finished runs have stored no reconstructions".to_owned());
     };
     let along = Along::choose(&groups);
     let blocks = facets::rows(&groups, std::slice::from_ref(&along));
     let label = |group: &Group| along.value(group);
     let labels: Vec<String> = groups.iter().map(|group| label(group)).collect();
-    let layout = Layout::of(&first.originals, labels.iter().map(String::as_str).chain(["original"]));
+    let layout = Layout::of(first, labels.iter().map(String::as_str).chain(["original"]));
 
     let blocks: Vec<Block<'_>> = blocks
         .iter()
         .map(|block| {
-            let originals = block.groups.first().and_then(|group| group.arrays()).map(|(_, arrays)| &arrays.originals);
+            let originals = block.groups.first().and_then(|group| group.images(ArrayName::Originals));
             Block {
                 head: originals.map(|images| Row { label: "original".to_owned(), images }).into_iter().collect(),
                 title: block.label.clone(),
@@ -41,9 +42,6 @@ pub fn draw(groups: &[&Group]) -> Pages {
 }
 
 fn rows<'a>(block: &Facet<'a>, label: &impl Fn(&Group) -> String) -> Vec<Row<'a>> {
-    let row = |group: &&'a Group| {
-        let (_, arrays): (u64, &'a Arrays) = group.arrays()?;
-        Some(Row { label: label(group), images: &arrays.reconstructions })
-    };
+    let row = |group: &&'a Group| Some(Row { label: label(group), images: group.images(ArrayName::Reconstructions)? });
     block.groups.iter().filter_map(row).collect()
 }

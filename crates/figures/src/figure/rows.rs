@@ -5,7 +5,7 @@ use super::{PAGE, Page};
 use crate::colour::INK;
 use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
 use crate::font;
-use crate::tiles::{Images, Zoom, sheet};
+use crate::tiles::{ImageStack, Zoom, sheet};
 
 /// The most images side by side.
 pub const MAX_COLUMNS: usize = 10;
@@ -23,7 +23,7 @@ pub struct Row<'a> {
     /// What they are.
     pub label: String,
     /// As many as a row has are drawn.
-    pub images: &'a Images,
+    pub images: &'a ImageStack,
 }
 
 /// How many images of which size a row holds; every length is in points.
@@ -40,7 +40,7 @@ pub struct Layout {
 
 impl Layout {
     /// For images like these: as many as stay large enough to be seen well.
-    pub fn of<'a>(images: &Images, labels: impl IntoIterator<Item = &'a str>) -> Layout {
+    pub fn of<'a>(images: &ImageStack, labels: impl IntoIterator<Item = &'a str>) -> Layout {
         let label = label_room(labels);
         let most = MAX_COLUMNS.min(images.n).max(1);
         let least = MIN_COLUMNS.min(most);
@@ -52,11 +52,11 @@ impl Layout {
     }
 
     /// For rows of exactly so many images.
-    pub fn of_columns<'a>(images: &Images, labels: impl IntoIterator<Item = &'a str>, columns: usize) -> Layout {
+    pub fn of_columns<'a>(images: &ImageStack, labels: impl IntoIterator<Item = &'a str>, columns: usize) -> Layout {
         Layout::with(images, label_room(labels), columns)
     }
 
-    fn with(images: &Images, label: f64, columns: usize) -> Layout {
+    fn with(images: &ImageStack, label: f64, columns: usize) -> Layout {
         let zoom = fitting(images, label, columns);
         let wide = columns as f64 * zoom.points(images.width) + GAP * columns.saturating_sub(1) as f64;
         let tile = zoom.points(images.height);
@@ -85,7 +85,7 @@ fn label_room<'a>(labels: impl IntoIterator<Item = &'a str>) -> f64 {
     widest.min(most) + 6.0
 }
 
-fn fitting(images: &Images, label: f64, columns: usize) -> Zoom {
+fn fitting(images: &ImageStack, label: f64, columns: usize) -> Zoom {
     let room = WIDTH - label - 6.0;
     Zoom::fitting(images.width, ((room - GAP * columns.saturating_sub(1) as f64) / columns.max(1) as f64).min(40.0))
 }

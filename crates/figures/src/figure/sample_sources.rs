@@ -1,12 +1,13 @@
 //! Decoded draws of z from the prior, the aggregate posterior and a mixture fitted to the latents: a row or more for each.
 
+use record::ArrayName;
+
 use super::facets::{self, Along};
 use super::rows::{Block, Layout, Row, pages};
 use super::{Pages, with_arrays};
-use crate::arrays::Arrays;
 use crate::notes;
 use crate::records::Group;
-use crate::tiles::Images;
+use crate::tiles::ImageStack;
 
 const PRIOR: &str = "prior";
 const AGGREGATE: &str = "aggregate posterior";
@@ -19,24 +20,20 @@ const MAX_ROWS_EACH: usize = 3;
 /// Where z came from, and what was decoded from it.
 struct Drawn<'a> {
     name: &'static str,
-    images: &'a Images,
+    images: &'a ImageStack,
 }
 
 /// What one model has stored, in the order of the rows.
-fn sources(arrays: &Arrays) -> Vec<Drawn<'_>> {
-    let all = [
-        (PRIOR, Some(&arrays.samples)),
-        (AGGREGATE, arrays.samples_aggregate.as_ref()),
-        (MIXTURE, arrays.samples_mixture.as_ref()),
-    ];
-    let is_there = |images: &&Images| images.n > 0;
-    all.into_iter().filter_map(|(name, images)| Some(Drawn { name, images: images.filter(is_there)? })).collect()
+fn sources(group: &Group) -> Vec<Drawn<'_>> {
+    let all =
+        [(PRIOR, ArrayName::Samples), (AGGREGATE, ArrayName::SamplesAggregate), (MIXTURE, ArrayName::SamplesMixture)];
+    all.into_iter().filter_map(|(name, array)| Some(Drawn { name, images: group.images(array)? })).collect()
 }
 
 /// One source's images, cut into rows.
 struct Rows {
     name: &'static str,
-    rows: Vec<Images>,
+    rows: Vec<ImageStack>,
 }
 
 impl Rows {
@@ -54,8 +51,7 @@ impl Rows {
 
 pub fn draw(groups: &[&Group]) -> Pages {
     let groups: Vec<&Group> = with_arrays(groups)?;
-    let found: Vec<(&Group, Vec<Drawn<'_>>)> =
-        groups.iter().filter_map(|group| Some((*group, sources(group.arrays()?.1)))).collect();
+    let found: Vec<(&Group, Vec<Drawn<'_>>)> = groups.iter().map(|group| (*group, sources(group))).collect();
     let all = || found.iter().flat_map(|(_, sources)| sources);
     let Some(first) = all().find(|source| source.name != PRIOR) else {
         return Err("the finished runs have stored samples from no other source than the prior".to_owned());

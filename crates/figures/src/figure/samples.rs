@@ -1,5 +1,6 @@
 //! Draws from the prior, decoded: a grid per model.
 
+use record::ArrayName;
 use spec::{Cell, Latent, ModelKind};
 
 use super::facets::{self, Along};
@@ -8,7 +9,7 @@ use super::{PAGE, Page, Pages, with_arrays};
 use crate::drawing::{Drawing, WIDTH};
 use crate::notes;
 use crate::records::Group;
-use crate::tiles::{Images, Zoom, sheet};
+use crate::tiles::{ImageStack, Zoom, sheet};
 
 /// The most grids side by side.
 const MAX_COLUMNS: usize = 4;
@@ -20,16 +21,17 @@ const SMALLEST: f64 = 11.0;
 const WIDEST: f64 = 230.0;
 const GAP: f64 = 0.48;
 
-pub fn draw(groups: &[&Group]) -> Pages {
-    let groups: Vec<&Group> = with_arrays(groups)?;
-    let groups: Vec<&Group> = groups.into_iter().filter(|g| g.arrays().is_some_and(|(_, a)| a.samples.n > 0)).collect();
-    let Some((_, first)) = groups.first().and_then(|g| g.arrays()) else {
+pub fn draw<'a>(groups: &[&'a Group]) -> Pages {
+    let groups: Vec<&'a Group> = with_arrays(groups)?;
+    let samples = |group: &'a Group| group.images(ArrayName::Samples);
+    let groups: Vec<&'a Group> = groups.into_iter().filter(|group| samples(group).is_some()).collect();
+    let Some(first) = groups.first().and_then(|group| samples(group)) else {
         return Err("the finished runs have stored no samples".to_owned());
     };
     let along = Along::choose(&groups);
     let blocks = facets::rows(&groups, std::slice::from_ref(&along));
     let columns = facets::columns(&blocks, MAX_COLUMNS);
-    let layout = Layout::of(&first.samples, columns);
+    let layout = Layout::of(first, columns);
 
     let mut pages = Vec::new();
     let mut drawing = Drawing::new();
@@ -50,10 +52,10 @@ pub fn draw(groups: &[&Group]) -> Pages {
             }
             top += titles.extra;
             for (column, group) in chunk.iter().enumerate() {
-                let Some((_, arrays)) = group.arrays() else { continue };
+                let Some(images) = samples(group) else { continue };
                 let left = layout.left + column as f64 * (layout.wide + layout.between);
                 titles.draw(&mut drawing, column, (left + layout.wide / 2.0, top + 8.0));
-                let images = arrays.samples.first(layout.side * layout.side);
+                let images = images.first(layout.side * layout.side);
                 drawing.image((left, top + LABEL - 1.0), sheet(&images, layout.side, layout.zoom, GAP));
             }
             top += LABEL - 1.0 + layout.tall + 6.0;
@@ -64,8 +66,8 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let caption = format!(
         "{}, the first {} of {} stored, {}{}.",
         drawn(&groups),
-        (layout.side * layout.side).min(first.samples.n),
-        first.samples.n,
+        (layout.side * layout.side).min(first.n),
+        first.n,
         if groups.len() > 1 { format!("one grid per {}, ", facets::each(&groups)) } else { String::new() },
         notes::seed_of_arrays(&groups)
     );
@@ -131,7 +133,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(images: &Images, columns: usize) -> Layout {
+    fn of(images: &ImageStack, columns: usize) -> Layout {
         let between = 9.0;
         let room = ((WIDTH - 4.0 - between * (columns - 1) as f64) / columns as f64).min(WIDEST);
         let most = (images.n.isqrt()).clamp(1, MAX_SIDE);

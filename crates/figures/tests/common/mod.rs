@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use record::{Array, Arrays, EvaluationRow, MetricsRow, Provenance, RunWriter, Split, Store, Terms};
+use record::{Array, ArrayName, Arrays, EvaluationRow, MetricsRow, Provenance, RunWriter, Split, Store, Terms};
 use spec::metric::{Input, Subject};
 use spec::{Cell, Experiment, Metric, MetricSettings};
 
@@ -77,11 +77,12 @@ pub fn fill_families(
         for epoch in 1..=cell.training.epochs as u32 {
             writer.epoch(&[Split::Train, Split::Test].map(|split| of_family(family, row(cell, epoch, split)))).unwrap();
         }
-        let arrays = match (family, arrays(cell, look)) {
-            (Family::Gan, all) => Arrays { samples: all.samples, ..Arrays::default() },
-            (Family::Autoencoder, all) => Arrays { latent_log_variance: None, ..all },
-            (_, all) => all,
-        };
+        let mut arrays = arrays(cell, look);
+        match family {
+            Family::Gan => arrays = Arrays::from_iter([(ArrayName::Samples, arrays.remove(ArrayName::Samples))]),
+            Family::Autoencoder => drop(arrays.remove(ArrayName::LatentLogVariance)),
+            Family::Vae | Family::Mixture => {}
+        }
         writer.arrays(&arrays).unwrap();
         if matches!(family, Family::Vae | Family::Mixture) {
             writer.evaluation(&evaluation(cell)).unwrap();
@@ -261,18 +262,19 @@ pub fn arrays(cell: &Cell, look: Look) -> Arrays {
     });
     let latent_mean = Array::new(vec![look.n_latents, dim], latents.concat()).unwrap();
     let latent_log_variance = Array::new(vec![look.n_latents, dim], vec![-1.0; look.n_latents * dim]).unwrap();
-    Arrays {
-        originals: Some(images(n, look, |i| of(i, 0.0))),
-        reconstructions: Some(images(n, look, |i| of(i, blur))),
-        samples: images(look.n_samples, look, |i| {
-            image((noise(i as u64) * 10.0) as usize, 1.4 * normal(i as u64), normal(i as u64 + 9), blur * 1.5, look)
-        }),
-        manifold,
-        latent_mean: Some(latent_mean),
-        latent_log_variance: Some(latent_log_variance),
-        labels: Some(labels),
-        ..Arrays::default()
-    }
+    let samples = images(look.n_samples, look, |i| {
+        image((noise(i as u64) * 10.0) as usize, 1.4 * normal(i as u64), normal(i as u64 + 9), blur * 1.5, look)
+    });
+    let mut arrays = Arrays::from_iter([
+        (ArrayName::Originals, Some(images(n, look, |i| of(i, 0.0)))),
+        (ArrayName::Reconstructions, Some(images(n, look, |i| of(i, blur)))),
+        (ArrayName::Samples, Some(samples)),
+        (ArrayName::Manifold, manifold),
+        (ArrayName::LatentMean, Some(latent_mean)),
+        (ArrayName::LatentLogVariance, Some(latent_log_variance)),
+    ]);
+    arrays.labels = Some(labels);
+    arrays
 }
 
 /// What only some runs have measured: other sources of samples, interpolations, denoised images, and sharpness.
@@ -285,10 +287,10 @@ pub fn measure_more(store: &Store, experiment: &Experiment, look: Look) {
         }
         let blur = 0.16 / cell.model.latent_dim as f64 + 0.01 * cell.objective.beta;
         let drawn = |first: u64, spread: f64, blur: f64| {
-            Some(images(n, look, |i| {
+            images(n, look, |i| {
                 let key = first + i as u64;
                 image((noise(key) * 10.0) as usize, spread * normal(key), spread * normal(key + 9), blur, look)
-            }))
+            })
         };
         let paths = |bend: f64| {
             let (pairs, steps) = (4, 9);
@@ -301,22 +303,21 @@ pub fn measure_more(store: &Store, experiment: &Experiment, look: Look) {
             };
             let array = images(pairs * steps, look, at);
             let shape = vec![pairs, steps, look.channels, look.height, look.width];
-            Some(Array::new(shape, array.values).unwrap())
+            Array::new(shape, array.values).unwrap()
         };
         let mut arrays = arrays(cell, look);
-        arrays.corrupted = arrays.originals.clone().map(|mut corrupted| {
-            for (index, value) in corrupted.values.iter_mut().enumerate() {
-                *value += 0.35 * normal(index as u64 + 77) as f32;
-            }
-            corrupted
-        });
-        arrays.denoised = Some(images(n, look, |i| {
-            image(i % 10, normal(i as u64) + 0.1, normal(i as u64 + 500), 1.3 * blur + 0.02, look)
-        }));
-        arrays.samples_aggregate = drawn(1000, 1.0, 1.2 * blur);
-        arrays.samples_mixture = drawn(2000, 1.1, 1.3 * blur);
-        arrays.interpolation_linear = paths(0.5);
-        arrays.interpolation_spherical = paths(0.2);
+        let mut corrupted = arrays.get(ArrayName::Originals).unwrap().clone();
+        for (index, value) in corrupted.values.iter_mut().enumerate() {
+            *value += 0.35 * normal(index as u64 + 77) as f32;
+        }
+        arrays.insert(ArrayName::Corrupted, corrupted);
+        let denoised =
+            images(n, look, |i| image(i % 10, normal(i as u64) + 0.1, normal(i as u64 + 500), 1.3 * blur + 0.02, look));
+        arrays.insert(ArrayName::Denoised, denoised);
+        arrays.insert(ArrayName::SamplesAggregate, drawn(1000, 1.0, 1.2 * blur));
+        arrays.insert(ArrayName::SamplesMixture, drawn(2000, 1.1, 1.3 * blur));
+        arrays.insert(ArrayName::InterpolationLinear, paths(0.5));
+        arrays.insert(ArrayName::InterpolationSpherical, paths(0.2));
         run.replace_arrays(&arrays).unwrap();
         let row = |of: Subject, value: f64| EvaluationRow {
             metric: Metric::Sharpness,

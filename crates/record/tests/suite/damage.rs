@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::support::{all_arrays, arrays, cell, evaluation, provenance, rows};
-use record::{RecordError, Run, RunWriter, Status, Store};
+use record::{Array, ArrayName, Arrays, RecordError, Run, RunWriter, Status, Store};
 use spec::Metric;
 
 /// A store with one run that is done and one that stopped after two of its three epochs.
@@ -245,22 +245,29 @@ fn values_that_are_not_finite_are_refused_by_name() {
 fn arrays_whose_shapes_disagree_are_refused() {
     let (_folder, store, _, _) = store();
     let mut writer = RunWriter::start(&store, &cell(2, 7), &provenance()).unwrap();
-    for change in [
-        |arrays: &mut record::Arrays| arrays.samples.shape = vec![6, 1, 20],
-        |arrays: &mut record::Arrays| arrays.originals.as_mut().unwrap().shape[0] = 2,
-        |arrays: &mut record::Arrays| arrays.originals = Some(all_arrays().samples),
-        |arrays: &mut record::Arrays| arrays.originals = None,
-        |arrays: &mut record::Arrays| arrays.latent_mean = None,
-        |arrays: &mut record::Arrays| arrays.denoised = all_arrays().denoised,
-        |arrays: &mut record::Arrays| arrays.corrupted = all_arrays().samples_aggregate,
-        |arrays: &mut record::Arrays| arrays.samples_mixture = all_arrays().latent_mean,
-        |arrays: &mut record::Arrays| {
-            arrays.interpolation_linear = all_arrays().interpolation_linear;
-            arrays.interpolation_spherical = arrays.manifold.clone();
+    let reshape = |arrays: &mut Arrays, name: ArrayName, shape: &[usize]| {
+        let values = arrays.remove(name).unwrap().values;
+        arrays.insert(name, Array { shape: shape.to_vec(), values });
+    };
+    let other = |name: ArrayName| all_arrays().remove(name).unwrap();
+    let changes: [&dyn Fn(&mut Arrays); 12] = [
+        &|arrays| reshape(arrays, ArrayName::Samples, &[6, 1, 20]),
+        &|arrays| reshape(arrays, ArrayName::Originals, &[2, 1, 4, 5]),
+        &|arrays| arrays.insert(ArrayName::Originals, other(ArrayName::Samples)),
+        &|arrays| drop(arrays.remove(ArrayName::Originals)),
+        &|arrays| drop(arrays.remove(ArrayName::Samples)),
+        &|arrays| drop(arrays.remove(ArrayName::LatentMean)),
+        &|arrays| arrays.insert(ArrayName::Denoised, other(ArrayName::Denoised)),
+        &|arrays| arrays.insert(ArrayName::Corrupted, other(ArrayName::SamplesAggregate)),
+        &|arrays| arrays.insert(ArrayName::SamplesMixture, other(ArrayName::LatentMean)),
+        &|arrays| {
+            arrays.insert(ArrayName::InterpolationLinear, other(ArrayName::InterpolationLinear));
+            arrays.insert(ArrayName::InterpolationSpherical, other(ArrayName::Manifold));
         },
-        |arrays: &mut record::Arrays| arrays.labels = Some(vec![1]),
-        |arrays: &mut record::Arrays| arrays.samples = record::Array::default(),
-    ] {
+        &|arrays| arrays.labels = Some(vec![1]),
+        &|arrays| arrays.insert(ArrayName::Samples, Array::default()),
+    ];
+    for change in changes {
         let mut arrays = arrays();
         change(&mut arrays);
         assert!(writer.arrays(&arrays).is_err());

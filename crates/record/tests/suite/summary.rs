@@ -1,7 +1,7 @@
 //! Means over seeds: which runs are pooled, and with which arithmetic.
 
 use record::summary::{Member, estimate, over_seeds};
-use record::{Arrays, RunWriter, Split, Store};
+use record::{ArrayName, Arrays, RunWriter, Split, Store};
 use spec::{Axis, Metric};
 
 use crate::support::{all_arrays, cell, evaluation, provenance, rows};
@@ -92,14 +92,13 @@ fn arrays_may_be_empty() {
     let cell = cell(2, 0);
     let mut writer = RunWriter::start(&store, &cell, &provenance()).unwrap();
     let none = |shape: &[usize]| record::Array { shape: shape.to_vec(), values: Vec::new() };
-    let arrays = Arrays {
-        originals: Some(none(&[0, 1, 28, 28])),
-        reconstructions: Some(none(&[0, 1, 28, 28])),
-        samples: none(&[0, 1, 28, 28]),
-        latent_mean: Some(none(&[0, 2])),
-        latent_log_variance: Some(none(&[0, 2])),
-        ..Arrays::default()
-    };
+    let arrays = Arrays::from_iter([
+        (ArrayName::Originals, none(&[0, 1, 28, 28])),
+        (ArrayName::Reconstructions, none(&[0, 1, 28, 28])),
+        (ArrayName::Samples, none(&[0, 1, 28, 28])),
+        (ArrayName::LatentMean, none(&[0, 2])),
+        (ArrayName::LatentLogVariance, none(&[0, 2])),
+    ]);
     writer.arrays(&arrays).unwrap();
     assert_eq!(writer.run().arrays().unwrap(), arrays);
 }
@@ -108,8 +107,11 @@ fn arrays_may_be_empty() {
 fn arrays_of_every_kind_of_model_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
-    let gan = Arrays { samples: all_arrays().samples, ..Arrays::default() };
-    let autoencoder = Arrays { latent_log_variance: None, manifold: None, labels: None, ..all_arrays() };
+    let gan = Arrays::from_iter([(ArrayName::Samples, all_arrays().remove(ArrayName::Samples))]);
+    let mut autoencoder = all_arrays();
+    autoencoder.remove(ArrayName::LatentLogVariance);
+    autoencoder.remove(ArrayName::Manifold);
+    autoencoder.labels = None;
     for (seed, arrays) in [gan, autoencoder, all_arrays()].into_iter().enumerate() {
         let mut writer = RunWriter::start(&store, &cell(2, seed as u64), &provenance()).unwrap();
         writer.arrays(&arrays).unwrap();

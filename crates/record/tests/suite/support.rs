@@ -1,6 +1,6 @@
 //! Cells, rows and arrays for the tests.
 
-use record::{Array, Arrays, EvaluationRow, MetricsRow, Provenance, Split, Terms};
+use record::{Array, ArrayName, Arrays, EvaluationRow, MetricsRow, Provenance, Split, Terms};
 use spec::{Cell, Dataset, Metric, MetricSettings, Model, Objective, Optimizer, Pixels, Source, Training};
 
 /// A small configuration; its run's id depends on the arguments.
@@ -88,32 +88,32 @@ pub fn arrays() -> Arrays {
         let n = shape.iter().product::<usize>();
         Array { shape: shape.to_vec(), values: (0..n).map(|index| index as f32 / n as f32).collect() }
     };
-    Arrays {
-        originals: Some(array(&[3, 1, 4, 5])),
-        reconstructions: Some(array(&[3, 1, 4, 5])),
-        samples: array(&[6, 1, 4, 5]),
-        manifold: Some(array(&[2, 2, 1, 4, 5])),
-        latent_mean: Some(array(&[7, 2])),
-        latent_log_variance: Some(array(&[7, 2])),
-        labels: Some(vec![0, 1, 2, 3, 4, 5, 255]),
-        ..Arrays::default()
-    }
+    let mut arrays = Arrays::from_iter([
+        (ArrayName::Originals, array(&[3, 1, 4, 5])),
+        (ArrayName::Reconstructions, array(&[3, 1, 4, 5])),
+        (ArrayName::Samples, array(&[6, 1, 4, 5])),
+        (ArrayName::Manifold, array(&[2, 2, 1, 4, 5])),
+        (ArrayName::LatentMean, array(&[7, 2])),
+        (ArrayName::LatentLogVariance, array(&[7, 2])),
+    ]);
+    arrays.labels = Some(vec![0, 1, 2, 3, 4, 5, 255]);
+    arrays
 }
 
 /// As [`arrays`], with all that a file may hold.
 pub fn all_arrays() -> Arrays {
-    let array = |first: f32, shape: &[usize]| {
+    let mut arrays = arrays();
+    let mut add = |name: ArrayName, first: f32, shape: &[usize]| {
         let n = shape.iter().product::<usize>();
-        Some(Array { shape: shape.to_vec(), values: (0..n).map(|index| first + index as f32).collect() })
+        let values = (0..n).map(|index| first + index as f32).collect();
+        arrays.insert(name, Array { shape: shape.to_vec(), values });
     };
-    Arrays {
-        decoder_samples: array(1e3, &[3, 1, 4, 5]),
-        corrupted: array(2e3, &[3, 1, 4, 5]),
-        denoised: array(3e3, &[3, 1, 4, 5]),
-        samples_aggregate: array(4e3, &[8, 1, 4, 5]),
-        samples_mixture: array(5e3, &[9, 1, 4, 5]),
-        interpolation_linear: array(6e3, &[2, 3, 1, 4, 5]),
-        interpolation_spherical: array(7e3, &[2, 3, 1, 4, 5]),
-        ..arrays()
-    }
+    add(ArrayName::DecoderSamples, 1e3, &[3, 1, 4, 5]);
+    add(ArrayName::Corrupted, 2e3, &[3, 1, 4, 5]);
+    add(ArrayName::Denoised, 3e3, &[3, 1, 4, 5]);
+    add(ArrayName::SamplesAggregate, 4e3, &[8, 1, 4, 5]);
+    add(ArrayName::SamplesMixture, 5e3, &[9, 1, 4, 5]);
+    add(ArrayName::InterpolationLinear, 6e3, &[2, 3, 1, 4, 5]);
+    add(ArrayName::InterpolationSpherical, 7e3, &[2, 3, 1, 4, 5]);
+    arrays
 }

@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow, bail};
 use data::{OwnImages, Shape};
 use protocol::usage::ImageSource;
-use record::{Run, RunManifest, Status};
+use record::{ArrayName, Run, RunManifest, Status};
 
 use crate::args::GivenArgs;
 use crate::settings::Settings;
@@ -52,8 +52,8 @@ impl Model<'_> {
     /// # Errors
     /// If the run's arrays cannot be read.
     pub fn image_shape(&self) -> Result<Shape> {
-        match self.run.arrays()?.samples.shape[..] {
-            [_, channels, height, width] => Ok(Shape { n: 0, channels, height, width }),
+        match self.run.arrays()?.get(ArrayName::Samples).map(|samples| &samples.shape[..]) {
+            Some(&[_, channels, height, width]) => Ok(Shape { n: 0, channels, height, width }),
             _ => Err(anyhow!("`{}` holds no images", self.run.arrays_file().display())),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use record::{Array, npy};
+use record::{Array, ArrayName, npy};
 
 use crate::support::{Place, begin, experiment};
 
@@ -87,9 +87,13 @@ fn names(place: &Place) -> Vec<String> {
 fn samples_are_those_of_the_figures_and_other_seeds_give_others() {
     let place = trained(TINY);
     let arrays = place.store().find(RUN).unwrap().arrays().unwrap();
-    let (prior, aggregate, mixture) =
-        (arrays.samples, arrays.samples_aggregate.unwrap(), arrays.samples_mixture.unwrap());
-    for (from, kept) in [("prior", prior), ("aggregate", aggregate), ("mixture", mixture)] {
+    let sources = [
+        ("prior", ArrayName::Samples),
+        ("aggregate", ArrayName::SamplesAggregate),
+        ("mixture", ArrayName::SamplesMixture),
+    ];
+    for (from, name) in sources {
+        let kept = arrays.get(name).unwrap();
         assert_eq!(out(&place, &format!("sample {RUN} --from {from} --count 12 -o a.npy")), "a.npy\n");
         let few = array(&place, "a.npy");
         assert_eq!(few.shape, [12, 1, 28, 28]);
@@ -124,8 +128,9 @@ fn images_of_ones_own_are_treated_as_test_images_are() {
     for (i, line) in lines[1..].iter().enumerate() {
         assert_eq!(line[..2], [i.to_string(), arrays.labels.as_ref().unwrap()[i].to_string()]);
         let values: Vec<f32> = line[2..].iter().map(|value| value.parse().unwrap()).collect();
-        let row = |array: &Option<Array>| array.as_ref().unwrap().values[3 * i..3 * i + 3].to_vec();
-        assert!(distance(&values, &[row(&arrays.latent_mean), row(&arrays.latent_log_variance)].concat()) < 1e-4);
+        let row = |name: ArrayName| arrays.get(name).unwrap().values[3 * i..3 * i + 3].to_vec();
+        let stored = [row(ArrayName::LatentMean), row(ArrayName::LatentLogVariance)].concat();
+        assert!(distance(&values, &stored) < 1e-4);
     }
 
     let mut command = place.command(&format!("encode {RUN} drawn --json"));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use protocol::{Message, Version};
-use record::{Array, Arrays, EvaluationRow, Host, MetricsRow, Provenance, RunWriter, Split, Store, Terms};
+use record::{Array, ArrayName, Arrays, EvaluationRow, Host, MetricsRow, Provenance, RunWriter, Split, Store, Terms};
 use spec::{Cell, Experiment, Metric, MetricSettings};
 
 /// Two latent widths × two β × two seeds, on the digits that need no file.
@@ -217,16 +217,16 @@ fn arrays(cell: &Cell) -> Arrays {
         Array::new(shape, vec![0.5; n]).unwrap()
     };
     let width = cell.model.latent_dim;
-    Arrays {
-        originals: Some(filled(vec![4, 1, 4, 4])),
-        reconstructions: Some(filled(vec![4, 1, 4, 4])),
-        samples: filled(vec![4, 1, 4, 4]),
-        manifold: (width == 2).then(|| filled(vec![2, 2, 1, 4, 4])),
-        latent_mean: Some(filled(vec![6, width])),
-        latent_log_variance: Some(filled(vec![6, width])),
-        labels: Some(vec![0, 1, 2, 3, 4, 5]),
-        ..Arrays::default()
-    }
+    let mut arrays = Arrays::from_iter([
+        (ArrayName::Originals, Some(filled(vec![4, 1, 4, 4]))),
+        (ArrayName::Reconstructions, Some(filled(vec![4, 1, 4, 4]))),
+        (ArrayName::Samples, Some(filled(vec![4, 1, 4, 4]))),
+        (ArrayName::Manifold, (width == 2).then(|| filled(vec![2, 2, 1, 4, 4]))),
+        (ArrayName::LatentMean, Some(filled(vec![6, width]))),
+        (ArrayName::LatentLogVariance, Some(filled(vec![6, width]))),
+    ]);
+    arrays.labels = Some(vec![0, 1, 2, 3, 4, 5]);
+    arrays
 }
 
 /// A store in which every cell of [`SMALL`] is done.

@@ -1,7 +1,7 @@
 //! Every family as a run: what it records, and that it goes on where it was stopped.
 
 use protocol::{Event, Task};
-use record::{MetricsRow, Split, Status, Store};
+use record::{ArrayName, MetricsRow, Split, Status, Store};
 use serde_json::{Value, json};
 use spec::{Cell, Metric};
 
@@ -104,7 +104,7 @@ fn a_mixture_is_fitted_with_a_rising_likelihood() {
     assert!(likelihoods.windows(2).all(|pair| pair[1] >= pair[0] - 1e-6 * pair[0].abs()), "{likelihoods:?}");
     let run = Store::open(results.path()).unwrap().run(&cell.run_id());
     let arrays = run.arrays().unwrap();
-    assert_eq!(arrays.samples.shape, [100, 1, 10, 10]);
+    assert_eq!(arrays.get(ArrayName::Samples).unwrap().shape, [100, 1, 10, 10]);
     let evaluation = run.evaluation().unwrap();
     let nll = evaluation.iter().find(|row| row.metric == Metric::Nll).unwrap().value;
     let last = rows.iter().rfind(|row| row.split == Split::Test).unwrap();
@@ -178,10 +178,11 @@ fn adversarial_families_train_and_record_what_they_have() {
         assert!(names.contains(&generator) && names.contains(&"discriminator.0.weight"), "{names:?}");
         assert_eq!(names.contains(&"discriminator.0.u"), !model.to_string().contains("penalty"), "{names:?}");
         let arrays = run.arrays().unwrap();
-        assert_eq!(arrays.samples.shape, [100, 1, 10, 10], "{model}");
-        assert!(arrays.samples.values.iter().all(|value| (0.0..=1.0).contains(value)), "{model}");
-        assert_eq!(arrays.reconstructions.is_some(), has_encoder, "{model}");
-        assert_eq!(arrays.latent_mean.is_some(), has_encoder, "{model}");
+        let samples = arrays.get(ArrayName::Samples).unwrap();
+        assert_eq!(samples.shape, [100, 1, 10, 10], "{model}");
+        assert!(samples.values.iter().all(|value| (0.0..=1.0).contains(value)), "{model}");
+        assert_eq!(arrays.get(ArrayName::Reconstructions).is_some(), has_encoder, "{model}");
+        assert_eq!(arrays.get(ArrayName::LatentMean).is_some(), has_encoder, "{model}");
         let evaluation = run.evaluation().unwrap();
         let sharpness = evaluation.iter().filter(|row| row.metric == Metric::Sharpness);
         let sharpness: Vec<String> = sharpness.map(|row| row.settings.to_json()).collect();

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use protocol::{Event, Message, Task, Version};
-use record::{EvaluationRow, Split, Status, Store};
+use record::{ArrayName, EvaluationRow, Split, Status, Store};
 use spec::{Cell, Evaluation, Likelihood, Metric};
 
 use support::{
@@ -144,11 +144,12 @@ fn a_done_run_is_not_trained_again() {
     assert!(outcome(results.path(), &cells[0]) == before);
     let run = Store::open(results.path()).unwrap().run(&cells[0].run_id());
     let arrays = run.arrays().unwrap();
-    assert_eq!(arrays.originals.unwrap().shape, [20, 1, SIDE, SIDE]);
-    assert_eq!(arrays.reconstructions.unwrap().shape, [20, 1, SIDE, SIDE]);
-    assert_eq!(arrays.samples.shape, [100, 1, SIDE, SIDE]);
-    assert_eq!(arrays.manifold.unwrap().shape, [20, 20, 1, SIDE, SIDE]);
-    assert_eq!(arrays.latent_mean.unwrap().shape, [150, 2]);
+    let shape = |name: ArrayName| arrays.get(name).unwrap().shape.clone();
+    assert_eq!(shape(ArrayName::Originals), [20, 1, SIDE, SIDE]);
+    assert_eq!(shape(ArrayName::Reconstructions), [20, 1, SIDE, SIDE]);
+    assert_eq!(shape(ArrayName::Samples), [100, 1, SIDE, SIDE]);
+    assert_eq!(shape(ArrayName::Manifold), [20, 20, 1, SIDE, SIDE]);
+    assert_eq!(shape(ArrayName::LatentMean), [150, 2]);
     let elbo = run.evaluation().unwrap().into_iter().find(|row| row.metric == Metric::Elbo).unwrap();
     let last = metrics(results.path(), &cells[0]).pop().unwrap();
     assert_eq!((elbo.n, elbo.value), (150, last.terms.get(Metric::Elbo).unwrap()));
