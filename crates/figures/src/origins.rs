@@ -54,16 +54,7 @@ impl Origins {
             ("device".into(), self.devices.into_iter().collect()),
             ("first run started".into(), self.started.map(second).into_iter().collect()),
             ("last run ended".into(), self.ended.map(second).into_iter().collect()),
-            ("training time".into(), vec![duration(self.seconds)]),
+            ("training time".into(), vec![spec::duration(self.seconds)]),
         ]
-    }
-}
-
-fn duration(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} min {s} s"),
-        (h, m, _) => format!("{h} h {m} min"),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use spec::{Cell, Scale, differing_paths};
+use spec::{Cell, Scale, differing_paths, is_switched_off};
 
 use crate::axis::number;
 
@@ -81,21 +81,6 @@ fn follows(cells: &[Cell], values: &[(usize, Value)]) -> bool {
     })
 }
 
-/// Settings whose titles are not the last part of their path, in words.
-const TITLES: [(&str, &str); 5] = [
-    (LATENT_DIM, "latent dimension D"),
-    (BETA, "β"),
-    ("dataset.name", "dataset"),
-    ("model.kind", "family"),
-    ("objective.kind", "objective"),
-];
-
-/// What a setting is called on axes and in captions: `latent dimension D`, `learning rate`.
-pub fn title(path: &str) -> String {
-    let known = TITLES.iter().find(|(known, _)| *known == path).map(|(_, title)| (*title).to_owned());
-    known.unwrap_or_else(|| last_part(path))
-}
-
 fn last_part(path: &str) -> String {
     path.rsplit('.').next().unwrap_or(path).replace('_', " ")
 }
@@ -110,21 +95,10 @@ pub fn equation(path: &str, value: Option<&Value>) -> Option<String> {
     Some(value.map_or_else(|| absent.to_owned(), |value| format!("{symbol} = {}", words(value))))
 }
 
-/// Settings at the value that switches them off.
-const ABSENT: [(&str, &str); 7] = [
-    ("objective.warm_up_epochs", "0"),
-    ("objective.cycles", "1"),
-    ("model.corruption", "none"),
-    ("model.latent", "gaussian"),
-    ("model.prior", "standard"),
-    ("model.net", "mlp"),
-    ("optimizer.adam.schedule", "constant"),
-];
-
 /// Settings of one group in words: `vae, hidden 400, prior mixture components 10`.
 pub fn phrase(settings: &[&Setting]) -> String {
     // What a model does without is said only where there is nothing else to say.
-    let is_absent = |setting: &&&Setting| ABSENT.contains(&(setting.path.as_str(), words(&setting.value).as_str()));
+    let is_absent = |setting: &&&Setting| is_switched_off(&setting.path, &words(&setting.value));
     let (absent, mut said): (Vec<&Setting>, Vec<&Setting>) = settings.iter().partition(is_absent);
     if said.is_empty() {
         said.extend(absent.first());

@@ -36,7 +36,8 @@ pub(crate) const FIELDS: &[Field] = &[
     field(
         "model.corruption",
         "`none`, `{ gaussian: { sigma: 0.5 } }`, `{ masking: { fraction: 0.5 } }` or `{ salt-and-pepper: { fraction: 0.5 } }`",
-    ),
+    )
+    .off("none"),
     field("model.corruption.gaussian.sigma", "a standard deviation, such as `0.5`"),
     field("model.corruption.masking.fraction", "a probability, such as `0.5`"),
     field("model.corruption.salt-and-pepper.fraction", "a probability, such as `0.5`"),

@@ -120,7 +120,7 @@ static SOURCES: LazyLock<String> = LazyLock::new(|| {
 
 pub(crate) static FIELDS: LazyLock<[Field; 6]> = LazyLock::new(|| {
     [
-        field("dataset.name", &SOURCES),
+        field("dataset.name", &SOURCES).title("dataset"),
         field("dataset.pixels", "`gray`, `static` or `dynamic`"),
         field("dataset.validation", "how many training images are held out, such as `10000`; `0` for none"),
         field("dataset.seed", "a whole number, such as `0`"),

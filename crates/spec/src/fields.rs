@@ -26,10 +26,24 @@ pub(crate) struct Field {
     pub path: &'static str,
     /// What to write, as a clause that follows "write ".
     pub write: &'static str,
+    /// What it is called for people, where that is not the last part of its path.
+    title: Option<&'static str>,
+    /// The value that switches it off, in words.
+    off: Option<&'static str>,
 }
 
 pub(crate) const fn field(path: &'static str, write: &'static str) -> Field {
-    Field { path, write }
+    Field { path, write, title: None, off: None }
+}
+
+impl Field {
+    pub const fn title(self, title: &'static str) -> Field {
+        Field { title: Some(title), ..self }
+    }
+
+    pub const fn off(self, value: &'static str) -> Field {
+        Field { off: Some(value), ..self }
+    }
 }
 
 /// Every path of a cell, in the order of the spec, then the others of the same file; a test compares them with what a cell holds.
@@ -81,6 +95,17 @@ const OF_EXPERIMENT: &[Field] = &[
 
 fn fields() -> impl Iterator<Item = &'static Field> {
     parts().into_iter().flatten()
+}
+
+/// What the setting at a path is called on axes and in captions: `family`, `learning rate`.
+pub fn setting_title(path: &str) -> String {
+    let title = fields().find(|field| field.path == path).and_then(|field| field.title);
+    title.map_or_else(|| path.rsplit('.').next().unwrap_or(path).replace('_', " "), str::to_owned)
+}
+
+/// Whether a value, in words, is the one that switches the setting at a path off, such as `none` for `model.corruption`.
+pub fn is_switched_off(path: &str, value: &str) -> bool {
+    fields().any(|field| field.path == path && field.off == Some(value))
 }
 
 /// What to write at a path.

@@ -70,7 +70,8 @@ pub(crate) const FIELDS: &[Field] = &[
     field(
         "model.kind",
         "`vae`, `autoencoder`, `{ gaussian-mixture: { components: 10 } }`, `gan` or `{ vae-gan: { weight: 1 } }`",
-    ),
+    )
+    .title("family"),
     field("model.kind.gaussian-mixture.components", "how many components the mixture has, such as `10`"),
     field("model.kind.gaussian-mixture.floor", "the smallest standard deviation, such as `0.01`"),
     field("model.kind.gan.regulariser", "`spectral-norm` or `{ gradient-penalty: { weight: 10 } }`"),

@@ -1,6 +1,7 @@
 //! The datasets that are known by name, one row each: what they hold, where they come from, whom to cite.
 
 use crate::layout::ImageShape;
+use crate::text::thousands;
 
 /// A dataset that needs no path.
 #[derive(Debug, PartialEq, Eq)]
@@ -166,16 +167,9 @@ impl KnownDataset {
     pub fn summary(&self) -> String {
         let ImageShape { channels, height, width } = self.image;
         let values = if channels == 1 { "gray" } else { "colour" };
-        let (n_train, n_test) = (grouped(self.n_train), grouped(self.n_test));
+        let (n_train, n_test) = (thousands(self.n_train as u64), thousands(self.n_test as u64));
         format!("{}, {n_train} + {n_test} images of {height}×{width} {values} values", self.subject)
     }
-}
-
-/// A whole number with its thousands set apart: `60,000`.
-fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
-    groups.join(",")
 }
 
 #[cfg(test)]

@@ -30,11 +30,12 @@ pub enum Latent {
 }
 
 pub(crate) const FIELDS: &[Field] = &[
-    field("model.latent_dim", "the width of the latent space, such as `20`"),
+    field("model.latent_dim", "the width of the latent space, such as `20`").title("latent dimension D"),
     field(
         "model.latent",
         "`gaussian` or `{ bernoulli: { temperature: 1, final_temperature: 0.5, anneal_epochs: 10 } }`",
-    ),
+    )
+    .off("gaussian"),
     field("model.latent.bernoulli.temperature", "the temperature at the start, such as `1`"),
     field("model.latent.bernoulli.final_temperature", "the temperature at the end of the annealing, such as `0.5`"),
     field("model.latent.bernoulli.anneal_epochs", "over how many epochs the temperature falls, such as `10`"),

@@ -16,7 +16,7 @@ const MAX_CHANNELS: usize = 4096;
 const MAX_CONVOLUTIONS: usize = 16;
 
 pub(crate) const FIELDS: &[Field] = &[
-    field("model.net", "`mlp` or `{ conv: { channels: [32, 64, 128] } }`"),
+    field("model.net", "`mlp` or `{ conv: { channels: [32, 64, 128] } }`").off("mlp"),
     field("model.net.conv.channels", "the channels after each convolution as a list, such as `[32, 64, 128]`"),
     field("model.net.conv.kernel", "the kernels' height and width, such as `3`"),
     field("model.net.conv.stride", "by how much a convolution shrinks the image, such as `2`"),

@@ -85,16 +85,17 @@ pub(crate) const FIELDS: &[Field] = &[
     field(
         "objective.kind",
         "`elbo`, `free-bits`, `capacity`, `{ importance-weighted: { samples: 50 } }`, `total-correlation` or `{ mmd: { weight: 100 } }`",
-    ),
+    )
+    .title("objective"),
     field("objective.kind.free-bits.nats", "the KL that each dimension has for free, such as `0.5`"),
     field("objective.kind.capacity.nats", "the capacity C at its end, such as `25`"),
     field("objective.kind.capacity.rise_epochs", "over how many epochs the capacity rises, such as `10`"),
     field("objective.kind.importance-weighted.samples", "samples of z for each image, such as `50`"),
     field("objective.kind.importance-weighted.gradient", "`reparametrised` or `doubly-reparametrised`"),
     field("objective.kind.mmd.weight", "the weight of the discrepancy, such as `100`"),
-    field("objective.beta", "the weight of the KL term, such as `1`"),
-    field("objective.warm_up_epochs", "over how many epochs β rises from 0, such as `10`; `0` for no warm-up"),
-    field("objective.cycles", "how many times the warm-up is gone through, such as `4`; `1` for once"),
+    field("objective.beta", "the weight of the KL term, such as `1`").title("β"),
+    field("objective.warm_up_epochs", "over how many epochs β rises from 0, such as `10`; `0` for no warm-up").off("0"),
+    field("objective.cycles", "how many times the warm-up is gone through, such as `4`; `1` for once").off("1"),
 ];
 
 impl Objective {

@@ -70,7 +70,8 @@ pub(crate) const FIELDS: &[Field] = &[
     field(
         "optimizer.adam.schedule",
         "`constant`, `cosine`, `burda` or `{ steps: { after: [100, 150], factor: 0.1 } }`",
-    ),
+    )
+    .off("constant"),
     field("optimizer.adam.schedule.steps.after", "the epochs after which the step size falls, such as `[100, 150]`"),
     field("optimizer.adam.schedule.steps.factor", "what the step size is multiplied with, such as `0.1`"),
 ];

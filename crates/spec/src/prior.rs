@@ -31,7 +31,8 @@ pub enum Prior {
 }
 
 pub(crate) const FIELDS: &[Field] = &[
-    field("model.prior", "`standard`, `{ mixture: { components: 10 } }` or `{ vamp: { components: 500 } }`"),
+    field("model.prior", "`standard`, `{ mixture: { components: 10 } }` or `{ vamp: { components: 500 } }`")
+        .off("standard"),
     field("model.prior.mixture.components", "how many components the prior has, such as `10`"),
     field("model.prior.vamp.components", "how many pseudo-inputs the prior has, such as `500`"),
 ];

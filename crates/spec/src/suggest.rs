@@ -47,6 +47,7 @@ pub(crate) fn nearest<'a>(word: &str, allowed: impl IntoIterator<Item = &'a str>
         return None;
     }
     let plain = simplify(word);
+    let n_chars = plain.chars().count();
     let allowed: Vec<&str> = allowed.into_iter().collect();
     let meant = OTHER_NAMES.iter().filter(|(name, _)| simplify(name) == plain).map(|(_, meant)| *meant);
     if let Some(meant) = meant.flat_map(|meant| allowed.iter().find(|candidate| **candidate == meant)).next() {
@@ -54,8 +55,9 @@ pub(crate) fn nearest<'a>(word: &str, allowed: impl IntoIterator<Item = &'a str>
     }
     allowed
         .into_iter()
-        .map(|candidate| (distance(&plain, &simplify(candidate)), candidate))
-        .filter(|(distance, candidate)| *distance <= (candidate.chars().count().max(plain.len()) / 3).max(1))
+        // Insertions, deletions, replacements and swaps of neighbours.
+        .map(|candidate| (strsim::osa_distance(&plain, &simplify(candidate)), candidate))
+        .filter(|(distance, candidate)| *distance <= (candidate.chars().count().max(n_chars) / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -71,27 +73,8 @@ pub(crate) fn hint(word: &str, allowed: &[&str], all: &str) -> String {
     format!("{}{all} {}", suggestion.unwrap_or_default(), list(allowed.iter().copied()))
 }
 
-fn simplify(word: &str) -> Vec<char> {
+fn simplify(word: &str) -> String {
     word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
-}
-
-/// Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut before = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replace = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replace.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(before[j - 2] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
 }
 
 #[cfg(test)]

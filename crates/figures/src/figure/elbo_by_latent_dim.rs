@@ -13,7 +13,7 @@ use crate::legend::{self, Entry, Sample};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::records::{Group, interval, numbers};
-use crate::setting::{BETA, LATENT_DIM, title};
+use crate::setting::{BETA, LATENT_DIM};
 use record::summary::Estimate;
 
 /// One line: its look, and for each term `(latent dimension, estimate over seeds)`.
@@ -100,7 +100,7 @@ fn page(
         Axis::around(lines.flat_map(|l| &l.terms[term]).flat_map(|(_, e)| ends(e)), 5)
     };
     let axes: Vec<Axis> = (0..terms.len()).map(axis).collect();
-    let x_title = title(LATENT_DIM);
+    let x_title = spec::setting_title(LATENT_DIM);
     let (side, gap, right) = (12.0, 10.0, 5.0);
     let rooms: f64 = axes.iter().map(y_label_room).sum();
     let n = terms.len() as f64;

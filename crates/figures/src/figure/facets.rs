@@ -1,12 +1,12 @@
 //! How groups become rows of panels and lines within them.
 
 use serde_json::Value;
-use spec::listed;
+use spec::{listed, setting_title};
 
 use crate::colour::{self, Colour};
 use crate::marker::Marker;
 use crate::records::Group;
-use crate::setting::{LATENT_DIM, QUANTITIES, Setting, equation, phrase, title as title_of};
+use crate::setting::{LATENT_DIM, QUANTITIES, Setting, equation, phrase};
 
 use super::spread;
 
@@ -116,7 +116,7 @@ impl Along {
     /// The name of what varies, for captions.
     pub fn name(&self) -> String {
         match self.paths.as_slice() {
-            [path] => title_of(path),
+            [path] => setting_title(path),
             _ => "setting".to_owned(),
         }
     }

@@ -231,7 +231,7 @@ fn to_table(runs: &[&RunSummary]) -> Table {
             .extend(metrics.iter().map(|&metric| terms.map_or_else(String::new, |terms| shown(terms, metric)).into()));
         entries.extend([
             manifest.scale.as_str().into(),
-            text::duration(manifest.timing.seconds).into(),
+            spec::duration(manifest.timing.seconds).into(),
             text::remark(&run.status).into(),
         ]);
         table.row(entries);

@@ -144,7 +144,7 @@ fn to_text(experiment: &Experiment, plan: &Plan, is_coloured: bool) -> String {
     for planned in &plan.cells {
         let time = planned.estimate.map(|estimate| {
             let about = if estimate.is_rough { "~" } else { "" };
-            format!("{about}{}", text::duration(estimate.seconds))
+            format!("{about}{}", spec::duration(estimate.seconds))
         });
         table.row(vec![
             Entry::toned(planned.id.to_string(), Tone::Dim),
@@ -191,7 +191,7 @@ fn summary(experiment: &Experiment, plan: &Plan) -> String {
 /// One line on what would be trained, or measured.
 pub fn to_do(plan: &Plan) -> String {
     let about = if plan.is_rough() { "~" } else { "about " };
-    let time = plan.seconds().map(|seconds| format!(", {about}{}", text::duration(seconds))).unwrap_or_default();
+    let time = plan.seconds().map(|seconds| format!(", {about}{}", spec::duration(seconds))).unwrap_or_default();
     format!(
         "{} to {} in {}, {} × {}{time}",
         text::counted(plan.n_to_do(), "cell"),

@@ -110,7 +110,7 @@ fn head(manifest: &RunManifest, status: &Status, folder: &str, is_coloured: bool
         0 | 1 => String::new(),
         n => format!(", shared by the {n} runs of its cohort"),
     };
-    line("time", format!("{}{shared}", text::duration(manifest.timing.seconds)).into());
+    line("time", format!("{}{shared}", spec::duration(manifest.timing.seconds)).into());
     line("machine", machine.join(", ").into());
     line("code", code.unwrap_or_default().into());
     line("versions", versions.join(", ").into());

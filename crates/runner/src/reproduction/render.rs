@@ -107,7 +107,7 @@ pub fn markdown(lines: &[Line<'_>]) -> String {
             criterion(line),
             line.verdict.as_str().to_owned(),
             schedule(line),
-            obtained.map_or_else(|| "–".to_owned(), |obtained| text::duration(obtained.seconds)),
+            obtained.map_or_else(|| "–".to_owned(), |obtained| spec::duration(obtained.seconds)),
             format!("`{}`", line.command()),
         ];
         let fields: Vec<String> = fields.iter().map(|field| field.replace('|', "\\|")).collect();
@@ -126,9 +126,9 @@ fn number(line: &Line<'_>) -> String {
         ReferenceMetric::ActiveUnits => return title,
         ReferenceMetric::Nll => {
             let asked = line.set_up.experiment.evaluation;
-            let samples = asked.map(|asked| format!(", {} samples", thousands(asked.importance_samples as u64)));
+            let samples = asked.map(|asked| format!(", {} samples", spec::thousands(asked.importance_samples as u64)));
             let images = asked.and_then(|asked| asked.images);
-            let images = images.map(|images| format!(", first {} images", thousands(images as u64)));
+            let images = images.map(|images| format!(", first {} images", spec::thousands(images as u64)));
             format!("{title}{}{}", samples.unwrap_or_default(), images.unwrap_or_default())
         }
     };
@@ -162,8 +162,8 @@ fn criterion(line: &Line<'_>) -> String {
 }
 
 fn schedule(line: &Line<'_>) -> String {
-    let full = line.row.full_epochs.map(|epochs| thousands(epochs as u64));
-    let trained = line.obtained.as_ref().map(|obtained| thousands(obtained.epochs.into()));
+    let full = line.row.full_epochs.map(|epochs| spec::thousands(epochs as u64));
+    let trained = line.obtained.as_ref().map(|obtained| spec::thousands(obtained.epochs.into()));
     match (trained, full) {
         (None, None) => "–".to_owned(),
         (None, Some(full)) => format!("{full} epochs published"),
@@ -206,7 +206,7 @@ fn curves(lines: &[Line<'_>]) -> String {
             text.push_str("\n## Shortened schedules, epoch by epoch\n\nOn the test images, means over seeds.\n");
         }
         let _ = writeln!(text, "\n### {}: {}\n", line.row.id, line.set_up.reference.set_up);
-        let epochs: Vec<String> = points.iter().map(|point| thousands(point.epoch.into())).collect();
+        let epochs: Vec<String> = points.iter().map(|point| spec::thousands(point.epoch.into())).collect();
         let _ = writeln!(text, "| epoch | {} |", epochs.join(" | "));
         let _ = writeln!(text, "|---|{}", "--:|".repeat(points.len()));
         for (i, metric) in shown_metrics().enumerate() {
@@ -231,28 +231,4 @@ fn joined(words: &BTreeSet<&str>) -> String {
 /// A number with so many decimals and a true minus sign; a dash for none.
 fn decimals(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}").replace('-', "−"))
-}
-
-/// A whole number with commas between the thousands.
-fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_have_commas() {
-        let said: Vec<String> = [0, 999, 1000, 60_000, 1_234_567].into_iter().map(thousands).collect();
-        assert_eq!(said, ["0", "999", "1,000", "60,000", "1,234,567"]);
-    }
 }

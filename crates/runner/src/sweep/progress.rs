@@ -258,7 +258,7 @@ impl Progress {
             return String::new();
         }
         let seconds = self.started.elapsed().as_secs_f64() * to_go as f64 / done_since as f64;
-        format!(", {} left", text::duration(seconds))
+        format!(", {} left", spec::duration(seconds))
     }
 }
 
