@@ -21,7 +21,7 @@ fn main() {
     let store = common::fill(root, &experiment, look, |_| true);
     common::measure_more(&store, &experiment, look);
     let start = Instant::now();
-    let drawn = figures::draw_kinds(&experiment, &store, &spec::FigureKind::ALL).unwrap();
+    let drawn = figures::draw_kinds(&experiment, &store, spec::FigureKind::ALL).unwrap();
     println!("{} files in {:?}", drawn.files.len(), start.elapsed());
     for (kind, reason) in &drawn.skipped {
         println!("skipped {kind}: {reason}");

@@ -81,10 +81,10 @@ pub fn ordered(index: usize, n: usize) -> Colour {
         4 | 5 => 6,
         _ => VIRIDIS.len() - 1,
     };
-    let place = index.min(n - 1) as f64 / (n - 1) as f64 * last as f64;
-    let below = place.floor() as usize;
+    let position = index.min(n - 1) as f64 / (n - 1) as f64 * last as f64;
+    let below = position.floor() as usize;
     let above = (below + 1).min(last);
-    let t = place - below as f64;
+    let t = position - below as f64;
     let (a, b) = (VIRIDIS[below], VIRIDIS[above]);
     let mix = |a: u8, b: u8| (f64::from(a) + t * (f64::from(b) - f64::from(a))).round() as u8;
     Colour(mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))

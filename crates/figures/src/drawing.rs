@@ -11,10 +11,10 @@ pub const SMALL: f64 = 7.0;
 /// Axis titles, legends and panel titles, in points.
 pub const NORMAL: f64 = 8.0;
 
-/// A place on the page in points, from the upper left corner.
+/// A position on the page in points, from the upper left corner.
 pub type Point = (f64, f64);
 
-/// Which point of a text its place is.
+/// Which point of a text its position is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Anchor {
     /// Its left end.
@@ -134,7 +134,7 @@ impl Drawing {
         self.marks.push(Mark::Image { at: (snap(at.0), snap(at.1)), sheet });
     }
 
-    /// Every place that a mark names, in points.
+    /// Every position that a mark names, in points.
     pub fn points(&self) -> impl Iterator<Item = Point> {
         self.marks.iter().flat_map(|mark| match mark {
             Mark::Path { points, .. } | Mark::Area { points, .. } => points.clone(),

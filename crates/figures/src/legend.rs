@@ -22,17 +22,17 @@ pub enum Sample {
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
+pub struct LegendEntry {
     /// How it looks.
     pub sample: Sample,
     /// What it stands for.
     pub text: String,
 }
 
-impl Entry {
+impl LegendEntry {
     /// An entry of this look and text.
-    pub fn new(sample: Sample, text: impl Into<String>) -> Entry {
-        Entry { sample, text: text.into() }
+    pub fn new(sample: Sample, text: impl Into<String>) -> LegendEntry {
+        LegendEntry { sample, text: text.into() }
     }
 }
 
@@ -40,9 +40,9 @@ const ROW: f64 = 11.5;
 const BETWEEN: f64 = 11.0;
 
 /// Draws the entries in centred rows from `top` down; returns the height they take, in points.
-pub fn draw(drawing: &mut Drawing, entries: &[Entry], top: f64) -> f64 {
+pub fn draw(drawing: &mut Drawing, entries: &[LegendEntry], top: f64) -> f64 {
     let room = WIDTH - 12.0;
-    let mut rows: Vec<(f64, Vec<(&Entry, f64)>)> = Vec::new();
+    let mut rows: Vec<(f64, Vec<(&LegendEntry, f64)>)> = Vec::new();
     for entry in entries {
         let wide = sample_width(entry.sample) + font::width(&entry.text, NORMAL);
         match rows.last_mut() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use record::summary::Estimate;
 use serde_json::Value;
+use spec::metric::Unit;
 use spec::{Metric, Scale};
 
 use crate::axis::number;
@@ -151,13 +152,15 @@ fn measures(records: &Records, scale: Scale, groups: &[&Group], name: String) ->
         Column { title: key.replace('_', " "), key, decimals: measure.metric.about().decimals }
     };
     let lines = lines(groups, |group| measures.iter().map(|&wanted| group.measure(|one| one == wanted)).collect());
-    let has_sharpness = measures.iter().any(|measure| measure.metric == Metric::Sharpness);
+    let abouts = measures.iter().map(|measure| measure.metric.about()).filter(|about| about.unit != Unit::Nats);
+    let units: BTreeSet<String> = abouts.map(|about| format!("{}: {}", about.title, about.unit.words())).collect();
+    let units: Vec<String> = units.into_iter().collect();
     let caption = format!(
         "{} on {}: measured on the trained models (scale {}), in nats per image unless the name says otherwise{}; {}.{}",
         records.name,
         records.dataset,
         scale.as_str(),
-        if has_sharpness { " (sharpness: squared gray values)" } else { "" },
+        if units.is_empty() { String::new() } else { format!(" ({})", units.join("; ")) },
         over(&lines),
         notes::missing(records),
     );

@@ -136,8 +136,8 @@ pub fn sheet(images: &ImageStack, columns: usize, zoom: Zoom, gap: f64) -> Sheet
 /// One value of an image, 0…255; out of range is clamped, not a number is drawn black.
 fn gray(images: &ImageStack, index: usize, channel: usize, row: usize, column: usize, zoom: Zoom) -> u8 {
     let at = |row: usize, column: usize| {
-        let place = ((index * images.channels + channel) * images.height + row) * images.width + column;
-        images.values.get(place).copied().unwrap_or(0.0).clamp(0.0, 1.0)
+        let offset = ((index * images.channels + channel) * images.height + row) * images.width + column;
+        images.values.get(offset).copied().unwrap_or(0.0).clamp(0.0, 1.0)
     };
     let value = match zoom {
         Zoom::Up(_) => at(row, column),

@@ -188,7 +188,7 @@ sweep:
         let experiment = experiment(text);
         let store = fill(root.path(), &experiment, Look::TINY, |cell| cell.training.seed < 2);
         measure_more(&store, &experiment, Look::TINY);
-        figures::draw_kinds(&experiment, &store, &FigureKind::ALL).unwrap();
+        figures::draw_kinds(&experiment, &store, FigureKind::ALL).unwrap();
         assert_readable(&store.sweep_dir(&experiment.name).join("figures"));
     }
 }
@@ -226,7 +226,7 @@ training: { epochs: 1 }
     let root = tempfile::tempdir().unwrap();
     let experiment = experiment(text);
     let store = fill(root.path(), &experiment, Look::TINY, |_| true);
-    let drawn = figures::draw_kinds(&experiment, &store, &FigureKind::ALL).unwrap();
+    let drawn = figures::draw_kinds(&experiment, &store, FigureKind::ALL).unwrap();
     let reason = |kind: FigureKind| drawn.skipped.iter().find(|(k, _)| *k == kind).map(|(_, why)| why.as_str());
     assert_eq!(reason(FigureKind::Manifold), Some("no run has latent dimension 2"));
     assert_eq!(reason(FigureKind::ElboByLatentDim), Some("there is a single latent dimension (3)"));

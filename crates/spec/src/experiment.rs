@@ -208,8 +208,8 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
     }
     match name {
         Some(name) if problems.is_empty() => {
-            let figures =
-                figures.unwrap_or_else(|| FigureKind::ALL.into_iter().filter(|figure| figure.fits(&cells)).collect());
+            let figures = figures
+                .unwrap_or_else(|| FigureKind::ALL.iter().copied().filter(|figure| figure.fits(&cells)).collect());
             Ok(Experiment { name, cells, axes, figures, evaluation, reference, execution })
         }
         _ => {

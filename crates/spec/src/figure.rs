@@ -1,14 +1,30 @@
 //! The figures a spec can ask for.
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, IntoStaticStr, VariantArray};
 
 use crate::cell::Cell;
 use crate::corruption::Corruption;
 use crate::kind::ModelKind;
 
 /// A figure of the paper.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Display,
+    IntoStaticStr,
+    VariantArray,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum FigureKind {
     /// ELBO terms over epochs.
     LossCurves,
@@ -38,37 +54,11 @@ pub enum FigureKind {
 
 impl FigureKind {
     /// All figures, in the order they are drawn.
-    pub const ALL: [FigureKind; 12] = [
-        FigureKind::LossCurves,
-        FigureKind::Reconstructions,
-        FigureKind::Samples,
-        FigureKind::Manifold,
-        FigureKind::LatentScatter,
-        FigureKind::ElboByLatentDim,
-        FigureKind::KlPerDim,
-        FigureKind::RateDistortion,
-        FigureKind::SampleSources,
-        FigureKind::Interpolations,
-        FigureKind::Denoising,
-        FigureKind::Sharpness,
-    ];
+    pub const ALL: &[FigureKind] = FigureKind::VARIANTS;
 
     /// The name in specs and of files, such as `loss-curves`.
     pub fn name(self) -> &'static str {
-        match self {
-            FigureKind::LossCurves => "loss-curves",
-            FigureKind::Reconstructions => "reconstructions",
-            FigureKind::Samples => "samples",
-            FigureKind::Manifold => "manifold",
-            FigureKind::LatentScatter => "latent-scatter",
-            FigureKind::ElboByLatentDim => "elbo-by-latent-dim",
-            FigureKind::KlPerDim => "kl-per-dim",
-            FigureKind::RateDistortion => "rate-distortion",
-            FigureKind::SampleSources => "sample-sources",
-            FigureKind::Interpolations => "interpolations",
-            FigureKind::Denoising => "denoising",
-            FigureKind::Sharpness => "sharpness",
-        }
+        self.into()
     }
 
     /// Whether the figure shows something for these cells: a manifold needs a latent space of two dimensions, a scatter at
@@ -111,10 +101,4 @@ fn has_decoder(kind: ModelKind) -> bool {
 /// Whether there is a KL from the prior, and so a bound.
 fn has_kl(kind: ModelKind) -> bool {
     matches!(kind, ModelKind::Vae | ModelKind::VaeGan { .. })
-}
-
-impl std::fmt::Display for FigureKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.name())
-    }
 }

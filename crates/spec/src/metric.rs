@@ -65,6 +65,17 @@ pub enum Unit {
     SquaredGray,
 }
 
+impl Unit {
+    /// In captions: `nats per image`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Unit::Nats => "nats per image",
+            Unit::Dimensions => "latent dimensions",
+            Unit::SquaredGray => "squared gray values",
+        }
+    }
+}
+
 /// Which values of a metric are the better ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {

@@ -9,7 +9,7 @@ use super::{PAGE, Page, Pages};
 use crate::axis::Axis;
 use crate::colour::INK;
 use crate::drawing::{Drawing, NORMAL, WIDTH};
-use crate::legend::{self, Entry, Sample};
+use crate::legend::{self, LegendEntry, Sample};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::records::{Group, interval, numbers};
@@ -92,7 +92,8 @@ fn page(
     let label = |s: &Style| if s.label.is_empty() { single.to_owned() } else { s.label.clone() };
     let is_used = |style: &&Style| rows.iter().flat_map(|(_, lines)| lines).any(|line| line.style.label == style.label);
     let styles = styles.iter().filter(is_used);
-    let entries: Vec<Entry> = styles.map(|s| Entry::new(Sample::Marked(s.colour, s.marker), label(s))).collect();
+    let entries: Vec<LegendEntry> =
+        styles.map(|s| LegendEntry::new(Sample::Marked(s.colour, s.marker), label(s))).collect();
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;
     let ends = |e: &Estimate| [interval(e).0, interval(e).1];
     let axis = |term: usize| {

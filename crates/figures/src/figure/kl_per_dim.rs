@@ -9,7 +9,7 @@ use crate::axis::{Axis, fixed};
 use crate::colour::{BLUE, FAINT, GREY, INK};
 use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
 use crate::font;
-use crate::legend::{self, Entry, Sample};
+use crate::legend::{self, LegendEntry, Sample};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::records::{Group, interval};
@@ -84,14 +84,14 @@ fn bars_of(group: &Group, along: &Along) -> Bars {
 
 fn page(rows: &[(String, Vec<Bars>)], y: &Axis, height: f64) -> Drawing {
     let mut drawing = Drawing::new();
-    let mut entries = vec![Entry::new(Sample::Square(BLUE), "active")];
+    let mut entries = vec![LegendEntry::new(Sample::Square(BLUE), "active")];
     if rows
         .iter()
         .flat_map(|(_, bars)| bars)
         .any(|bars| bars.active.is_some_and(|active| active < bars.kl.len() as f64))
     {
-        entries.push(Entry::new(Sample::Square(FAINT), "inactive"));
-        entries.push(Entry::new(Sample::Line(GREY, 0.7, Some((2.4, 1.6))), "border of active units"));
+        entries.push(LegendEntry::new(Sample::Square(FAINT), "inactive"));
+        entries.push(LegendEntry::new(Sample::Line(GREY, 0.7, Some((2.4, 1.6))), "border of active units"));
     }
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 14.0;
     let columns = rows.iter().map(|(_, bars)| bars.len()).max().unwrap_or(1);

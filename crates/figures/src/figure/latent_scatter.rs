@@ -7,7 +7,7 @@ use crate::arrays::{Arrays, Latents};
 use crate::axis::{Axis, range};
 use crate::colour::{self, BLUE, Colour, N_CLASSES};
 use crate::drawing::{Drawing, Mark, WIDTH};
-use crate::legend::{self, Entry, Sample};
+use crate::legend::{self, LegendEntry, Sample};
 use crate::marker::Marker;
 use crate::notes;
 use crate::panel::{Labels, Panel};
@@ -140,8 +140,9 @@ fn page(rows: &[(String, Vec<Cloud>)], columns: usize, n_classes: usize) -> Draw
     let mut drawing = Drawing::new();
     let mut top = 4.0;
     if n_classes > 0 {
-        let mut entries = vec![Entry::new(Sample::Heading, "class")];
-        let entry = |class: usize| Entry::new(Sample::Marker(colour::class(class), Marker::Disc), class.to_string());
+        let mut entries = vec![LegendEntry::new(Sample::Heading, "class")];
+        let entry =
+            |class: usize| LegendEntry::new(Sample::Marker(colour::class(class), Marker::Disc), class.to_string());
         entries.extend((0..n_classes).map(entry));
         top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 3.0;
     }

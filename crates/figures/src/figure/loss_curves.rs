@@ -9,7 +9,7 @@ use super::{PAGE, Page, Pages};
 use crate::axis::{Axis, range};
 use crate::colour::{GREY, INK};
 use crate::drawing::{Drawing, Mark, SMALL, WIDTH};
-use crate::legend::{self, Entry, Sample};
+use crate::legend::{self, LegendEntry, Sample};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::records::{Epoch, Group, Run, interval, terms_in_nats};
@@ -175,10 +175,10 @@ fn ends(estimate: &Estimate) -> [f64; 2] {
 
 fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
     let mut drawing = Drawing::new();
-    let mut entries: Vec<Entry> =
-        styles.iter().map(|s| Entry::new(Sample::Line(s.colour, 1.4, None), s.label.clone())).collect();
-    entries.push(Entry::new(Sample::Line(GREY, SOLID, None), "test"));
-    entries.push(Entry::new(Sample::Line(GREY, THIN, Some(DASH)), "train"));
+    let mut entries: Vec<LegendEntry> =
+        styles.iter().map(|s| LegendEntry::new(Sample::Line(s.colour, 1.4, None), s.label.clone())).collect();
+    entries.push(LegendEntry::new(Sample::Line(GREY, SOLID, None), "test"));
+    entries.push(LegendEntry::new(Sample::Line(GREY, THIN, Some(DASH)), "train"));
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;
 
     let n = drawn.len();

@@ -9,7 +9,7 @@ use crate::axis::{Axis, fixed, number, range};
 use crate::colour::{GREY, INK};
 use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
 use crate::font;
-use crate::legend::{self, Entry, Sample};
+use crate::legend::{self, LegendEntry, Sample};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::records::{Group, interval, numbers};
@@ -75,10 +75,10 @@ pub fn draw(groups: &[&Group]) -> Pages {
 
 fn page(lines: &[Line], title: &str) -> Drawing {
     let mut drawing = Drawing::new();
-    let entries: Vec<Entry> = lines
+    let entries: Vec<LegendEntry> = lines
         .iter()
-        .map(|l| Entry::new(Sample::Marked(l.style.colour, l.style.marker), l.style.label.clone()))
-        .chain([Entry::new(Sample::Line(GREY, 0.5, Some((1.2, 2.4))), "constant ELBO")])
+        .map(|l| LegendEntry::new(Sample::Marked(l.style.colour, l.style.marker), l.style.label.clone()))
+        .chain([LegendEntry::new(Sample::Line(GREY, 0.5, Some((1.2, 2.4))), "constant ELBO")])
         .collect();
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;
     if !title.is_empty() {

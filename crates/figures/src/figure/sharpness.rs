@@ -9,7 +9,7 @@ use crate::axis::Axis;
 use crate::colour::{BLUE, Colour, INK, PALE, category};
 use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
 use crate::font;
-use crate::legend::{self, Entry, Sample};
+use crate::legend::{self, LegendEntry, Sample};
 use crate::marker::Marker;
 use crate::notes;
 use crate::panel::{Labels, Panel};
@@ -112,10 +112,10 @@ fn page(facets: &[(usize, &str, &[Line])], x: &Axis) -> Drawing {
     let mut drawing = Drawing::new();
     let lines = || facets.iter().flat_map(|(_, _, lines)| *lines);
     let is_drawn = |series: &Series| lines().any(|line| (series.of)(line).is_some());
-    let marked = |series: Series| Entry::new(Sample::Marker(series.colour, series.marker), series.name);
-    let mut entries: Vec<Entry> = series().into_iter().filter(is_drawn).map(marked).collect();
+    let marked = |series: Series| LegendEntry::new(Sample::Marker(series.colour, series.marker), series.name);
+    let mut entries: Vec<LegendEntry> = series().into_iter().filter(is_drawn).map(marked).collect();
     if lines().any(|line| line.data.is_some()) {
-        entries.push(Entry::new(Sample::Line(INK, 1.0, None), "data"));
+        entries.push(LegendEntry::new(Sample::Line(INK, 1.0, None), "data"));
     }
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;
     let widest = lines().map(|line| font::width(&line.label, NORMAL)).fold(0.0, f64::max).min(205.0);

@@ -23,7 +23,7 @@ const SIZE_OVER_EM: f64 = 1.24;
 /// The drawing as SVG, 5.5 inches wide; `label` is what a screen reader says.
 ///
 /// # Errors
-/// [`FiguresError::Draw`] when a place is not finite or plotters fails.
+/// [`FiguresError::Draw`] when a position is not finite or plotters fails.
 pub fn svg(drawing: &Drawing, label: &str) -> Result<String, FiguresError> {
     font::register()?;
     if let Some((x, y)) = drawing.points().find(|(x, y)| !x.is_finite() || !y.is_finite()) {
