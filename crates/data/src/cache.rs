@@ -8,27 +8,27 @@ use hdf5::types::FixedAscii;
 use crate::download::Progress;
 use crate::error::DataError;
 use crate::files;
+use crate::folders::Folders;
 use crate::glyphs::{self, Part};
 use crate::images::{Factors, Images, Shape};
-use crate::places::Places;
 use crate::split::Wanted;
 
 /// Raised when the layout of a cached file changes; older ones are then made again.
 const FORMAT: u32 = 1;
 
 /// Where the glyphs are kept.
-pub(crate) fn glyphs_path(places: &Places) -> PathBuf {
-    places.cache.join("glyphs").join("glyphs.h5")
+pub(crate) fn glyphs_path(folders: &Folders) -> PathBuf {
+    folders.cache.join("glyphs").join("glyphs.h5")
 }
 
 /// The glyphs, out of the cache where it holds them whole, else drawn and put there.
 pub(crate) fn glyphs(
-    places: &Places,
+    folders: &Folders,
     wanted: &Wanted,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(Images, Images), DataError> {
     let (n_train, n_test) = (wanted.n_train(glyphs::N_TRAIN)?, wanted.n_test(glyphs::N_TEST)?);
-    let path = glyphs_path(places);
+    let path = glyphs_path(folders);
     let (mut train, mut test) = match read(&path) {
         Some(images) => images,
         None => make(&path, progress)?,

@@ -10,10 +10,10 @@ use spec::{Dataset, KNOWN_DATASETS, KnownDataset, Source};
 use crate::cache;
 use crate::download::{Fetcher, Progress};
 use crate::error::DataError;
+use crate::folders::Folders;
 use crate::images::{Images, Splits, gray_bce_floor};
 use crate::known::PublishedSet;
 use crate::load_with;
-use crate::places::Places;
 
 /// A dataset that needs no path, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -104,16 +104,16 @@ pub struct FactorInfo {
 }
 
 /// The datasets that need no path.
-pub fn list(places: &Places) -> Vec<DatasetInfo> {
+pub fn list(folders: &Folders) -> Vec<DatasetInfo> {
     let describe = |known: &KnownDataset| {
         let (place, origin) = match &known.origin {
             Origin::Drawn => {
-                let path = Some(cache::glyphs_path(places)).filter(|path| path.is_file());
+                let path = Some(cache::glyphs_path(folders)).filter(|path| path.is_file());
                 (path, "embedded: drawn on first use, no download".to_owned())
             }
             Origin::Published(published) => {
                 let from = published.mirrors.first().copied().unwrap_or_default();
-                (PublishedSet { known, published }.find(places), format!("would be downloaded from {from}"))
+                (PublishedSet { known, published }.find(folders), format!("would be downloaded from {from}"))
             }
         };
         let n_bytes = place.as_deref().map_or(0, |place| n_bytes(known, place));
@@ -136,7 +136,7 @@ fn n_bytes(known: &KnownDataset, place: &Path) -> u64 {
 /// As [`crate::load`].
 pub fn prepare(
     source: &Source,
-    places: &Places,
+    folders: &Folders,
     fetcher: &Fetcher,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Prepared, DataError> {
@@ -148,21 +148,21 @@ pub fn prepare(
         train_images: None,
         test_images: None,
     };
-    let digest = load_with(&dataset, places, fetcher, progress)?.digest;
+    let digest = load_with(&dataset, folders, fetcher, progress)?.digest;
     let (place, n_bytes) = match source {
         Source::Known(known) => {
             let place = match &known.origin {
-                Origin::Drawn => cache::glyphs_path(places),
+                Origin::Drawn => cache::glyphs_path(folders),
                 Origin::Published(published) => {
                     let set = PublishedSet { known, published };
-                    set.find(places).unwrap_or_else(|| set.cache_folder(places))
+                    set.find(folders).unwrap_or_else(|| set.cache_folder(folders))
                 }
             };
             let n_bytes = n_bytes(known, &place);
             (place, n_bytes)
         }
         Source::Hdf5(path) | Source::Idx(path) | Source::Folder(path) => {
-            let path = crate::own::resolve(path, places)?;
+            let path = crate::own::resolve(path, folders)?;
             let n_bytes = tree_length(&path, 4);
             (path, n_bytes)
         }
@@ -176,11 +176,11 @@ pub fn prepare(
 /// As [`crate::load`].
 pub fn info(
     dataset: &Dataset,
-    places: &Places,
+    folders: &Folders,
     fetcher: &Fetcher,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Info, DataError> {
-    let Splits { train, validation, test, digest } = load_with(dataset, places, fetcher, progress)?;
+    let Splits { train, validation, test, digest } = load_with(dataset, folders, fetcher, progress)?;
     let own = |path: &Path, what: &str| {
         let owner = "the user's own".to_owned();
         (path.display().to_string(), what.to_owned(), owner.clone(), owner)

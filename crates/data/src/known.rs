@@ -9,9 +9,9 @@ use spec::known::{Digested, KnownDataset, Published};
 
 use crate::download::{Fetcher, Progress};
 use crate::error::DataError;
+use crate::folders::Folders;
 use crate::idx::{self, Idx};
 use crate::images::{Images, Shape};
-use crate::places::Places;
 use crate::split::Wanted;
 
 /// The files' names, without `.gz`: training images, training labels, test images, test labels.
@@ -88,17 +88,17 @@ impl PublishedSet<'_> {
     }
 
     /// The folder of the cache that downloads go to.
-    pub(crate) fn cache_folder(&self, places: &Places) -> PathBuf {
-        places.cache.join(self.known.name)
+    pub(crate) fn cache_folder(&self, folders: &Folders) -> PathBuf {
+        folders.cache.join(self.known.name)
     }
 
     /// The first folder that holds all four files, by name.
-    pub(crate) fn find(&self, places: &Places) -> Option<PathBuf> {
-        let data = places.data.iter().flat_map(|data| {
+    pub(crate) fn find(&self, folders: &Folders) -> Option<PathBuf> {
+        let data = folders.data.iter().flat_map(|data| {
             let below = self.published.folders.iter().map(|folder| data.join(folder));
             std::iter::once(data.clone()).filter(|data| self.may_lie_in(data)).chain(below)
         });
-        let below_cache = self.published.folders.iter().map(|folder| places.cache.join(folder));
+        let below_cache = self.published.folders.iter().map(|folder| folders.cache.join(folder));
         data.chain(below_cache).find(|folder| self.lies_in(folder))
     }
 
@@ -123,13 +123,13 @@ impl PublishedSet<'_> {
     /// Reads the files where they lie, or downloads them first; what is damaged in the cache is downloaded again.
     pub(crate) fn load(
         &self,
-        places: &Places,
+        folders: &Folders,
         wanted: &Wanted,
         fetcher: &Fetcher,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Images, Images), DataError> {
-        let cache = self.cache_folder(places);
-        match self.find(places) {
+        let cache = self.cache_folder(folders);
+        match self.find(folders) {
             Some(folder) if folder != cache => return self.read(&folder, wanted),
             Some(_) => match self.read(&cache, wanted) {
                 Err(DataError::File { .. }) => {}

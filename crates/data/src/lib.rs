@@ -5,13 +5,13 @@ mod catalogue;
 mod download;
 mod error;
 mod files;
+mod folders;
 pub mod glyphs;
 mod idx;
 mod images;
 mod known;
 pub mod noise;
 mod own;
-mod places;
 mod sharpness;
 mod sheet;
 mod split;
@@ -19,10 +19,10 @@ mod split;
 pub use catalogue::{ClassCount, DatasetInfo, FactorInfo, Info, Prepared, SplitInfo, info, list, prepare};
 pub use download::{Fetcher, Progress};
 pub use error::DataError;
+pub use folders::Folders;
 pub use images::{Factors, Images, Shape, Splits, gray_bce_floor};
 pub use noise::binarise;
 pub use own::{OwnImages, read_images};
-pub use places::Places;
 pub use sharpness::{Sharpness, sharpness};
 pub use sheet::{contact_sheet, sheet};
 
@@ -38,8 +38,8 @@ use split::Wanted;
 ///
 /// # Errors
 /// When the source is missing or damaged, cannot be downloaded, or has fewer images than are asked for.
-pub fn load(dataset: &spec::Dataset, places: &Places) -> Result<Splits, DataError> {
-    load_with(dataset, places, &Fetcher::default(), &mut |_| ())
+pub fn load(dataset: &spec::Dataset, folders: &Folders) -> Result<Splits, DataError> {
+    load_with(dataset, folders, &Fetcher::default(), &mut |_| ())
 }
 
 /// As [`load`], with settings for downloads and a closure that is told of what takes long.
@@ -48,12 +48,12 @@ pub fn load(dataset: &spec::Dataset, places: &Places) -> Result<Splits, DataErro
 /// As [`load`].
 pub fn load_with(
     dataset: &spec::Dataset,
-    places: &Places,
+    folders: &Folders,
     fetcher: &Fetcher,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Splits, DataError> {
     let wanted = Wanted::of(dataset);
-    let (train, test) = read(&dataset.name, &wanted, places, fetcher, progress)?;
+    let (train, test) = read(&dataset.name, &wanted, folders, fetcher, progress)?;
     split::finish(train, test, dataset)
 }
 
@@ -61,18 +61,18 @@ pub fn load_with(
 fn read(
     source: &Source,
     wanted: &Wanted,
-    places: &Places,
+    folders: &Folders,
     fetcher: &Fetcher,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(Images, Images), DataError> {
     match source {
         Source::Known(known) => match &known.origin {
-            Origin::Drawn => cache::glyphs(places, wanted, progress),
-            Origin::Published(published) => PublishedSet { known, published }.load(places, wanted, fetcher, progress),
+            Origin::Drawn => cache::glyphs(folders, wanted, progress),
+            Origin::Published(published) => PublishedSet { known, published }.load(folders, wanted, fetcher, progress),
         },
-        Source::Hdf5(path) => own::hdf5::read(&own::resolve(path, places)?, wanted),
-        Source::Idx(path) => own::idx::read(&own::resolve(path, places)?, wanted),
-        Source::Folder(path) => own::folder::read(&own::resolve(path, places)?, wanted),
+        Source::Hdf5(path) => own::hdf5::read(&own::resolve(path, folders)?, wanted),
+        Source::Idx(path) => own::idx::read(&own::resolve(path, folders)?, wanted),
+        Source::Folder(path) => own::folder::read(&own::resolve(path, folders)?, wanted),
     }
 }
 
@@ -82,15 +82,15 @@ fn read(
 ///
 /// # Errors
 /// When the source is missing, has no header that can be read, or has fewer images than are asked for.
-pub fn shape(dataset: &spec::Dataset, places: &Places) -> Result<Shape, DataError> {
+pub fn shape(dataset: &spec::Dataset, folders: &Folders) -> Result<Shape, DataError> {
     let (shape, has_test_split) = match &dataset.name {
         Source::Known(known) => {
             let ImageShape { channels, height, width } = known.image;
             return Ok(Shape { n: known.n_train, channels, height, width });
         }
-        Source::Hdf5(path) => own::hdf5::shape(&own::resolve(path, places)?)?,
-        Source::Idx(path) => own::idx::shape(&own::resolve(path, places)?)?,
-        Source::Folder(path) => own::folder::shape(&own::resolve(path, places)?)?,
+        Source::Hdf5(path) => own::hdf5::shape(&own::resolve(path, folders)?)?,
+        Source::Idx(path) => own::idx::shape(&own::resolve(path, folders)?)?,
+        Source::Folder(path) => own::folder::shape(&own::resolve(path, folders)?)?,
     };
     let n = if has_test_split { shape.n } else { shape.n - split::n_held_out(shape.n) };
     Ok(Shape { n: Wanted::of(dataset).n_train(n)?, ..shape })

@@ -122,7 +122,7 @@ pub(crate) fn finish(mut train: Images, mut test: Images, dataset: &spec::Datase
     Ok(Splits { train, validation, test, digest })
 }
 
-/// Draws every pixel once; `indices` are the images' places before the validation split was taken, so that an image
+/// Draws every pixel once; `indices` are the images' positions before the validation split was taken, so that an image
 /// has the same binary pixels with and without one.
 fn draw(images: &mut Images, seed: u64, stream: u64, indices: &[usize]) {
     let size = images.shape.n_pixels();

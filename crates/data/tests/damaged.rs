@@ -6,15 +6,15 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use data::{Places, load};
+use data::{Folders, load};
 use flate2::{Compression, write::GzEncoder};
 use image::{GrayImage, Luma};
 
 /// Loads a source and returns its error's text, `None` when it loads.
 fn error(kind: &str, path: &Path) -> Option<String> {
     let source = serde_json::json!({ "name": { kind: path } });
-    let places = Places { data: None, cache: path.join("no-cache") };
-    load(&serde_json::from_value(source).unwrap(), &places).err().map(|error| error.to_string())
+    let folders = Folders { data: None, cache: path.join("no-cache") };
+    load(&serde_json::from_value(source).unwrap(), &folders).err().map(|error| error.to_string())
 }
 
 /// That the error names `file` and gives a hint.

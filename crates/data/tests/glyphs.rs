@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use data::glyphs::{self, Glyph, Part, SIZE};
-use data::{Images, Places, load};
+use data::{Folders, Images, load};
 
 fn dataset(yaml_as_json: &str) -> spec::Dataset {
     serde_json::from_str(yaml_as_json).unwrap()
@@ -11,10 +11,10 @@ fn dataset(yaml_as_json: &str) -> spec::Dataset {
 #[test]
 fn the_bytes_are_pinned_and_a_damaged_cache_is_made_again() {
     let folder = tempfile::tempdir().unwrap();
-    let places = Places { data: None, cache: folder.path().to_path_buf() };
+    let folders = Folders { data: None, cache: folder.path().to_path_buf() };
     let glyphs = dataset(r#"{"name": "glyphs"}"#);
     // Loading fails where the bytes differ from the pin; the digest below is of the splits and pins it once more.
-    let first = load(&glyphs, &places).unwrap();
+    let first = load(&glyphs, &folders).unwrap();
     assert_eq!((first.train.shape.n, first.test.shape.n), (60_000, 10_000));
     assert_eq!(glyphs::digest(&first.train, &first.test), glyphs::SHA256);
     assert_eq!(glyphs::SHA256, "b18c389cd1cd624b6c9117d74161315d16c910e4d0e4383c811029e0788b60c0");
@@ -25,7 +25,7 @@ fn the_bytes_are_pinned_and_a_damaged_cache_is_made_again() {
     changed[whole.len() / 2] ^= 1;
     for damaged in [&changed[..], &whole[..whole.len() / 2]] {
         std::fs::write(&path, damaged).unwrap();
-        assert_eq!(load(&glyphs, &places).unwrap(), first);
+        assert_eq!(load(&glyphs, &folders).unwrap(), first);
         assert_eq!(std::fs::read(&path).unwrap().len(), whole.len(), "the cache was mended");
     }
     let names: Vec<_> =
@@ -38,8 +38,8 @@ fn a_cache_that_cannot_be_written_costs_only_time() {
     let folder = tempfile::tempdir().unwrap();
     let blocked = folder.path().join("a-file");
     std::fs::write(&blocked, "in the way").unwrap();
-    let places = Places { data: None, cache: blocked };
-    let splits = load(&dataset(r#"{"name": "glyphs", "train_images": 20, "test_images": 10}"#), &places).unwrap();
+    let folders = Folders { data: None, cache: blocked };
+    let splits = load(&dataset(r#"{"name": "glyphs", "train_images": 20, "test_images": 10}"#), &folders).unwrap();
     assert_eq!((splits.train.shape.n, splits.test.shape.n), (20, 10));
 }
 

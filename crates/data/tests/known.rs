@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use data::{Fetcher, Places, Progress, contact_sheet, info, list, load, load_with, prepare, shape};
+use data::{Fetcher, Folders, Progress, contact_sheet, info, list, load, load_with, prepare, shape};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use spec::known::{Digested, Origin};
@@ -49,15 +49,15 @@ fn another_dataset_in_a_published_ones_folder_is_refused_by_its_digest() {
     for (name, published, below) in KNOWN_DATASETS.iter().flat_map(of) {
         let data = tempfile::tempdir().unwrap();
         write_set(&data.path().join(below));
-        let places = Places { data: Some(data.path().to_path_buf()), cache: data.path().join("cache") };
-        let message = load(&dataset(&format!(r#"{{"name": "{name}"}}"#)), &places).unwrap_err().to_string();
+        let folders = Folders { data: Some(data.path().to_path_buf()), cache: data.path().join("cache") };
+        let message = load(&dataset(&format!(r#"{{"name": "{name}"}}"#)), &folders).unwrap_err().to_string();
         let has = match published.digested {
             Digested::Contents => "its contents have",
             Digested::Compressed => "it has",
         };
         assert!(message.contains(&format!("is not {name}'s: {has} SHA-256")), "{message}");
         assert!(message.contains(&*data.path().join(below).to_string_lossy()), "{message}");
-        let listed = list(&places).into_iter().find(|known| known.name == name).unwrap();
+        let listed = list(&folders).into_iter().find(|known| known.name == name).unwrap();
         assert_eq!(listed.place, Some(data.path().join(below)));
         if published.digested == Digested::Contents {
             assert_eq!(listed.n_bytes, 16 + 80 + 8 + 20 + 16 + 40 + 8 + 10);
@@ -69,9 +69,9 @@ fn another_dataset_in_a_published_ones_folder_is_refused_by_its_digest() {
 fn files_in_the_data_folder_itself_count_only_when_they_are_the_datasets() {
     let data = tempfile::tempdir().unwrap();
     write_set(data.path());
-    let places = Places { data: Some(data.path().to_path_buf()), cache: data.path().join("cache") };
-    assert!(list(&places).iter().all(|known| known.place.is_none()));
-    let error = load_with(&dataset(r#"{"name": "mnist"}"#), &places, &offline(), &mut |_| ()).unwrap_err();
+    let folders = Folders { data: Some(data.path().to_path_buf()), cache: data.path().join("cache") };
+    assert!(list(&folders).iter().all(|known| known.place.is_none()));
+    let error = load_with(&dataset(r#"{"name": "mnist"}"#), &folders, &offline(), &mut |_| ()).unwrap_err();
     let message = error.to_string();
     assert!(message.contains("cannot download `train-images-idx3-ubyte` of `mnist`"), "{message}");
     assert!(message.contains("hint: check the network") && message.contains("`glyphs` needs no download"), "{message}");
@@ -80,17 +80,17 @@ fn files_in_the_data_folder_itself_count_only_when_they_are_the_datasets() {
 #[test]
 fn a_damaged_file_in_the_cache_is_downloaded_again_and_one_of_the_users_is_not() {
     let data = tempfile::tempdir().unwrap();
-    let places = Places { data: None, cache: data.path().to_path_buf() };
+    let folders = Folders { data: None, cache: data.path().to_path_buf() };
     write_set(&data.path().join("mnist"));
-    let error = load_with(&dataset(r#"{"name": "mnist"}"#), &places, &offline(), &mut |_| ()).unwrap_err();
+    let error = load_with(&dataset(r#"{"name": "mnist"}"#), &folders, &offline(), &mut |_| ()).unwrap_err();
     assert!(error.to_string().contains("cannot download"), "{error}");
 }
 
 #[test]
 fn glyphs_are_listed_prepared_and_described() {
     let folder = tempfile::tempdir().unwrap();
-    let places = Places { data: None, cache: folder.path().to_path_buf() };
-    let listed = list(&places);
+    let folders = Folders { data: None, cache: folder.path().to_path_buf() };
+    let listed = list(&folders);
     let names = |listed: &[data::DatasetInfo]| listed.iter().map(|known| known.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&listed), KNOWN_DATASETS.iter().map(|known| known.name).collect::<Vec<_>>());
     assert!(listed.iter().all(|known| known.place.is_none() && known.n_bytes == 0));
@@ -98,15 +98,15 @@ fn glyphs_are_listed_prepared_and_described() {
 
     let mut told = Vec::new();
     let mut note = |progress: Progress<'_>| told.push(format!("{progress:?}"));
-    let prepared = prepare(&spec::Source::named("glyphs").unwrap(), &places, &offline(), &mut note).unwrap();
+    let prepared = prepare(&spec::Source::named("glyphs").unwrap(), &folders, &offline(), &mut note).unwrap();
     assert_eq!(told, [r#"Message("drawing the glyphs, once")"#]);
-    assert_eq!(list(&places)[0].place.as_ref(), Some(&prepared.place));
+    assert_eq!(list(&folders)[0].place.as_ref(), Some(&prepared.place));
     assert_eq!(prepared.n_bytes, fs::metadata(&prepared.place).unwrap().len());
 
-    let info = info(&dataset(r#"{"name": "glyphs", "validation": 5000}"#), &places, &offline(), &mut |_| ()).unwrap();
+    let info = info(&dataset(r#"{"name": "glyphs", "validation": 5000}"#), &folders, &offline(), &mut |_| ()).unwrap();
     let train = &info.splits[0];
     let row = KnownDataset::named("glyphs").unwrap();
-    let told = shape(&dataset(r#"{"name": "glyphs", "validation": 5000}"#), &places).unwrap();
+    let told = shape(&dataset(r#"{"name": "glyphs", "validation": 5000}"#), &folders).unwrap();
     assert_eq!((told.n, info.splits[2].n), (train.n + info.splits[1].n, row.n_test));
     let (height, width) = (train.height, train.width);
     assert_eq!((told.image(), row.image), (row.image, spec::ImageShape { channels: train.channels, height, width }));
@@ -141,14 +141,14 @@ fn contact_sheets_hold_the_first_images() {
 #[test]
 fn mnist_where_there_is_a_copy() {
     let cache = tempfile::tempdir().unwrap();
-    let Some(data) = Places::from_env(None).unwrap().data else {
+    let Some(data) = Folders::from_env(None).unwrap().data else {
         return;
     };
-    let places = Places { data: Some(data), cache: cache.path().to_path_buf() };
-    if list(&places)[1].place.is_none() {
+    let folders = Folders { data: Some(data), cache: cache.path().to_path_buf() };
+    if list(&folders)[1].place.is_none() {
         return;
     }
-    let splits = load(&dataset(r#"{"name": "mnist"}"#), &places).unwrap();
+    let splits = load(&dataset(r#"{"name": "mnist"}"#), &folders).unwrap();
     assert_eq!((splits.train.shape.n, splits.test.shape.n), (60_000, 10_000));
     assert_eq!(splits.train.labels.unwrap()[..5], [5, 0, 4, 1, 9]);
     assert_eq!(splits.digest, "0100ba589561dca191e173a651f9a352f455d5077e3316f93899c32185be9d06");

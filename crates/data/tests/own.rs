@@ -6,14 +6,14 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use data::{DataError, Places, Shape, Splits, load, shape};
+use data::{DataError, Folders, Shape, Splits, load, shape};
 use flate2::{Compression, write::GzEncoder};
 use hdf5::H5Type;
 use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use tempfile::TempDir;
 
-fn places(folder: &TempDir) -> Places {
-    Places { data: Some(folder.path().to_path_buf()), cache: folder.path().join("cache") }
+fn folders(folder: &TempDir) -> Folders {
+    Folders { data: Some(folder.path().to_path_buf()), cache: folder.path().join("cache") }
 }
 
 fn dataset(source: &str, settings: &str) -> spec::Dataset {
@@ -23,9 +23,9 @@ fn dataset(source: &str, settings: &str) -> spec::Dataset {
 /// Loads a source such as `{"hdf5": "a.h5"}` with further settings, relative to the folder; its shape is as was told
 /// without loading.
 fn read(folder: &TempDir, source: &str, settings: &str) -> Result<Splits, DataError> {
-    let splits = load(&dataset(source, settings), &places(folder))?;
+    let splits = load(&dataset(source, settings), &folders(folder))?;
     if source.starts_with('{') {
-        assert_eq!(shape(&dataset(source, settings), &places(folder)).unwrap(), splits.train.shape);
+        assert_eq!(shape(&dataset(source, settings), &folders(folder)).unwrap(), splits.train.shape);
     }
     Ok(splits)
 }
@@ -169,7 +169,7 @@ fn the_cached_glyphs_are_an_example_of_a_users_file() {
 #[test]
 fn the_shape_is_told_without_reading_the_images() {
     let folder = tempfile::tempdir().unwrap();
-    let told = |source: &str, settings: &str| shape(&dataset(source, settings), &places(&folder));
+    let told = |source: &str, settings: &str| shape(&dataset(source, settings), &folders(&folder));
     hdf5_file(&folder, |file| put(file, "images", &[20, 1, 2], &[f32::NAN; 40]));
     assert!(read(&folder, A, "").is_err());
     assert_eq!(told(A, "").unwrap(), Shape { n: 18, channels: 1, height: 1, width: 2 });

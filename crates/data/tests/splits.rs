@@ -5,15 +5,15 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use data::{DataError, Images, Places, Splits, binarise, gray_bce_floor, load, noise};
+use data::{DataError, Folders, Images, Splits, binarise, gray_bce_floor, load, noise};
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
 /// One cache for all tests of this file, so that the glyphs are drawn once.
 static CACHE: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
 
 fn try_glyphs(settings: &str) -> Result<Splits, DataError> {
-    let places = Places { data: None, cache: CACHE.path().to_path_buf() };
-    load(&serde_json::from_str(&format!(r#"{{"name": "glyphs" {settings}}}"#)).unwrap(), &places)
+    let folders = Folders { data: None, cache: CACHE.path().to_path_buf() };
+    load(&serde_json::from_str(&format!(r#"{{"name": "glyphs" {settings}}}"#)).unwrap(), &folders)
 }
 
 fn glyphs(settings: &str) -> Splits {
@@ -131,7 +131,7 @@ proptest! {
 
 #[test]
 fn places_come_from_the_command_line_before_the_environment() {
-    let places = Places::from_env(Some("/somewhere".into())).unwrap();
-    assert_eq!(places.data.as_deref(), Some(Path::new("/somewhere")));
-    assert!(places.cache.ends_with("elbo"));
+    let folders = Folders::from_env(Some("/somewhere".into())).unwrap();
+    assert_eq!(folders.data.as_deref(), Some(Path::new("/somewhere")));
+    assert!(folders.cache.ends_with("elbo"));
 }

@@ -57,7 +57,7 @@ pub struct Planned {
     pub manifest: Option<RunManifest>,
     /// What its training still takes, if it were trained alone; `None` for what is not trained, or of unknown size.
     pub estimate: Option<Estimate>,
-    /// Its place in [`Plan::cohorts`]; `None` for what is not trained.
+    /// Its index in [`Plan::cohorts`]; `None` for what is not trained.
     pub cohort: Option<usize>,
 }
 
@@ -82,7 +82,7 @@ impl Plan {
     pub fn make(
         experiment: &Experiment,
         store: &Store,
-        places: &data::Places,
+        folders: &data::Folders,
         args: &ExecutionArgs,
         machine: Machine,
         request: Request,
@@ -117,7 +117,7 @@ impl Plan {
                 past: past(planned, store)?,
             });
         }
-        let mut estimator = Estimator::new(places);
+        let mut estimator = Estimator::new(folders);
         let wants: Vec<work::Work> =
             candidates.iter().filter_map(|candidate| estimator.work(&cells[candidate.index].cell)).collect();
         let layout = Layout::choose(args, &experiment.execution, machine, &wants);
@@ -132,11 +132,11 @@ impl Plan {
             let behind = candidate.past.as_ref().map_or(0, |past| past.epoch);
             planned.estimate = estimator.estimate(&planned.cell, behind);
         }
-        for (place, cohort) in cohorts.iter_mut().enumerate() {
+        for (n, cohort) in cohorts.iter_mut().enumerate() {
             cohort.seconds =
                 cohort.cells.iter().map(|&index| cells[index].estimate.map(|estimate| estimate.seconds)).sum();
             for &index in &cohort.cells {
-                cells[index].cohort = Some(place);
+                cells[index].cohort = Some(n);
             }
         }
         Ok(Plan { cells, goal, cohorts, layout })

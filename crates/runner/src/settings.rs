@@ -24,12 +24,12 @@ pub struct Settings {
 
 impl Settings {
     /// Joins what was typed with what the environment says.
-    pub fn resolve(places: PlaceArgs) -> Settings {
+    pub fn resolve(args: PlaceArgs) -> Settings {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Settings {
-            results: places.results,
-            data: places.data,
+            results: args.results,
+            data: args.data,
             is_coloured: std::io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb,
             has_bars: std::io::stderr().is_terminal() && !is_dumb,
         }
@@ -47,8 +47,8 @@ impl Settings {
     ///
     /// # Errors
     /// If there is no cache folder.
-    pub fn places(&self) -> Result<data::Places> {
-        Ok(data::Places::from_env(self.data.clone())?)
+    pub fn folders(&self) -> Result<data::Folders> {
+        Ok(data::Folders::from_env(self.data.clone())?)
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::check::Checks;
 use crate::fields::{Field, field};
 use crate::known::{KNOWN_DATASETS, KnownDataset};
-use crate::place;
+use crate::paths;
 
 /// Which images, and how their gray values are read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub struct Dataset {
 pub enum Source {
     /// A row of the known datasets.
     Known(&'static KnownDataset),
-    /// An HDF5 file of the user's: `images`, optional `labels`; dSprites and 3dshapes layouts. Absolute, see [`crate::place`].
+    /// An HDF5 file of the user's: `images`, optional `labels`; dSprites and 3dshapes layouts. Absolute, see [`crate::paths`].
     Hdf5(PathBuf),
     /// A folder with IDX files in MNIST's names. Absolute.
     Idx(PathBuf),
@@ -158,12 +158,12 @@ impl Source {
     }
 
     /// The same source with its path seen from `folder`.
-    pub(crate) fn from_folder(self, folder: &Path) -> Source {
+    pub(crate) fn resolved_in(self, folder: &Path) -> Source {
         match self {
             Source::Known(known) => Source::Known(known),
-            Source::Hdf5(path) => Source::Hdf5(place::resolve(folder, &path)),
-            Source::Idx(path) => Source::Idx(place::resolve(folder, &path)),
-            Source::Folder(path) => Source::Folder(place::resolve(folder, &path)),
+            Source::Hdf5(path) => Source::Hdf5(paths::resolve(folder, &path)),
+            Source::Idx(path) => Source::Idx(paths::resolve(folder, &path)),
+            Source::Folder(path) => Source::Folder(paths::resolve(folder, &path)),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::evaluation::{self, Evaluation};
 use crate::fields::{self, TOP_LEVEL};
 use crate::figure::FigureKind;
 use crate::node::{Node, Value};
-use crate::place;
+use crate::paths;
 use crate::reference::{self, Reference};
 use crate::suggest;
 use crate::sweep::Sweep;
@@ -184,7 +184,7 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
     let sweep_node = tree.get("sweep");
     let sweep = sweep_node.map_or_else(|| Ok(Sweep::default()), Sweep::read);
     let (cells, axes) = match sweep {
-        Ok(sweep) => match expand(&sweep, &tree, &overrides, &place::folder_of(file)) {
+        Ok(sweep) => match expand(&sweep, &tree, &overrides, &paths::folder_of(file)) {
             Ok(expanded) => {
                 // A rule may well apply to nothing once the sweep itself is another than the file's.
                 if !sweep_is_overridden {

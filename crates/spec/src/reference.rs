@@ -145,14 +145,14 @@ pub(crate) fn read(tree: &Node) -> Result<Option<Reference>, Problem> {
     }
     let mut ids = BTreeSet::new();
     for (n, row) in reference.rows.iter().enumerate() {
-        let place = Place { tree, n };
-        place.check_id(row, &mut ids)?;
-        place.check_numbers(row)?;
+        let reader = Reader { tree, n };
+        reader.check_id(row, &mut ids)?;
+        reader.check_numbers(row)?;
         if let Some(below) = &row.below {
-            place.check_below(row, below, &reference.rows)?;
+            reader.check_below(row, below, &reference.rows)?;
         }
         for path in row.cells.keys() {
-            check_path(path, place.key("where", path), &format!("reference.rows[{n}].where"))?;
+            check_path(path, reader.key("where", path), &format!("reference.rows[{n}].where"))?;
         }
     }
     Ok(Some(reference))
@@ -166,18 +166,18 @@ pub(crate) fn check_cells(
     cells: &[Cell],
 ) -> Result<(), Problem> {
     for (n, row) in reference.rows.iter().enumerate() {
-        let place = Place { tree, n };
+        let reader = Reader { tree, n };
         if row.metric == ReferenceMetric::Nll && evaluation.is_none() {
-            return Err(place
+            return Err(reader
                 .problem("metric", "`nll` is estimated by importance sampling, which this experiment does not ask for")
                 .value("nll")
                 .hint("add `evaluation: { importance_samples: 5000 }`"));
         }
         let concerned: Vec<Cell> = cells.iter().filter(|cell| row.concerns(cell)).cloned().collect();
         if concerned.is_empty() {
-            return Err(place
+            return Err(reader
                 .problem("where", format!("the row `{}` concerns no cell of this experiment", quote(&row.id)))
-                .value(place.written("where"))
+                .value(reader.written("where"))
                 .hint("`elbo plan` shows the cells; leave `where` out for all of them"));
         }
         let mut differing = differing_paths(&concerned);
@@ -186,9 +186,9 @@ pub(crate) fn check_cells(
             let values: BTreeSet<String> =
                 concerned.iter().filter_map(|cell| cell.value_at(path)).map(|value| value.to_string()).collect();
             let shown = suggest::list(values.iter().map(String::as_str).take(12));
-            return Err(place
+            return Err(reader
                 .problem("where", format!("the row `{}` concerns cells that differ in `{path}`", quote(&row.id)))
-                .value(place.written("where"))
+                .value(reader.written("where"))
                 .hint(format!("pick one by `where: {{ {path}: … }}`; its values here are {shown}")));
         }
     }
@@ -196,12 +196,12 @@ pub(crate) fn check_cells(
 }
 
 /// Where the `n`-th row was written.
-struct Place<'a> {
+struct Reader<'a> {
     tree: &'a Node,
     n: usize,
 }
 
-impl Place<'_> {
+impl Reader<'_> {
     fn row(&self) -> Option<&Node> {
         match &self.tree.at(&["reference", "rows"])?.value {
             Value::List(items) => items.get(self.n),
@@ -213,7 +213,7 @@ impl Place<'_> {
         self.row().map_or_else(|| entry_span(self.tree, "reference"), |row| row.nearest_span(keys))
     }
 
-    /// The place of a key within the mapping at `field`.
+    /// The position of a key within the mapping at `field`.
     fn key(&self, field: &str, key: &str) -> Span {
         let entries = self.row().and_then(|row| row.get(field)).map(Node::entries).unwrap_or_default();
         entries.iter().find(|entry| entry.key == key).map_or_else(|| self.span(&[field]), |entry| entry.key_span)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use data::{Images, Places, Splits};
+use data::{Folders, Images, Splits};
 use model::ImageShape;
 use protocol::WorkerSettings;
 use record::Store;
@@ -54,7 +54,7 @@ impl Context {
     ///
     /// Errors when they cannot be read.
     pub fn splits(&self, cell: &Cell) -> anyhow::Result<Splits> {
-        Ok(data::load(&cell.dataset, &Places::from_env(self.settings.data.clone())?)?)
+        Ok(data::load(&cell.dataset, &Folders::from_env(self.settings.data.clone())?)?)
     }
 
     /// Time between checkpoints at the ends of epochs, at least.

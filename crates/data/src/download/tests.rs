@@ -14,9 +14,9 @@ use tempfile::TempDir;
 
 use super::server::{Manner, Server};
 use super::*;
+use crate::folders::Folders;
 use crate::images::Shape;
 use crate::known::FILES;
-use crate::places::Places;
 use crate::split::Wanted;
 
 /// Images of the made-up dataset, 13×60 pixels, so that no size is taken for granted.
@@ -135,8 +135,8 @@ fn a_row_with_digests_of_its_compressed_files_is_fetched_found_and_read() {
     let (set, served) = (set_of(&known), set().1);
     let server = Server::start(served.clone(), Manner::Right);
     let folder = tempfile::tempdir().unwrap();
-    let places = Places { data: Some(folder.path().join("data")), cache: folder.path().join("cache") };
-    let load = || set.load(&places, &Wanted::default(), &fetcher(&[&server.url]), &mut |_| ());
+    let folders = Folders { data: Some(folder.path().join("data")), cache: folder.path().join("cache") };
+    let load = || set.load(&folders, &Wanted::default(), &fetcher(&[&server.url]), &mut |_| ());
     let (train, test) = load().unwrap();
     assert_eq!(train.shape, Shape { n: 200, channels: 1, height: 13, width: 60 });
     assert_eq!([&train.pixels, &test.pixels], [&contents()[0][16..], &contents()[2][16..]]);
@@ -144,16 +144,16 @@ fn a_row_with_digests_of_its_compressed_files_is_fetched_found_and_read() {
     assert_eq!(server.requests().len(), 4);
 
     // The same values compressed otherwise are another file, and decompressed copies cannot be told by these digests.
-    let below = places.data.as_ref().unwrap().join("Test/raw");
+    let below = folders.data.as_ref().unwrap().join("Test/raw");
     fs::create_dir_all(&below).unwrap();
     for (name, contents) in FILES.iter().zip(contents()) {
         fs::write(below.join(name), contents).unwrap();
     }
-    assert_eq!(set.find(&places), Some(set.cache_folder(&places)));
+    assert_eq!(set.find(&folders), Some(set.cache_folder(&folders)));
     for (name, bytes) in &served {
         fs::write(below.join(name), bytes).unwrap();
     }
-    assert_eq!(set.find(&places), Some(below.clone()));
+    assert_eq!(set.find(&folders), Some(below.clone()));
     assert_eq!(load().unwrap().0, train);
     let mut gz = GzEncoder::new(Vec::new(), Compression::best());
     gz.write_all(&contents()[0]).unwrap();

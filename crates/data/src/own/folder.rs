@@ -79,16 +79,16 @@ pub struct OwnImages {
 ///
 /// # Errors
 /// When there is no such file, one cannot be decoded, or it is of another size, or has colour where gray is wanted.
-pub fn read_images(places: &[PathBuf], wanted: Shape) -> Result<OwnImages, DataError> {
+pub fn read_images(paths: &[PathBuf], wanted: Shape) -> Result<OwnImages, DataError> {
     let mut files: Vec<Labelled> = Vec::new();
-    for place in places {
-        if place.is_dir() {
-            files.extend(list(place)?);
-        } else if place.exists() {
-            files.push((place.clone(), None));
+    for path in paths {
+        if path.is_dir() {
+            files.extend(list(path)?);
+        } else if path.exists() {
+            files.push((path.clone(), None));
         } else {
             let hint = "name PNG or JPEG files, or folders of them";
-            return Err(DataError::file(place, "there is no such file or folder", hint));
+            return Err(DataError::file(path, "there is no such file or folder", hint));
         }
     }
     for (path, _) in &files {

@@ -9,13 +9,13 @@ pub use folder::{OwnImages, read_images};
 use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
+use crate::folders::Folders;
 use crate::idx::written;
 use crate::images::Shape;
-use crate::places::Places;
 
 /// The path as it is, or below the data folder where it is relative and only exists there.
-pub(crate) fn resolve(path: &Path, places: &Places) -> Result<PathBuf, DataError> {
-    let below = places.data.as_ref().map(|data| data.join(path));
+pub(crate) fn resolve(path: &Path, folders: &Folders) -> Result<PathBuf, DataError> {
+    let below = folders.data.as_ref().map(|data| data.join(path));
     let found = std::iter::once(path.to_path_buf()).chain(below).find(|path| path.exists());
     found.ok_or_else(|| DataError::file(path, "there is no such file or folder", "check the path in `dataset.name`"))
 }

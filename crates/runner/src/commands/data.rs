@@ -24,7 +24,7 @@ struct ListJson {
 /// # Errors
 /// If there is no cache folder or standard output cannot be written.
 pub fn list(settings: &Settings, json: bool) -> Result<Outcome> {
-    let datasets = data::list(&settings.places()?);
+    let datasets = data::list(&settings.folders()?);
     if json {
         output::print_json(&ListJson { datasets })?;
         return Ok(Outcome::Well);
@@ -54,7 +54,7 @@ pub fn prepare(settings: &Settings, name: &str) -> Result<Outcome> {
     let source = source(name)?;
     let mut news = News::new(settings.has_bars);
     let prepared =
-        data::prepare(&source, &settings.places()?, &Fetcher::default(), &mut |progress| news.tell(progress));
+        data::prepare(&source, &settings.folders()?, &Fetcher::default(), &mut |progress| news.tell(progress));
     news.close();
     let Prepared { place, n_bytes, digest } = prepared?;
     output::say(&format!("{name} is ready: {}, SHA-256 of its images {digest}", text::bytes(n_bytes)));
@@ -76,7 +76,7 @@ pub fn info(settings: &Settings, name: &str, json: bool) -> Result<Outcome> {
         test_images: None,
     };
     let mut news = News::new(settings.has_bars);
-    let found = data::info(&dataset, &settings.places()?, &Fetcher::default(), &mut |progress| news.tell(progress));
+    let found = data::info(&dataset, &settings.folders()?, &Fetcher::default(), &mut |progress| news.tell(progress));
     news.close();
     let found = found?;
     if json {

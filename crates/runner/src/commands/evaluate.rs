@@ -66,7 +66,7 @@ pub fn measure(
     asked: Evaluation,
 ) -> Result<Tally> {
     let request = Request { goal: Goal::Evaluate(asked), retry_failed: false };
-    let plan = Plan::make(experiment, store, &settings.places()?, execution, Machine::here(), request)?;
+    let plan = Plan::make(experiment, store, &settings.folders()?, execution, Machine::here(), request)?;
     let n_untrained = plan.cells.len() - plan.count("done");
     if n_untrained > 0 {
         output::say(&format!("{} of {} are not trained", n_untrained, text::counted(plan.cells.len(), "cell")));

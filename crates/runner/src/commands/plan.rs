@@ -74,8 +74,8 @@ struct TotalsJson {
 /// If the store or the images cannot be looked at.
 pub fn plan(settings: &Settings, experiment: &Experiment, args: &PlanArgs) -> Result<Outcome> {
     let request = Request { goal: Goal::Train, retry_failed: args.retry.retry_failed };
-    let (store, places) = (settings.store()?, settings.places()?);
-    let plan = Plan::make(experiment, &store, &places, &args.execution, Machine::here(), request)?;
+    let (store, folders) = (settings.store()?, settings.folders()?);
+    let plan = Plan::make(experiment, &store, &folders, &args.execution, Machine::here(), request)?;
     if args.format.json {
         output::print_json(&to_json(experiment, &plan))?;
     } else {

@@ -23,7 +23,7 @@ use crate::worker::find_program;
 pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> Result<Outcome> {
     let store = settings.store()?;
     let request = Request { goal: Goal::Train, retry_failed: args.retry.retry_failed };
-    let plan = Plan::make(experiment, &store, &settings.places()?, &args.execution, Machine::here(), request)?;
+    let plan = Plan::make(experiment, &store, &settings.folders()?, &args.execution, Machine::here(), request)?;
     output::say(&format!(
         "{}: {} of {} done",
         experiment.name,

@@ -12,7 +12,7 @@ use spec::RunId;
 /// Cells that are trained together as one program.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cohort {
-    /// Places in [`crate::plan::Plan::cells`].
+    /// Indices in [`crate::plan::Plan::cells`].
     pub cells: Vec<usize>,
     /// Epochs that its runs have behind them, of those that have the fewest; `None` if the runs are new.
     pub resume: Option<u32>,
@@ -23,7 +23,7 @@ pub struct Cohort {
 /// A cell that is to be trained.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// Its place among all cells.
+    /// Its index among all cells.
     pub index: usize,
     /// Its run.
     pub id: RunId,

@@ -35,7 +35,7 @@ struct Sample {
 /// Knows how long stored runs took.
 #[derive(Debug)]
 pub struct Estimator<'a> {
-    places: &'a data::Places,
+    folders: &'a data::Folders,
     /// Of the training images of each dataset; `None` if it cannot be looked at.
     shapes: HashMap<String, Option<data::Shape>>,
     samples: Vec<Sample>,
@@ -44,8 +44,8 @@ pub struct Estimator<'a> {
 
 impl<'a> Estimator<'a> {
     /// Knows nothing yet.
-    pub fn new(places: &'a data::Places) -> Estimator<'a> {
-        Estimator { places, shapes: HashMap::new(), samples: Vec::new(), layout: None }
+    pub fn new(folders: &'a data::Folders) -> Estimator<'a> {
+        Estimator { folders, shapes: HashMap::new(), samples: Vec::new(), layout: None }
     }
 
     /// Learns from stored runs, for a layout.
@@ -69,7 +69,7 @@ impl<'a> Estimator<'a> {
     /// allow.
     pub fn work(&mut self, cell: &Cell) -> Option<Work> {
         let key = serde_json::to_string(&cell.dataset).ok()?;
-        let look = || data::shape(&cell.dataset, self.places).ok();
+        let look = || data::shape(&cell.dataset, self.folders).ok();
         let shape = (*self.shapes.entry(key).or_insert_with(look))?;
         Work::of(cell, shape.image(), shape.n).ok()
     }

@@ -97,7 +97,7 @@ fn read_cell(raw: &RawSwept, top: Span, folder: &Path) -> Result<Cell, Vec<Probl
         let raw_cell = RawCell { dataset, model, objective, optimizer, training };
         match raw_cell.check() {
             Ok(mut cell) => {
-                cell.dataset.name = cell.dataset.name.from_folder(folder);
+                cell.dataset.name = cell.dataset.name.resolved_in(folder);
                 // The folder may have a name that no cell can hold.
                 match cell.check() {
                     Ok(()) => return Ok(cell),
@@ -210,13 +210,13 @@ fn axes(sweep: &Sweep, cells: &[Cell]) -> Vec<Axis> {
                 Value::Float(value) => crate::number::shortest(value),
                 _ => node.written(),
             };
-            let mut places = HashMap::new();
+            let mut indices = HashMap::new();
             for (n, node) in listed.unwrap_or_default().iter().enumerate() {
-                places.entry(order(node)).or_insert(n);
+                indices.entry(order(node)).or_insert(n);
             }
             values.sort_by_cached_key(|value| {
                 let value = from_json(value, Span::new(0, 0, 0));
-                places.get(&order(&value)).copied().unwrap_or(usize::MAX)
+                indices.get(&order(&value)).copied().unwrap_or(usize::MAX)
             });
             Axis { path, values }
         })
