@@ -21,8 +21,8 @@ mod weights;
 
 use anyhow::Result;
 
-use crate::Outcome;
 use crate::args::{Command, DataCommand};
+use crate::outcome::Outcome;
 use crate::settings::{Settings, load_experiment};
 
 /// Does what was typed.

@@ -6,6 +6,7 @@ mod commands;
 mod filter;
 mod machine;
 mod model;
+mod outcome;
 mod output;
 mod plan;
 mod reproduction;
@@ -20,18 +21,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::Cli;
+use crate::outcome::Outcome;
 use crate::settings::Settings;
-
-/// How a command ended, when no error stopped it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// All well.
-    Well,
-    /// Some runs failed, or are not done because another process is training them.
-    SomeFailed,
-    /// Stopped by a signal of this number.
-    Stopped(u8),
-}
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

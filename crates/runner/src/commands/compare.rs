@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use spec::{Cell, Evaluation, Experiment, Metric, MetricSettings, Scale};
 
-use crate::Outcome;
 use crate::args::CompareArgs;
 use crate::filter::{self, Condition};
+use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
 use crate::table::{Align, Entry, Table};

@@ -4,8 +4,8 @@ use anyhow::Result;
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::Outcome;
 use crate::args::Cli;
+use crate::outcome::Outcome;
 use crate::output;
 
 /// Prints the script.

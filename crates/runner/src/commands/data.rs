@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use spec::{Dataset, KNOWN_DATASETS, Pixels, Source};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
 use crate::table::{Align, Entry, Table, Tone};

@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use spec::Metric;
 
-use crate::Outcome;
 use crate::commands::show::flat_settings;
+use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
 use crate::table::{Align, Table};

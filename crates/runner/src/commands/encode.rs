@@ -5,9 +5,9 @@ use protocol::usage::{LABELS, LOG_VARIANCE, MEAN, Operation};
 use record::{Array, files};
 use serde::Serialize;
 
-use crate::Outcome;
 use crate::args::EncodeArgs;
 use crate::model::{Answer, Asked, GivenImages, Model, check_output};
+use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
 

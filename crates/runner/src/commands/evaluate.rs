@@ -4,10 +4,10 @@ use anyhow::{Result, bail};
 use record::Store;
 use spec::{Evaluation, Experiment};
 
-use crate::Outcome;
 use crate::args::{EvaluateArgs, ExecutionArgs};
 use crate::commands::{compare, plan, weights};
 use crate::machine::Machine;
+use crate::outcome::Outcome;
 use crate::output;
 use crate::plan::{Goal, Plan, Request};
 use crate::settings::Settings;

@@ -7,11 +7,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use record::tensors::TensorFile;
 use serde_json::Value;
 
-use crate::Outcome;
 use crate::args::ExportArgs;
 use crate::commands::show::flat_settings;
 use crate::commands::weights;
 use crate::model::{Model, check_output};
+use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
 use crate::text;

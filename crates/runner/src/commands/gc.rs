@@ -8,8 +8,8 @@ use record::gc::{self, Garbage};
 use serde::Serialize;
 use spec::{Experiment, RunId};
 
-use crate::Outcome;
 use crate::args::GcArgs;
+use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::{Settings, experiment_file};
 use crate::table::{Align, Entry, Table, Tone};

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::Value;
 use spec::{Cell, Metric};
 
-use crate::Outcome;
 use crate::args::ListArgs;
 use crate::filter::{self, Condition};
+use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
 use crate::table::{Align, Entry, Table, Tone};

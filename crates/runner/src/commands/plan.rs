@@ -5,9 +5,9 @@ use record::Status;
 use serde::Serialize;
 use spec::Experiment;
 
-use crate::Outcome;
 use crate::args::PlanArgs;
 use crate::machine::Machine;
+use crate::outcome::Outcome;
 use crate::output;
 use crate::plan::estimate::{ROUGH_CPU_RATE, ROUGH_GPU_RATE};
 use crate::plan::{Goal, Plan, Request};

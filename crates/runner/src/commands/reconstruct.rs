@@ -3,9 +3,9 @@
 use anyhow::Result;
 use protocol::usage::{IMAGES, ORIGINALS, Operation};
 
-use crate::Outcome;
 use crate::args::ReconstructArgs;
 use crate::model::{Asked, Format, Model, check_output, write};
+use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
 

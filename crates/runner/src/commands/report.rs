@@ -3,7 +3,7 @@
 use anyhow::Result;
 use spec::Experiment;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
 

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use record::published::{self, PublishedRow};
 use spec::{Experiment, RunId};
 
-use crate::Outcome;
 use crate::args::ReproduceArgs;
+use crate::outcome::Outcome;
 use crate::output;
 use crate::reproduction::{self, Line, SetUp, Verdict};
 use crate::settings::{Settings, experiment_file};

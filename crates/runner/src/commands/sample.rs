@@ -3,10 +3,10 @@
 use anyhow::{Result, bail};
 use protocol::usage::{IMAGES, Operation};
 
-use crate::Outcome;
 use crate::args::SampleArgs;
 use crate::machine::Machine;
 use crate::model::{Asked, Format, Model, check_output, write};
+use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use spec::{Cell, Metric, MetricSettings};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
 use crate::table::{Align, Entry, Table, Tone};

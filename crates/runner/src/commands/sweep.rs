@@ -4,10 +4,10 @@ use anyhow::{Context, Result};
 use record::{Status, Store};
 use spec::Experiment;
 
-use crate::Outcome;
 use crate::args::SweepArgs;
 use crate::commands::{compare, evaluate, plan};
 use crate::machine::Machine;
+use crate::outcome::Outcome;
 use crate::output;
 use crate::plan::{Goal, Plan, Request};
 use crate::settings::Settings;

@@ -9,10 +9,10 @@ use record::{EvaluationRow, Split};
 use serde::Serialize;
 use spec::{Cell, Evaluation, Experiment, ModelKind};
 
-use crate::Outcome;
 use crate::args::ExecutionArgs;
 use crate::commands::show::EvaluationJson;
 use crate::machine::Machine;
+use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
 use crate::table::{Align, Table};

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use spec::ReferenceMetric;
 
 use super::curve::{Point, curve, shown as shown_metrics};
-use super::{Line, Obtained, Uncertainty};
+use super::lines::{Line, Obtained, Uncertainty};
 use crate::text;
 
 const COLUMNS: [&str; 23] = [
