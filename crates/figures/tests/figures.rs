@@ -4,6 +4,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::Path;
 
 use common::{Family, Look, experiment, fill, fill_families, measure_more};
@@ -123,6 +124,40 @@ fn drawing_again_gives_the_same_bytes() {
     }
     for suffix in [".svg", ".pdf", ".png"] {
         assert_eq!(first.keys().filter(|name| name.ends_with(suffix)).count(), experiment.figures.len());
+    }
+}
+
+/// The stream of an object of a PDF, decompressed.
+fn stream(pdf: &[u8], object: &str) -> Vec<u8> {
+    let find = |from: usize, what: &str| {
+        from + pdf[from..].windows(what.len()).position(|window| window == what.as_bytes()).unwrap()
+    };
+    let start = find(find(0, &format!("\n{object} 0 obj")), "stream") + "stream".len();
+    let data = &pdf[start..find(start, "endstream")];
+    let data = &data[data.iter().take_while(|byte| byte.is_ascii_whitespace()).count()..];
+    let mut text = Vec::new();
+    flate2::read::ZlibDecoder::new(data).read_to_end(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn text_of_pdfs_is_text_in_an_embedded_font() {
+    let root = tempfile::tempdir().unwrap();
+    let experiment = experiment(SMALL);
+    let store = fill(root.path(), &experiment, Look::TINY, |_| true);
+    figures::draw_kinds(&experiment, &store, &[FigureKind::LossCurves]).unwrap();
+    let pdf = fs_err::read(store.sweep_dir("small").join("figures/loss-curves.pdf")).unwrap();
+    let plain = String::from_utf8_lossy(&pdf);
+    assert!(plain.contains("DejaVuSansCondensed") && plain.contains("/FontFile"), "the font is embedded");
+    assert!(!plain.contains("/CreationDate") && !plain.contains("/ModDate"));
+    // What a glyph stands for, by which viewers select and search: `<0003> <03b2>`.
+    let (_, reference) = plain.split_once("/ToUnicode ").unwrap();
+    let map = String::from_utf8(stream(&pdf, reference.split(' ').next().unwrap())).unwrap();
+    let codes = map.lines().filter_map(|line| line.strip_suffix('>')?.split_once("> <"));
+    let letters: Vec<char> =
+        codes.filter_map(|(_, code)| char::from_u32(u32::from_str_radix(code, 16).ok()?)).collect();
+    for letter in "ELBOreconstructionKLobjectiveepochβ=−5".chars() {
+        assert!(letters.contains(&letter), "`{letter}` cannot be selected: {map}");
     }
 }
 

@@ -23,7 +23,7 @@ const EDGES: [(&str, &[&str]); 8] = [
 ];
 
 /// Each heavy dependency, and the crates that may name it.
-const HEAVY: [(&str, &[&str]); 17] = [
+const HEAVY: [(&str, &[&str]); 18] = [
     ("serde-saphyr", &["spec"]),
     ("hdf5-metno", &["data", "record"]),
     ("image", &["data"]),
@@ -35,7 +35,8 @@ const HEAVY: [(&str, &[&str]); 17] = [
     ("plotters", &["figures"]),
     ("png", &["figures"]),
     ("base64", &["figures"]),
-    ("svg2pdf", &["figures"]),
+    ("krilla", &["figures"]),
+    ("krilla-svg", &["figures"]),
     ("resvg", &["figures"]),
     ("clap", &["runner"]),
     ("clap_complete", &["runner"]),
