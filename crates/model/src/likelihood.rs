@@ -8,7 +8,7 @@ mod gaussian;
 use std::fmt::Debug;
 
 use spec::{Cell, Likelihood as Spec, SharedVariance};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::parameters::{BufferUpdate, Parameters, Part};
 
@@ -37,19 +37,25 @@ pub fn new(parameters: &mut Parameters, cells: &[&Cell], likelihood: Spec) -> Bo
     match likelihood {
         Spec::Bernoulli => Box::new(bernoulli::Bernoulli),
         Spec::ContinuousBernoulli => Box::new(continuous_bernoulli::ContinuousBernoulli),
-        Spec::Gaussian { .. } => {
-            let sigma = |cell: &&Cell| match cell.model.likelihood {
-                Spec::Gaussian { sigma } => sigma as f32,
-                _ => f32::NAN,
-            };
-            let sigmas: Vec<f32> = cells.iter().map(sigma).collect();
-            Box::new(gaussian::Fixed::new(&sigmas, device))
-        }
+        Spec::Gaussian { .. } => Box::new(gaussian::Fixed { sigma: scales(cells, device) }),
         Spec::GaussianShared { variance: SharedVariance::Learned } => Box::new(gaussian::Learned::new(&mut own)),
         Spec::GaussianShared { variance: SharedVariance::Optimal } => Box::new(gaussian::Optimal::new(&mut own)),
         Spec::GaussianPerPixel { floor } => Box::new(gaussian::PerPixel { floor }),
         Spec::DiscretisedLogistic => Box::new(discretised_logistic::DiscretisedLogistic::new(&mut own)),
     }
+}
+
+/// The scale of each replica's pixels where the spec gives it, and not a number where it does not; `[R, 1, 1]`.
+fn scales(cells: &[&Cell], device: Device) -> Tensor {
+    let scale = |cell: &&Cell| match cell.model.likelihood {
+        Spec::Gaussian { sigma: scale } => scale as f32,
+        Spec::Bernoulli
+        | Spec::ContinuousBernoulli
+        | Spec::GaussianShared { .. }
+        | Spec::GaussianPerPixel { .. }
+        | Spec::DiscretisedLogistic => f32::NAN,
+    };
+    Tensor::from_slice(&cells.iter().map(scale).collect::<Vec<_>>()).view([-1, 1, 1]).to_device(device)
 }
 
 /// Standard normal draws from draws uniform in 0…1.

@@ -1,6 +1,6 @@
 //! Normal pixels: with one standard deviation for all, fixed, learned or optimal, or with one for each pixel.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::{Likelihood, normal};
 use crate::parameters::{Buffer, BufferUpdate, Registrar, Start, Width};
@@ -29,14 +29,7 @@ fn half_log_two_pi() -> f64 {
 #[derive(Debug)]
 pub struct Fixed {
     /// `[R, 1, 1]`
-    sigma: Tensor,
-}
-
-impl Fixed {
-    /// With a standard deviation for each replica.
-    pub fn new(sigmas: &[f32], device: Device) -> Fixed {
-        Fixed { sigma: Tensor::from_slice(sigmas).view([-1, 1, 1]).to_device(device) }
-    }
+    pub sigma: Tensor,
 }
 
 impl Likelihood for Fixed {
@@ -167,6 +160,8 @@ impl Likelihood for PerPixel {
 
 #[cfg(test)]
 mod tests {
+    use tch::Device;
+
     use super::*;
 
     #[test]
