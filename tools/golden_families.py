@@ -165,6 +165,8 @@ class Model(nn.Module):
             return -D.ContinuousBernoulli(logits=output).log_prob(x).sum(-1)
         if kind == "gaussian":
             return -D.Normal(output, settings["sigma"]).log_prob(x).sum(-1)
+        if kind == "laplace":
+            return -D.Laplace(output, settings["scale"]).log_prob(x).sum(-1)
         if kind == "gaussian-shared":
             sigma = torch.exp(self.likelihood.log_sigma)
             if is_training and settings.get("variance") == "optimal":
@@ -318,6 +320,7 @@ def cases() -> list[tuple]:
         ("conv, even kernel", {"net": {"conv": {"channels": [3], "kernel": 4, "stride": 2}}}, {}, EVEN),
         ("continuous-bernoulli", {"likelihood": "continuous-bernoulli"}, {}, GRAY),
         ("gaussian", {"likelihood": {"gaussian": {"sigma": 0.3}}}, {}, GRAY),
+        ("laplace", {"likelihood": {"laplace": {"scale": 0.2}}}, {}, GRAY),
         ("gaussian-shared", {"likelihood": {"gaussian-shared": {}}}, {}, GRAY),
         ("gaussian-shared, optimal", {"likelihood": {"gaussian-shared": {"variance": "optimal"}}}, {}, GRAY),
         ("gaussian-per-pixel", {"likelihood": {"gaussian-per-pixel": {"floor": 0.05}}}, {}, GRAY),

@@ -4,6 +4,7 @@ mod bernoulli;
 mod continuous_bernoulli;
 mod discretised_logistic;
 mod gaussian;
+mod laplace;
 
 use std::fmt::Debug;
 
@@ -38,6 +39,7 @@ pub fn new(parameters: &mut Parameters, cells: &[&Cell], likelihood: Spec) -> Bo
         Spec::Bernoulli => Box::new(bernoulli::Bernoulli),
         Spec::ContinuousBernoulli => Box::new(continuous_bernoulli::ContinuousBernoulli),
         Spec::Gaussian { .. } => Box::new(gaussian::Fixed { sigma: scales(cells, device) }),
+        Spec::Laplace { .. } => Box::new(laplace::Laplace { scale: scales(cells, device) }),
         Spec::GaussianShared { variance: SharedVariance::Learned } => Box::new(gaussian::Learned::new(&mut own)),
         Spec::GaussianShared { variance: SharedVariance::Optimal } => Box::new(gaussian::Optimal::new(&mut own)),
         Spec::GaussianPerPixel { floor } => Box::new(gaussian::PerPixel { floor }),
@@ -48,7 +50,7 @@ pub fn new(parameters: &mut Parameters, cells: &[&Cell], likelihood: Spec) -> Bo
 /// The scale of each replica's pixels where the spec gives it, and not a number where it does not; `[R, 1, 1]`.
 fn scales(cells: &[&Cell], device: Device) -> Tensor {
     let scale = |cell: &&Cell| match cell.model.likelihood {
-        Spec::Gaussian { sigma: scale } => scale as f32,
+        Spec::Gaussian { sigma: scale } | Spec::Laplace { scale } => scale as f32,
         Spec::Bernoulli
         | Spec::ContinuousBernoulli
         | Spec::GaussianShared { .. }

@@ -29,6 +29,7 @@ fn cases() -> Vec<(&'static str, Value, Value)> {
         model("conv, stride 1", json!({ "net": { "conv": { "channels": [2], "stride": 1 } } })),
         model("continuous bernoulli", json!({ "likelihood": "continuous-bernoulli" })),
         model("gaussian", json!({ "likelihood": { "gaussian": { "sigma": 0.3 } } })),
+        model("laplace", json!({ "likelihood": { "laplace": { "scale": 0.2 } } })),
         model("gaussian-shared", json!({ "likelihood": { "gaussian-shared": {} } })),
         model("gaussian-shared, optimal", json!({ "likelihood": { "gaussian-shared": { "variance": "optimal" } } })),
         model("gaussian-per-pixel", json!({ "likelihood": { "gaussian-per-pixel": {} } })),

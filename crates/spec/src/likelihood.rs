@@ -23,6 +23,12 @@ pub enum Likelihood {
         #[serde(default = "one")]
         sigma: f64,
     },
+    /// Laplace with the decoder's location and a fixed scale: the reconstruction term is an absolute error.
+    Laplace {
+        /// Scale b of every pixel, whose standard deviation is √2·b.
+        #[serde(default = "one")]
+        scale: f64,
+    },
     /// Normal with the decoder's mean and one standard deviation for all pixels and images (Rybkin et al. 2021).
     GaussianShared {
         /// How the standard deviation comes about.
@@ -54,9 +60,10 @@ pub enum SharedVariance {
 pub(crate) const FIELDS: &[Field] = &[
     field(
         "model.likelihood",
-        "`bernoulli`, `continuous-bernoulli`, `{ gaussian: { sigma: 1 } }`, `gaussian-shared`, `gaussian-per-pixel` or `discretised-logistic`",
+        "`bernoulli`, `continuous-bernoulli`, `{ gaussian: { sigma: 1 } }`, `{ laplace: { scale: 1 } }`, `gaussian-shared`, `gaussian-per-pixel` or `discretised-logistic`",
     ),
     field("model.likelihood.gaussian.sigma", "a standard deviation, such as `1` or `0.1`"),
+    field("model.likelihood.laplace.scale", "a scale, such as `1` or `0.1`"),
     field("model.likelihood.gaussian-shared.variance", "`learned` or `optimal`"),
     field("model.likelihood.gaussian-per-pixel.floor", "the smallest standard deviation, such as `0.01`"),
 ];
@@ -68,6 +75,7 @@ impl Likelihood {
             Likelihood::Bernoulli
             | Likelihood::ContinuousBernoulli
             | Likelihood::Gaussian { .. }
+            | Likelihood::Laplace { .. }
             | Likelihood::GaussianShared { .. }
             | Likelihood::DiscretisedLogistic => 1,
             Likelihood::GaussianPerPixel { .. } => 2,
@@ -81,6 +89,7 @@ impl Likelihood {
             (Likelihood::Bernoulli, Pixels::Static | Pixels::Dynamic) => Scale::Bernoulli,
             (Likelihood::ContinuousBernoulli, _)
             | (Likelihood::Gaussian { .. }, _)
+            | (Likelihood::Laplace { .. }, _)
             | (Likelihood::GaussianShared { .. }, _)
             | (Likelihood::GaussianPerPixel { .. }, _) => Scale::GaussianDensity,
             (Likelihood::DiscretisedLogistic, _) => Scale::GrayLevels,
@@ -91,6 +100,7 @@ impl Likelihood {
     pub(crate) fn of_cohort(self) -> Likelihood {
         match self {
             Likelihood::Gaussian { .. } => Likelihood::Gaussian { sigma: one() },
+            Likelihood::Laplace { .. } => Likelihood::Laplace { scale: one() },
             Likelihood::Bernoulli
             | Likelihood::ContinuousBernoulli
             | Likelihood::GaussianShared { .. }
@@ -105,6 +115,7 @@ impl Likelihood {
             Likelihood::Bernoulli => None,
             Likelihood::ContinuousBernoulli => Some("cb"),
             Likelihood::Gaussian { .. } => Some("gaussian"),
+            Likelihood::Laplace { .. } => Some("laplace"),
             Likelihood::GaussianShared { .. } => Some("shared"),
             Likelihood::GaussianPerPixel { .. } => Some("per-pixel"),
             Likelihood::DiscretisedLogistic => Some("logistic"),
@@ -118,6 +129,7 @@ impl Likelihood {
             | Likelihood::GaussianShared { .. }
             | Likelihood::DiscretisedLogistic => {}
             Likelihood::Gaussian { sigma } => checks.deviation("model.likelihood.gaussian.sigma", "sigma", sigma),
+            Likelihood::Laplace { scale } => checks.positive("model.likelihood.laplace.scale", scale, "0.1"),
             Likelihood::GaussianPerPixel { floor } => {
                 checks.deviation("model.likelihood.gaussian-per-pixel.floor", "floor", floor);
             }
@@ -138,6 +150,7 @@ impl Likelihood {
         match self {
             Likelihood::Bernoulli => {}
             Likelihood::Gaussian { .. } => density("gaussian", "a gaussian density", checks),
+            Likelihood::Laplace { .. } => density("laplace", "a density", checks),
             Likelihood::GaussianShared { .. } => density("gaussian-shared", "a density", checks),
             Likelihood::GaussianPerPixel { .. } => density("gaussian-per-pixel", "a density", checks),
             Likelihood::ContinuousBernoulli => density("continuous-bernoulli", "a density", checks),
@@ -164,6 +177,7 @@ impl Likelihood {
             Likelihood::Bernoulli
             | Likelihood::ContinuousBernoulli
             | Likelihood::Gaussian { .. }
+            | Likelihood::Laplace { .. }
             | Likelihood::GaussianShared { variance: SharedVariance::Learned }
             | Likelihood::GaussianPerPixel { .. }
             | Likelihood::DiscretisedLogistic => {}
@@ -176,6 +190,7 @@ impl Likelihood {
             Likelihood::Bernoulli
             | Likelihood::ContinuousBernoulli
             | Likelihood::Gaussian { .. }
+            | Likelihood::Laplace { .. }
             | Likelihood::GaussianShared { .. }
             | Likelihood::DiscretisedLogistic => {}
             Likelihood::GaussianPerPixel { .. } => checks.complain(
