@@ -70,7 +70,7 @@ impl Discriminator {
     ) -> Result<Discriminator, TooDeep> {
         let mut own = parameters.of(Part::Discriminator);
         let trunk = trunk(&mut own, "discriminator", model, image)?;
-        let logit = own.linear("logit", trunk.width, Width::Fixed(1));
+        let logit = Linear::new(&mut own, "logit", trunk.width, Width::Fixed(1));
         let smooth = match regulariser {
             Regulariser::GradientPenalty { weight } => Smooth::GradientPenalty(weight),
             Regulariser::SpectralNorm => {

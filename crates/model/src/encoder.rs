@@ -32,7 +32,7 @@ impl Encoder {
         let mask = Mask::new(parameters);
         let mut own = parameters.of(Part::Encoder);
         let features = trunk(&mut own, "encoder", model, image)?;
-        let mut head = |name: &str| own.linear(name, features.width, Width::Latent);
+        let mut head = |name: &str| Linear::new(&mut own, name, features.width, Width::Latent);
         let heads = match (model.kind, model.latent) {
             (ModelKind::Autoencoder, _) => Heads::Point { latent: head("latent") },
             (_, Latent::Bernoulli { .. }) => Heads::Bits { logits: head("logits") },

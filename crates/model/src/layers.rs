@@ -16,6 +16,12 @@ pub struct Linear {
 }
 
 impl Linear {
+    /// A linear map with freshly initialised parameters under `name`.
+    pub fn new(parameters: &mut Registrar<'_>, name: &str, inputs: Width, outputs: Width) -> Linear {
+        let (weight, bias) = parameters.linear(name, inputs, outputs);
+        Linear { weight, bias }
+    }
+
     /// See [`Linear`].
     pub fn forward(&self, x: &Tensor) -> Tensor {
         self.bias.baddbmm(x, &self.weight, 1.0, 1.0)
@@ -217,7 +223,7 @@ impl<'a, 'p> Builder<'a, 'p> {
 
     /// A linear map, with the nonlinearity if it is a hidden layer.
     pub fn linear(&mut self, inputs: Width, outputs: Width, is_hidden: bool) {
-        self.layer(is_hidden, |parameters, name| Map::Linear(parameters.linear(name, inputs, outputs)));
+        self.layer(is_hidden, |parameters, name| Map::Linear(Linear::new(parameters, name, inputs, outputs)));
     }
 
     /// A convolution, with the nonlinearity if it is a hidden layer.

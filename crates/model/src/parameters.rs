@@ -4,7 +4,6 @@ use spec::Init;
 pub use spec::layout::Width;
 use tch::{Device, Tensor};
 
-use crate::layers::Linear;
 use crate::noise::{self, Drawer, NoiseKey, Stream};
 
 /// The part of a model that a parameter belongs to: losses say by it which parameters they train.
@@ -288,15 +287,15 @@ impl Registrar<'_> {
         self.parameters
     }
 
-    /// Add a linear map's weight and bias under `name`, each replica from its own seed and of its own width, zero in the
-    /// padding.
+    /// Add a linear map's weight, `[R, in, out]`, and bias, `[R, 1, out]`, under `name`, each replica from its own seed and of
+    /// its own width, zero in the padding.
     ///
     /// Zero padding stays zero: what a padded latent adds to any term, and so its derivative, is exactly zero.
-    pub fn linear(&mut self, name: &str, inputs: Width, outputs: Width) -> Linear {
+    pub fn linear(&mut self, name: &str, inputs: Width, outputs: Width) -> (Tensor, Tensor) {
         let (weight, bias) = self.starts(inputs, outputs, inputs);
         let weight = self.add(format!("{name}.weight"), Layout::Transposed, vec![inputs, outputs], weight, true);
         let bias = self.add(format!("{name}.bias"), Layout::Row, vec![Width::Fixed(1), outputs], bias, true);
-        Linear { weight: weight.tensor, bias: bias.tensor }
+        (weight.tensor, bias.tensor)
     }
 
     /// Add a convolution's weight, `[R, out, in, k, k]`, and bias, `[R, 1, out]`; a transposed one's weight is
