@@ -3,33 +3,16 @@
 mod bernoulli;
 mod continuous_bernoulli;
 mod discretised_logistic;
+mod distribution;
 mod gaussian;
 mod laplace;
-
-use std::fmt::Debug;
 
 use spec::{Cell, Likelihood as Spec, SharedVariance};
 use tch::{Device, Tensor};
 
-use crate::parameters::{BufferUpdate, Parameters, Part};
+pub use distribution::Likelihood;
 
-/// p(x|z) of every replica. The decoder's output is `[R, B, P]`, or a multiple of P with several values a pixel; images
-/// are `[R, B, P]` in 0…1.
-pub trait Likelihood: Debug {
-    /// log p(x|z) in nats; `[R, B]`. A density may be positive.
-    fn log_prob(&self, output: &Tensor, x: &Tensor) -> Tensor;
-
-    /// As [`Likelihood::log_prob`] while training, with what that changes beside the trained parameters.
-    fn train(&self, output: &Tensor, x: &Tensor) -> (Tensor, Vec<BufferUpdate>) {
-        (self.log_prob(output, x), Vec::new())
-    }
-
-    /// E[x|z]; `[R, B, P]`.
-    fn mean(&self, output: &Tensor) -> Tensor;
-
-    /// A draw of x, `[R, B, P]`, made of draws uniform in 0…1 of that shape.
-    fn sample(&self, output: &Tensor, uniform: &Tensor) -> Tensor;
-}
+use crate::parameters::{Parameters, Part};
 
 /// The spec's likelihood, for cells with the same variant; adds the parameters it needs.
 pub fn new(parameters: &mut Parameters, cells: &[&Cell], likelihood: Spec) -> Box<dyn Likelihood> {
@@ -58,9 +41,4 @@ fn scales(cells: &[&Cell], device: Device) -> Tensor {
         | Spec::DiscretisedLogistic => f32::NAN,
     };
     Tensor::from_slice(&cells.iter().map(scale).collect::<Vec<_>>()).view([-1, 1, 1]).to_device(device)
-}
-
-/// Standard normal draws from draws uniform in 0…1.
-fn normal(uniform: &Tensor) -> Tensor {
-    (uniform.clamp(1e-7, 1.0 - 1e-7) * 2.0 - 1.0).erfinv() * std::f64::consts::SQRT_2
 }

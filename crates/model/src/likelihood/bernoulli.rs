@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::Likelihood;
+use super::distribution::Likelihood;
 
 /// Pixels are Bernoulli(sigmoid(output)). On gray values −log p is the cross-entropy, whose floor is the entropy of the
 /// gray values.

@@ -2,7 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-use super::{Likelihood, bernoulli};
+use super::bernoulli;
+use super::distribution::Likelihood;
 
 /// The density of a pixel is proportional to λˣ(1 − λ)¹⁻ˣ on 0…1, with λ = sigmoid(output).
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::Likelihood;
+use super::distribution::Likelihood;
 use crate::parameters::{Registrar, Start, Width};
 
 /// The output is the logistic's locations; the logarithm of its scale is a parameter.

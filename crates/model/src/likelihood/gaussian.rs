@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::{Likelihood, normal};
+use super::distribution::{Likelihood, normal};
 use crate::parameters::{Buffer, BufferUpdate, Registrar, Start, Width};
 
 /// How much of the newest batch goes into the running mean of log σ.

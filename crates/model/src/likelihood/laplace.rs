@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::Likelihood;
+use super::distribution::Likelihood;
 
 /// The output is locations, which are means and medians too; the scales are given.
 #[derive(Debug)]
