@@ -8,8 +8,17 @@ use crate::rows::EvaluationRow;
 
 const KIND: &str = "evaluation";
 
+/// Writes `old` with `new` in the place of rows of the same metric, split and settings, and behind them otherwise.
+///
+/// # Errors
+/// If a value of `new` is not finite, or the file cannot be written.
+pub(crate) fn add(path: &Path, old: Vec<EvaluationRow>, new: &[EvaluationRow]) -> Result<(), RecordError> {
+    check(new)?;
+    write(path, &merge(old, new))
+}
+
 /// Writes rows as one parquet file, atomically.
-pub(crate) fn write(path: &Path, rows: &[EvaluationRow]) -> Result<(), RecordError> {
+fn write(path: &Path, rows: &[EvaluationRow]) -> Result<(), RecordError> {
     let columns = vec![
         ("metric", Values::Text(rows.iter().map(|row| row.metric.name().to_owned()).collect())),
         ("split", Values::Text(rows.iter().map(|row| row.split.as_str().to_owned()).collect())),
@@ -45,7 +54,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<EvaluationRow>, RecordError> {
 }
 
 /// `old` with `new` in the place of rows of the same metric, split and settings, and behind them otherwise.
-pub(crate) fn merge(mut old: Vec<EvaluationRow>, new: &[EvaluationRow]) -> Vec<EvaluationRow> {
+fn merge(mut old: Vec<EvaluationRow>, new: &[EvaluationRow]) -> Vec<EvaluationRow> {
     for row in new {
         let same = |other: &EvaluationRow| {
             (other.metric, other.split, &other.settings) == (row.metric, row.split, &row.settings)
@@ -56,4 +65,47 @@ pub(crate) fn merge(mut old: Vec<EvaluationRow>, new: &[EvaluationRow]) -> Vec<E
         }
     }
     old
+}
+
+/// Refuses values that are NaN or infinite.
+fn check(rows: &[EvaluationRow]) -> Result<(), RecordError> {
+    for row in rows {
+        for (name, value) in [("value", Some(row.value)), ("standard error", row.standard_error)] {
+            if let Some(value) = value.filter(|value| !value.is_finite()) {
+                return Err(RecordError::refused(
+                    format!("the {name} of `{}` on the {} split is {value}", row.metric, row.split),
+                    "a value that is not finite is never recorded; look at the run's metrics",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn what_only_a_newer_version_knows_is_told_from_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("evaluation.parquet");
+        let said = |metric: &str, settings: &str| {
+            let text = |value: &str| Values::Text(vec![value.to_owned()]);
+            let numbers = [("value", Values::F64(vec![1.0])), ("standard_error", Values::OptionalF64(vec![None]))];
+            let mut columns = vec![("metric", text(metric)), ("split", text("test"))];
+            columns.extend(numbers);
+            columns.extend([("n", Values::U64(vec![3])), ("settings", text(settings))]);
+            parquet::write(&path, KIND, columns).unwrap();
+            let error = read(&path).unwrap_err();
+            assert!(matches!(error, RecordError::Unknown { .. }), "{error}");
+            error.to_string()
+        };
+        let message = said("unheard", "{}");
+        assert!(message.contains("has the metric `unheard`, which this elbo does not know\nhint: update"), "{message}");
+        let message = said("nll", r#"{"unheard":1}"#);
+        assert!(message.contains(r#"has the setting of a metric `{"unheard":1}`"#), "{message}");
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Version of all files of a run: `major.minor`, a string in JSON. The major number is raised when a column or field
-/// changes its meaning or goes; the minor number when one is added.
+/// changes its meaning or goes; the minor number when one is added, but for a metric's column, which readers ask for by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FormatVersion {

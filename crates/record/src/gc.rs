@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use spec::RunId;
 
+use crate::editor::RunEditor;
 use crate::error::RecordError;
 use crate::files;
 use crate::lock::{self, Holder};
-use crate::run::Status;
+use crate::run::is_unwritten;
+use crate::status::Status;
 use crate::store::Store;
 
 /// What could be removed; finding it removes nothing.
@@ -112,8 +114,8 @@ pub fn remove(store: &Store, garbage: &Garbage) -> Result<u64, RecordError> {
     }
     for GarbageRun { id, bytes, .. } in &garbage.runs {
         let run = store.run(id);
-        let _lock = match run.lock() {
-            Ok(lock) => lock,
+        let _editor = match RunEditor::lock(&run) {
+            Ok(editor) => editor,
             Err(RecordError::Locked { .. }) => continue,
             Err(error) if error.is_not_found() => continue,
             Err(error) => return Err(error),
@@ -122,12 +124,6 @@ pub fn remove(store: &Store, garbage: &Garbage) -> Result<u64, RecordError> {
         freed += bytes;
     }
     Ok(freed)
-}
-
-/// Whether a run's folder holds nothing but its lock and temporary files.
-pub(crate) fn is_unwritten(folder: &Path) -> Result<bool, RecordError> {
-    let written = |name: &String| name != "lock" && files::temporary_pid(name).is_none();
-    Ok(!files::names(folder)?.iter().any(written))
 }
 
 /// Whether a path lies in a run's folder that somebody writes now.

@@ -1,12 +1,14 @@
 //! The run store: what a run leaves behind, how it is written so that nothing tears, and how it is read back.
 //!
-//! Read [`rows`] and [`manifest`] first (what is stored), then [`files`], [`lock`] and [`writer`] (how it is written),
-//! then [`run`], [`store`], [`summary`] and [`published`] (how it is read). Every number is in nats per image, a mean over images,
-//! unless its documentation says otherwise. polars stays inside `parquet`; HDF5 inside [`arrays`], safetensors inside [`tensors`].
+//! Read [`rows`] and [`manifest`] first (what is stored), then [`run`], [`store`], [`summary`] and [`published`] (how it is
+//! read), then [`files`], [`lock`], [`editor`] and [`writer`] (how it is written). Every number is in nats per image, a mean
+//! over images, unless its documentation says otherwise. polars stays inside `parquet`; HDF5 inside [`arrays`], safetensors
+//! inside [`tensors`].
 //!
-//! A run has one writer at a time, [`RunWriter`], which holds a lock of the operating system on the run's folder; a
-//! writer that is killed leaves no stale lock. Readers ([`Store`], [`Run`]) take no lock and wait for nobody: every
-//! file appears by a rename of a complete, flushed file, so that they see the old one or the new one.
+//! A run has one editor at a time, [`RunEditor`], and while it trains a [`RunWriter`] around it: it holds a lock of the
+//! operating system on the run's folder; one that is killed leaves no stale lock. Readers ([`Store`], [`Run`]) take no lock
+//! and wait for nobody: every file appears by a rename of a complete, flushed file, so that they see the old one or the new
+//! one.
 //!
 //! # Which file holds the metrics while a run trains
 //!
@@ -21,6 +23,7 @@
 
 pub mod arrays;
 pub mod checkpoint;
+pub mod editor;
 pub mod error;
 mod evaluation;
 pub mod files;
@@ -36,6 +39,7 @@ pub mod provenance;
 pub mod published;
 pub mod rows;
 pub mod run;
+pub mod status;
 pub mod store;
 pub mod student;
 pub mod summary;
@@ -44,10 +48,12 @@ pub mod writer;
 
 pub use arrays::{Array, ArrayName, Arrays};
 pub use checkpoint::{Checkpoint, LatestCheckpoint};
+pub use editor::RunEditor;
 pub use error::RecordError;
 pub use format::FormatVersion;
 pub use manifest::{Git, Host, LastEpoch, Provenance, RunManifest, StoredStatus, Timing};
 pub use rows::{EvaluationRow, MetricsRow, Split, Terms};
-pub use run::{Run, Status};
+pub use run::Run;
+pub use status::Status;
 pub use store::{Listing, RunSummary, Store, Unreadable};
 pub use writer::RunWriter;

@@ -13,7 +13,7 @@ use crate::error::RecordError;
 use crate::files;
 use crate::parquet::{self, Table, Values};
 use crate::rows::{EvaluationRow, Split};
-use crate::run::Status;
+use crate::status::Status;
 use crate::store::Store;
 
 const KIND: &str = "published";

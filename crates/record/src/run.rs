@@ -1,4 +1,4 @@
-//! One run's folder: where its files are, how far it is, and what it recorded.
+//! One run's folder: where its files are, and reading what it recorded; nothing here writes.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +7,7 @@ use spec::{Evaluation, Metric, MetricSettings, RunId};
 use crate::arrays::Arrays;
 use crate::checkpoint::{self, LatestCheckpoint};
 use crate::error::RecordError;
-use crate::lock::{self, Holder, RunLock};
-use crate::manifest::{RunManifest, StoredStatus};
+use crate::manifest::RunManifest;
 use crate::rows::{EvaluationRow, MetricsRow, Split};
 use crate::{evaluation, files, metrics};
 
@@ -17,48 +16,6 @@ use crate::{evaluation, files, metrics};
 pub struct Run {
     id: RunId,
     folder: PathBuf,
-}
-
-/// How far a run is now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Nothing to go on from: never started, or killed before its first checkpoint.
-    New,
-    /// A process is training it.
-    Running {
-        /// That process, where it is known.
-        pid: Option<u32>,
-    },
-    /// Stopped, and goes on from its checkpoint.
-    Resumable {
-        /// Epochs completed at that checkpoint.
-        epoch: u32,
-    },
-    /// Stopped for good.
-    Failed {
-        /// Why, in one sentence.
-        reason: String,
-    },
-    /// All epochs trained and evaluated.
-    Done,
-}
-
-impl Status {
-    /// One word for a table: `new`, `running`, `resumable`, `failed` or `done`.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Status::New => "new",
-            Status::Running { .. } => "running",
-            Status::Resumable { .. } => "resumable",
-            Status::Failed { .. } => "failed",
-            Status::Done => "done",
-        }
-    }
-
-    /// Whether [`crate::RunWriter::start`] would take the run now.
-    pub fn can_start(&self) -> bool {
-        !matches!(self, Status::Done | Status::Running { .. })
-    }
 }
 
 impl Run {
@@ -123,38 +80,6 @@ impl Run {
     /// `log.jsonl`: events, one JSON object a line.
     pub fn log_file(&self) -> PathBuf {
         self.folder.join("log.jsonl")
-    }
-
-    /// How far the run is now. Looks at `run.json`, the lock and the names of checkpoints; opens nothing large.
-    ///
-    /// # Errors
-    /// If `run.json` is damaged or of a newer major version.
-    pub fn status(&self) -> Result<Status, RecordError> {
-        match RunManifest::read(&self.manifest_file()) {
-            Ok(manifest) => self.status_of(&manifest),
-            Err(error) if error.is_not_found() => match lock::holder(&self.folder)? {
-                Holder::Process(pid) => Ok(Status::Running { pid }),
-                Holder::Nobody => Ok(Status::New),
-            },
-            Err(error) => Err(error),
-        }
-    }
-
-    /// How far the run with this manifest is now.
-    pub(crate) fn status_of(&self, manifest: &RunManifest) -> Result<Status, RecordError> {
-        if manifest.status == StoredStatus::Done {
-            return Ok(Status::Done);
-        }
-        if let Holder::Process(pid) = lock::holder(&self.folder)? {
-            return Ok(Status::Running { pid });
-        }
-        if let StoredStatus::Failed { reason } = &manifest.status {
-            return Ok(Status::Failed { reason: reason.clone() });
-        }
-        match checkpoint::by_name(&self.checkpoint_dir())?.first() {
-            Some(checkpoint) => Ok(Status::Resumable { epoch: checkpoint.epoch }),
-            None => Ok(Status::New),
-        }
     }
 
     /// `run.json`.
@@ -265,48 +190,10 @@ impl Run {
     pub fn latest_checkpoint(&self) -> Result<LatestCheckpoint, RecordError> {
         checkpoint::latest(&self.checkpoint_dir())
     }
+}
 
-    /// Adds numbers to those measured on a trained model, in the place of rows of the same metric, split and
-    /// settings.
-    ///
-    /// # Errors
-    /// If there is no such run, another process writes it, a value is not finite, or the file cannot be written.
-    pub fn add_evaluation(&self, rows: &[EvaluationRow]) -> Result<(), RecordError> {
-        self.manifest()?;
-        let _lock = self.lock()?;
-        crate::writer::check_evaluation(rows)?;
-        evaluation::write(&self.evaluation_file(), &evaluation::merge(self.evaluation()?, rows))
-    }
-
-    /// Replaces the arrays of a trained model.
-    ///
-    /// # Errors
-    /// If there is no such run, another process writes it, shapes disagree, or the file cannot be written.
-    pub fn replace_arrays(&self, arrays: &Arrays) -> Result<(), RecordError> {
-        self.manifest()?;
-        let _lock = self.lock()?;
-        arrays.write(&self.arrays_file(), &self.id)
-    }
-
-    /// Notes that a run failed whose process died before it could say so. Its checkpoint stays, so that it can be
-    /// tried again from there.
-    ///
-    /// # Errors
-    /// If the run is done or another process writes it, or `run.json` is missing or damaged.
-    pub fn mark_failed(&self, reason: &str) -> Result<(), RecordError> {
-        let _lock = self.lock()?;
-        let mut manifest = self.manifest()?;
-        if manifest.status == StoredStatus::Done {
-            return Err(RecordError::AlreadyDone { run: self.id.clone(), folder: self.folder.clone() });
-        }
-        manifest.status = StoredStatus::Failed { reason: reason.to_owned() };
-        manifest.timing.updated = jiff::Timestamp::now();
-        manifest.timing.ended = Some(manifest.timing.updated);
-        manifest.write(&self.manifest_file())
-    }
-
-    /// Takes the run's lock, whose folder exists.
-    pub(crate) fn lock(&self) -> Result<RunLock, RecordError> {
-        RunLock::acquire(&self.folder)?.map_err(|pid| RecordError::Locked { run: self.id.clone(), pid })
-    }
+/// Whether a run's folder holds nothing but its lock and temporary files.
+pub(crate) fn is_unwritten(folder: &Path) -> Result<bool, RecordError> {
+    let written = |name: &String| name != "lock" && files::temporary_pid(name).is_none();
+    Ok(!files::names(folder)?.iter().any(written))
 }

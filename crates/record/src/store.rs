@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use spec::RunId;
 
 use crate::error::RecordError;
+use crate::files;
 use crate::manifest::RunManifest;
-use crate::run::{Run, Status};
-use crate::{files, gc};
+use crate::run::{Run, is_unwritten};
+use crate::status::Status;
 
 /// A results folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +111,7 @@ impl Store {
         })?;
         let run = Run::new(id, folder.join(name));
         let manifest = match run.manifest() {
-            Err(error) if error.is_not_found() && gc::is_unwritten(run.dir())? => return Ok(None),
+            Err(error) if error.is_not_found() && is_unwritten(run.dir())? => return Ok(None),
             // It may have been written between the two looks; it is the first file that is.
             Err(error) if error.is_not_found() => run.manifest(),
             other => other,

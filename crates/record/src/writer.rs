@@ -19,9 +19,9 @@ use spec::{Cell, Metric};
 
 use crate::arrays::Arrays;
 use crate::checkpoint::{self, Checkpoint, LatestCheckpoint};
+use crate::editor::RunEditor;
 use crate::error::RecordError;
 use crate::format::FormatVersion;
-use crate::lock::RunLock;
 use crate::manifest::{LastEpoch, Provenance, RunManifest, StoredStatus, Timing};
 use crate::rows::{EvaluationRow, MetricsRow};
 use crate::run::Run;
@@ -35,7 +35,6 @@ const REFRESH: Duration = Duration::from_secs(2);
 /// leaves the run as a kill would: to be taken up from its latest checkpoint.
 #[derive(Debug)]
 pub struct RunWriter {
-    run: Run,
     manifest: RunManifest,
     /// All rows on record, in order of epoch and split.
     rows: Vec<MetricsRow>,
@@ -49,7 +48,7 @@ pub struct RunWriter {
     /// Writes the latest epoch's files.
     pending: Option<JoinHandle<Result<(), RecordError>>>,
     /// Dropped after `pending` has ended.
-    _lock: RunLock,
+    editor: RunEditor,
 }
 
 impl RunWriter {
@@ -64,7 +63,7 @@ impl RunWriter {
     pub fn start(store: &Store, cell: &Cell, provenance: &Provenance) -> Result<RunWriter, RecordError> {
         let run = store.run(&cell.run_id());
         files::create_folder(run.dir())?;
-        let lock = run.lock()?;
+        let editor = RunEditor::lock(&run)?;
         let earlier = match run.manifest() {
             Ok(earlier) => Some(earlier),
             Err(error) if error.is_not_found() => None,
@@ -105,7 +104,6 @@ impl RunWriter {
         let log = open_log(&run.log_file())?;
         let writer = RunWriter {
             earlier_seconds: manifest.timing.seconds,
-            run,
             manifest,
             rows,
             log,
@@ -113,21 +111,21 @@ impl RunWriter {
             refreshed: None,
             n_refreshed: 0,
             pending: None,
-            _lock: lock,
+            editor,
         };
         // An empty table at once, so that readers of all runs find a file from the start.
-        metrics::replace(&writer.run.metrics_file(), &writer.rows)?;
+        metrics::replace(&writer.run().metrics_file(), &writer.rows)?;
         Ok(writer)
     }
 
     /// The run that is written.
     pub fn run(&self) -> &Run {
-        &self.run
+        self.editor.run()
     }
 
     /// Where `model.safetensors` goes, through [`files::write_atomically`].
     pub fn model_path(&self) -> PathBuf {
-        self.run.model_file()
+        self.run().model_file()
     }
 
     /// The checkpoint to go on from. Damaged ones are reported and removed, so that they are in no later one's way.
@@ -135,11 +133,11 @@ impl RunWriter {
     /// # Errors
     /// If the file system refuses.
     pub fn latest_checkpoint(&self) -> Result<LatestCheckpoint, RecordError> {
-        let latest = self.run.latest_checkpoint()?;
+        let latest = self.run().latest_checkpoint()?;
         if !latest.damaged.is_empty() {
             match &latest.checkpoint {
-                Some(checkpoint) => checkpoint::forget_after(&self.run.checkpoint_dir(), checkpoint.step)?,
-                None => files::remove_folder(&self.run.checkpoint_dir())?,
+                Some(checkpoint) => checkpoint::forget_after(&self.run().checkpoint_dir(), checkpoint.step)?,
+                None => files::remove_folder(&self.run().checkpoint_dir())?,
             }
         }
         Ok(latest)
@@ -156,10 +154,10 @@ impl RunWriter {
         self.manifest.last_epoch = last_epoch(&self.rows);
         // Newest first, and the table of all before them, so that no moment shows a gap.
         self.refresh()?;
-        for (_, path) in self.run.segments()?.into_iter().rev().filter(|(later, _)| *later > epoch) {
+        for (_, path) in self.run().segments()?.into_iter().rev().filter(|(later, _)| *later > epoch) {
             files::remove(&path)?;
         }
-        Ok(files::sync_folder(&self.run.segments_dir())?)
+        Ok(files::sync_folder(&self.run().segments_dir())?)
     }
 
     /// Records one epoch: its rows, one for each split, as a segment of their own. The files are written while the
@@ -180,12 +178,12 @@ impl RunWriter {
         let n_new = self.rows.len() - self.n_refreshed;
         let is_due = self.refreshed.is_none_or(|last| last.elapsed() >= REFRESH) && n_new * 50 >= self.n_refreshed;
         let refresh = is_due.then(|| self.refreshed());
-        let segment = self.run.segments_dir().join(format!("epoch-{epoch:05}.parquet"));
+        let segment = self.run().segments_dir().join(format!("epoch-{epoch:05}.parquet"));
         let write = move || {
             metrics::write(&segment, &rows)?;
             refresh.map_or(Ok(()), Refresh::write)
         };
-        let thread = std::thread::Builder::new().name(format!("record {}", self.run.id())).spawn(write)?;
+        let thread = std::thread::Builder::new().name(format!("record {}", self.run().id())).spawn(write)?;
         self.pending = Some(thread);
         Ok(())
     }
@@ -199,7 +197,7 @@ impl RunWriter {
             None => Ok(()),
             Some(Ok(result)) => result,
             Some(Err(_)) => Err(RecordError::Write {
-                path: self.run.segments_dir(),
+                path: self.run().segments_dir(),
                 cause: "the thread that writes panicked".into(),
             }),
         }
@@ -212,13 +210,13 @@ impl RunWriter {
         for (index, row) in rows.iter().enumerate() {
             check_finite(row)?;
             check_terms(row)?;
-            if row.run_id != *self.run.id() || row.scale != self.manifest.scale || row.epoch != first.epoch {
+            if row.run_id != *self.run().id() || row.scale != self.manifest.scale || row.epoch != first.epoch {
                 return Err(bug(format!(
                     "a row of run `{}`, scale `{}`, epoch {} was to be recorded with run `{}`, scale `{}`, epoch {}",
                     row.run_id,
                     row.scale.as_str(),
                     row.epoch,
-                    self.run.id(),
+                    self.run().id(),
                     self.manifest.scale.as_str(),
                     first.epoch
                 )));
@@ -234,7 +232,7 @@ impl RunWriter {
             Some(last) if last.epoch >= first.epoch => Err(bug(format!(
                 "epoch {} of run `{}` was to be recorded behind epoch {}",
                 first.epoch,
-                self.run.id(),
+                self.run().id(),
                 last.epoch
             ))),
             _ => Ok(first.epoch),
@@ -252,12 +250,12 @@ impl RunWriter {
         self.manifest.timing.updated = Timestamp::now();
         self.refreshed = Some(Instant::now());
         self.n_refreshed = self.rows.len();
-        Refresh { run: self.run.clone(), rows: self.rows.clone(), manifest: self.manifest.clone() }
+        Refresh { run: self.run().clone(), rows: self.rows.clone(), manifest: self.manifest.clone() }
     }
 
     fn write_manifest(&mut self) -> Result<(), RecordError> {
         self.manifest.timing.updated = Timestamp::now();
-        self.manifest.write(&self.run.manifest_file())
+        self.manifest.write(&self.run().manifest_file())
     }
 
     /// Writes a checkpoint through `write`, which is given a fresh folder to put files into; it appears as a whole,
@@ -275,7 +273,7 @@ impl RunWriter {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         self.flush()?;
-        checkpoint::write(&self.run.checkpoint_dir(), epoch, step, write)
+        checkpoint::write(&self.run().checkpoint_dir(), epoch, step, write)
     }
 
     /// Adds numbers measured on the trained model, in the place of rows of the same metric, split and settings.
@@ -283,12 +281,11 @@ impl RunWriter {
     /// # Errors
     /// If a value is not finite or the file cannot be written.
     pub fn evaluation(&mut self, rows: &[EvaluationRow]) -> Result<(), RecordError> {
-        check_evaluation(rows)?;
-        let old = match self.run.evaluation() {
+        let old = match self.run().evaluation() {
             Err(RecordError::Damaged { .. }) => Vec::new(),
             other => other?,
         };
-        evaluation::write(&self.run.evaluation_file(), &evaluation::merge(old, rows))
+        evaluation::add(&self.run().evaluation_file(), old, rows)
     }
 
     /// Writes the arrays for figures.
@@ -296,7 +293,7 @@ impl RunWriter {
     /// # Errors
     /// If shapes disagree or the file cannot be written.
     pub fn arrays(&mut self, arrays: &Arrays) -> Result<(), RecordError> {
-        arrays.write(&self.run.arrays_file(), self.run.id())
+        self.editor.arrays(arrays)
     }
 
     /// Appends an event to `log.jsonl`. It is not flushed to the disk: the log tells the story, it carries no numbers
@@ -305,7 +302,7 @@ impl RunWriter {
     /// # Errors
     /// If the file cannot be written.
     pub fn log(&mut self, event: &Event) -> Result<(), RecordError> {
-        let path = self.run.log_file();
+        let path = self.run().log_file();
         let mut line = serde_json::to_vec(event).map_err(|error| RecordError::Write { path, cause: error.into() })?;
         line.push(b'\n');
         Ok(self.log.write_all(&line)?)
@@ -318,12 +315,12 @@ impl RunWriter {
     /// If the file system refuses; the run can then be finished again from its last checkpoint.
     pub fn finish(mut self, seconds: f64) -> Result<(), RecordError> {
         self.flush()?;
-        metrics::replace(&self.run.metrics_file(), &self.rows)?;
+        metrics::replace(&self.run().metrics_file(), &self.rows)?;
         self.manifest.timing.seconds = self.earlier_seconds + seconds;
         self.end(StoredStatus::Done)?;
-        files::remove_folder(&self.run.segments_dir())?;
-        files::remove_folder(&self.run.checkpoint_dir())?;
-        Ok(files::sync_folder(self.run.dir())?)
+        files::remove_folder(&self.run().segments_dir())?;
+        files::remove_folder(&self.run().checkpoint_dir())?;
+        Ok(files::sync_folder(self.run().dir())?)
     }
 
     /// Ends a run that cannot go on, such as one with a value that is not finite. Its checkpoint stays.
@@ -429,21 +426,6 @@ fn check_terms(row: &MetricsRow) -> Result<(), RecordError> {
                 return bug(format!("`{metric}` is a count, and {value} was to be recorded"));
             }
             (None | Some(Column::F64 | Column::OptionalF64 | Column::OptionalU32), _) => {}
-        }
-    }
-    Ok(())
-}
-
-/// Refuses values that are NaN or infinite.
-pub(crate) fn check_evaluation(rows: &[EvaluationRow]) -> Result<(), RecordError> {
-    for row in rows {
-        for (name, value) in [("value", Some(row.value)), ("standard error", row.standard_error)] {
-            if let Some(value) = value.filter(|value| !value.is_finite()) {
-                return Err(RecordError::refused(
-                    format!("the {name} of `{}` on the {} split is {value}", row.metric, row.split),
-                    "a value that is not finite is never recorded; look at the run's metrics",
-                ));
-            }
         }
     }
     Ok(())

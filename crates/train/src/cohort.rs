@@ -120,3 +120,34 @@ impl Cohort {
 const PARAMETER: &str = "parameter.";
 const FIRST: &str = "first.";
 const SECOND: &str = "second.";
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_without_named_sums_goes_on_at_the_start_of_an_epoch_alone() {
+        let cell: Cell = serde_json::from_value(serde_json::json!({
+            "dataset": { "name": "glyphs" }, "model": { "hidden": [3], "latent_dim": 2 },
+        }))
+        .unwrap();
+        let image = ImageShape { channels: 1, height: 4, width: 4 };
+        let mut cohort = Cohort::new(vec![cell], image, Device::Cpu).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("state.safetensors");
+        fs_err::write(&file, cohort.save(0).unwrap()).unwrap();
+        let earlier = || {
+            let mut tensors = crate::weights::Weights::read(&file).unwrap().tensors;
+            tensors.retain(|one| !one.name.starts_with("sums."));
+            tensors.push(Exported { name: "sums".to_owned(), tensor: Tensor::from_slice(&[0.0; 18]) });
+            tensors
+        };
+        let at = |step_in_epoch: u64| Position { epoch: 2, step_in_epoch, step: 10 + step_in_epoch };
+        cohort.restore(0, earlier(), at(0)).unwrap();
+        assert_eq!((cohort.position, &cohort.sums[0]), (at(0), &Sums::default()));
+        let refused = cohort.restore(0, earlier(), at(3)).unwrap_err().to_string();
+        assert!(refused.contains("in the middle of epoch 3") && refused.contains("hint: "), "{refused}");
+    }
+}

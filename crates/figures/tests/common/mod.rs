@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use record::{Array, ArrayName, Arrays, EvaluationRow, MetricsRow, Provenance, RunWriter, Split, Store, Terms};
+use record::{
+    Array, ArrayName, Arrays, EvaluationRow, MetricsRow, Provenance, RunEditor, RunWriter, Split, Store, Terms,
+};
 use spec::metric::{Input, Subject};
 use spec::{Cell, Experiment, Metric, MetricSettings};
 
@@ -318,7 +320,8 @@ pub fn measure_more(store: &Store, experiment: &Experiment, look: Look) {
         arrays.insert(ArrayName::SamplesMixture, drawn(2000, 1.1, 1.3 * blur));
         arrays.insert(ArrayName::InterpolationLinear, paths(0.5));
         arrays.insert(ArrayName::InterpolationSpherical, paths(0.2));
-        run.replace_arrays(&arrays).unwrap();
+        let mut editor = RunEditor::open(&run).unwrap();
+        editor.arrays(&arrays).unwrap();
         let row = |of: Subject, value: f64| EvaluationRow {
             metric: Metric::Sharpness,
             split: Split::Test,
@@ -339,6 +342,6 @@ pub fn measure_more(store: &Store, experiment: &Experiment, look: Look) {
             row(Subject::Samples, 0.86 * sharp),
             denoised,
         ];
-        run.add_evaluation(&rows).unwrap();
+        editor.evaluation(&rows).unwrap();
     }
 }

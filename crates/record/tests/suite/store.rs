@@ -2,7 +2,7 @@
 
 use crate::support::{arrays, cell, evaluation, provenance, rows};
 use protocol::Event;
-use record::{MetricsRow, RecordError, RunWriter, Split, Status, Store, StoredStatus, Terms};
+use record::{MetricsRow, RecordError, RunEditor, RunWriter, Split, Status, Store, StoredStatus, Terms};
 use spec::Metric;
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -135,9 +135,9 @@ fn a_run_has_one_writer() {
     let writer = RunWriter::start(&store, &cell, &provenance()).unwrap();
     let second = RunWriter::start(&store, &cell, &provenance()).unwrap_err();
     assert!(matches!(second, RecordError::Locked { pid: Some(pid), .. } if pid == std::process::id()), "{second}");
-    assert!(matches!(store.run(&cell.run_id()).mark_failed("no"), Err(RecordError::Locked { .. })));
+    assert!(matches!(RunEditor::open(&store.run(&cell.run_id())), Err(RecordError::Locked { .. })));
     drop(writer);
-    store.run(&cell.run_id()).mark_failed("its process was killed").unwrap();
+    RunEditor::open(&store.run(&cell.run_id())).unwrap().fail("its process was killed").unwrap();
     let reason = "its process was killed".to_owned();
     assert_eq!(store.run(&cell.run_id()).status().unwrap(), Status::Failed { reason });
     RunWriter::start(&store, &cell, &provenance()).unwrap();
@@ -220,13 +220,14 @@ fn a_run_that_is_done_can_be_evaluated_further() {
     let (_folder, store) = store();
     let cell = cell(2, 0);
     let run = store.run(&cell.run_id());
-    assert!(run.add_evaluation(&[evaluation(Metric::Nll, 1.0)]).unwrap_err().is_not_found());
+    assert!(RunEditor::open(&run).unwrap_err().is_not_found());
     let mut writer = RunWriter::start(&store, &cell, &provenance()).unwrap();
     writer.epoch(&rows(&cell, 1)).unwrap();
     writer.evaluation(&[evaluation(Metric::Nll, 1.0)]).unwrap();
     writer.finish(1.0).unwrap();
-    run.add_evaluation(&[evaluation(Metric::Nll, 2.0), evaluation(Metric::LatentLogDensity, 3.0)]).unwrap();
+    let mut editor = RunEditor::open(&run).unwrap();
+    editor.evaluation(&[evaluation(Metric::Nll, 2.0), evaluation(Metric::LatentLogDensity, 3.0)]).unwrap();
     assert_eq!(run.evaluation().unwrap(), [evaluation(Metric::Nll, 2.0), evaluation(Metric::LatentLogDensity, 3.0)]);
-    run.replace_arrays(&arrays()).unwrap();
+    editor.arrays(&arrays()).unwrap();
     assert_eq!(run.arrays().unwrap(), arrays());
 }

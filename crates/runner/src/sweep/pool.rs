@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::{Context, Result};
 use protocol::{Event, Message};
-use record::{RecordError, Status, Store};
+use record::{RecordError, RunEditor, Status, Store};
 use signal_hook::consts::SIGTERM;
 
 use crate::plan::{Goal, Plan};
@@ -218,7 +218,7 @@ impl Pool<'_> {
                 }
                 Remaining::Work(Status::New | Status::Running { .. } | Status::Done) => {
                     let reason = said.unwrap_or(reason);
-                    match run.mark_failed(reason) {
+                    match RunEditor::open(&run).and_then(|editor| editor.fail(reason)) {
                         // A worker that died at its start has written nothing that could be marked; nor has one
                         // whose run another process has taken up in the meantime.
                         Err(RecordError::Locked { .. } | RecordError::AlreadyDone { .. }) | Ok(()) => {}

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use record::{EvaluationRow, Split};
+use record::{EvaluationRow, RunEditor, Split};
 use serde_json::Value;
 use spec::metric::Subject;
 use spec::{Metric, MetricSettings};
@@ -230,7 +230,7 @@ fn numbers_over_fewer_images_say_so_and_small_ones_have_digits() {
     };
     for (cell, n) in cells[..2].iter().zip([50, 10_000]) {
         let rows = [EvaluationRow::nll(90.0, 0.5, n, 5), sharpness.clone()];
-        place.store().run(&cell.run_id()).add_evaluation(&rows).unwrap();
+        RunEditor::open(&place.store().run(&cell.run_id())).unwrap().evaluation(&rows).unwrap();
     }
     let shown = place.elbo(&format!("show {}", cells[0].run_id())).out;
     assert!(shown.contains("samples 5, 50 images") && shown.contains("0.0209") && shown.contains("0.0005"), "{shown}");

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use record::{EvaluationRow, Split};
+use record::{EvaluationRow, RunEditor, Split};
 use spec::{Metric, MetricSettings};
 
 use crate::support::{Place, experiment, finish};
@@ -69,7 +69,7 @@ fn train(place: &Place, text: &str) {
         };
         // What was measured with another number of samples is another number.
         let value = 149.0 + cell.training.seed as f64;
-        store.run(&cell.run_id()).add_evaluation(&[nll(50, 200.0), nll(5000, value)]).unwrap();
+        RunEditor::open(&store.run(&cell.run_id())).unwrap().evaluation(&[nll(50, 200.0), nll(5000, value)]).unwrap();
     }
 }
 

@@ -6,7 +6,7 @@
 use std::process::{Child, Command, Stdio};
 
 use protocol::{Event, Job, Message, Task, Version, WorkerSettings};
-use record::{EvaluationRow, Status};
+use record::{EvaluationRow, RunEditor, Status};
 use spec::Cell;
 
 use crate::support::{Place, Said, begin, experiment, finish, wait_for};
@@ -278,12 +278,12 @@ fn stored_models_are_measured_by_workers_and_only_once() {
     }
     // One of the two has been measured before.
     let nll = |value: f64, n: u64| EvaluationRow::nll(value, 0.5, n, 50);
-    place.store().run(&cells()[1].run_id()).add_evaluation(&[nll(91.0, 10_000)]).unwrap();
+    RunEditor::open(&place.store().run(&cells()[1].run_id())).unwrap().evaluation(&[nll(91.0, 10_000)]).unwrap();
 
     let mut command = place.command("evaluate two.yaml --importance-samples 50");
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     wait_for(&place.path("measuring"));
-    place.store().run(&cells()[0].run_id()).add_evaluation(&[nll(90.0, 10_000)]).unwrap();
+    RunEditor::open(&place.store().run(&cells()[0].run_id())).unwrap().evaluation(&[nll(90.0, 10_000)]).unwrap();
     place.write("measured", "");
     let said = Said::of(&place, &child.wait_with_output().unwrap());
     assert_eq!(said.code, Some(0), "{said:?}");
@@ -313,7 +313,7 @@ fn a_sweep_measures_what_the_experiment_asks_for() {
     }
     // Of other images, or with another number of samples, it is not what is asked for.
     let others = [EvaluationRow::nll(1.0, 0.5, 10_000, 50), EvaluationRow::nll(1.0, 0.5, 100, 5000)];
-    place.store().run(&cells()[0].run_id()).add_evaluation(&others).unwrap();
+    RunEditor::open(&place.store().run(&cells()[0].run_id())).unwrap().evaluation(&others).unwrap();
     place.write("measured", "");
     let said = place.elbo("sweep two.yaml --no-figures");
     // The worker has recorded nothing.

@@ -2,7 +2,7 @@
 
 use data::Splits;
 use protocol::Event;
-use record::Run;
+use record::{Run, RunEditor};
 use spec::{Cell, Evaluation};
 
 use crate::context::{Context, Outcome, image_shape};
@@ -52,7 +52,7 @@ pub(super) fn evaluate_stored(
     };
     for (Member { run, .. }, row) in members.iter().zip(rows) {
         // Values that are not finite are refused here.
-        match run.add_evaluation(std::slice::from_ref(&row)) {
+        match RunEditor::open(run).and_then(|mut editor| editor.evaluation(std::slice::from_ref(&row))) {
             Ok(()) => out.event(Event::Evaluated {
                 run_id: run.id().clone(),
                 metric: row.metric,
