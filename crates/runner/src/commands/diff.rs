@@ -99,8 +99,8 @@ fn differing_settings([a, b]: &[RunManifest; 2]) -> Vec<SettingJson> {
     differing
 }
 
-/// Numbers by split and place in a table, with the metric of each.
-type Numbers = BTreeMap<(Split, Place), (Metric, f64)>;
+/// Numbers of one run, or of both side by side, by split and place in a table, with the metric of each.
+type Numbers<T> = BTreeMap<(Split, Place), (Metric, T)>;
 
 /// First what the last epoch has, in the order of metrics; then by name what was measured on the trained model.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,7 +109,7 @@ enum Place {
     Evaluation(String),
 }
 
-fn numbers(run: &Run, manifest: &RunManifest) -> Result<Numbers> {
+fn numbers(run: &Run, manifest: &RunManifest) -> Result<Numbers<f64>> {
     let mut numbers = Numbers::new();
     for (split, terms) in manifest.last_epoch.iter().flat_map(|last| &last.splits) {
         numbers.extend(terms.iter().map(|(metric, value)| ((*split, Place::LastEpoch(metric)), (metric, value))));
@@ -122,8 +122,8 @@ fn numbers(run: &Run, manifest: &RunManifest) -> Result<Numbers> {
     Ok(numbers)
 }
 
-fn side_by_side(a: Numbers, b: Numbers, is_comparable: bool) -> Vec<MetricJson> {
-    let mut both: BTreeMap<(Split, Place), (Metric, [Option<f64>; 2])> = BTreeMap::new();
+fn side_by_side(a: Numbers<f64>, b: Numbers<f64>, is_comparable: bool) -> Vec<MetricJson> {
+    let mut both: Numbers<[Option<f64>; 2]> = BTreeMap::new();
     for (side, numbers) in [a, b].into_iter().enumerate() {
         for (key, (metric, value)) in numbers {
             both.entry(key).or_insert((metric, [None; 2])).1[side] = Some(value);
