@@ -87,8 +87,15 @@ fn read(path: &Path) -> Option<(Images, Images)> {
     (glyphs::digest(&train, &test) == glyphs::SHA256).then_some((train, test))
 }
 
+/// A file that appears by rename needs no lock of HDF5's, which other processes would inherit with the open file.
+fn unlocked() -> hdf5::FileBuilder {
+    let mut builder = hdf5::FileBuilder::new();
+    builder.with_fapl(|access| access.file_locking(false));
+    builder
+}
+
 fn read_file(path: &Path) -> hdf5::Result<(Images, Images)> {
-    let file = hdf5::File::open(path)?;
+    let file = unlocked().open(path)?;
     if file.attr("format")?.read_scalar::<u32>()? != FORMAT {
         return Err("another format".into());
     }
@@ -123,7 +130,7 @@ fn write(path: &Path, train: &Images, test: &Images) -> Result<(), DataError> {
 
 /// The layout is that of a user's own HDF5 file, so that the file also serves as an example of one.
 fn write_file(path: &Path, train: &Images, test: &Images) -> hdf5::Result<()> {
-    let file = hdf5::File::create(path)?;
+    let file = unlocked().create(path)?;
     file.new_attr::<u32>().create("format")?.write_scalar(&FORMAT)?;
     for (prefix, images) in [("", train), ("test_", test)] {
         let Shape { n, height, width, .. } = images.shape;

@@ -26,6 +26,9 @@
 //! Gaussian mixture.
 //!
 //! Decoder means are stored as they are and clamped to 0…1 only when drawn: those of a Gaussian may lie outside.
+//!
+//! The file appears by rename, so that neither writing nor reading takes HDF5's lock: a process that is started while the
+//! file is written inherits the lock with the open file, and would keep readers out until it ends.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -243,7 +246,8 @@ impl Arrays {
 
     fn write_hdf5(&self, path: &Path, run: &RunId) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         // The format of HDF5 1.10 protects its metadata by checksums, as the filter below does the values.
-        let file = hdf5::FileBuilder::new().with_fapl(|access| access.libver_v110()).create(path)?;
+        let file =
+            hdf5::FileBuilder::new().with_fapl(|access| access.libver_v110().file_locking(false)).create(path)?;
         text_attribute(&file, "format_version", &FormatVersion::CURRENT.to_string())?;
         text_attribute(&file, "run_id", run.as_ref())?;
         for (name, Array { shape, values }) in self.iter() {
@@ -267,7 +271,8 @@ impl Arrays {
         if size == 0 {
             return Err(damaged("it is empty".to_owned()));
         }
-        let file = hdf5::File::open(path).map_err(|error| match fs_err::metadata(path) {
+        let opened = hdf5::FileBuilder::new().with_fapl(|access| access.file_locking(false)).open(path);
+        let file = opened.map_err(|error| match fs_err::metadata(path) {
             Ok(_) => damaged(short(&error)),
             // The run was removed between the two looks.
             Err(gone) => gone.into(),

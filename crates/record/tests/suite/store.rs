@@ -231,3 +231,19 @@ fn a_run_that_is_done_can_be_evaluated_further() {
     editor.arrays(&arrays()).unwrap();
     assert_eq!(run.arrays().unwrap(), arrays());
 }
+
+/// A process that was started while another file was written has that file open, with HDF5's lock, for as long as it runs.
+#[cfg(unix)]
+#[test]
+fn arrays_are_read_whoever_has_locked_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let cell = cell(2, 0);
+    let mut writer = RunWriter::start(&store, &cell, &provenance()).unwrap();
+    writer.arrays(&arrays()).unwrap();
+    writer.finish(1.0).unwrap();
+    let run = store.run(&cell.run_id());
+    let held = std::fs::File::open(run.arrays_file()).unwrap();
+    held.lock().unwrap();
+    assert_eq!(run.arrays().unwrap(), arrays());
+}
