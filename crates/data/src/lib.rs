@@ -24,7 +24,7 @@ pub use images::{Factors, Images, Shape, Splits, gray_bce_floor};
 pub use noise::binarise;
 pub use own::{OwnImages, read_images};
 pub use sharpness::{Sharpness, sharpness};
-pub use sheet::{contact_sheet, sheet};
+pub use sheet::sheet;
 
 use known::PublishedSet;
 use spec::known::Origin;

@@ -1,23 +1,9 @@
 //! A contact sheet: the first images of a split, side by side in one PNG.
 
-use std::path::Path;
-
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 
 use crate::error::DataError;
-use crate::files;
 use crate::images::{Images, bytes};
-
-/// Writes the first `n` images as a PNG, as [`sheet`] draws them.
-///
-/// # Errors
-/// When there is nothing to draw, or the file cannot be written.
-pub fn contact_sheet(images: &Images, n: usize, n_columns: usize, zoom: usize, path: &Path) -> Result<(), DataError> {
-    let png = sheet(images, n, n_columns, zoom)?;
-    let temporary = files::temporary(path);
-    fs_err::write(&temporary, png)?;
-    files::publish(&temporary, path)
-}
 
 /// The first `n` images as the bytes of a PNG, `n_columns` to a row each enlarged `zoom` times.
 ///

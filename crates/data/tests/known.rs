@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use data::{Fetcher, Folders, Progress, contact_sheet, info, list, load, load_with, prepare, shape};
+use data::{Fetcher, Folders, Progress, info, list, load, load_with, prepare, shape, sheet};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use spec::known::{Digested, Origin};
@@ -125,16 +125,14 @@ fn glyphs_are_listed_prepared_and_described() {
 
 #[test]
 fn contact_sheets_hold_the_first_images() {
-    let folder = tempfile::tempdir().unwrap();
     let images = data::glyphs::images(data::glyphs::Part::Test, 30);
-    let path = folder.path().join("sheet.png");
-    contact_sheet(&images, 25, 10, 2, &path).unwrap();
-    let sheet = image::open(&path).unwrap().into_luma8();
-    assert_eq!(sheet.dimensions(), (10 * 58 + 2, 3 * 58 + 2));
+    let png = sheet(&images, 25, 10, 2).unwrap();
+    let drawn = image::load_from_memory(&png).unwrap().into_luma8();
+    assert_eq!(drawn.dimensions(), (10 * 58 + 2, 3 * 58 + 2));
     // Image 11 is the second of the second row.
-    let pixel = |x: u32, y: u32| sheet.get_pixel(60 + 2 * x, 60 + 2 * y).0[0];
+    let pixel = |x: u32, y: u32| drawn.get_pixel(60 + 2 * x, 60 + 2 * y).0[0];
     assert!((0..28).all(|y| (0..28).all(|x| pixel(x, y) == images.image(11)[(y * 28 + x) as usize])));
-    assert!(contact_sheet(&images, 0, 10, 2, &path).unwrap_err().to_string().contains("hint: "));
+    assert!(sheet(&images, 0, 10, 2).unwrap_err().to_string().contains("hint: "));
 }
 
 /// Needs a copy of MNIST: set `ELBO_DATA` to a folder that has it.

@@ -203,12 +203,10 @@ impl GaussianMixture {
 
     /// log p(x) per row, in nats; `[N, D]` to `[N]`, of kind double.
     pub fn log_density(&self, x: &Tensor) -> Tensor {
-        self.by_chunk(x, |log_joint| log_joint.logsumexp([1], false))
-    }
-
-    /// p(k|x), the probability that each component drew a row; `[N, D]` to `[N, K]`, rows summing to one, of kind double.
-    pub fn responsibilities(&self, x: &Tensor) -> Tensor {
-        self.by_chunk(x, |log_joint| log_joint.softmax(1, Kind::Double))
+        let joint = LogJoint::new(self);
+        let chunks = x.split(self.n_rows(), 0);
+        let parts: Vec<_> = chunks.iter().map(|rows| joint.at(&joint.centre(rows)).logsumexp([1], false)).collect();
+        Tensor::cat(&parts, 0)
     }
 
     /// `n` draws from the mixture, a pure function of the generator's state; shape `[n, D]`, of kind double.
@@ -243,14 +241,6 @@ impl GaussianMixture {
                 mean + Tensor::cat(&parts, 0)
             }
         }
-    }
-
-    /// A function of log(wₖ N(x; μₖ, Σₖ)), `[n, K]`, over all rows, chunk after chunk.
-    fn by_chunk(&self, x: &Tensor, of: impl Fn(&Tensor) -> Tensor) -> Tensor {
-        let density = LogJoint::new(self);
-        let parts: Vec<_> =
-            x.split(self.n_rows(), 0).iter().map(|rows| of(&density.at(&density.centre(rows)))).collect();
-        Tensor::cat(&parts, 0)
     }
 
     /// Rows to be treated at once.
