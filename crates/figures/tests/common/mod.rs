@@ -1,11 +1,14 @@
 //! Made-up but plausible records: every number is a formula of the cell, so that they are the same everywhere.
 #![expect(dead_code, reason = "the tests and the example each use a part")]
 
+#[path = "../../../record/tests/suite/made_up.rs"]
+mod made_up;
+
 use std::path::Path;
 
-use record::{
-    Array, ArrayName, Arrays, EvaluationRow, MetricsRow, Provenance, RunEditor, RunWriter, Split, Store, Terms,
-};
+use made_up::measured;
+
+use record::{Array, ArrayName, Arrays, EvaluationRow, MetricsRow, Provenance, RunEditor, RunWriter, Split, Store};
 use spec::metric::{Input, Subject};
 use spec::{Cell, Experiment, Metric, MetricSettings};
 
@@ -119,14 +122,7 @@ fn of_family(family: Family, row: MetricsRow) -> MetricsRow {
 }
 
 fn evaluation(cell: &Cell) -> Vec<EvaluationRow> {
-    let row = |metric: Metric, value: f64, settings: MetricSettings| EvaluationRow {
-        metric,
-        split: Split::Test,
-        value,
-        standard_error: None,
-        n: 10_000,
-        settings,
-    };
+    let row = |metric: Metric, value: f64, settings: MetricSettings| measured(metric, value, None, settings);
     let elbo = row_of_last_epoch(cell).terms.get(Metric::Elbo).unwrap();
     let nll = elbo + 4.5 + 0.1 * normal(cell.training.seed);
     let mut rows =
@@ -170,32 +166,11 @@ fn row(cell: &Cell, epoch: u32, split: Split) -> MetricsRow {
     let (beta, dim, e) = (cell.objective.beta, cell.model.latent_dim as f64, f64::from(epoch));
     let key = cell.training.seed * 10_007 + u64::from(epoch) * 13 + split as u64 + cell.model.latent_dim as u64 * 101;
     let learnt = 1.0 - 0.55 * (-(e - 1.0) / 2.5).exp() - 0.04 / e;
-    let kl_per_dim: Vec<f64> = kl_per_dim(cell).iter().map(|kl| kl * learnt).collect();
-    let kl: f64 = kl_per_dim.iter().sum();
+    let kl_per_dim = kl_per_dim(cell).iter().map(|kl| kl * learnt).collect();
     let floor = 78.0 + 150.0 / (dim + 0.3) + 9.0 * beta.ln().max(-0.4) * (dim / 20.0).sqrt();
     let gap = if split == Split::Test { 1.2 } else { 0.35 * (1.0 - e / 8.0) + 38.0 * (-(e - 1.0) * 1.8).exp() };
     let reconstruction = floor + 34.0 * (-(e - 1.0) / 1.9).exp() + 5.0 / e + gap + 0.35 * normal(key);
-    let kl_per_dim_active = kl_per_dim.iter().filter(|kl| **kl > 0.02).count();
-    MetricsRow {
-        run_id: cell.run_id(),
-        split,
-        epoch,
-        step: u64::from(epoch) * 469,
-        images: if split == Split::Test { 10_000 } else { 60_000 },
-        scale: cell.scale(),
-        terms: Terms::from([
-            (Metric::Elbo, -(reconstruction + kl)),
-            (Metric::Reconstruction, reconstruction),
-            (Metric::Kl, kl),
-            (Metric::Objective, reconstruction + beta * kl),
-            (Metric::ActiveUnits, kl_per_dim_active as f64),
-        ]),
-        beta,
-        kl_per_dim,
-        learning_rate: 1e-3,
-        gradient_norm: (split == Split::Train).then_some(30.0 / e),
-        seconds: 2.5,
-    }
+    made_up::row(cell, epoch, split, reconstruction, kl_per_dim)
 }
 
 /// A ring with a bar whose shape depends on the class and on `(a, b)`.
@@ -322,20 +297,10 @@ pub fn measure_more(store: &Store, experiment: &Experiment, look: Look) {
         arrays.insert(ArrayName::InterpolationSpherical, paths(0.2));
         let mut editor = RunEditor::open(&run).unwrap();
         editor.arrays(&arrays).unwrap();
-        let row = |of: Subject, value: f64| EvaluationRow {
-            metric: Metric::Sharpness,
-            split: Split::Test,
-            value,
-            standard_error: Some(0.001),
-            n: 10_000,
-            settings: MetricSettings::of(of),
-        };
+        let row = |of: Subject, value: f64| measured(Metric::Sharpness, value, 0.001, MetricSettings::of(of));
         let sharp = 0.31 * (-6.0 * blur).exp() + 0.002 * normal(cell.training.seed + 3);
-        let denoised = EvaluationRow {
-            metric: Metric::Reconstruction,
-            settings: MetricSettings { input: Some(Input::Corrupted), ..MetricSettings::samples(1) },
-            ..row(Subject::Data, 120.0 + 50.0 * blur)
-        };
+        let of_corrupted = MetricSettings { input: Some(Input::Corrupted), ..MetricSettings::samples(1) };
+        let denoised = measured(Metric::Reconstruction, 120.0 + 50.0 * blur, 0.001, of_corrupted);
         let rows = [
             row(Subject::Data, 0.31),
             row(Subject::Reconstructions, sharp),

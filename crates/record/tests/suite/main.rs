@@ -5,6 +5,7 @@ mod damage;
 mod gc;
 mod kills;
 mod list;
+mod made_up;
 mod published;
 mod readers;
 mod store;

@@ -1,7 +1,9 @@
 //! Cells, rows and arrays for the tests.
 
-use record::{Array, ArrayName, Arrays, EvaluationRow, MetricsRow, Provenance, Split, Terms};
+use record::{Array, ArrayName, Arrays, EvaluationRow, MetricsRow, Provenance, Split};
 use spec::{Cell, Dataset, Metric, MetricSettings, Model, Objective, Optimizer, Pixels, Source, Training};
+
+use crate::made_up::{measured, row};
 
 /// A small configuration; its run's id depends on the arguments.
 pub fn cell(latent_dim: usize, seed: u64) -> Cell {
@@ -42,44 +44,16 @@ pub fn rows(cell: &Cell, epoch: u32) -> Vec<MetricsRow> {
     [Split::Train, Split::Test]
         .into_iter()
         .map(|split| {
-            let kl_per_dim: Vec<f64> =
-                (0..cell.model.latent_dim).map(|dim| f64::from(epoch) + dim as f64 / 8.0).collect();
-            let kl: f64 = kl_per_dim.iter().sum();
+            let kl_per_dim = (0..cell.model.latent_dim).map(|dim| f64::from(epoch) + dim as f64 / 8.0).collect();
             let reconstruction = 100.0 / f64::from(epoch + 1) + if split == Split::Test { 1.0 } else { 0.0 };
-            MetricsRow {
-                run_id: cell.run_id(),
-                split,
-                epoch,
-                step: 10 * u64::from(epoch),
-                images: if split == Split::Train { 60_000 } else { 10_000 },
-                scale: cell.scale(),
-                terms: Terms::from([
-                    (Metric::Elbo, -(reconstruction + kl)),
-                    (Metric::Reconstruction, reconstruction),
-                    (Metric::Kl, kl),
-                    (Metric::Objective, reconstruction + cell.objective.beta * kl),
-                    (Metric::ActiveUnits, cell.model.latent_dim as f64),
-                ]),
-                beta: cell.objective.beta,
-                kl_per_dim,
-                learning_rate: 1e-3,
-                gradient_norm: (split == Split::Train).then_some(3.5),
-                seconds: 0.25,
-            }
+            MetricsRow { step: 10 * u64::from(epoch), ..row(cell, epoch, split, reconstruction, kl_per_dim) }
         })
         .collect()
 }
 
 /// A number measured on a model.
 pub fn evaluation(metric: Metric, value: f64) -> EvaluationRow {
-    EvaluationRow {
-        metric,
-        split: Split::Test,
-        value,
-        standard_error: Some(0.5),
-        n: 10_000,
-        settings: MetricSettings::samples(64),
-    }
+    measured(metric, value, 0.5, MetricSettings::samples(64))
 }
 
 /// Small arrays whose values are all different.

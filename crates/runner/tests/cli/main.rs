@@ -1,6 +1,8 @@
 //! Tests of the built `elbo`: what it prints, what it writes, and how it ends.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../../record/tests/suite/made_up.rs"]
+mod made_up;
 mod models;
 mod read;
 mod reproduce;

@@ -2,11 +2,12 @@
 
 use std::process::Stdio;
 
-use record::{EvaluationRow, RunEditor, Split};
+use record::{EvaluationRow, RunEditor};
 use serde_json::Value;
 use spec::metric::Subject;
 use spec::{Metric, MetricSettings};
 
+use crate::made_up::measured;
 use crate::support::{Place, SMALL, begin, experiment, filled, finish, finish_without_bound};
 
 /// A store with one run of each status but `running`.
@@ -220,14 +221,7 @@ sweep:
 fn numbers_over_fewer_images_say_so_and_small_ones_have_digits() {
     let place = filled();
     let cells = experiment(SMALL).cells;
-    let sharpness = EvaluationRow {
-        metric: Metric::Sharpness,
-        split: Split::Test,
-        value: 0.020_86,
-        standard_error: Some(0.000_47),
-        n: 10_000,
-        settings: MetricSettings::of(Subject::Data),
-    };
+    let sharpness = measured(Metric::Sharpness, 0.020_86, 0.000_47, MetricSettings::of(Subject::Data));
     for (cell, n) in cells[..2].iter().zip([50, 10_000]) {
         let rows = [EvaluationRow::nll(90.0, 0.5, n, 5), sharpness.clone()];
         RunEditor::open(&place.store().run(&cell.run_id())).unwrap().evaluation(&rows).unwrap();

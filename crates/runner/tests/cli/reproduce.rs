@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use record::{EvaluationRow, RunEditor, Split};
-use spec::{Metric, MetricSettings};
+use record::{EvaluationRow, RunEditor};
 
 use crate::support::{Place, experiment, finish};
 
@@ -59,14 +58,7 @@ fn train(place: &Place, text: &str) {
     let store = place.store();
     for cell in &experiment(text).cells {
         finish(&store, cell);
-        let nll = |samples: usize, value: f64| EvaluationRow {
-            metric: Metric::Nll,
-            split: Split::Test,
-            value,
-            standard_error: Some(0.5),
-            n: 10_000,
-            settings: MetricSettings::samples(samples),
-        };
+        let nll = |samples: usize, value: f64| EvaluationRow::nll(value, 0.5, 10_000, samples);
         // What was measured with another number of samples is another number.
         let value = 149.0 + cell.training.seed as f64;
         RunEditor::open(&store.run(&cell.run_id())).unwrap().evaluation(&[nll(50, 200.0), nll(5000, value)]).unwrap();

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use protocol::{Message, Version};
-use record::{Array, ArrayName, Arrays, EvaluationRow, Host, MetricsRow, Provenance, RunWriter, Split, Store, Terms};
+use record::{Array, ArrayName, Arrays, Host, MetricsRow, Provenance, RunWriter, Split, Store, Terms};
 use spec::{Cell, Experiment, Metric, MetricSettings};
+
+use crate::made_up::{self, measured};
 
 /// Two latent widths × two β × two seeds, on the digits that need no file.
 pub const SMALL: &str = "
@@ -156,18 +158,10 @@ pub fn finish(store: &Store, cell: &Cell) {
     let mut writer = begin(store, cell, cell.training.epochs as u32);
     writer.arrays(&arrays(cell)).unwrap();
     let elbo = row(cell, cell.training.epochs as u32, Split::Test).terms.get(Metric::Elbo).unwrap();
-    let number = |metric: Metric, value: f64, settings: MetricSettings| EvaluationRow {
-        metric,
-        split: Split::Test,
-        value,
-        standard_error: Some(0.25),
-        n: 10_000,
-        settings,
-    };
     let of_latents = MetricSettings { components: Some(10), ..MetricSettings::default() };
     let rows = [
-        number(Metric::Elbo, elbo, MetricSettings::samples(1)),
-        number(Metric::LatentLogDensity, elbo + 2.0, of_latents),
+        measured(Metric::Elbo, elbo, 0.25, MetricSettings::samples(1)),
+        measured(Metric::LatentLogDensity, elbo + 2.0, 0.25, of_latents),
     ];
     writer.evaluation(&rows).unwrap();
     writer.finish(12.5).unwrap();
@@ -186,29 +180,9 @@ pub fn begin(store: &Store, cell: &Cell, epochs: u32) -> RunWriter {
 fn row(cell: &Cell, epoch: u32, split: Split) -> MetricsRow {
     let (beta, width, seed) = (cell.objective.beta, cell.model.latent_dim, cell.training.seed as f64);
     let kl_per_dim = vec![5.0 / beta + 0.125 * seed; width];
-    let kl: f64 = kl_per_dim.iter().sum();
     let reconstruction = 150.0 - 5.5 * width as f64 + 4.0 * beta + seed + 10.0 / f64::from(epoch);
     let reconstruction = if split == Split::Test { reconstruction + 1.0 } else { reconstruction };
-    MetricsRow {
-        run_id: cell.run_id(),
-        split,
-        epoch,
-        step: u64::from(epoch) * 469,
-        images: if split == Split::Test { 10_000 } else { 60_000 },
-        scale: cell.scale(),
-        terms: Terms::from([
-            (Metric::Elbo, -(reconstruction + kl)),
-            (Metric::Reconstruction, reconstruction),
-            (Metric::Kl, kl),
-            (Metric::Objective, reconstruction + beta * kl),
-            (Metric::ActiveUnits, width as f64),
-        ]),
-        beta,
-        kl_per_dim,
-        learning_rate: 1e-3,
-        gradient_norm: (split == Split::Train).then_some(2.0),
-        seconds: 2.5,
-    }
+    made_up::row(cell, epoch, split, reconstruction, kl_per_dim)
 }
 
 fn arrays(cell: &Cell) -> Arrays {

@@ -1,0 +1,40 @@
+//! Made-up rows of a run, for the tests of every crate that reads or writes them.
+
+use record::{EvaluationRow, MetricsRow, Split, Terms};
+use spec::{Cell, Metric, MetricSettings};
+
+/// The row of an epoch with this reconstruction error and KL, in nats per image; the other terms follow from them.
+pub fn row(cell: &Cell, epoch: u32, split: Split, reconstruction: f64, kl_per_dim: Vec<f64>) -> MetricsRow {
+    let (beta, kl) = (cell.objective.beta, kl_per_dim.iter().sum::<f64>());
+    let n_active = kl_per_dim.iter().filter(|kl| **kl > 0.02).count();
+    MetricsRow {
+        run_id: cell.run_id(),
+        split,
+        epoch,
+        step: u64::from(epoch) * 469,
+        images: if split == Split::Test { 10_000 } else { 60_000 },
+        scale: cell.scale(),
+        terms: Terms::from([
+            (Metric::Elbo, -(reconstruction + kl)),
+            (Metric::Reconstruction, reconstruction),
+            (Metric::Kl, kl),
+            (Metric::Objective, reconstruction + beta * kl),
+            (Metric::ActiveUnits, n_active as f64),
+        ]),
+        beta,
+        kl_per_dim,
+        learning_rate: 1e-3,
+        gradient_norm: (split == Split::Train).then_some(3.5),
+        seconds: 2.5,
+    }
+}
+
+/// A number measured on the test images of a trained model.
+pub fn measured(
+    metric: Metric,
+    value: f64,
+    standard_error: impl Into<Option<f64>>,
+    settings: MetricSettings,
+) -> EvaluationRow {
+    EvaluationRow { metric, split: Split::Test, value, standard_error: standard_error.into(), n: 10_000, settings }
+}
