@@ -47,6 +47,36 @@ class Prior(nn.Module):
             self.logits = nn.Parameter(torch.empty(1, n))
         elif "vamp" in setting:
             self.pseudo_inputs = nn.Parameter(torch.empty(setting["vamp"]["components"], n_pixels))
+        elif "flow" in setting:
+            couplings = range(setting["flow"]["couplings"])
+            self.couplings = nn.ModuleList(Coupling(n, setting["flow"]["hidden"]) for n in couplings)
+
+
+class Coupling(nn.Module):
+    """From z towards the base: every second dimension is shifted and scaled by what the others say."""
+
+    def __init__(self, n: int, width: int) -> None:
+        super().__init__()
+        self.kept = torch.tensor([d % 2 == n % 2 for d in range(LATENT)])
+        self.hidden, self.log_scale = nn.Linear(LATENT, width), nn.Linear(width, LATENT)
+        self.shift = nn.Linear(width, LATENT)
+
+    def forward(self, z):
+        h = torch.tanh(self.hidden(torch.where(self.kept, z, 0.0)))
+        return torch.where(self.kept, z, (z - self.shift(h)) * torch.exp(-torch.tanh(self.log_scale(h))))
+
+
+class Flow:
+    """log p(z) by the change of variables, with the Jacobian by automatic differentiation."""
+
+    def __init__(self, couplings: nn.ModuleList) -> None:
+        self.to_base = nn.Sequential(*couplings)
+
+    def log_prob(self, z):
+        flat = z.reshape(-1, LATENT)
+        jacobian = torch.func.vmap(torch.func.jacrev(self.to_base))(flat)
+        base = D.Normal(torch.zeros(LATENT).double(), 1.0).log_prob(self.to_base(flat)).sum(-1)
+        return (base + torch.linalg.slogdet(jacobian).logabsdet).view(z.shape[:-1])
 
 
 class Likelihood(nn.Module):
@@ -152,6 +182,8 @@ class Model(nn.Module):
             u = self.prior.pseudo_inputs
             posteriors = self.normal(torch.clamp(u, 0.0, 1.0))
             return D.MixtureSameFamily(D.Categorical(probs=torch.ones(len(u)).double()), posteriors)
+        if "flow" in self.prior_setting:
+            return Flow(self.prior.couplings)
         return D.Independent(D.Normal(torch.zeros(LATENT).double(), torch.ones(LATENT).double()), 1)
 
     def reconstruction(self, z, x, is_training: bool):
@@ -191,7 +223,7 @@ class Model(nn.Module):
 
     def kl(self, q, z):
         p = self.p_z()
-        if isinstance(p, D.MixtureSameFamily):
+        if isinstance(p, (D.MixtureSameFamily, Flow)):
             return (q.log_prob(z) - p.log_prob(z)).mean(0)
         return D.kl_divergence(q, p.expand(q.batch_shape))
 
@@ -329,6 +361,7 @@ def cases() -> list[tuple]:
         ("bits", {"latent": bits}, {}, GRAY),
         ("mixture prior", {"prior": mixture}, {}, GRAY),
         ("vamp prior", {"prior": vamp}, {}, GRAY),
+        ("flow prior", {"prior": {"flow": {"couplings": 3, "hidden": 5}}}, {}, GRAY),
         ("free bits", {}, {"kind": {"free-bits": {"nats": 0.5}}}, GRAY),
         ("capacity", {}, {"kind": {"capacity": {"nats": 2.5, "rise_epochs": 10}}}, GRAY),
         ("importance-weighted", {}, {"kind": importance}, GRAY),

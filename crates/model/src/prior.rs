@@ -1,10 +1,12 @@
-//! p(z): standard normal, fair bits, a learned mixture, or the mixture of pseudo-inputs' posteriors.
+//! p(z): standard normal, fair bits, a learned mixture, the mixture of pseudo-inputs' posteriors, or a normalising flow.
 
+mod flow;
 mod mixture;
 
 use spec::{Latent, Model};
 use tch::{Kind, Tensor};
 
+pub use flow::Flow;
 pub use mixture::{Mixture, Vamp};
 
 use crate::encoder::Encoder;
@@ -23,6 +25,8 @@ pub enum Prior {
     Mixture(Mixture),
     /// The mixture of learned pseudo-inputs' posteriors.
     Vamp(Vamp),
+    /// A normalising flow from N(0, I).
+    Flow(Flow),
 }
 
 impl Prior {
@@ -34,6 +38,7 @@ impl Prior {
             (spec::Prior::Standard, Latent::Bernoulli { .. }) => Prior::FairBits,
             (spec::Prior::Mixture { components }, _) => Prior::Mixture(Mixture::new(&mut own, components)),
             (spec::Prior::Vamp { components }, _) => Prior::Vamp(Vamp::new(&mut own, components, n_pixels)),
+            (spec::Prior::Flow { couplings, hidden }, _) => Prior::Flow(Flow::new(&mut own, couplings, hidden)),
         }
     }
 
@@ -47,6 +52,7 @@ impl Prior {
             Prior::FairBits => encoder.mask.sum(&z.full_like(-std::f64::consts::LN_2)),
             Prior::Mixture(mixture) => mixture.components().log_prob(z, &encoder.mask),
             Prior::Vamp(vamp) => vamp.components(encoder).log_prob(z, &encoder.mask),
+            Prior::Flow(flow) => flow.log_prob(z, &encoder.mask),
         }
     }
 
@@ -57,6 +63,7 @@ impl Prior {
             Prior::FairBits => parameters.uniforms(n, key).gt(0.5).to_kind(Kind::Float),
             Prior::Mixture(mixture) => mixture.components().sample(n, key, parameters),
             Prior::Vamp(vamp) => vamp.components(encoder).sample(n, key, parameters),
+            Prior::Flow(flow) => flow.sample(&parameters.normals(n, key), &encoder.mask),
         }
     }
 }

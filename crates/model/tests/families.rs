@@ -41,6 +41,7 @@ fn cases() -> Vec<(&'static str, Value, Value)> {
         model("bits", json!({ "latent": { "bernoulli": {} } })),
         model("mixture prior", json!({ "prior": { "mixture": { "components": 3 } } })),
         model("vamp prior", json!({ "prior": { "vamp": { "components": 3 } } })),
+        model("flow prior", json!({ "prior": { "flow": { "couplings": 3, "hidden": 5 } } })),
         model("denoising, gaussian", json!({ "corruption": { "gaussian": {} } })),
         model("denoising, masking", json!({ "corruption": { "masking": {} }, "kind": "autoencoder" })),
         model("denoising, salt and pepper", json!({ "corruption": { "salt-and-pepper": {} } })),

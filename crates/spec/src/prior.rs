@@ -28,13 +28,24 @@ pub enum Prior {
         #[serde(default = "five_hundred")]
         components: usize,
     },
+    /// A normalising flow of affine couplings from N(0, I), learned with the rest (Dinh et al. 2017, Real NVP).
+    Flow {
+        /// Couplings one after the other; each changes every second dimension, in turns.
+        #[serde(default = "four")]
+        couplings: usize,
+        /// Width of the hidden layer that a coupling's scales and shifts come from.
+        #[serde(default = "sixty_four")]
+        hidden: usize,
+    },
 }
 
 pub(crate) const FIELDS: &[Field] = &[
-    field("model.prior", "`standard`, `{ mixture: { components: 10 } }` or `{ vamp: { components: 500 } }`")
+    field("model.prior", "`standard`, `{ mixture: { components: 10 } }`, `{ vamp: { components: 500 } }` or `flow`")
         .off("standard"),
     field("model.prior.mixture.components", "how many components the prior has, such as `10`"),
     field("model.prior.vamp.components", "how many pseudo-inputs the prior has, such as `500`"),
+    field("model.prior.flow.couplings", "how many couplings the flow has, such as `4`"),
+    field("model.prior.flow.hidden", "the width of each coupling's hidden layer, such as `64`"),
 ];
 
 impl Prior {
@@ -44,6 +55,7 @@ impl Prior {
             Prior::Standard => None,
             Prior::Mixture { .. } => Some("mixture"),
             Prior::Vamp { .. } => Some("vamp"),
+            Prior::Flow { .. } => Some("flow"),
         }
     }
 
@@ -53,13 +65,14 @@ impl Prior {
             Prior::Standard => "the prior N(0, I)",
             Prior::Mixture { .. } => "the prior, a learned mixture of Gaussians",
             Prior::Vamp { .. } => "the VampPrior",
+            Prior::Flow { .. } => "the prior, a normalising flow",
         }
     }
 
     /// Images of its own that go through the encoder at every step.
     pub fn n_encoded(self) -> usize {
         match self {
-            Prior::Standard | Prior::Mixture { .. } => 0,
+            Prior::Standard | Prior::Mixture { .. } | Prior::Flow { .. } => 0,
             Prior::Vamp { components } => components,
         }
     }
@@ -70,6 +83,9 @@ impl Prior {
             Prior::Standard => 0,
             Prior::Mixture { components } => components * (2 * latent_dim + 1),
             Prior::Vamp { components } => components * n_pixels,
+            Prior::Flow { couplings, hidden } => {
+                couplings * ((latent_dim + 1) * hidden + 2 * (hidden + 1) * latent_dim)
+            }
         }
     }
 
@@ -78,6 +94,7 @@ impl Prior {
         match self {
             Prior::Standard => None,
             Prior::Mixture { .. } | Prior::Vamp { .. } => Some("a mixture"),
+            Prior::Flow { .. } => Some("a flow"),
         }
     }
 
@@ -88,25 +105,31 @@ impl Prior {
                 checks.within("model.prior.mixture.components", components, 1..=MAX_COMPONENTS);
             }
             Prior::Vamp { components } => checks.within("model.prior.vamp.components", components, 1..=MAX_COMPONENTS),
+            Prior::Flow { couplings, hidden } => {
+                checks.within("model.prior.flow.couplings", couplings, 1..=100);
+                checks.within("model.prior.flow.hidden", hidden, 1..=10_000);
+            }
         }
     }
 
     /// Whether it gives bits a probability.
     pub(crate) fn check_bits(self, checks: &mut Checks) {
-        match self {
-            Prior::Standard => {}
-            Prior::Mixture { .. } | Prior::Vamp { .. } => checks.complain(
-                "model.prior",
-                "this prior is a mixture of gaussians, which gives bits no probability",
-                "write `prior: standard` (fair bits) with Bernoulli latents, or `latent: gaussian`",
-            ),
-        }
+        let what = match self {
+            Prior::Standard => return,
+            Prior::Mixture { .. } | Prior::Vamp { .. } => "a mixture of gaussians",
+            Prior::Flow { .. } => "a density",
+        };
+        checks.complain(
+            "model.prior",
+            format!("this prior is {what}, which gives bits no probability"),
+            "write `prior: standard` (fair bits) with Bernoulli latents, or `latent: gaussian`",
+        );
     }
 
     /// Whether the objective's gradient has a meaning with it.
     pub(crate) fn check_gradient(self, objective: ObjectiveKind, checks: &mut Checks) {
         match self {
-            Prior::Standard | Prior::Mixture { .. } => {}
+            Prior::Standard | Prior::Mixture { .. } | Prior::Flow { .. } => {}
             Prior::Vamp { .. } => {
                 if objective.is_doubly_reparametrised() {
                     checks.complain(
@@ -126,4 +149,12 @@ fn ten() -> usize {
 
 fn five_hundred() -> usize {
     500
+}
+
+fn four() -> usize {
+    4
+}
+
+fn sixty_four() -> usize {
+    64
 }
