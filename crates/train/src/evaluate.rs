@@ -90,7 +90,7 @@ pub fn reconstruction_of_corrupted(
 }
 
 /// Adds values `[R, B]` and their squares to the sums of each replica.
-fn add_to(sums: &mut [[f64; 2]], values: &Tensor) {
+pub(crate) fn add_to(sums: &mut [[f64; 2]], values: &Tensor) {
     for (replica, sum) in sums.iter_mut().enumerate() {
         let own = values.get(replica as i64);
         sum[0] += own.sum(Kind::Double).double_value(&[]);

@@ -4,7 +4,12 @@ use data::{Images, Shape, Sharpness};
 use record::{Array, ArrayName, Arrays, EvaluationRow, Split};
 use spec::metric::{Input, Subject};
 use spec::{Cell, Metric, MetricSettings, Scale};
+use tch::Device;
 
+use crate::arrays::Decoded;
+use crate::cohort::Cohort;
+use crate::evaluate::{At, evaluate, reconstruction_of_corrupted};
+use crate::sampling::N_COMPONENTS;
 use crate::statistics::{ACTIVE_UNIT_VARIANCE, Mean, Sums};
 
 /// A mean over `n` test images.
@@ -12,8 +17,32 @@ pub fn mean(metric: Metric, Mean { value, standard_error }: Mean, n: usize, sett
     EvaluationRow { metric, split: Split::Test, value, standard_error: Some(standard_error), n: n as u64, settings }
 }
 
+/// All that is measured on a cohort's trained models on the test split, with what was decoded for figures; one list for each
+/// replica.
+pub fn of_cohort(
+    cohort: &Cohort,
+    test: &Images,
+    at: &At<'_>,
+    decoded: &[Decoded],
+    device: Device,
+) -> Vec<Vec<EvaluationRow>> {
+    let model = cohort.model.as_ref();
+    let sums = evaluate(model, test, at, device);
+    let of_corrupted = reconstruction_of_corrupted(model, test, at, device);
+    let of_data = of_data(test);
+    let of_replica = |(replica, decoded): (usize, &Decoded)| {
+        let of_corrupted = of_corrupted.as_ref().map(|means| means[replica]);
+        let mut rows = of_sums(&cohort.cells[replica], &sums[replica], of_corrupted, test);
+        rows.extend(decoded.latent_log_density.map(|density| latent_log_density(density, test)));
+        rows.extend(of_data.clone());
+        rows.extend(of_arrays(&decoded.arrays));
+        rows
+    };
+    decoded.iter().enumerate().map(of_replica).collect()
+}
+
 /// What every trained run has: its metrics that are measured at each epoch too, from its sums over the test split, and the
-/// reconstruction of corrupted images, see [`crate::evaluate::reconstruction_of_corrupted`].
+/// reconstruction of corrupted images, see [`reconstruction_of_corrupted`].
 pub fn of_sums(cell: &Cell, sums: &Sums, of_corrupted: Option<Mean>, test: &Images) -> Vec<EvaluationRow> {
     let n = sums.images as usize;
     let one_sample = || MetricSettings::samples(1);
@@ -61,9 +90,9 @@ pub fn of_arrays(arrays: &Arrays) -> Vec<EvaluationRow> {
     subjects.into_iter().filter_map(|(subject, name)| of(subject, arrays.get(name)?)).collect()
 }
 
-/// The latent means' log density under a mixture of so many Gaussians.
-pub fn latent_log_density(density: Mean, n_components: usize, test: &Images) -> EvaluationRow {
-    let settings = MetricSettings { components: Some(n_components), ..MetricSettings::default() };
+/// The latent means' log density under a mixture of Gaussians.
+fn latent_log_density(density: Mean, test: &Images) -> EvaluationRow {
+    let settings = MetricSettings { components: Some(N_COMPONENTS), ..MetricSettings::default() };
     mean(Metric::LatentLogDensity, density, test.shape.n, settings)
 }
 

@@ -10,14 +10,13 @@ use spec::{Cell, ModelKind};
 use crate::arrays::{self, Decoded};
 use crate::cohort::Cohort;
 use crate::context::{Context, Outcome, image_shape};
-use crate::evaluate::{self, At};
+use crate::evaluate::At;
 use crate::fit::{Fitted, fit};
 use crate::mixture::MixtureFit;
 use crate::out::Out;
 use crate::position::Position;
 use crate::recorder::{Recorder, STATE};
 use crate::rows;
-use crate::sampling::N_COMPONENTS;
 use crate::weights::Weights;
 
 /// Train the cells whose runs are not done.
@@ -124,18 +123,10 @@ fn train_cohort(
     let betas: Vec<f64> = cohort.cells.iter().map(|cell| cell.objective.beta).collect();
     if cohort.living().next().is_some() {
         let at = At { split: Split::Test, epoch: cohort.position.epoch, betas: &betas, n_train: splits.train.shape.n };
-        let sums = evaluate::evaluate(cohort.model.as_ref(), &splits.test, &at, context.device);
-        let of_corrupted =
-            evaluate::reconstruction_of_corrupted(cohort.model.as_ref(), &splits.test, &at, context.device);
         let arrays = arrays::arrays(cohort.model.as_ref(), splits, &cohort.cells, context.device)?;
-        let sharpness = rows::of_data(&splits.test);
-        for (replica, Decoded { arrays, latent_log_density }) in arrays.into_iter().enumerate() {
-            let of_corrupted = of_corrupted.as_ref().map(|means| means[replica]);
-            let mut rows = rows::of_sums(&cohort.cells[replica], &sums[replica], of_corrupted, &splits.test);
-            rows.extend(latent_log_density.map(|mean| rows::latent_log_density(mean, N_COMPONENTS, &splits.test)));
-            rows.extend(sharpness.clone());
-            rows.extend(rows::of_arrays(&arrays));
-            recorder.finish(replica, &rows, &arrays, &cohort.model.parameters().export(replica))?;
+        let rows = rows::of_cohort(&cohort, &splits.test, &at, &arrays, context.device);
+        for (replica, (Decoded { arrays, .. }, rows)) in arrays.iter().zip(rows).enumerate() {
+            recorder.finish(replica, &rows, arrays, &cohort.model.parameters().export(replica))?;
         }
     }
     Ok(if cohort.alive.iter().all(|&alive| alive) { Outcome::Done } else { Outcome::SomeFailed })
