@@ -117,21 +117,21 @@ impl Vae {
         objective::loss(self.objective, bound, &context)
     }
 
+    /// What is reported of a bound, beside an objective `[R, B]`.
+    pub(crate) fn terms(&self, bound: Bound, objective: Tensor) -> Terms {
+        Terms {
+            reconstruction: Some(bound.reconstruction()),
+            kl: bound.kl(),
+            latent_mean: Some(bound.q.mean()),
+            kl_per_dim: bound.kl_per_dim,
+            objective,
+            discriminator: None,
+        }
+    }
+
     /// E[x|z] from the decoder's output, `[R, B, P]`.
     pub(crate) fn mean_of(&self, output: &Tensor) -> Tensor {
         self.likelihood.mean(output)
-    }
-}
-
-/// What is reported of a bound, beside an objective `[R, B]`.
-pub(crate) fn terms(bound: Bound, objective: Tensor) -> Terms {
-    Terms {
-        reconstruction: Some(bound.reconstruction()),
-        kl: bound.kl(),
-        latent_mean: Some(bound.q.mean()),
-        kl_per_dim: bound.kl_per_dim,
-        objective,
-        discriminator: None,
     }
 }
 
@@ -167,7 +167,7 @@ impl Family for Vae {
                 Loss::new(&others, self.parameters.trained(|part| part != Part::Encoder)),
             ],
         };
-        Step { terms: terms(bound, value), losses, buffers }
+        Step { terms: self.terms(bound, value), losses, buffers }
     }
 
     fn evaluate(&self, x: &Tensor, at: &StepContext) -> Terms {
@@ -204,7 +204,7 @@ impl Encode for Vae {
     fn evaluate_from(&self, input: &Tensor, x: &Tensor, at: &StepContext) -> Terms {
         let (bound, _) = self.bound(x, input, at, false);
         let objective = self.objective(&bound, at).value;
-        terms(bound, objective)
+        self.terms(bound, objective)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::family::{Density, Encode, Family, Generator, Loss, Step, StepContext,
 use crate::noise::{NoiseKey, Stream};
 use crate::parameters::{Parameters, Part};
 use crate::posterior::Posterior;
-use crate::vae::{Vae, terms};
+use crate::vae::Vae;
 
 /// A VAE and a discriminator for every replica of a cohort.
 ///
@@ -70,12 +70,12 @@ impl VaeGan {
             discriminator: data.as_data() + reconstructed.as_made() + sampled.as_made(),
         }
     }
-}
 
-/// The objective is the sum of the encoder's and the decoder's loss.
-fn with_losses(bound: Bound, losses: &Losses) -> Terms {
-    let discriminator = Some(losses.discriminator.shallow_clone());
-    Terms { discriminator, ..terms(bound, &losses.encoder + &losses.decoder) }
+    /// The objective is the sum of the encoder's and the decoder's loss.
+    fn terms(&self, bound: Bound, losses: &Losses) -> Terms {
+        let discriminator = Some(losses.discriminator.shallow_clone());
+        Terms { discriminator, ..self.vae.terms(bound, &losses.encoder + &losses.decoder) }
+    }
 }
 
 impl Family for VaeGan {
@@ -111,7 +111,7 @@ impl Family for VaeGan {
             .into_iter()
             .map(|(parts, per_image)| Loss::new(per_image, self.parameters().trained(|part| parts.contains(&part))));
         let differentiated = of_parts.filter(|loss| !loss.parameters.is_empty()).collect();
-        Step { terms: with_losses(bound, &losses), losses: differentiated, buffers }
+        Step { terms: self.terms(bound, &losses), losses: differentiated, buffers }
     }
 
     fn evaluate(&self, x: &Tensor, at: &StepContext) -> Terms {
@@ -147,6 +147,6 @@ impl Encode for VaeGan {
     fn evaluate_from(&self, input: &Tensor, x: &Tensor, at: &StepContext) -> Terms {
         let (bound, _) = self.vae.bound(x, input, at, false);
         let losses = self.losses(x, &bound, &self.discriminator.critic(), at);
-        with_losses(bound, &losses)
+        self.terms(bound, &losses)
     }
 }
