@@ -57,24 +57,36 @@ pub struct Terms {
     pub objective: Tensor,
     /// Loss of the discriminator; shape `[R, B]`.
     pub discriminator: Option<Tensor>,
+    /// Standard deviation of q(z|x), a mean over latent dimensions; shape `[R, B]`.
+    pub posterior_sigma: Option<Tensor>,
 }
 
 impl Terms {
     /// An objective, and nothing else.
     pub fn of_objective(objective: Tensor) -> Terms {
-        Terms { reconstruction: None, kl: None, kl_per_dim: None, latent_mean: None, objective, discriminator: None }
+        Terms {
+            reconstruction: None,
+            kl: None,
+            kl_per_dim: None,
+            latent_mean: None,
+            objective,
+            discriminator: None,
+            posterior_sigma: None,
+        }
     }
 
     /// Every term with one value an image, `[R, B]`, by what it measures: what is summed up over a split and recorded.
     ///
     /// The ELBO, −(reconstruction + kl), is among them where there are both.
     pub fn scalars(&self) -> Vec<(Metric, Tensor)> {
-        let Terms { reconstruction, kl, objective, discriminator, kl_per_dim: _, latent_mean: _ } = self;
+        let Terms { reconstruction, kl, objective, discriminator, posterior_sigma, kl_per_dim: _, latent_mean: _ } =
+            self;
         let own = [
             (Metric::Reconstruction, reconstruction.as_ref()),
             (Metric::Kl, kl.as_ref()),
             (Metric::Objective, Some(objective)),
             (Metric::Discriminator, discriminator.as_ref()),
+            (Metric::PosteriorSigma, posterior_sigma.as_ref()),
         ];
         let elbo = reconstruction.as_ref().zip(kl.as_ref()).map(|(reconstruction, kl)| -(reconstruction + kl));
         let own = own.into_iter().filter_map(|(metric, term)| Some((metric, term?.shallow_clone())));

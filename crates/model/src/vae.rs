@@ -119,7 +119,10 @@ impl Vae {
 
     /// What is reported of a bound, beside an objective `[R, B]`.
     pub(crate) fn terms(&self, bound: Bound, objective: Tensor) -> Terms {
+        let mask = &self.encoder.mask;
+        let sigma = tch::no_grad(|| bound.q.log_variance().map(|log_variance| (log_variance * 0.5).exp()));
         Terms {
+            posterior_sigma: sigma.map(|sigma| mask.sum(&sigma) / mask.widths().squeeze_dim(-1)),
             reconstruction: Some(bound.reconstruction()),
             kl: bound.kl(),
             latent_mean: Some(bound.q.mean()),

@@ -210,6 +210,13 @@ fn shapes_are_those_of_the_images_and_latents() {
         let generator = model.generator();
         if let Some(encoder) = model.encoder() {
             let q = encoder.posterior(&x);
+            // The mean over a replica's own dimensions, the first two of four.
+            let sigma = q.log_variance().map(|log_variance| (log_variance.get(0).narrow(-1, 0, 2) * 0.5).exp());
+            assert_eq!(terms.posterior_sigma.is_some(), sigma.is_some(), "{name}");
+            for (ours, sigma) in terms.posterior_sigma.iter().zip(&sigma) {
+                let expected = sigma.mean_dim(-1, false, Kind::Float);
+                assert!(largest(&(ours.get(0) - expected)) < 1e-6, "{name}");
+            }
             assert_eq!(q.mean().size(), [2, BATCH, 4], "{name}");
             let z = encoder.draw(&q, &at_step(&cells, 0));
             assert_eq!(largest(&z.get(0).narrow(-1, 2, 2)), 0.0, "{name}: padding");

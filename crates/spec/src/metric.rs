@@ -44,6 +44,8 @@ pub enum Metric {
     ActiveUnits,
     /// Loss of a GAN's discriminator.
     Discriminator,
+    /// Standard deviation of q(z|x), a mean over latent dimensions: 1 where a dimension says nothing about the image.
+    PosteriorSigma,
     /// −log p(x): by importance sampling, or exact where it has a closed form.
     Nll,
     /// log density of latent means under a mixture of Gaussians fitted to those of training images.
@@ -63,6 +65,8 @@ pub enum Unit {
     Dimensions,
     /// Squared gray values, white being 1.0.
     SquaredGray,
+    /// The latent space's own, in which the standard normal prior has the deviation 1.
+    Latent,
 }
 
 impl Unit {
@@ -72,6 +76,7 @@ impl Unit {
             Unit::Nats => "nats per image",
             Unit::Dimensions => "latent dimensions",
             Unit::SquaredGray => "squared gray values",
+            Unit::Latent => "units of z",
         }
     }
 }
@@ -173,6 +178,13 @@ impl Metric {
             Metric::Discriminator => {
                 About { title: "discriminator", role: Role::Loss, source: "Goodfellow et al. 2014, eq. 1", ..NATS }
             }
+            Metric::PosteriorSigma => About {
+                title: "mean σ of q(z|x)",
+                unit: Unit::Latent,
+                decimals: 3,
+                source: "Kingma & Welling 2014, eq. 9",
+                ..NATS
+            },
             Metric::Nll => {
                 About { title: "−log p(x)", better: Better::Lower, source: "Burda et al. 2016, eq. 8", ..ONCE }
             }
@@ -359,6 +371,7 @@ mod tests {
                 "objective",
                 "active_units",
                 "discriminator",
+                "posterior_sigma",
                 "nll",
                 "latent_log_density",
                 "gray_bce_floor",
