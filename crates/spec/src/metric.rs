@@ -54,6 +54,9 @@ pub enum Metric {
     GrayBceFloor,
     /// Variance of the Laplacian of gray values.
     Sharpness,
+    /// Peak signal-to-noise ratio of reconstructions from the posterior's mean: −10·log₁₀ of an image's mean squared error,
+    /// white being 1.0.
+    Psnr,
 }
 
 /// What a metric's values are in; each is a mean over images, or over the split as a whole.
@@ -65,6 +68,8 @@ pub enum Unit {
     Dimensions,
     /// Squared gray values, white being 1.0.
     SquaredGray,
+    /// Decibels.
+    Decibels,
     /// The latent space's own, in which the standard normal prior has the deviation 1.
     Latent,
 }
@@ -76,6 +81,7 @@ impl Unit {
             Unit::Nats => "nats per image",
             Unit::Dimensions => "latent dimensions",
             Unit::SquaredGray => "squared gray values",
+            Unit::Decibels => "dB",
             Unit::Latent => "units of z",
         }
     }
@@ -204,6 +210,13 @@ impl Metric {
                 unit: Unit::SquaredGray,
                 decimals: 4,
                 source: "Pech-Pacheco et al. 2000",
+                ..ONCE
+            },
+            Metric::Psnr => About {
+                title: "PSNR",
+                unit: Unit::Decibels,
+                better: Better::Higher,
+                source: "Huynh-Thu & Ghanbari 2008",
                 ..ONCE
             },
         }
@@ -375,7 +388,8 @@ mod tests {
                 "nll",
                 "latent_log_density",
                 "gray_bce_floor",
-                "sharpness"
+                "sharpness",
+                "psnr"
             ]
         );
         for metric in Metric::all() {

@@ -1,14 +1,16 @@
 //! The rows of evaluation.parquet, from what was measured on a trained model.
 
 use data::{Images, Shape, Sharpness};
+use model::Family;
 use record::{Array, ArrayName, Arrays, EvaluationRow, Split};
 use spec::metric::{Input, Subject};
 use spec::{Cell, Metric, MetricSettings, Scale};
-use tch::Device;
+use tch::{Device, Kind};
 
 use crate::arrays::Decoded;
+use crate::batches::in_order;
 use crate::cohort::Cohort;
-use crate::evaluate::{At, evaluate, reconstruction_of_corrupted};
+use crate::evaluate::{At, BATCH, add_to, evaluate, reconstruction_of_corrupted};
 use crate::sampling::N_COMPONENTS;
 use crate::statistics::{ACTIVE_UNIT_VARIANCE, Mean, Sums};
 
@@ -29,16 +31,36 @@ pub fn of_cohort(
     let model = cohort.model.as_ref();
     let sums = evaluate(model, test, at, device);
     let of_corrupted = reconstruction_of_corrupted(model, test, at, device);
+    let psnr = tch::no_grad(|| psnr(model, test, device));
     let of_data = of_data(test);
     let of_replica = |(replica, decoded): (usize, &Decoded)| {
         let of_corrupted = of_corrupted.as_ref().map(|means| means[replica]);
         let mut rows = of_sums(&cohort.cells[replica], &sums[replica], of_corrupted, test);
         rows.extend(decoded.latent_log_density.map(|density| latent_log_density(density, test)));
+        rows.extend(psnr.as_ref().map(|means| mean(Metric::Psnr, means[replica], test.shape.n, Default::default())));
         rows.extend(of_data.clone());
         rows.extend(of_arrays(&decoded.arrays));
         rows
     };
     decoded.iter().enumerate().map(of_replica).collect()
+}
+
+/// An image's squared error never counts as less than this, so that a perfect reconstruction has 100 dB.
+const LEAST_SQUARED_ERROR: f64 = 1e-10;
+
+/// Peak signal-to-noise ratio of decoder means at the posterior's mean, −10·log₁₀ of an image's mean squared error, in dB: a mean
+/// over the test images for each replica. `None` for a model without an encoder.
+fn psnr(model: &dyn Family, test: &Images, device: Device) -> Option<Vec<Mean>> {
+    let encoder = model.encoder()?;
+    let n_replicas = model.parameters().replicas().len();
+    let mut sums = vec![[0.0; 2]; n_replicas];
+    for start in (0..test.shape.n).step_by(BATCH) {
+        let x = in_order(test, start, (start + BATCH).min(test.shape.n), n_replicas, device);
+        let made = model.generator().mean(&encoder.posterior(&x).mean());
+        let squared_error = (made - x).square().mean_dim(-1, false, Kind::Double);
+        add_to(&mut sums, &(squared_error.clamp_min(LEAST_SQUARED_ERROR).log10() * -10.0));
+    }
+    Some(sums.into_iter().map(|sum| Mean::of(sum, test.shape.n as f64)).collect())
 }
 
 /// What every trained run has: its metrics that are measured at each epoch too, from its sums over the test split, and the
@@ -106,4 +128,44 @@ fn sharpness(of: Subject, values: &[f32], shape: Shape) -> Option<EvaluationRow>
         n: shape.n as u64,
         settings: MetricSettings::of(of),
     })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::arrays::to_vec;
+
+    /// Of the second replica, written out for one image after another.
+    #[test]
+    fn psnr_is_that_of_each_image_on_average() {
+        let cell = |latent_dim: usize| -> Cell {
+            let model = json!({ "hidden": [8], "latent_dim": latent_dim });
+            serde_json::from_value(json!({ "dataset": { "name": { "folder": "/images" } }, "model": model })).unwrap()
+        };
+        let shape = Shape { n: 700, channels: 1, height: 3, width: 4 };
+        let pixels: Vec<u8> = (0..shape.n * 12).map(|i| ((i * 2_654_435_761) >> 7) as u8).collect();
+        let test = Images { pixels, shape, labels: None, factors: None };
+        let image = spec::ImageShape { channels: 1, height: 3, width: 4 };
+        let model = model::build(&[&cell(2), &cell(3)], image, Device::Cpu).unwrap().unwrap();
+        let found = tch::no_grad(|| psnr(model.as_ref(), &test, Device::Cpu)).unwrap()[1];
+
+        let x = in_order(&test, 0, shape.n, 2, Device::Cpu);
+        let made = model.generator().mean(&model.encoder().unwrap().posterior(&x).mean());
+        let (x, made) = (to_vec(&x.get(1)), to_vec(&made.get(1)));
+        let of_images: Vec<f64> = x
+            .chunks(12)
+            .zip(made.chunks(12))
+            .map(|(x, made)| {
+                let squares: f64 = x.iter().zip(made).map(|(x, made)| f64::from(x - made).powi(2)).sum();
+                -10.0 * (squares / 12.0).log10()
+            })
+            .collect();
+        let expected = of_images.iter().sum::<f64>() / shape.n as f64;
+        assert!((found.value - expected).abs() < 1e-6, "{found:?} and {expected}");
+        let squares: f64 = of_images.iter().map(|value| (value - expected).powi(2)).sum();
+        assert!((found.standard_error - squares.sqrt() / shape.n as f64).abs() < 1e-6, "{found:?}");
+    }
 }
