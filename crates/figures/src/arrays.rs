@@ -8,8 +8,8 @@ use crate::tiles::ImageStack;
 
 /// Images and latents of one run.
 #[derive(Clone, Debug, Default)]
-pub struct Arrays {
-    images: BTreeMap<ArrayName, Images>,
+pub struct RunArrays {
+    images: BTreeMap<ArrayName, StoredImages>,
     /// Posterior means of test images; none without an encoder.
     pub latents: Option<Latents>,
     /// Classes of the same images.
@@ -18,7 +18,7 @@ pub struct Arrays {
 
 /// A stored array of images.
 #[derive(Clone, Debug)]
-struct Images {
+struct StoredImages {
     /// Its axes but for the last three, which are an image's.
     counts: Vec<usize>,
     stack: ImageStack,
@@ -44,13 +44,13 @@ pub struct Paths<'a> {
     pub images: &'a ImageStack,
 }
 
-impl Arrays {
+impl RunArrays {
     /// From the stored form.
-    pub fn new(mut stored: record::Arrays) -> Arrays {
+    pub fn new(mut stored: record::Arrays) -> RunArrays {
         let latents = stored.remove(ArrayName::LatentMean).and_then(latents);
         let labels = stored.labels.take();
         let images = stored.into_iter().filter_map(|(name, array)| Some((name, images(array)?))).collect();
-        Arrays { images, latents, labels }
+        RunArrays { images, latents, labels }
     }
 
     /// Images in a row; `None` where the model has none.
@@ -60,21 +60,21 @@ impl Arrays {
 
     /// Paths of images of shape `[pairs, steps]`; `None` where the model has none.
     pub fn paths(&self, name: ArrayName) -> Option<Paths<'_>> {
-        let Images { counts, stack } = self.images.get(&name)?;
+        let StoredImages { counts, stack } = self.images.get(&name)?;
         let [_, steps] = counts[..] else { return None };
         Some(Paths { steps, images: stack })
     }
 }
 
 /// The last three axes are an image's, those before them count images.
-fn images(array: Array) -> Option<Images> {
+fn images(array: Array) -> Option<StoredImages> {
     let [counts @ .., channels, height, width] = &array.shape[..] else { return None };
     let (counts, n) = (counts.to_vec(), counts.iter().product());
     if counts.is_empty() {
         return None;
     }
     let stack = ImageStack { n, channels: *channels, height: *height, width: *width, values: array.values };
-    Some(Images { counts, stack })
+    Some(StoredImages { counts, stack })
 }
 
 /// Shape `[t, latent_dim]`.

@@ -2,7 +2,7 @@
 
 /// How values become places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scale {
+pub enum AxisScale {
     /// Equal differences are equal lengths.
     Linear,
     /// Equal ratios are equal lengths.
@@ -11,27 +11,27 @@ pub enum Scale {
 
 /// One axis of a panel.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Axis {
+pub struct PlotAxis {
     /// The value at its beginning.
     pub low: f64,
     /// The value at its end.
     pub high: f64,
     /// How values become places.
-    pub scale: Scale,
+    pub scale: AxisScale,
     /// Where its ticks are, and what they say.
     pub ticks: Vec<(f64, String)>,
 }
 
-impl Axis {
+impl PlotAxis {
     /// Spans `values` with a little room on both sides and at most `n_ticks` round ticks.
-    pub fn around(values: impl IntoIterator<Item = f64>, n_ticks: usize) -> Axis {
+    pub fn around(values: impl IntoIterator<Item = f64>, n_ticks: usize) -> PlotAxis {
         let (low, high) = range(values);
         let pad = if high > low { 0.05 * (high - low) } else { 0.05 * high.abs().max(1.0) };
-        Axis::between(low - pad, high + pad, n_ticks)
+        PlotAxis::between(low - pad, high + pad, n_ticks)
     }
 
     /// Spans exactly `low` to `high`, with at most `n_ticks` round ticks.
-    pub fn between(low: f64, high: f64, n_ticks: usize) -> Axis {
+    pub fn between(low: f64, high: f64, n_ticks: usize) -> PlotAxis {
         let step = step(high - low, n_ticks);
         let decimals = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
         // Steps of 2.5 need one digit more than their power of ten says.
@@ -39,18 +39,18 @@ impl Axis {
         let first = (low / step - 1e-9).ceil() as i64;
         let last = (high / step + 1e-9).floor() as i64;
         let ticks = (first..=last).map(|i| (i as f64 * step, fixed(i as f64 * step, decimals))).collect();
-        Axis { low, high, scale: Scale::Linear, ticks }
+        PlotAxis { low, high, scale: AxisScale::Linear, ticks }
     }
 
     /// From zero to a little over the largest of `values`.
-    pub fn from_zero(values: impl IntoIterator<Item = f64>, n_ticks: usize) -> Axis {
+    pub fn from_zero(values: impl IntoIterator<Item = f64>, n_ticks: usize) -> PlotAxis {
         let (_, high) = range(values);
-        Axis::between(0.0, if high > 0.0 { 1.08 * high } else { 1.0 }, n_ticks)
+        PlotAxis::between(0.0, if high > 0.0 { 1.08 * high } else { 1.0 }, n_ticks)
     }
 
     /// Whole numbers only, such as epochs or dimensions.
-    pub fn whole(low: f64, high: f64, n_ticks: usize) -> Axis {
-        let mut axis = Axis::between(low, high, n_ticks);
+    pub fn whole(low: f64, high: f64, n_ticks: usize) -> PlotAxis {
+        let mut axis = PlotAxis::between(low, high, n_ticks);
         axis.ticks.retain(|(at, _)| (at - at.round()).abs() < 1e-9);
         for (at, label) in &mut axis.ticks {
             *label = fixed(at.round(), 0);
@@ -59,20 +59,20 @@ impl Axis {
     }
 
     /// One tick at each of `values`, which are positive if they span much; logarithmic when they do.
-    pub fn at(values: &[f64]) -> Axis {
+    pub fn at(values: &[f64]) -> PlotAxis {
         let (low, high) = range(values.iter().copied());
-        let scale = if low > 0.0 && high / low >= 5.0 { Scale::Log } else { Scale::Linear };
+        let scale = if low > 0.0 && high / low >= 5.0 { AxisScale::Log } else { AxisScale::Linear };
         let (from, to) = match scale {
-            Scale::Log => {
+            AxisScale::Log => {
                 let pad = (high / low).powf(0.08);
                 (low / pad, high * pad)
             }
-            Scale::Linear => {
+            AxisScale::Linear => {
                 let pad = if high > low { 0.08 * (high - low) } else { 0.5 };
                 (low - pad, high + pad)
             }
         };
-        let mut axis = Axis { low: from, high: to, scale, ticks: Vec::new() };
+        let mut axis = PlotAxis { low: from, high: to, scale, ticks: Vec::new() };
         // Ticks whose labels would touch are left out, from the crowded end on.
         let mut previous = f64::NEG_INFINITY;
         for &value in values {
@@ -87,8 +87,8 @@ impl Axis {
     /// Where a value lies: 0 at the beginning, 1 at the end.
     pub fn fraction(&self, value: f64) -> f64 {
         match self.scale {
-            Scale::Linear => (value - self.low) / (self.high - self.low),
-            Scale::Log => (value / self.low).ln() / (self.high / self.low).ln(),
+            AxisScale::Linear => (value - self.low) / (self.high - self.low),
+            AxisScale::Log => (value / self.low).ln() / (self.high / self.low).ln(),
         }
     }
 }
@@ -131,22 +131,27 @@ pub fn number(value: f64) -> String {
 mod tests {
     use super::*;
 
-    fn labels(axis: &Axis) -> Vec<&str> {
+    fn labels(axis: &PlotAxis) -> Vec<&str> {
         axis.ticks.iter().map(|(_, label)| label.as_str()).collect()
     }
 
     #[test]
     fn ticks_are_round_and_few() {
-        assert_eq!(labels(&Axis::between(-163.0, -104.0, 4)), ["−160", "−140", "−120"]);
-        assert_eq!(labels(&Axis::between(0.0, 1.0, 4)), ["0.00", "0.25", "0.50", "0.75", "1.00"]);
-        assert_eq!(labels(&Axis::between(0.0, 0.03, 3)), ["0.00", "0.01", "0.02", "0.03"]);
-        assert_eq!(labels(&Axis::whole(1.0, 3.0, 8)), ["1", "2", "3"]);
-        assert_eq!(labels(&Axis::at(&[2.0, 5.0, 10.0, 20.0])), ["2", "5", "10", "20"]);
+        assert_eq!(labels(&PlotAxis::between(-163.0, -104.0, 4)), ["−160", "−140", "−120"]);
+        assert_eq!(labels(&PlotAxis::between(0.0, 1.0, 4)), ["0.00", "0.25", "0.50", "0.75", "1.00"]);
+        assert_eq!(labels(&PlotAxis::between(0.0, 0.03, 3)), ["0.00", "0.01", "0.02", "0.03"]);
+        assert_eq!(labels(&PlotAxis::whole(1.0, 3.0, 8)), ["1", "2", "3"]);
+        assert_eq!(labels(&PlotAxis::at(&[2.0, 5.0, 10.0, 20.0])), ["2", "5", "10", "20"]);
     }
 
     #[test]
     fn ends_are_at_zero_and_one() {
-        for axis in [Axis::between(-5.0, 3.0, 4), Axis::at(&[2.0, 20.0]), Axis::around([7.0], 4), Axis::around([], 4)] {
+        for axis in [
+            PlotAxis::between(-5.0, 3.0, 4),
+            PlotAxis::at(&[2.0, 20.0]),
+            PlotAxis::around([7.0], 4),
+            PlotAxis::around([], 4),
+        ] {
             assert!(axis.fraction(axis.low).abs() < 1e-12 && (axis.fraction(axis.high) - 1.0).abs() < 1e-12);
         }
     }

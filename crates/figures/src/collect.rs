@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use record::{EvaluationRow, Split, Status, Store};
+use record::{Status, Store};
 use serde_json::Value;
-use spec::{Cell, Experiment, listed};
+use spec::{Cell, Experiment, Measurement, Split, listed};
 
-use crate::arrays::Arrays;
+use crate::arrays::RunArrays;
 use crate::error::FiguresError;
 use crate::origins::Origins;
-use crate::records::{Epoch, Group, Measure, Records, Run};
-use crate::setting::{Key, keys, words};
+use crate::records::{Epoch, Group, MeasurementKey, Records, RunNumbers};
+use crate::setting::{GroupKey, keys, words};
 
 /// Reads what the store has of the experiment's runs. Runs that are not done are listed, not read.
 ///
@@ -34,7 +34,7 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Records, Figure
         let is_first = known.is_none_or(|i| groups[i].runs.iter().all(|other| other.seed > run.seed));
         if is_first {
             run.arrays = match stored.arrays() {
-                Ok(stored) => Some(Arrays::new(stored)),
+                Ok(stored) => Some(RunArrays::new(stored)),
                 Err(e) if e.is_not_found() => None,
                 Err(e) => return Err(e.into()),
             };
@@ -69,7 +69,7 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Records, Figure
 
 /// By scale, other settings in the order of the file, β and latent dimension.
 fn in_order(mut groups: Vec<Group>) -> Vec<Group> {
-    let keys: Vec<Key> = groups.iter().map(|group| group.key.clone()).collect();
+    let keys: Vec<GroupKey> = groups.iter().map(|group| group.key.clone()).collect();
     let rank = |group: &Group| keys.iter().position(|key| key.others() == group.key.others());
     groups.sort_by_cached_key(|group| {
         // Bits of floats that are not negative are ordered as the floats are.
@@ -127,15 +127,15 @@ fn file_name(path: &str) -> String {
 }
 
 /// Whether a number is among those of the last epoch already. A reconstruction from corrupted images is none of them.
-fn is_term(row: &EvaluationRow) -> bool {
+fn is_term(row: &Measurement) -> bool {
     row.metric.about().per_epoch.is_some() && row.settings.input.is_none()
 }
 
-fn measure(row: EvaluationRow) -> (Measure, f64) {
-    (Measure { metric: row.metric, split: row.split, settings: row.settings }, row.value)
+fn measure(row: Measurement) -> (MeasurementKey, f64) {
+    (MeasurementKey { metric: row.metric, split: row.split, settings: row.settings }, row.value)
 }
 
-fn numbers(rows: &[record::MetricsRow], cell: &Cell) -> Run {
+fn numbers(rows: &[record::MetricsRow], cell: &Cell) -> RunNumbers {
     let epochs = |split: Split| {
         let of_split = rows.iter().filter(|row| row.split == split);
         let mut epochs: Vec<Epoch> = of_split.map(|row| Epoch { epoch: row.epoch, terms: row.terms.clone() }).collect();
@@ -143,12 +143,12 @@ fn numbers(rows: &[record::MetricsRow], cell: &Cell) -> Run {
         epochs
     };
     let last = rows.iter().filter(|row| row.split == Split::Test).max_by_key(|row| row.epoch);
-    Run {
+    RunNumbers {
         seed: cell.training.seed,
         train: epochs(Split::Train),
         test: epochs(Split::Test),
         kl_per_dim: last.map(|row| row.kl_per_dim.clone()).unwrap_or_default(),
-        ..Run::default()
+        ..RunNumbers::default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sentences that captions have in common.
 
-use crate::records::{Group, Measure, Records};
+use crate::records::{Group, MeasurementKey, Records};
 
 /// ` 3 of 36 runs are missing.`, or nothing when none is.
 pub fn missing(records: &Records) -> String {
@@ -14,7 +14,7 @@ pub fn missing(records: &Records) -> String {
 /// What the reconstruction term cannot fall below on gray values: the smallest cross-entropy, in nats per image. Absent
 /// where it was not measured or where it differs between groups.
 pub fn gray_bce_floor(groups: &[&Group]) -> Option<f64> {
-    let floors: Vec<f64> = groups.iter().filter_map(|g| g.measure(Measure::is_floor)).map(|e| e.mean).collect();
+    let floors: Vec<f64> = groups.iter().filter_map(|g| g.measure(MeasurementKey::is_floor)).map(|e| e.mean).collect();
     let first = *floors.first()?;
     floors.iter().all(|floor| (floor - first).abs() <= 1e-6 * first.abs()).then_some(first)
 }

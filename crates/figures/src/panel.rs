@@ -1,6 +1,6 @@
 //! A panel: two axes, a frame, and what is drawn inside of it.
 
-use crate::axis::Axis;
+use crate::axis::PlotAxis;
 use crate::colour::{Colour, GREY, INK, PALE};
 use crate::drawing::{Anchor, Drawing, NORMAL, Point, SMALL};
 use crate::font;
@@ -22,9 +22,9 @@ pub struct Panel {
     /// Height without labels.
     pub height: f64,
     /// The horizontal axis.
-    pub x: Axis,
+    pub x: PlotAxis,
     /// The vertical axis.
-    pub y: Axis,
+    pub y: PlotAxis,
 }
 
 /// What is written around a panel.
@@ -176,12 +176,12 @@ impl Panel {
 }
 
 /// Width of the widest label of a vertical axis, in points.
-pub fn y_label_width(axis: &Axis) -> f64 {
+pub fn y_label_width(axis: &PlotAxis) -> f64 {
     axis.ticks.iter().map(|(_, label)| font::width(label, SMALL)).fold(0.0, f64::max)
 }
 
 /// Room left of a panel for the labels of its vertical axis, in points.
-pub fn y_label_room(axis: &Axis) -> f64 {
+pub fn y_label_room(axis: &PlotAxis) -> f64 {
     y_label_width(axis) + TICK + 1.6
 }
 
@@ -196,8 +196,8 @@ mod tests {
             top: 0.0,
             width: 10.0,
             height: 10.0,
-            x: Axis::between(0.0, 10.0, 4),
-            y: Axis::between(0.0, 10.0, 4),
+            x: PlotAxis::between(0.0, 10.0, 4),
+            y: PlotAxis::between(0.0, 10.0, 4),
         };
         let mut drawing = Drawing::new();
         panel.line(&mut drawing, &[(0.0, -10.0), (5.0, 5.0), (10.0, 5.0)], INK, 1.0, None);

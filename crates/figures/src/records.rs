@@ -1,13 +1,13 @@
 //! The finished runs of an experiment as plain numbers, grouped by everything but the seed.
 
 use record::summary::{Estimate, estimate};
-use record::{ArrayName, Split, Terms};
+use record::{ArrayName, EpochMetrics};
 use serde_json::Value;
 use spec::metric::{Subject, Unit};
-use spec::{Cell, Metric, MetricSettings, ObjectiveKind, Scale};
+use spec::{Cell, Metric, MetricSettings, ObjectiveKind, Scale, Split};
 
-use crate::arrays::Arrays;
-use crate::setting::Key;
+use crate::arrays::RunArrays;
+use crate::setting::GroupKey;
 use crate::tiles::ImageStack;
 
 /// What figures, tables and the report are made of.
@@ -35,18 +35,18 @@ pub struct Records {
 #[derive(Clone, Debug)]
 pub struct Group {
     /// What tells it from the other groups.
-    pub key: Key,
+    pub key: GroupKey,
     /// The cell of one of its runs; the others differ in the seed.
     pub cell: Cell,
     /// The finished runs, by seed; at least one.
-    pub runs: Vec<Run>,
+    pub runs: Vec<RunNumbers>,
     /// The cell as JSON.
     settings: Value,
 }
 
 /// The numbers of one finished run.
 #[derive(Clone, Debug, Default)]
-pub struct Run {
+pub struct RunNumbers {
     /// Its seed.
     pub seed: u64,
     /// On the training images, by epoch.
@@ -56,9 +56,9 @@ pub struct Run {
     /// KL of each latent dimension on the test images at the end, in nats per image; empty where there is none.
     pub kl_per_dim: Vec<f64>,
     /// What else was measured on the trained model, and the value.
-    pub measures: Vec<(Measure, f64)>,
+    pub measures: Vec<(MeasurementKey, f64)>,
     /// Images and latents; read for a group's first run only.
-    pub arrays: Option<Arrays>,
+    pub arrays: Option<RunArrays>,
 }
 
 /// What was measured at one epoch.
@@ -67,7 +67,7 @@ pub struct Epoch {
     /// Epochs completed.
     pub epoch: u32,
     /// The values of the metrics that the model has.
-    pub terms: Terms,
+    pub terms: EpochMetrics,
 }
 
 /// The metrics of an epoch in nats per image, in the order of panels and columns.
@@ -77,7 +77,7 @@ pub fn terms_in_nats() -> impl Iterator<Item = Metric> {
 
 /// What was measured on a trained model.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Measure {
+pub struct MeasurementKey {
     /// The metric.
     pub metric: Metric,
     /// The images it was measured on.
@@ -86,7 +86,7 @@ pub struct Measure {
     pub settings: MetricSettings,
 }
 
-impl Measure {
+impl MeasurementKey {
     /// For programs: `nll (test, samples 5000)`.
     pub fn name(&self) -> String {
         match self.settings.to_string() {
@@ -103,7 +103,7 @@ impl Measure {
 
 impl Group {
     /// A group of these runs.
-    pub fn new(key: Key, cell: Cell, runs: Vec<Run>) -> Group {
+    pub fn new(key: GroupKey, cell: Cell, runs: Vec<RunNumbers>) -> Group {
         // Every field is a number, a word or a list of them, so this cannot fail.
         let settings = serde_json::to_value(&cell).unwrap_or_default();
         Group { key, cell, runs, settings }
@@ -138,14 +138,14 @@ impl Group {
     }
 
     /// What each run has of the first measure of it that is `wanted`, over seeds.
-    pub fn measure(&self, wanted: impl Fn(&Measure) -> bool) -> Option<Estimate> {
-        let of = |run: &Run| run.measures.iter().find(|(measure, _)| wanted(measure)).map(|(_, value)| *value);
+    pub fn measure(&self, wanted: impl Fn(&MeasurementKey) -> bool) -> Option<Estimate> {
+        let of = |run: &RunNumbers| run.measures.iter().find(|(measure, _)| wanted(measure)).map(|(_, value)| *value);
         estimate(&self.runs.iter().filter_map(of).collect::<Vec<_>>())
     }
 
     /// The sharpness of these images: of the test split, or else of whichever it was measured on.
     pub fn sharpness(&self, of: Subject) -> Option<Estimate> {
-        let is_one = |measure: &Measure| measure.metric == Metric::Sharpness && measure.settings.of == Some(of);
+        let is_one = |measure: &MeasurementKey| measure.metric == Metric::Sharpness && measure.settings.of == Some(of);
         let on_test = self.measure(|measure| is_one(measure) && measure.split == Split::Test);
         on_test.or_else(|| self.measure(is_one))
     }
@@ -156,7 +156,7 @@ impl Group {
     }
 
     /// The arrays of the run with the smallest seed that has any.
-    pub fn arrays(&self) -> Option<(u64, &Arrays)> {
+    pub fn arrays(&self) -> Option<(u64, &RunArrays)> {
         self.runs.iter().find_map(|run| run.arrays.as_ref().map(|arrays| (run.seed, arrays)))
     }
 }

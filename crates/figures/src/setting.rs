@@ -31,14 +31,14 @@ pub struct Setting {
 /// What tells one group from another. Values of different scales are never drawn together, so that settings are those at
 /// which the cells of one scale differ.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Key {
+pub struct GroupKey {
     /// The scale of its likelihood.
     pub scale: Scale,
     /// In the order of the spec; those that its model does not have are absent.
     pub settings: Vec<Setting>,
 }
 
-impl Key {
+impl GroupKey {
     /// The setting at a path; `None` where cells do not differ in it or this model does not have it.
     pub fn setting(&self, path: &str) -> Option<&Setting> {
         self.settings.iter().find(|setting| setting.path == path)
@@ -52,8 +52,9 @@ impl Key {
 }
 
 /// The key of each cell of an experiment; equal for cells that differ in their seed alone.
-pub fn keys(cells: &[Cell]) -> Vec<Key> {
-    let mut keys: Vec<Key> = cells.iter().map(|cell| Key { scale: cell.scale(), settings: Vec::new() }).collect();
+pub fn keys(cells: &[Cell]) -> Vec<GroupKey> {
+    let mut keys: Vec<GroupKey> =
+        cells.iter().map(|cell| GroupKey { scale: cell.scale(), settings: Vec::new() }).collect();
     for scale in Scale::ALL {
         let of_scale: Vec<usize> = (0..cells.len()).filter(|&i| keys[i].scale == scale).collect();
         for path in differing_paths(of_scale.iter().map(|&i| &cells[i])) {

@@ -11,7 +11,7 @@ use crate::axis::number;
 use crate::csv;
 use crate::escape;
 use crate::notes;
-use crate::records::{Group, Measure, Records, terms_in_nats};
+use crate::records::{Group, MeasurementKey, Records, terms_in_nats};
 use crate::setting::{BETA, LATENT_DIM, QUANTITIES, Setting, phrase};
 
 /// One table: a line for each group of runs that differ in their seed alone.
@@ -141,13 +141,14 @@ fn terms(records: &Records, scale: Scale, groups: &[&Group], name: String) -> Ta
 /// What was measured on the trained models besides the terms; none where that is nothing or the floor alone.
 fn measures(records: &Records, scale: Scale, groups: &[&Group], name: String) -> Option<Table> {
     let all = groups.iter().flat_map(|group| &group.runs).flat_map(|run| &run.measures);
-    let by_name: BTreeMap<String, &Measure> = all.map(|(measure, _)| (measure.name(), measure)).collect();
+    let by_name: BTreeMap<String, &MeasurementKey> = all.map(|(measure, _)| (measure.name(), measure)).collect();
     let has_floor = notes::gray_bce_floor(groups).is_some();
-    let measures: Vec<&Measure> = by_name.into_values().filter(|measure| !(has_floor && measure.is_floor())).collect();
+    let measures: Vec<&MeasurementKey> =
+        by_name.into_values().filter(|measure| !(has_floor && measure.is_floor())).collect();
     if measures.is_empty() {
         return None;
     }
-    let column = |measure: &&Measure| {
+    let column = |measure: &&MeasurementKey| {
         let key = measure.name();
         Column { title: key.replace('_', " "), key, decimals: measure.metric.about().decimals }
     };

@@ -3,7 +3,7 @@
 use spec::Corruption;
 use tch::{Device, Kind, Tensor};
 
-use crate::noise::{Drawer, NoiseKey, normals, uniforms};
+use crate::noise::{NoiseKey, Replica, normals, uniforms};
 
 /// Corrupted images for `x` of shape `[R, B, P]` with values in 0…1; `None` when nothing is done. Each replica draws
 /// from its own seed.
@@ -12,16 +12,16 @@ use crate::noise::{Drawer, NoiseKey, normals, uniforms};
 pub fn corrupt(corruption: Corruption, x: &Tensor, seeds: &[u64], key: NoiseKey) -> Option<Tensor> {
     let size = x.size();
     let (n, n_pixels, device): (usize, usize, Device) = (size[1] as usize, size[2] as usize, x.device());
-    let drawers: Vec<Drawer> = seeds.iter().map(|&seed| Drawer { seed, width: n_pixels }).collect();
+    let replicas: Vec<Replica> = seeds.iter().map(|&seed| Replica { seed, width: n_pixels }).collect();
     match corruption {
         Corruption::None => None,
-        Corruption::Gaussian { sigma } => Some(x + normals(&drawers, n, n_pixels, key, device) * sigma),
+        Corruption::Gaussian { sigma } => Some(x + normals(&replicas, n, n_pixels, key, device) * sigma),
         Corruption::Masking { fraction } => {
-            let kept = uniforms(&drawers, n, n_pixels, key, device).ge(fraction).to_kind(Kind::Float);
+            let kept = uniforms(&replicas, n, n_pixels, key, device).ge(fraction).to_kind(Kind::Float);
             Some(x * kept)
         }
         Corruption::SaltAndPepper { fraction } => {
-            let draw = uniforms(&drawers, n, n_pixels, key, device);
+            let draw = uniforms(&replicas, n, n_pixels, key, device);
             // One draw decides both whether and which: the lower half of the fraction is pepper, the upper salt.
             let salt = draw.lt(fraction).to_kind(Kind::Float);
             let pepper = draw.lt(fraction / 2.0).to_kind(Kind::Float);

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use crate::layers::{Linear, Network};
 use crate::nets::trunk;
-use crate::parameters::{Buffer, BufferUpdate, Parameter, Parameters, Part, Start, Width};
+use crate::parameters::{Buffer, BufferUpdate, Initialiser, Parameter, Parameters, Part, Width};
 
 /// Singular values count as no less than this, so that a weight of zeros stays one.
 const LEAST_SINGULAR_VALUE: f64 = 1e-12;
@@ -37,24 +37,24 @@ pub struct Critic {
     logit: Linear,
 }
 
-/// What D says about images.
+/// D's output for images.
 #[derive(Debug)]
-pub struct Opinion {
+pub struct CriticOutput {
     /// The last hidden layer, `[R, B, H]`; the images themselves without hidden layers.
     pub features: Tensor,
     /// Log-odds of being data, `[R, B]`.
     pub logits: Tensor,
 }
 
-impl Opinion {
+impl CriticOutput {
     /// −log D(x), in nats; `[R, B]`. The discriminator's loss on data and the non-saturating one of a generator
     /// (Goodfellow et al. 2014, §3).
     pub fn as_data(&self) -> Tensor {
         (-&self.logits).softplus()
     }
 
-    /// −log(1 − D(x)), in nats; `[R, B]`. The discriminator's loss on what was made.
-    pub fn as_made(&self) -> Tensor {
+    /// −log(1 − D(x)), in nats; `[R, B]`. The discriminator's loss on generated images.
+    pub fn as_generated(&self) -> Tensor {
         self.logits.softplus()
     }
 }
@@ -80,7 +80,7 @@ impl Discriminator {
                 };
                 let is_own = |parameter: &&Parameter| parameter.part == Part::Discriminator;
                 let weights: Vec<_> = own.parameters().iter().filter(is_own).filter_map(of_weight).collect();
-                let start = Start::Normal(0.0, 1.0);
+                let start = Initialiser::Normal(0.0, 1.0);
                 let buffer = |(name, n): (String, usize)| own.buffer(&name, &[Width::Fixed(n)], start);
                 Smooth::SpectralNorm(weights.into_iter().map(buffer).collect())
             }
@@ -136,11 +136,11 @@ impl Discriminator {
 }
 
 impl Critic {
-    /// What D says about images `x`, `[R, B, P]`.
-    pub fn of(&self, x: &Tensor) -> Opinion {
+    /// D's output for images `x`, `[R, B, P]`.
+    pub fn of(&self, x: &Tensor) -> CriticOutput {
         let features = self.features.forward(x);
         let logits = self.logit.forward(&features).squeeze_dim(-1);
-        Opinion { features, logits }
+        CriticOutput { features, logits }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::discriminator::{Critic, Discriminator};
 use crate::family::{Family, Generator, Loss, Step, StepContext, Terms};
 use crate::layers::Network;
 use crate::nets::decoder;
-use crate::noise::{Drawer, NoiseKey, Stream};
+use crate::noise::{NoiseKey, Replica, Stream};
 use crate::parameters::{Parameters, Part};
 
 /// A generator and a discriminator for every replica of a cohort.
@@ -32,7 +32,7 @@ impl Gan {
         let Some(first) = cells.first() else { return Ok(None) };
         let ModelKind::Gan { regulariser } = first.model.kind else { return Ok(None) };
         let replicas =
-            cells.iter().map(|cell| Drawer { seed: cell.training.seed, width: cell.model.latent_dim }).collect();
+            cells.iter().map(|cell| Replica { seed: cell.training.seed, width: cell.model.latent_dim }).collect();
         let mut parameters = Parameters::new(replicas, first.model.init, device);
         let generator = decoder(&mut parameters.of(Part::Decoder), "generator", &first.model, image)?;
         let discriminator = Discriminator::new(&mut parameters, &first.model, regulariser, image)?;
@@ -45,8 +45,8 @@ impl Gan {
         let z = at.noise.as_ref().map_or_else(|| self.sample_prior(n, key), Tensor::shallow_clone);
         let made = critic.of(&self.mean(&z));
         Terms {
-            discriminator: Some(critic.of(x).as_data() + made.as_made()), // −log D(x) − log(1 − D(G(z)))
-            ..Terms::of_objective(made.as_data())                         // −log D(G(z))
+            discriminator: Some(critic.of(x).as_data() + made.as_generated()), // −log D(x) − log(1 − D(G(z)))
+            ..Terms::of_objective(made.as_data())                              // −log D(G(z))
         }
     }
 }

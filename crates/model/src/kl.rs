@@ -33,7 +33,7 @@ mod tests {
     use tch::Kind;
 
     use super::*;
-    use crate::noise::{Drawer, NoiseKey, Stream, normals};
+    use crate::noise::{NoiseKey, Replica, Stream, normals};
 
     fn gaussian(mean: f64, log_variance: f64) -> DiagonalGaussian {
         DiagonalGaussian {
@@ -80,8 +80,8 @@ mod tests {
     fn kl_equals_the_mean_of_the_log_ratio() {
         let (mean, log_variance) = (0.8, -1.0);
         let n = 200_000;
-        let drawer = [Drawer { seed: 4, width: 1 }];
-        let noise = normals(&drawer, n, 1, NoiseKey::new(Stream::Latent, 0, 0), tch::Device::Cpu);
+        let replica = [Replica { seed: 4, width: 1 }];
+        let noise = normals(&replica, n, 1, NoiseKey::new(Stream::Latent, 0, 0), tch::Device::Cpu);
         let q = gaussian(mean, log_variance);
         let z = q.sample(&noise.to_kind(Kind::Double));
         let prior = gaussian(0.0, 0.0);

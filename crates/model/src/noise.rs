@@ -89,9 +89,9 @@ pub fn permutation(seed: u64, epoch: u64, n: usize) -> Vec<u32> {
     order
 }
 
-/// Whose noise: a replica's seed and its own latent width.
+/// A replica of a cohort: the seed of its noise and its own latent width.
 #[derive(Clone, Copy, Debug)]
-pub struct Drawer {
+pub struct Replica {
     /// The run's seed.
     pub seed: u64,
     /// The run's own latent width, at most the padded one.
@@ -99,17 +99,17 @@ pub struct Drawer {
 }
 
 /// Standard normal draws, shape `[R, n, padded]`; zero beyond a replica's own width, so that padding draws nothing.
-pub fn normals(replicas: &[Drawer], n: usize, padded: usize, key: NoiseKey, device: Device) -> Tensor {
+pub fn normals(replicas: &[Replica], n: usize, padded: usize, key: NoiseKey, device: Device) -> Tensor {
     draws(replicas, n, padded, |seed| key.generator(seed), |generator| generator.sample(StandardNormal), device)
 }
 
 /// Draws uniform in 0…1, 1 excluded, in the same manner.
-pub fn uniforms(replicas: &[Drawer], n: usize, padded: usize, key: NoiseKey, device: Device) -> Tensor {
+pub fn uniforms(replicas: &[Replica], n: usize, padded: usize, key: NoiseKey, device: Device) -> Tensor {
     draws(replicas, n, padded, |seed| key.generator(seed), |generator| generator.random(), device)
 }
 
 fn draws<G: Rng>(
-    replicas: &[Drawer],
+    replicas: &[Replica],
     n: usize,
     padded: usize,
     generator: impl Fn(u64) -> G,
@@ -134,8 +134,8 @@ mod tests {
 
     #[test]
     fn a_replica_draws_the_same_numbers_in_any_cohort() {
-        let alone = normals(&[Drawer { seed: 3, width: 2 }], 5, 2, NoiseKey::new(Stream::Latent, 1, 7), Device::Cpu);
-        let both = [Drawer { seed: 1, width: 4 }, Drawer { seed: 3, width: 2 }];
+        let alone = normals(&[Replica { seed: 3, width: 2 }], 5, 2, NoiseKey::new(Stream::Latent, 1, 7), Device::Cpu);
+        let both = [Replica { seed: 1, width: 4 }, Replica { seed: 3, width: 2 }];
         let together = normals(&both, 5, 4, NoiseKey::new(Stream::Latent, 1, 7), Device::Cpu);
         assert_eq!(together.get(1).narrow(1, 0, 2), alone.get(0));
         assert_eq!(together.get(1).narrow(1, 2, 2).abs().sum(tch::Kind::Float).double_value(&[]), 0.0);
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn normals_have_mean_zero_and_variance_one() {
         let draws =
-            normals(&[Drawer { seed: 9, width: 50 }], 2000, 50, NoiseKey::new(Stream::Latent, 0, 0), Device::Cpu);
+            normals(&[Replica { seed: 9, width: 50 }], 2000, 50, NoiseKey::new(Stream::Latent, 0, 0), Device::Cpu);
         let n = 100_000f64;
         let mean = draws.mean(tch::Kind::Double).double_value(&[]);
         let variance = draws.square().mean(tch::Kind::Double).double_value(&[]) - mean * mean;

@@ -192,11 +192,11 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use crate::noise::Drawer;
+    use crate::noise::Replica;
     use crate::parameters::Parameters;
 
     fn mask(n_replicas: usize, width: usize) -> Mask {
-        let replicas = (0..n_replicas as u64).map(|seed| Drawer { seed, width }).collect();
+        let replicas = (0..n_replicas as u64).map(|seed| Replica { seed, width }).collect();
         Mask::new(&Parameters::new(replicas, spec::Init::Pytorch, Device::Cpu))
     }
 

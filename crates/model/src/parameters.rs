@@ -4,7 +4,7 @@ use spec::Init;
 pub use spec::layout::Width;
 use tch::{Device, Tensor};
 
-use crate::noise::{self, Drawer, NoiseKey, Stream};
+use crate::noise::{self, NoiseKey, Replica, Stream};
 
 /// The part of a model that a parameter belongs to: losses say by it which parameters they train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub enum Part {
     Discriminator,
 }
 
-/// How a tensor of the model is laid out in PyTorch's.
+/// How a tensor's axes are those of PyTorch's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Layout {
+enum TorchLayout {
     /// `[R, in, out]` here, `[out, in]` there: a linear map's weight.
     Transposed,
     /// `[R, 1, n]` here, `[n]` there: a bias.
@@ -43,14 +43,14 @@ pub struct Parameter {
     pub is_trained: bool,
     /// The part of the model it belongs to.
     pub part: Part,
-    layout: Layout,
+    layout: TorchLayout,
     /// The axes behind the replicas'.
     axes: Vec<Width>,
 }
 
-/// How a parameter starts.
+/// The initial values of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Start {
+pub enum Initialiser {
     /// Everywhere this value.
     Constant(f32),
     /// Uniform in ±bound, which may depend on the replica's own widths: 1/√fan_in.
@@ -61,16 +61,16 @@ pub enum Start {
     Normal(f32, f32),
 }
 
-impl Start {
+impl Initialiser {
     fn draw(self, latent: usize, generator: &mut impl rand::Rng) -> f32 {
         let uniform = |generator: &mut _, bound: f32| -> f32 { rand::RngExt::random_range(generator, -bound..bound) };
         match self {
-            Start::Constant(value) => value,
-            Start::FanIn(fan_in) => uniform(generator, 1.0 / (fan_in.of(latent) as f32).sqrt()),
-            Start::Xavier(fan_in, fan_out) => {
+            Initialiser::Constant(value) => value,
+            Initialiser::FanIn(fan_in) => uniform(generator, 1.0 / (fan_in.of(latent) as f32).sqrt()),
+            Initialiser::Xavier(fan_in, fan_out) => {
                 uniform(generator, (6.0 / (fan_in.of(latent) + fan_out.of(latent)) as f32).sqrt())
             }
-            Start::Normal(mean, deviation) => {
+            Initialiser::Normal(mean, deviation) => {
                 let draw: f32 = rand::RngExt::sample(generator, rand_distr::StandardNormal);
                 mean + deviation * draw
             }
@@ -81,7 +81,7 @@ impl Start {
 /// Every parameter of a cohort, in a fixed order.
 #[derive(Debug)]
 pub struct Parameters {
-    replicas: Vec<Drawer>,
+    replicas: Vec<Replica>,
     padded: usize,
     device: Device,
     init: Init,
@@ -117,9 +117,9 @@ impl Buffer {
     }
 }
 
-/// A parameter of one replica in PyTorch's layout: a weight is `[out, in]`, a bias `[out]`.
+/// A named tensor of one replica in PyTorch's layout: a weight is `[out, in]`, a bias `[out]`.
 #[derive(Debug)]
-pub struct Exported {
+pub struct NamedTensor {
     /// PyTorch's name.
     pub name: String,
     /// Contiguous, on the CPU, without padding.
@@ -153,13 +153,13 @@ pub enum ModelError {
 
 impl Parameters {
     /// No parameters yet, for replicas with these seeds and latent widths.
-    pub fn new(replicas: Vec<Drawer>, init: Init, device: Device) -> Parameters {
+    pub fn new(replicas: Vec<Replica>, init: Init, device: Device) -> Parameters {
         let padded = replicas.iter().map(|replica| replica.width).max().unwrap_or(0);
         Parameters { replicas, padded, device, init, list: Vec::new() }
     }
 
     /// The replicas' seeds and latent widths.
-    pub fn replicas(&self) -> &[Drawer] {
+    pub fn replicas(&self) -> &[Replica] {
         &self.replicas
     }
 
@@ -209,24 +209,24 @@ impl Parameters {
     }
 
     /// One replica's parameters in PyTorch's layout.
-    pub fn export(&self, replica: usize) -> Vec<Exported> {
+    pub fn export(&self, replica: usize) -> Vec<NamedTensor> {
         let own: Vec<_> = self.list.iter().map(|parameter| &parameter.tensor).collect();
         self.export_of(&own, replica)
     }
 
     /// As [`Parameters::export`], of other tensors with the parameters' shapes and order, such as an optimizer's moments.
-    pub fn export_of(&self, tensors: &[&Tensor], replica: usize) -> Vec<Exported> {
+    pub fn export_of(&self, tensors: &[&Tensor], replica: usize) -> Vec<NamedTensor> {
         self.list
             .iter()
             .zip(tensors)
             .map(|(parameter, tensor)| {
                 let tensor = self.own_part(parameter, tensor, replica).detach();
                 let tensor = match parameter.layout {
-                    Layout::Transposed => tensor.transpose(0, 1),
-                    Layout::Row => tensor.squeeze_dim(0),
-                    Layout::Same => tensor,
+                    TorchLayout::Transposed => tensor.transpose(0, 1),
+                    TorchLayout::Row => tensor.squeeze_dim(0),
+                    TorchLayout::Same => tensor,
                 };
-                Exported { name: parameter.name.clone(), tensor: tensor.contiguous().to_device(Device::Cpu) }
+                NamedTensor { name: parameter.name.clone(), tensor: tensor.contiguous().to_device(Device::Cpu) }
             })
             .collect()
     }
@@ -234,13 +234,13 @@ impl Parameters {
     /// Set one replica's parameters from tensors in PyTorch's layout, such as [`Parameters::export`] gives.
     ///
     /// Errors when a parameter is missing or has another shape; then nothing has changed.
-    pub fn import(&self, replica: usize, given: &[Exported]) -> Result<(), ModelError> {
+    pub fn import(&self, replica: usize, given: &[NamedTensor]) -> Result<(), ModelError> {
         let own: Vec<_> = self.list.iter().map(|parameter| &parameter.tensor).collect();
         self.import_into(&own, replica, given)
     }
 
     /// As [`Parameters::import`], into other tensors with the parameters' shapes and order.
-    pub fn import_into(&self, tensors: &[&Tensor], replica: usize, given: &[Exported]) -> Result<(), ModelError> {
+    pub fn import_into(&self, tensors: &[&Tensor], replica: usize, given: &[NamedTensor]) -> Result<(), ModelError> {
         let latent = self.replicas[replica].width;
         let mut found = Vec::new();
         for parameter in &self.list {
@@ -251,9 +251,9 @@ impl Parameters {
                 })?;
             let mut expected: Vec<i64> = parameter.axes.iter().map(|axis| axis.of(latent) as i64).collect();
             match parameter.layout {
-                Layout::Transposed => expected.reverse(),
-                Layout::Row => drop(expected.remove(0)),
-                Layout::Same => {}
+                TorchLayout::Transposed => expected.reverse(),
+                TorchLayout::Row => drop(expected.remove(0)),
+                TorchLayout::Same => {}
             }
             if source.tensor.size() != expected {
                 return Err(ModelError::Shape { name: parameter.name.clone(), found: source.tensor.size(), expected });
@@ -263,9 +263,9 @@ impl Parameters {
         tch::no_grad(|| {
             for ((parameter, tensor), source) in self.list.iter().zip(tensors).zip(found) {
                 let source = match parameter.layout {
-                    Layout::Transposed => source.tensor.transpose(0, 1),
-                    Layout::Row => source.tensor.unsqueeze(0),
-                    Layout::Same => source.tensor.shallow_clone(),
+                    TorchLayout::Transposed => source.tensor.transpose(0, 1),
+                    TorchLayout::Row => source.tensor.unsqueeze(0),
+                    TorchLayout::Same => source.tensor.shallow_clone(),
                 };
                 self.own_part(parameter, tensor, replica).copy_(&source);
             }
@@ -293,8 +293,8 @@ impl Registrar<'_> {
     /// Zero padding stays zero: what a padded latent adds to any term, and so its derivative, is exactly zero.
     pub fn linear(&mut self, name: &str, inputs: Width, outputs: Width) -> (Tensor, Tensor) {
         let (weight, bias) = self.starts(inputs, outputs, inputs);
-        let weight = self.add(format!("{name}.weight"), Layout::Transposed, vec![inputs, outputs], weight, true);
-        let bias = self.add(format!("{name}.bias"), Layout::Row, vec![Width::Fixed(1), outputs], bias, true);
+        let weight = self.add(format!("{name}.weight"), TorchLayout::Transposed, vec![inputs, outputs], weight, true);
+        let bias = self.add(format!("{name}.bias"), TorchLayout::Row, vec![Width::Fixed(1), outputs], bias, true);
         (weight.tensor, bias.tensor)
     }
 
@@ -314,31 +314,38 @@ impl Registrar<'_> {
         let (weight, bias) =
             self.starts(Width::Fixed(inputs * area), Width::Fixed(outputs * area), Width::Fixed(second * area));
         let axes = [first, second, kernel, kernel].map(Width::Fixed).to_vec();
-        let weight = self.add(format!("{name}.weight"), Layout::Same, axes, weight, true);
+        let weight = self.add(format!("{name}.weight"), TorchLayout::Same, axes, weight, true);
         let axes = vec![Width::Fixed(1), Width::Fixed(outputs)];
-        let bias = self.add(format!("{name}.bias"), Layout::Row, axes, bias, true);
+        let bias = self.add(format!("{name}.bias"), TorchLayout::Row, axes, bias, true);
         (weight.tensor, bias.tensor)
     }
 
     /// Add a tensor of any other kind, `[R, …axes]`; its layout in PyTorch is the same without the replica axis.
-    pub fn tensor(&mut self, name: &str, axes: &[Width], start: Start) -> Tensor {
-        self.add(name.to_owned(), Layout::Same, axes.to_vec(), start, true).tensor
+    pub fn tensor(&mut self, name: &str, axes: &[Width], start: Initialiser) -> Tensor {
+        self.add(name.to_owned(), TorchLayout::Same, axes.to_vec(), start, true).tensor
     }
 
     /// Add what is kept with the parameters but not trained.
-    pub fn buffer(&mut self, name: &str, axes: &[Width], start: Start) -> Buffer {
-        self.add(name.to_owned(), Layout::Same, axes.to_vec(), start, false)
+    pub fn buffer(&mut self, name: &str, axes: &[Width], start: Initialiser) -> Buffer {
+        self.add(name.to_owned(), TorchLayout::Same, axes.to_vec(), start, false)
     }
 
     /// How a layer's weight and bias start.
-    fn starts(&self, fan_in: Width, fan_out: Width, pytorch_fan_in: Width) -> (Start, Start) {
+    fn starts(&self, fan_in: Width, fan_out: Width, pytorch_fan_in: Width) -> (Initialiser, Initialiser) {
         match self.parameters.init {
-            Init::Pytorch => (Start::FanIn(pytorch_fan_in), Start::FanIn(pytorch_fan_in)),
-            Init::Xavier => (Start::Xavier(fan_in, fan_out), Start::Constant(0.0)),
+            Init::Pytorch => (Initialiser::FanIn(pytorch_fan_in), Initialiser::FanIn(pytorch_fan_in)),
+            Init::Xavier => (Initialiser::Xavier(fan_in, fan_out), Initialiser::Constant(0.0)),
         }
     }
 
-    fn add(&mut self, name: String, layout: Layout, axes: Vec<Width>, start: Start, is_trained: bool) -> Buffer {
+    fn add(
+        &mut self,
+        name: String,
+        layout: TorchLayout,
+        axes: Vec<Width>,
+        start: Initialiser,
+        is_trained: bool,
+    ) -> Buffer {
         let Parameters { replicas, padded, device, list, .. } = &mut *self.parameters;
         let padded: Vec<usize> = axes.iter().map(|axis| axis.of(*padded)).collect();
         let n = padded.iter().product::<usize>();

@@ -11,7 +11,7 @@ use crate::kl::kl_per_dim;
 use crate::layers::Network;
 use crate::likelihood::{self, Likelihood};
 use crate::nets::decoder;
-use crate::noise::{Drawer, NoiseKey, Stream, uniforms};
+use crate::noise::{NoiseKey, Replica, Stream, uniforms};
 use crate::objective::{self, LogQ, Objective, Surrogates};
 use crate::parameters::{BufferUpdate, Parameters, Part};
 use crate::posterior::{Posterior, repeated};
@@ -40,7 +40,7 @@ impl Vae {
         let Some(first) = cells.first() else { return Ok(None) };
         let model = &first.model;
         let replicas: Vec<_> =
-            cells.iter().map(|cell| Drawer { seed: cell.training.seed, width: cell.model.latent_dim }).collect();
+            cells.iter().map(|cell| Replica { seed: cell.training.seed, width: cell.model.latent_dim }).collect();
         let mut parameters = Parameters::new(replicas, model.init, device);
         let encoder = Encoder::new(&mut parameters, model, image)?;
         let decoder = decoder(&mut parameters.of(Part::Decoder), "decoder", model, image)?;
@@ -224,10 +224,10 @@ impl Generator for Vae {
         let output = self.decoder.forward(z);
         let mean = self.likelihood.mean(&output);
         let (n, n_pixels) = (mean.size()[1] as usize, mean.size()[2] as usize);
-        let drawers: Vec<_> =
-            self.parameters.replicas().iter().map(|replica| Drawer { width: n_pixels, ..*replica }).collect();
+        let replicas: Vec<_> =
+            self.parameters.replicas().iter().map(|replica| Replica { width: n_pixels, ..*replica }).collect();
         let key = NoiseKey::new(Stream::Decoder, 0, step);
-        Some(self.likelihood.sample(&output, &uniforms(&drawers, n, n_pixels, key, self.parameters.device())))
+        Some(self.likelihood.sample(&output, &uniforms(&replicas, n, n_pixels, key, self.parameters.device())))
     }
 }
 

@@ -67,7 +67,7 @@ impl VaeGan {
         Losses {
             encoder: weighted_kl + &features,
             decoder: &features * self.weight + reconstructed.as_data() + sampled.as_data(),
-            discriminator: data.as_data() + reconstructed.as_made() + sampled.as_made(),
+            discriminator: data.as_data() + reconstructed.as_generated() + sampled.as_generated(),
         }
     }
 

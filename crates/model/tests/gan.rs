@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use model::discriminator::Discriminator;
-use model::noise::{Drawer, NoiseKey, Stream};
-use model::parameters::Exported;
+use model::noise::{NoiseKey, Replica, Stream};
+use model::parameters::NamedTensor;
 use model::{Family, ImageShape, Parameters, StepContext};
 use serde_json::{Value, json};
 use spec::{Cell, Regulariser};
@@ -122,7 +122,7 @@ fn a_vae_gan_compares_features_as_a_gaussian_vae_does_pixels() {
     let (vae, vae_gan) = (with(json!("vae")), with(json!({ "vae-gan": { "weight": 0.25 } })));
     vae.parameters().import(0, &vae_gan.parameters().export(0)).unwrap();
     set_to_zero(vae_gan.parameters(), is_logit);
-    let gradients = |model: &dyn Family| -> Vec<Exported> {
+    let gradients = |model: &dyn Family| -> Vec<NamedTensor> {
         let gradients = model.train(&images(), &at_step(0)).gradients(model.parameters());
         model.parameters().export_of(&gradients.iter().collect::<Vec<_>>(), 0)
     };
@@ -155,7 +155,7 @@ fn a_denoising_vae_gan_is_measured_as_its_vae() {
 
 fn discriminator(model: Value, regulariser: Regulariser) -> (Parameters, Discriminator) {
     let model = cell(model).model;
-    let mut parameters = Parameters::new(vec![Drawer { seed: 5, width: 3 }], model.init, Device::Cpu);
+    let mut parameters = Parameters::new(vec![Replica { seed: 5, width: 3 }], model.init, Device::Cpu);
     let discriminator = Discriminator::new(&mut parameters, &model, regulariser, IMAGE).unwrap();
     (parameters, discriminator)
 }
@@ -227,13 +227,13 @@ fn the_gradient_penalty_equals_finite_differences() {
 fn passes_change_no_parameter_and_a_step_moves_power_iteration_alone() {
     for kind in [json!({ "gan": {} }), json!({ "vae-gan": {} })] {
         let mut model = build(json!({ "kind": kind, "net": { "conv": { "channels": [2] } } }));
-        let state = |model: &dyn Family| -> Vec<Exported> {
+        let state = |model: &dyn Family| -> Vec<NamedTensor> {
             // What is exported may be the parameter itself.
-            let copied = |one: Exported| Exported { tensor: one.tensor.copy(), ..one };
+            let copied = |one: NamedTensor| NamedTensor { tensor: one.tensor.copy(), ..one };
             model.parameters().export(0).into_iter().map(copied).collect()
         };
-        let moved = |before: &[Exported], model: &dyn Family| -> Vec<String> {
-            let differs = |(one, other): &(&Exported, Exported)| one.tensor != other.tensor;
+        let moved = |before: &[NamedTensor], model: &dyn Family| -> Vec<String> {
+            let differs = |(one, other): &(&NamedTensor, NamedTensor)| one.tensor != other.tensor;
             before.iter().zip(state(model)).filter(differs).map(|(one, _)| one.name.clone()).collect()
         };
         let before = state(model.as_ref());

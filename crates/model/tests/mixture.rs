@@ -1,17 +1,17 @@
 //! The Gaussian mixture against closed forms, quadrature and a plain double loop; EM rises at every step.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use model::mixture::{Covariance, GaussianMixture, MixtureError, Settings};
+use model::mixture::{Covariance, EmSettings, GaussianMixture, MixtureError};
 use model::noise::{NoiseKey, Stream};
-use model::parameters::Exported;
+use model::parameters::NamedTensor;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use tch::{Device, Kind, Tensor};
 
 const BOTH: [Covariance; 2] = [Covariance::Diagonal, Covariance::Full];
 
-fn settings(n_components: usize, covariance: Covariance, seed: u64) -> Settings {
-    Settings { n_components, covariance, variance_floor: 1e-4, tolerance: 1e-9, max_steps: 200, seed }
+fn settings(n_components: usize, covariance: Covariance, seed: u64) -> EmSettings {
+    EmSettings { n_components, covariance, variance_floor: 1e-4, tolerance: 1e-9, max_steps: 200, seed }
 }
 
 fn vector(tensor: &Tensor) -> Vec<f64> {
@@ -30,7 +30,7 @@ fn normals(n: usize, d: usize, seed: u64) -> Tensor {
 
 fn mixture(weights: &Tensor, means: &Tensor, spread: (&str, &Tensor)) -> Result<GaussianMixture, MixtureError> {
     let given = [("weights", weights), ("means", means), spread]
-        .map(|(name, tensor)| Exported { name: name.to_owned(), tensor: tensor.shallow_clone() });
+        .map(|(name, tensor)| NamedTensor { name: name.to_owned(), tensor: tensor.shallow_clone() });
     GaussianMixture::import(&given, Device::Cpu)
 }
 
@@ -113,7 +113,7 @@ fn a_floored_covariance_is_the_best_under_the_constraint() {
     let data =
         normals(400, 2, 5).matmul(&tensor(&[1.0, 0.5, -0.8, 0.2, 1.0, 0.7], &[2, 3])) + normals(400, 3, 6) * 0.01;
     let floor = 0.05;
-    let settings = Settings { variance_floor: floor, ..settings(1, Covariance::Full, 0) };
+    let settings = EmSettings { variance_floor: floor, ..settings(1, Covariance::Full, 0) };
     let best = GaussianMixture::fit(&data, &settings).unwrap().mixture;
     let highest = mean_log_density(&best, &data);
     for seed in 0..100 {
@@ -358,11 +358,13 @@ fn bad_parameters_data_and_settings_are_refused() {
         assert!(message.contains(expected), "{message}");
     }
     let data = normals(10, 2, 13);
-    let start = |data: &Tensor, settings: Settings| message(GaussianMixture::start(data, &settings));
+    let start = |data: &Tensor, settings: EmSettings| message(GaussianMixture::start(data, &settings));
     let good = settings(2, Covariance::Diagonal, 0);
-    assert!(start(&data, Settings { n_components: 0, ..good }).starts_with("`n_components` of a mixture is `0`"));
-    assert!(start(&data, Settings { variance_floor: 0.0, ..good }).starts_with("`variance_floor` of a mixture is `0`"));
-    assert!(start(&data, Settings { n_components: 11, ..good }).starts_with("data of shape [10, 2] does not fit"));
+    assert!(start(&data, EmSettings { n_components: 0, ..good }).starts_with("`n_components` of a mixture is `0`"));
+    assert!(
+        start(&data, EmSettings { variance_floor: 0.0, ..good }).starts_with("`variance_floor` of a mixture is `0`")
+    );
+    assert!(start(&data, EmSettings { n_components: 11, ..good }).starts_with("data of shape [10, 2] does not fit"));
     assert!(start(&(&data / 0.0), good).starts_with("the data is not finite"));
     let mut two = two(Covariance::Diagonal);
     let before = two.log_density(&data);

@@ -13,6 +13,6 @@ mod version;
 
 pub use event::Event;
 pub use job::{CHECKPOINT_EVERY_SECONDS, Job, JobError, OutsideWeights, Task, WorkerSettings};
-pub use message::{Measurement, Message};
+pub use message::Message;
 pub use usage::Usage;
 pub use version::{OtherVersion, Version};

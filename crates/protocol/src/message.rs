@@ -1,7 +1,7 @@
 //! What a worker writes to its standard output.
 
 use serde::{Deserialize, Serialize};
-use spec::{Metric, MetricSettings};
+use spec::Measurement;
 
 use crate::event::Event;
 use crate::version::Version;
@@ -16,19 +16,4 @@ pub enum Message {
     Event(Event),
     /// The answer to [`crate::Task::Weights`].
     Measurements(Vec<Measurement>),
-}
-
-/// A number measured on the test images with weights from outside.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Measurement {
-    /// What was measured.
-    pub metric: Metric,
-    /// The value, in the metric's unit.
-    pub value: f64,
-    /// Standard error of `value` over images, in its unit; `None` where there is none.
-    pub standard_error: Option<f64>,
-    /// Images the value is over.
-    pub n: u64,
-    /// What the metric was computed with.
-    pub settings: MetricSettings,
 }

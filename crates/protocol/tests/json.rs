@@ -4,9 +4,9 @@
 use std::num::NonZeroUsize;
 
 use protocol::usage::{Decoder, ImageSource, LatentSource, Operation};
-use protocol::{Event, Job, JobError, Measurement, Message, OutsideWeights, Task, Usage, Version, WorkerSettings};
+use protocol::{Event, Job, JobError, Message, OutsideWeights, Task, Usage, Version, WorkerSettings};
 use serde_json::json;
-use spec::{Cell, Device, Evaluation, Metric, MetricSettings};
+use spec::{Cell, Device, Evaluation, Measurement, Metric, MetricSettings, Split};
 
 fn cell() -> Cell {
     serde_json::from_value(json!({
@@ -71,6 +71,7 @@ fn a_job_is_one_document_with_its_version_and_settings() {
 fn every_message_comes_back_unchanged_from_one_line() {
     let measurement = Measurement {
         metric: Metric::Elbo,
+        split: Split::Test,
         value: -105.25,
         standard_error: Some(0.1 + 0.2),
         n: 10_000,

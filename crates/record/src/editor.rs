@@ -1,13 +1,13 @@
 //! The right to write a run's records: its lock, held from opening to dropping.
 
 use jiff::Timestamp;
+use spec::Measurement;
 
 use crate::arrays::Arrays;
 use crate::error::RecordError;
 use crate::evaluation;
 use crate::lock::RunLock;
 use crate::manifest::StoredStatus;
-use crate::rows::EvaluationRow;
 use crate::run::Run;
 
 /// The one editor of a run; [`crate::RunWriter`] trains through one. Nobody else writes the run until it is dropped.
@@ -44,7 +44,7 @@ impl RunEditor {
     ///
     /// # Errors
     /// If a value is not finite, or the file cannot be read or written.
-    pub fn evaluation(&mut self, rows: &[EvaluationRow]) -> Result<(), RecordError> {
+    pub fn evaluation(&mut self, rows: &[Measurement]) -> Result<(), RecordError> {
         evaluation::add(&self.run.evaluation_file(), self.run.evaluation()?, rows)
     }
 

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use spec::RunId;
+use spec::{RunId, Split};
 
 use crate::format::FormatVersion;
-use crate::rows::Split;
 
 /// An error of the run store.
 #[derive(Debug, thiserror::Error)]

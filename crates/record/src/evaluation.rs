@@ -1,10 +1,10 @@
 //! `evaluation.parquet`: rows to columns and back.
 
+use spec::Measurement;
 use std::path::Path;
 
 use crate::error::RecordError;
-use crate::parquet::{self, Table, Values};
-use crate::rows::EvaluationRow;
+use crate::parquet::{self, ParquetTable, Values};
 
 const KIND: &str = "evaluation";
 
@@ -12,13 +12,13 @@ const KIND: &str = "evaluation";
 ///
 /// # Errors
 /// If a value of `new` is not finite, or the file cannot be written.
-pub(crate) fn add(path: &Path, old: Vec<EvaluationRow>, new: &[EvaluationRow]) -> Result<(), RecordError> {
+pub(crate) fn add(path: &Path, old: Vec<Measurement>, new: &[Measurement]) -> Result<(), RecordError> {
     check(new)?;
     write(path, &merge(old, new))
 }
 
 /// Writes rows as one parquet file, atomically.
-fn write(path: &Path, rows: &[EvaluationRow]) -> Result<(), RecordError> {
+fn write(path: &Path, rows: &[Measurement]) -> Result<(), RecordError> {
     let columns = vec![
         ("metric", Values::Text(rows.iter().map(|row| row.metric.name().to_owned()).collect())),
         ("split", Values::Text(rows.iter().map(|row| row.split.as_str().to_owned()).collect())),
@@ -31,8 +31,8 @@ fn write(path: &Path, rows: &[EvaluationRow]) -> Result<(), RecordError> {
 }
 
 /// Reads the rows of one parquet file.
-pub(crate) fn read(path: &Path) -> Result<Vec<EvaluationRow>, RecordError> {
-    let table = Table::read(path, KIND)?;
+pub(crate) fn read(path: &Path) -> Result<Vec<Measurement>, RecordError> {
+    let table = ParquetTable::read(path, KIND)?;
     let metric = table.text("metric")?;
     let split = table.text("split")?;
     let value = table.f64("value")?;
@@ -41,7 +41,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<EvaluationRow>, RecordError> {
     let settings = table.text("settings")?;
     (0..table.height())
         .map(|row| {
-            Ok(EvaluationRow {
+            Ok(Measurement {
                 metric: table.metric(&metric[row])?,
                 split: table.split(&split[row])?,
                 value: value[row],
@@ -54,9 +54,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<EvaluationRow>, RecordError> {
 }
 
 /// `old` with `new` in the place of rows of the same metric, split and settings, and behind them otherwise.
-fn merge(mut old: Vec<EvaluationRow>, new: &[EvaluationRow]) -> Vec<EvaluationRow> {
+fn merge(mut old: Vec<Measurement>, new: &[Measurement]) -> Vec<Measurement> {
     for row in new {
-        let same = |other: &EvaluationRow| {
+        let same = |other: &Measurement| {
             (other.metric, other.split, &other.settings) == (row.metric, row.split, &row.settings)
         };
         match old.iter_mut().find(|other| same(other)) {
@@ -68,7 +68,7 @@ fn merge(mut old: Vec<EvaluationRow>, new: &[EvaluationRow]) -> Vec<EvaluationRo
 }
 
 /// Refuses values that are NaN or infinite.
-fn check(rows: &[EvaluationRow]) -> Result<(), RecordError> {
+fn check(rows: &[Measurement]) -> Result<(), RecordError> {
     for row in rows {
         for (name, value) in [("value", Some(row.value)), ("standard error", row.standard_error)] {
             if let Some(value) = value.filter(|value| !value.is_finite()) {

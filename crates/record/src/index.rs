@@ -1,13 +1,12 @@
 //! `runs.parquet`: the index of all runs, for people who read the store with other tools; always rebuildable.
 
 use serde_json::Value;
-use spec::Metric;
+use spec::{Metric, Split};
 
 use crate::error::RecordError;
 use crate::files;
 use crate::parquet::{self, Values};
-use crate::rows::Split;
-use crate::store::{Listing, RunSummary, Store};
+use crate::store::{ListedRun, Listing, Store};
 
 impl Store {
     /// Writes `runs.parquet` anew from all `run.json`, one row per run, and returns what it was made from. Removes
@@ -26,13 +25,13 @@ impl Store {
     }
 }
 
-fn columns(runs: &[RunSummary]) -> Vec<(&'static str, Values)> {
-    let text = |value: &dyn Fn(&RunSummary) -> String| Values::Text(runs.iter().map(value).collect());
+fn columns(runs: &[ListedRun]) -> Vec<(&'static str, Values)> {
+    let text = |value: &dyn Fn(&ListedRun) -> String| Values::Text(runs.iter().map(value).collect());
     let test = |metric: Metric| {
-        let value = |run: &RunSummary| run.manifest.last_epoch.as_ref()?.splits.get(&Split::Test)?.get(metric);
+        let value = |run: &ListedRun| run.manifest.last_epoch.as_ref()?.splits.get(&Split::Test)?.get(metric);
         Values::OptionalF64(runs.iter().map(value).collect())
     };
-    let at = |path: &'static str| move |run: &RunSummary| run.manifest.cell.value_at(path);
+    let at = |path: &'static str| move |run: &ListedRun| run.manifest.cell.value_at(path);
     let text_at = |path| {
         let get = at(path);
         Values::OptionalText(runs.iter().map(|run| get(run).map(plain)).collect())

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use spec::{Cell, RunId, Scale};
+use spec::{Cell, RunId, Scale, Split};
 
 use crate::error::RecordError;
 use crate::files;
 use crate::format::FormatVersion;
-use crate::rows::{Split, Terms};
+use crate::rows::EpochMetrics;
 
 /// The content of `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -130,8 +130,8 @@ pub struct LastEpoch {
     pub epoch: u32,
     /// Optimizer steps taken.
     pub step: u64,
-    /// What runs are listed by ([`Terms::listed`]), of each split that was measured.
-    pub splits: BTreeMap<Split, Terms>,
+    /// What runs are listed by ([`EpochMetrics::listed`]), of each split that was measured.
+    pub splits: BTreeMap<Split, EpochMetrics>,
 }
 
 /// The part that every version of run.json has.

@@ -6,8 +6,8 @@ use spec::Metric;
 use spec::metric::Column;
 
 use crate::error::RecordError;
-use crate::parquet::{self, Table, Values};
-use crate::rows::{MetricsRow, Terms};
+use crate::parquet::{self, ParquetTable, Values};
+use crate::rows::{EpochMetrics, MetricsRow};
 
 const KIND: &str = "metrics";
 /// The metrics that version 1.0 of the format had; every file has their columns.
@@ -61,7 +61,7 @@ fn columns(rows: &[MetricsRow]) -> Vec<(&'static str, Values)> {
 
 /// Reads the rows of one parquet file. A metric that was added after the file was written is absent from its rows.
 pub(crate) fn read(path: &Path) -> Result<Vec<MetricsRow>, RecordError> {
-    let table = Table::read(path, KIND)?;
+    let table = ParquetTable::read(path, KIND)?;
     let run_id = table.text("run_id")?;
     let split = table.text("split")?;
     let epoch = table.u32("epoch")?;
@@ -73,7 +73,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<MetricsRow>, RecordError> {
     let learning_rate = table.f64("learning_rate")?;
     let gradient_norm = table.optional_f64("gradient_norm")?;
     let seconds = table.f64("seconds")?;
-    let mut terms = vec![Terms::default(); table.height()];
+    let mut terms = vec![EpochMetrics::default(); table.height()];
     for metric in Metric::per_epoch().filter(|metric| FIRST.contains(metric) || table.has(metric.name())) {
         for (terms, value) in terms.iter_mut().zip(term(&table, metric)?) {
             if let Some(value) = value {
@@ -102,7 +102,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<MetricsRow>, RecordError> {
 }
 
 /// A metric's column.
-fn term(table: &Table, metric: Metric) -> Result<Vec<Option<f64>>, RecordError> {
+fn term(table: &ParquetTable, metric: Metric) -> Result<Vec<Option<f64>>, RecordError> {
     match metric.about().per_epoch {
         Some(Column::F64) => Ok(table.f64(metric.name())?.into_iter().map(Some).collect()),
         Some(Column::OptionalU32) => {
@@ -116,11 +116,10 @@ fn term(table: &Table, metric: Metric) -> Result<Vec<Option<f64>>, RecordError> 
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use spec::Scale;
+    use spec::{Scale, Split};
 
     use super::*;
     use crate::format::FormatVersion;
-    use crate::rows::Split;
 
     /// Changing this schema means raising the format version.
     #[test]
@@ -128,7 +127,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.parquet");
         write(&path, &[]).unwrap();
-        let schema = Table::read(&path, KIND).unwrap().schema();
+        let schema = ParquetTable::read(&path, KIND).unwrap().schema();
         let schema: Vec<_> = schema.iter().map(|(name, dtype)| (name.as_str(), dtype.as_str())).collect();
         let (fixed, later) = schema.split_at(17);
         assert_eq!(FormatVersion::CURRENT.to_string(), "1.1");
@@ -197,7 +196,7 @@ mod tests {
                 };
                 Some((metric, value?))
             };
-            let terms: Terms = Metric::per_epoch().zip(&others).filter_map(value).collect();
+            let terms: EpochMetrics = Metric::per_epoch().zip(&others).filter_map(value).collect();
             let row = |split| MetricsRow {
                 run_id: "0123456789abcdef".parse().unwrap(),
                 split,

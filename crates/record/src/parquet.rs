@@ -23,12 +23,11 @@ use polars::prelude::{
 
 use polars_parquet_format::FileMetaData;
 use polars_parquet_format::thrift::protocol::{TCompactInputProtocol, TCompactOutputProtocol};
-use spec::{Metric, MetricSettings, RunId, Scale};
+use spec::{Metric, MetricSettings, RunId, Scale, Split};
 
 use crate::error::RecordError;
 use crate::files;
 use crate::format::FormatVersion;
-use crate::rows::Split;
 
 /// The key of the format version in the file's metadata.
 const VERSION_KEY: &str = "elbo.format_version";
@@ -187,17 +186,17 @@ fn column(name: &str, values: Values) -> Column {
 }
 
 /// A table that was read, from which typed columns are taken.
-pub(crate) struct Table {
+pub(crate) struct ParquetTable {
     path: PathBuf,
     frame: DataFrame,
 }
 
-impl Table {
+impl ParquetTable {
     /// Reads a parquet file of the given kind.
     ///
     /// # Errors
     /// If there is no such file, it is damaged, or it has a newer major version.
-    pub(crate) fn read(path: &Path, kind: &str) -> Result<Table, RecordError> {
+    pub(crate) fn read(path: &Path, kind: &str) -> Result<ParquetTable, RecordError> {
         let bytes = fs_err::read(path)?;
         if let Some(reason) = implausible(&bytes) {
             return Err(RecordError::damaged(path, reason));
@@ -231,7 +230,7 @@ impl Table {
         let frame = catch_unwind(AssertUnwindSafe(|| reader.finish()))
             .map_err(|_| damaged("its pages are damaged".to_owned()))?
             .map_err(|error| damaged(one_line(&error)))?;
-        Ok(Table { path: path.to_owned(), frame })
+        Ok(ParquetTable { path: path.to_owned(), frame })
     }
 
     /// Rows.
@@ -409,7 +408,7 @@ mod tests {
         let mut n_afresh = 0;
         for n in 0..150 {
             extend(&path, "test", numbers(10 * n)).unwrap();
-            let table = Table::read(&path, "test").unwrap();
+            let table = ParquetTable::read(&path, "test").unwrap();
             let lengths: Vec<_> = table.list_f64("list").unwrap().iter().map(Vec::len).collect();
             assert_eq!(table.f64("value").unwrap(), (0..10 * n).map(|row| (row as f64).sqrt()).collect::<Vec<_>>());
             assert_eq!(lengths, (0..10 * n).map(|row| row % 3).collect::<Vec<_>>());
@@ -425,7 +424,7 @@ mod tests {
         // And a damaged past is not carried on.
         fs_err::write(&path, &old[..old.len() - 3]).unwrap();
         extend(&path, "test", numbers(1)).unwrap();
-        assert_eq!(Table::read(&path, "test").unwrap().height(), 1);
+        assert_eq!(ParquetTable::read(&path, "test").unwrap().height(), 1);
     }
 
     #[test]
@@ -433,7 +432,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("table.parquet");
         write(&path, "test", vec![("a", Values::U32(vec![1])), ("b", Values::OptionalF64(vec![None]))]).unwrap();
-        let table = Table::read(&path, "test").unwrap();
+        let table = ParquetTable::read(&path, "test").unwrap();
         let message = |error: RecordError| error.to_string();
         assert!(message(table.f64("a").unwrap_err()).contains("its column `a` is of type `u32`, not `f64`"));
         assert!(message(table.text("a").unwrap_err()).contains("its column `a` is of type `u32`, not `string`"));

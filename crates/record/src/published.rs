@@ -7,12 +7,11 @@ use std::path::Path;
 
 use serde_json::Value;
 use spec::metric::Role;
-use spec::{Cell, Experiment, Metric, MetricSettings, RunId, Scale};
+use spec::{Cell, Experiment, Measurement, Metric, MetricSettings, RunId, Scale, Split};
 
 use crate::error::RecordError;
 use crate::files;
-use crate::parquet::{self, Table, Values};
-use crate::rows::{EvaluationRow, Split};
+use crate::parquet::{self, ParquetTable, Values};
 use crate::status::Status;
 use crate::store::Store;
 
@@ -82,7 +81,7 @@ impl Store {
         };
         let set_up = experiment.reference.as_ref().map(|reference| reference.set_up.clone()).unwrap_or_default();
         let epochs = metrics.iter().map(|row| row.epoch).max().unwrap_or(0);
-        let published = |epoch: Option<u32>, row: EvaluationRow| PublishedRow {
+        let published = |epoch: Option<u32>, row: Measurement| PublishedRow {
             set_up: set_up.clone(),
             experiment: experiment.name.clone(),
             run_id: run.id().clone(),
@@ -104,8 +103,7 @@ impl Store {
             let terms = row.terms.iter().filter(|(metric, _)| metric.about().role != Role::Loss);
             rows.extend(terms.map(|(metric, value)| {
                 let (standard_error, settings) = (None, MetricSettings::default());
-                let of_epoch =
-                    EvaluationRow { metric, split: row.split, value, standard_error, n: row.images, settings };
+                let of_epoch = Measurement { metric, split: row.split, value, standard_error, n: row.images, settings };
                 published(Some(row.epoch), of_epoch)
             }));
         }
@@ -161,7 +159,7 @@ pub fn write(path: &Path, rows: &[PublishedRow]) -> Result<(), RecordError> {
 /// # Errors
 /// If the file is damaged or of a newer major version.
 pub fn read(path: &Path) -> Result<Vec<PublishedRow>, RecordError> {
-    let table = match Table::read(path, KIND) {
+    let table = match ParquetTable::read(path, KIND) {
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
         other => other?,
     };

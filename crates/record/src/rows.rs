@@ -1,48 +1,10 @@
 //! The rows of a run's tables: what each column means, with its unit and its reduction.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use spec::metric::Role;
-use spec::{Metric, MetricSettings, RunId, Scale};
-
-/// Which images a row was measured on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Split {
-    /// The images the parameters are fitted to.
-    Train,
-    /// Held out of the training images.
-    Validation,
-    /// The test images.
-    Test,
-}
-
-impl Split {
-    /// All splits, in the order of a table.
-    pub const ALL: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
-
-    /// The name in the `split` column.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Split::Train => "train",
-            Split::Validation => "validation",
-            Split::Test => "test",
-        }
-    }
-
-    /// The split with this name.
-    pub fn from_name(name: &str) -> Option<Split> {
-        Split::ALL.into_iter().find(|split| split.as_str() == name)
-    }
-}
-
-impl fmt::Display for Split {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use spec::{Metric, RunId, Scale, Split};
 
 /// The metrics of one epoch on one split. What a model does not have is absent: an autoencoder has a reconstruction, but no
 /// KL and no bound; a GAN has none of the three.
@@ -50,9 +12,9 @@ impl fmt::Display for Split {
 /// In run.json it is an object of what runs are listed by: the terms of the bound, `null` where there is none, and
 /// diagnostics of training alone.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Terms(BTreeMap<Metric, f64>);
+pub struct EpochMetrics(BTreeMap<Metric, f64>);
 
-impl Terms {
+impl EpochMetrics {
     /// The value of a metric; `None` for what the model does not have.
     pub fn get(&self, metric: Metric) -> Option<f64> {
         self.0.get(&metric).copied()
@@ -75,7 +37,7 @@ impl Terms {
         Metric::listed().map(|metric| (metric, self.get(metric))).filter(is_said)
     }
 
-    /// As [`Terms::listed`], but for a model without any term of the bound, such as a GAN: its losses stand in their place.
+    /// As [`EpochMetrics::listed`], but for a model without any term of the bound, such as a GAN: its losses stand in their place.
     pub fn shown(&self) -> Vec<(Metric, Option<f64>)> {
         if Metric::bound().any(|metric| self.get(metric).is_some()) {
             return self.listed().collect();
@@ -85,26 +47,26 @@ impl Terms {
     }
 }
 
-impl FromIterator<(Metric, f64)> for Terms {
-    fn from_iter<I: IntoIterator<Item = (Metric, f64)>>(values: I) -> Terms {
-        Terms(values.into_iter().collect())
+impl FromIterator<(Metric, f64)> for EpochMetrics {
+    fn from_iter<I: IntoIterator<Item = (Metric, f64)>>(values: I) -> EpochMetrics {
+        EpochMetrics(values.into_iter().collect())
     }
 }
 
-impl<const N: usize> From<[(Metric, f64); N]> for Terms {
-    fn from(values: [(Metric, f64); N]) -> Terms {
-        Terms(values.into())
+impl<const N: usize> From<[(Metric, f64); N]> for EpochMetrics {
+    fn from(values: [(Metric, f64); N]) -> EpochMetrics {
+        EpochMetrics(values.into())
     }
 }
 
-impl Serialize for Terms {
+impl Serialize for EpochMetrics {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.listed())
     }
 }
 
-impl<'de> Deserialize<'de> for Terms {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Terms, D::Error> {
+impl<'de> Deserialize<'de> for EpochMetrics {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<EpochMetrics, D::Error> {
         // What a later minor version added is passed over.
         let values: BTreeMap<String, Option<f64>> = BTreeMap::deserialize(deserializer)?;
         Ok(values.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value?))).collect())
@@ -130,7 +92,7 @@ pub struct MetricsRow {
     /// The scale of the likelihood; rows of different scales are never compared.
     pub scale: Scale,
     /// Every metric that [`Metric::per_epoch`] lists and the model has; [`Metric::about`] tells the unit of each.
-    pub terms: Terms,
+    pub terms: EpochMetrics,
     /// The weight of the KL in the objective at this epoch (it changes during a warm-up); no unit.
     pub beta: f64,
     /// KL of each latent dimension, `[latent_dim]`, whose sum is the KL; nats per image, a mean over images. Empty where
@@ -143,35 +105,4 @@ pub struct MetricsRow {
     pub gradient_norm: Option<f64>,
     /// Wall-clock seconds of this pass over the split, shared by all runs of the cohort.
     pub seconds: f64,
-}
-
-/// One row of `evaluation.parquet`: one number measured on a trained model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EvaluationRow {
-    /// What was measured; [`Metric::about`] tells its unit.
-    pub metric: Metric,
-    /// The images it was measured on.
-    pub split: Split,
-    /// The value.
-    pub value: f64,
-    /// Standard error of `value` over images, in its unit; `None` (null) where there is none.
-    pub standard_error: Option<f64>,
-    /// Images the value is over.
-    pub n: u64,
-    /// What the metric was computed with.
-    pub settings: MetricSettings,
-}
-
-impl EvaluationRow {
-    /// −log p(x) of the first `n` test images, estimated with so many importance samples each (Burda et al. 2016).
-    pub fn nll(value: f64, standard_error: f64, n: u64, samples: usize) -> EvaluationRow {
-        EvaluationRow {
-            metric: Metric::Nll,
-            split: Split::Test,
-            value,
-            standard_error: Some(standard_error),
-            n,
-            settings: MetricSettings::samples(samples),
-        }
-    }
 }

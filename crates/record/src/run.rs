@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use spec::{Evaluation, Metric, MetricSettings, RunId};
+use spec::{Evaluation, Measurement, Metric, MetricSettings, RunId, Split};
 
 use crate::arrays::Arrays;
 use crate::checkpoint::{self, LatestCheckpoint};
 use crate::error::RecordError;
 use crate::manifest::RunManifest;
-use crate::rows::{EvaluationRow, MetricsRow, Split};
+use crate::rows::MetricsRow;
 use crate::{evaluation, files, metrics};
 
 /// A run that is or will be in a store; making one touches no file.
@@ -141,38 +141,38 @@ impl Run {
     ///
     /// # Errors
     /// If the file is damaged or of a newer major version.
-    pub fn evaluation(&self) -> Result<Vec<EvaluationRow>, RecordError> {
+    pub fn evaluation(&self) -> Result<Vec<Measurement>, RecordError> {
         match evaluation::read(&self.evaluation_file()) {
             Err(error) if error.is_not_found() => Ok(Vec::new()),
             other => other,
         }
     }
 
-    /// Whether −log p(x) of the test images is on record as `asked`: with as many samples, of as many images.
+    /// Whether −log p(x) of the test images is on record as `evaluation` asks: with as many samples, of as many images.
     ///
     /// # Errors
     /// If the file is damaged or of a newer major version.
-    pub fn is_evaluated(&self, asked: &Evaluation) -> Result<bool, RecordError> {
+    pub fn is_evaluated(&self, evaluation: &Evaluation) -> Result<bool, RecordError> {
         let rows = self.evaluation()?;
         let on_test = |metric: Metric| rows.iter().filter(move |row| row.split == Split::Test && row.metric == metric);
         // A run's own evaluation is over the whole split.
         let n_test = on_test(Metric::Elbo).map(|row| row.n).max();
-        let n_asked = match (asked.images.map(|images| images as u64), n_test) {
+        let n_asked = match (evaluation.images.map(|images| images as u64), n_test) {
             (Some(images), Some(n_test)) => Some(images.min(n_test)),
             (images, n_test) => images.or(n_test),
         };
-        let wanted = MetricSettings::samples(asked.importance_samples);
+        let wanted = MetricSettings::samples(evaluation.importance_samples);
         Ok(on_test(Metric::Nll).any(|row| row.settings == wanted && n_asked.is_none_or(|n| row.n == n)))
     }
 
-    /// Whether there is something to be measured as `asked` that is not on record: a model without a bound, which has no
+    /// Whether there is something to be measured for `evaluation` that is not on record: a model without a bound, which has no
     /// `elbo`, has nothing.
     ///
     /// # Errors
     /// If the file is damaged or of a newer major version.
-    pub fn lacks_evaluation(&self, asked: &Evaluation) -> Result<bool, RecordError> {
+    pub fn lacks_evaluation(&self, evaluation: &Evaluation) -> Result<bool, RecordError> {
         let has_bound = self.evaluation()?.iter().any(|row| row.metric == Metric::Elbo && row.split == Split::Test);
-        Ok(has_bound && !self.is_evaluated(asked)?)
+        Ok(has_bound && !self.is_evaluated(evaluation)?)
     }
 
     /// The arrays for figures.

@@ -18,7 +18,7 @@ pub struct Store {
 
 /// One run in a list: what `run.json` says, and how far the run is now.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RunSummary {
+pub struct ListedRun {
     /// How far the run is now.
     pub status: Status,
     /// What its `run.json` says: name, cell, seed, timing, terms at the latest epoch.
@@ -29,7 +29,7 @@ pub struct RunSummary {
 #[derive(Debug, Default)]
 pub struct Listing {
     /// The runs, in order of readable name, then id.
-    pub runs: Vec<RunSummary>,
+    pub runs: Vec<ListedRun>,
     /// What is in the runs' folder but could not be read.
     pub unreadable: Vec<Unreadable>,
 }
@@ -105,7 +105,7 @@ impl Store {
     }
 
     /// The run in the folder `name`; `None` for one that nothing was written of yet, or that is being removed.
-    fn read_run(&self, folder: &Path, name: &str) -> Result<Option<RunSummary>, RecordError> {
+    fn read_run(&self, folder: &Path, name: &str) -> Result<Option<ListedRun>, RecordError> {
         let id: RunId = name.parse().map_err(|_| {
             RecordError::refused(format!("`{name}` is not a run id"), "keep nothing but runs in this folder")
         })?;
@@ -129,7 +129,7 @@ impl Store {
                 format!("it is of run `{}`, not of the folder it lies in", manifest.run_id),
             ));
         }
-        Ok(Some(RunSummary { status: run.status_of(&manifest)?, manifest }))
+        Ok(Some(ListedRun { status: run.status_of(&manifest)?, manifest }))
     }
 
     /// The run that `text` names: an id, the beginning of an id, or a readable name, if it is the only one.

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use spec::metric::Subject;
-use spec::{Axis, Cell, Metric, MetricSettings, Scale};
+use spec::{Axis, Cell, Measurement, Metric, MetricSettings, Scale, Split};
 
 use crate::error::RecordError;
 use crate::files;
 use crate::parquet::{self, Values};
-use crate::rows::{EvaluationRow, MetricsRow, Split};
+use crate::rows::MetricsRow;
 use crate::store::Store;
 use crate::student::t_95;
 
@@ -51,7 +51,7 @@ pub struct Member<'a> {
     /// Its metrics.
     pub metrics: Vec<MetricsRow>,
     /// What was measured on its model.
-    pub evaluation: Vec<EvaluationRow>,
+    pub evaluation: Vec<Measurement>,
 }
 
 /// One metric of a group of runs that differ in nothing but their seed.
@@ -77,9 +77,9 @@ pub struct SummaryRow {
 }
 
 /// How many images a number was measured on, where they are fewer than were ever looked at on its split.
-pub fn images_of_fewer(row: &EvaluationRow, evaluation: &[EvaluationRow]) -> Option<u64> {
+pub fn images_of_fewer(row: &Measurement, evaluation: &[Measurement]) -> Option<u64> {
     // Samples are no images of the split.
-    let is_of_split = |other: &EvaluationRow| other.split == row.split && other.settings.of != Some(Subject::Samples);
+    let is_of_split = |other: &Measurement| other.split == row.split && other.settings.of != Some(Subject::Samples);
     let whole = evaluation.iter().filter(|other| is_of_split(other)).map(|other| other.n).max();
     Some(row.n).filter(|&n| is_of_split(row) && whole.is_some_and(|whole| n < whole))
 }

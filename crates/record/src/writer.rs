@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use protocol::Event;
 use spec::metric::Column;
-use spec::{Cell, Metric};
+use spec::{Cell, Measurement, Metric};
 
 use crate::arrays::Arrays;
 use crate::checkpoint::{self, Checkpoint, LatestCheckpoint};
@@ -23,7 +23,7 @@ use crate::editor::RunEditor;
 use crate::error::RecordError;
 use crate::format::FormatVersion;
 use crate::manifest::{LastEpoch, Provenance, RunManifest, StoredStatus, Timing};
-use crate::rows::{EvaluationRow, MetricsRow};
+use crate::rows::MetricsRow;
 use crate::run::Run;
 use crate::store::Store;
 use crate::{evaluation, files, metrics};
@@ -280,7 +280,7 @@ impl RunWriter {
     ///
     /// # Errors
     /// If a value is not finite or the file cannot be written.
-    pub fn evaluation(&mut self, rows: &[EvaluationRow]) -> Result<(), RecordError> {
+    pub fn evaluation(&mut self, rows: &[Measurement]) -> Result<(), RecordError> {
         let old = match self.run().evaluation() {
             Err(RecordError::Damaged { .. }) => Vec::new(),
             other => other?,

@@ -30,7 +30,7 @@ error, 130 and 143 stopped by a signal.";
 pub struct Cli {
     /// Where things are.
     #[command(flatten)]
-    pub places: PlaceArgs,
+    pub folders: FolderArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -39,7 +39,7 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Places")]
-pub struct PlaceArgs {
+pub struct FolderArgs {
     /// Folder of runs, figures and reports
     #[arg(long, global = true, value_name = "DIR", env = "ELBO_RESULTS", default_value = "results")]
     #[arg(hide_env_values = true)]

@@ -48,7 +48,7 @@ pub fn run(command: Command, settings: &Settings) -> Result<Outcome> {
         Command::Diff(args) => diff::diff(settings, &args.a, &args.b, args.format.json),
         Command::Compare(args) => {
             let experiment = load_experiment(&args.experiment)?;
-            compare::compare(settings, &experiment, &compare::Question::resolve(&args)?, args.format.json)
+            compare::compare(settings, &experiment, &compare::CompareRequest::resolve(&args)?, args.format.json)
         }
         Command::Figures(args) => figures::figures(settings, &load_experiment(&args)?),
         Command::Report(args) => report::report(settings, &load_experiment(&args)?),

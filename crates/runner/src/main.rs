@@ -3,6 +3,7 @@
 
 mod args;
 mod commands;
+mod experiment_figures;
 mod filter;
 mod machine;
 mod model;
@@ -10,10 +11,10 @@ mod outcome;
 mod output;
 mod plan;
 mod reproduction;
+mod scheduler;
 mod settings;
-mod sweep;
-mod table;
 mod text;
+mod text_table;
 mod worker;
 
 use std::process::ExitCode;
@@ -26,7 +27,7 @@ use crate::settings::Settings;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let settings = Settings::resolve(cli.places);
+    let settings = Settings::resolve(cli.folders);
     match commands::run(cli.command, &settings) {
         Ok(Outcome::Well) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(1),

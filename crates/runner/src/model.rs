@@ -1,9 +1,9 @@
 //! A trained model that is used: found, given images, asked, and its images written.
 
-mod ask;
 mod output;
+mod perform;
 mod stored;
 
-pub use ask::{Answer, Asked};
 pub use output::{Format, check_output, write};
-pub use stored::{GivenImages, Model};
+pub use perform::{Answer, UseOutcome};
+pub use stored::{GivenImages, StoredModel};

@@ -2,7 +2,7 @@
 
 pub mod cohorts;
 pub mod estimate;
-pub mod layout;
+pub mod parallelism;
 pub mod work;
 
 use std::collections::BTreeSet;
@@ -13,9 +13,9 @@ use spec::{Cell, Evaluation, Experiment, RunId};
 
 use crate::args::ExecutionArgs;
 use crate::machine::Machine;
-use crate::plan::cohorts::{Candidate, Cohort, Past};
-use crate::plan::estimate::{Estimate, Estimator};
-use crate::plan::layout::Layout;
+use crate::plan::cohorts::{Candidate, Past, PlannedCohort};
+use crate::plan::estimate::{Estimator, TimeEstimate};
+use crate::plan::parallelism::Parallelism;
 
 /// What is done with an experiment's cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +30,14 @@ impl From<Goal> for protocol::Task {
     fn from(goal: Goal) -> protocol::Task {
         match goal {
             Goal::Train => protocol::Task::Train,
-            Goal::Evaluate(asked) => protocol::Task::Evaluate(asked),
+            Goal::Evaluate(evaluation) => protocol::Task::Evaluate(evaluation),
         }
     }
 }
 
 /// What a plan is made for.
 #[derive(Clone, Copy, Debug)]
-pub struct Request {
+pub struct PlanRequest {
     /// What is to be done.
     pub goal: Goal,
     /// Whether failed runs are trained again.
@@ -46,7 +46,7 @@ pub struct Request {
 
 /// Where one cell stands.
 #[derive(Clone, Debug)]
-pub struct Planned {
+pub struct PlannedCell {
     /// The cell.
     pub cell: Cell,
     /// Its run.
@@ -56,7 +56,7 @@ pub struct Planned {
     /// What `run.json` says, where there is one.
     pub manifest: Option<RunManifest>,
     /// What its training still takes, if it were trained alone; `None` for what is not trained, or of unknown size.
-    pub estimate: Option<Estimate>,
+    pub estimate: Option<TimeEstimate>,
     /// Its index in [`Plan::cohorts`]; `None` for what is not trained.
     pub cohort: Option<usize>,
 }
@@ -65,13 +65,13 @@ pub struct Planned {
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Every cell, in the order of the experiment.
-    pub cells: Vec<Planned>,
+    pub cells: Vec<PlannedCell>,
     /// What is done with them.
     pub goal: Goal,
     /// What is to be trained, or measured.
-    pub cohorts: Vec<Cohort>,
+    pub cohorts: Vec<PlannedCohort>,
     /// How it is laid out on the machine.
-    pub layout: Layout,
+    pub parallelism: Parallelism,
 }
 
 impl Plan {
@@ -85,9 +85,9 @@ impl Plan {
         folders: &data::Folders,
         args: &ExecutionArgs,
         machine: Machine,
-        request: Request,
+        request: PlanRequest,
     ) -> Result<Plan> {
-        let Request { goal, retry_failed } = request;
+        let PlanRequest { goal, retry_failed } = request;
         let mut seen = BTreeSet::new();
         let mut cells = Vec::with_capacity(experiment.cells.len());
         for cell in &experiment.cells {
@@ -96,11 +96,11 @@ impl Plan {
                 cells.push(look(cell, id, store)?);
             }
         }
-        let is_wanted = |planned: &Planned| -> Result<bool> {
+        let is_wanted = |planned: &PlannedCell| -> Result<bool> {
             Ok(match (goal, &planned.status) {
                 (Goal::Train, Status::New | Status::Resumable { .. }) => true,
                 (Goal::Train, Status::Failed { .. }) => retry_failed,
-                (Goal::Evaluate(asked), Status::Done) => store.run(&planned.id).lacks_evaluation(&asked)?,
+                (Goal::Evaluate(evaluation), Status::Done) => store.run(&planned.id).lacks_evaluation(&evaluation)?,
                 (Goal::Train | Goal::Evaluate(_), _) => false,
             })
         };
@@ -120,12 +120,12 @@ impl Plan {
         let mut estimator = Estimator::new(folders);
         let wants: Vec<work::Work> =
             candidates.iter().filter_map(|candidate| estimator.work(&cells[candidate.index].cell)).collect();
-        let layout = Layout::choose(args, &experiment.execution, machine, &wants);
-        let mut cohorts = cohorts::group(&candidates, layout.cohort);
-        let layout = layout.fit(cohorts.len());
+        let parallelism = Parallelism::choose(args, &experiment.execution, machine, &wants);
+        let mut cohorts = cohorts::group(&candidates, parallelism.cohort);
+        let parallelism = parallelism.fit(cohorts.len());
         // Nothing is known of how long measuring takes.
         if !cohorts.is_empty() && goal == Goal::Train {
-            estimator.learn(&store.runs()?.runs, layout);
+            estimator.learn(&store.runs()?.runs, parallelism);
         }
         for candidate in candidates.iter().filter(|_| goal == Goal::Train) {
             let planned = &mut cells[candidate.index];
@@ -139,7 +139,7 @@ impl Plan {
                 cells[index].cohort = Some(n);
             }
         }
-        Ok(Plan { cells, goal, cohorts, layout })
+        Ok(Plan { cells, goal, cohorts, parallelism })
     }
 
     /// How many cells have this status.
@@ -154,7 +154,7 @@ impl Plan {
 
     /// Seconds until all cohorts are trained, so many at once; `None` if one of them cannot be told.
     pub fn seconds(&self) -> Option<f64> {
-        let mut ends = vec![0.0_f64; self.layout.jobs];
+        let mut ends = vec![0.0_f64; self.parallelism.jobs];
         for cohort in &self.cohorts {
             let free = ends.iter_mut().min_by(|a, b| a.total_cmp(b))?;
             *free += cohort.seconds?;
@@ -168,7 +168,7 @@ impl Plan {
     }
 }
 
-fn look(cell: &Cell, id: RunId, store: &Store) -> Result<Planned> {
+fn look(cell: &Cell, id: RunId, store: &Store) -> Result<PlannedCell> {
     let run = store.run(&id);
     let status = run.status()?;
     let manifest = match run.manifest() {
@@ -176,11 +176,11 @@ fn look(cell: &Cell, id: RunId, store: &Store) -> Result<Planned> {
         Err(error) if error.is_not_found() => None,
         Err(error) => return Err(error.into()),
     };
-    Ok(Planned { cell: cell.clone(), id, status, manifest, estimate: None, cohort: None })
+    Ok(PlannedCell { cell: cell.clone(), id, status, manifest, estimate: None, cohort: None })
 }
 
 /// What a run that is to be trained has behind it: its checkpoint's epoch and the cohort it was trained in.
-fn past(planned: &Planned, store: &Store) -> Result<Option<Past>> {
+fn past(planned: &PlannedCell, store: &Store) -> Result<Option<Past>> {
     let epoch = match planned.status {
         Status::Resumable { epoch } => Some(epoch),
         Status::Failed { .. } => store.run(&planned.id).latest_checkpoint()?.checkpoint.map(|found| found.epoch),

@@ -7,7 +7,7 @@ use anyhow::Result;
 use record::Store;
 use spec::Experiment;
 
-use crate::args::{ExperimentArgs, PlaceArgs};
+use crate::args::{ExperimentArgs, FolderArgs};
 
 /// What every command knows.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub struct Settings {
 
 impl Settings {
     /// Joins what was typed with what the environment says.
-    pub fn resolve(args: PlaceArgs) -> Settings {
+    pub fn resolve(args: FolderArgs) -> Settings {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Settings {

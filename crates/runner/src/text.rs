@@ -4,7 +4,7 @@ use record::Status;
 use serde_json::Value;
 use spec::{Metric, MetricSettings};
 
-use crate::table::{Entry, Tone};
+use crate::text_table::{TableEntry, Tone};
 
 /// A size in bytes to three digits: `512 B`, `1.4 MB`, in powers of 1000.
 pub fn bytes(n: u64) -> String {
@@ -122,14 +122,14 @@ pub fn value(set: &Value) -> String {
 }
 
 /// A status in its colour.
-pub fn status(status: &Status) -> Entry {
+pub fn status(status: &Status) -> TableEntry {
     let tone = match status {
         Status::New => Tone::Plain,
         Status::Running { .. } | Status::Resumable { .. } => Tone::Busy,
         Status::Failed { .. } => Tone::Bad,
         Status::Done => Tone::Good,
     };
-    Entry::toned(status.word(), tone)
+    TableEntry::toned(status.word(), tone)
 }
 
 /// Why a run is in its status, in one line: the reason of a failure, the process that trains it, the epoch kept.

@@ -4,12 +4,12 @@ use data::{Images, Splits};
 use model::mixture::MixtureError;
 use model::noise::Stream;
 use model::{Family, Posterior, interpolation};
-use record::{Array, ArrayName, Arrays, Split};
-use spec::Cell;
+use record::{Array, ArrayName, Arrays};
+use spec::{Cell, Split};
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::{Batches, in_order};
-use crate::evaluate::{At, BATCH};
+use crate::evaluate::{BATCH, SplitContext};
 use crate::sampling::Sampler;
 use crate::statistics::Mean;
 
@@ -24,9 +24,9 @@ const N_PAIRS: usize = 5;
 /// Latents on the way from one image of a pair to the other, both ends included.
 const N_STEPS: usize = 10;
 
-/// What a replica's figures are drawn from, and what came out beside.
+/// The arrays of one replica, and a metric that is computed with them.
 #[derive(Debug)]
-pub struct Decoded {
+pub struct ReplicaArrays {
     /// The arrays.
     pub arrays: Arrays,
     /// log density of the test images' latent means under the mixture that is fitted to those of training images, in nats
@@ -34,8 +34,13 @@ pub struct Decoded {
     pub latent_log_density: Option<Mean>,
 }
 
-/// What the replicas' figures are drawn from; one for each replica.
-pub fn arrays(model: &dyn Family, splits: &Splits, cells: &[Cell], device: Device) -> anyhow::Result<Vec<Decoded>> {
+/// The arrays that figures are drawn from; one for each replica.
+pub fn arrays(
+    model: &dyn Family,
+    splits: &Splits,
+    cells: &[Cell],
+    device: Device,
+) -> anyhow::Result<Vec<ReplicaArrays>> {
     let test = &splits.test;
     let replicas = model.parameters().replicas();
     let padded = model.parameters().padded_width();
@@ -121,7 +126,7 @@ pub fn arrays(model: &dyn Family, splits: &Splits, cells: &[Cell], device: Devic
                     (ArrayName::LatentLogVariance, log_variance.map(own).transpose()?),
                 ]);
                 arrays.labels = test.labels.clone().filter(|_| latents.is_some());
-                Ok(Decoded { arrays, latent_log_density })
+                Ok(ReplicaArrays { arrays, latent_log_density })
             })
             .collect()
     })
@@ -175,7 +180,7 @@ impl OfSome {
             .into_iter()
             .map(|latents| match latents {
                 Ok(latents) => latents.to_device(Device::Cpu),
-                // A replica that failed: its reason is told elsewhere.
+                // A replica that failed: its reason is reported elsewhere.
                 Err(MixtureError::NotFinite { .. }) => none(),
                 Err(error) => {
                     eprintln!("warning: no samples from a mixture over latents: {error}");
@@ -187,29 +192,29 @@ impl OfSome {
     }
 }
 
-/// The rows of latents `[R, N, D]` at these places.
-fn of_images(latents: &Tensor, places: &[usize]) -> Tensor {
-    latents.index_select(1, &Tensor::from_slice(&places.iter().map(|&i| i as i64).collect::<Vec<_>>()))
+/// The rows of latents `[R, N, D]` at these indices.
+fn of_images(latents: &Tensor, indices: &[usize]) -> Tensor {
+    latents.index_select(1, &Tensor::from_slice(&indices.iter().map(|&i| i as i64).collect::<Vec<_>>()))
 }
 
-/// The images at these places, the same for all replicas; `[R, n, P]`.
-fn stacked(images: &Images, places: &[usize], n_replicas: usize, device: Device) -> Tensor {
-    let each: Vec<Tensor> = places.iter().map(|&i| in_order(images, i, i + 1, n_replicas, device)).collect();
+/// The images at these indices, the same for all replicas; `[R, n, P]`.
+fn stacked(images: &Images, indices: &[usize], n_replicas: usize, device: Device) -> Tensor {
+    let each: Vec<Tensor> = indices.iter().map(|&i| in_order(images, i, i + 1, n_replicas, device)).collect();
     Tensor::cat(&each, 1)
 }
 
 /// Test images as the encoder of a denoising model sees them while training; `None` for another model.
-fn corrupted(model: &dyn Family, splits: &Splits, places: &[usize], device: Device) -> Option<Tensor> {
+fn corrupted(model: &dyn Family, splits: &Splits, indices: &[usize], device: Device) -> Option<Tensor> {
     let encoder = model.encoder()?;
     let n_replicas = model.parameters().replicas().len();
     let ones = vec![1.0; n_replicas];
-    let at = At { split: Split::Test, epoch: 0, betas: &ones, n_train: splits.train.shape.n };
-    encoder.corrupt(&stacked(&splits.test, places, n_replicas, device), &at.batch(Stream::EvaluateTest, 0))
+    let at = SplitContext { split: Split::Test, epoch: 0, betas: &ones, n_train: splits.train.shape.n };
+    encoder.corrupt(&stacked(&splits.test, indices, n_replicas, device), &at.batch(Stream::EvaluateTest, 0))
 }
 
 /// Up to [`N_PAIRS`] pairs of neighbours among these images, of different classes unless all are of one.
-fn pairs(images: &Images, places: &[usize]) -> Vec<(usize, usize)> {
-    let all: Vec<(usize, usize)> = places.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+fn pairs(images: &Images, indices: &[usize]) -> Vec<(usize, usize)> {
+    let all: Vec<(usize, usize)> = indices.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
     let labels = images.labels.as_deref();
     let differ = |&(a, b): &(usize, usize)| labels.is_none_or(|labels| labels[a] != labels[b]);
     let different: Vec<(usize, usize)> = all.iter().copied().filter(differ).collect();

@@ -1,7 +1,7 @@
-//! Cells trained together as one program: their model, optimizer and how far they are.
+//! Cells trained together as one program: their model, optimizer and position.
 
 use anyhow::{Context as _, bail};
-use model::parameters::Exported;
+use model::parameters::NamedTensor;
 use model::{Family, ImageShape};
 use spec::{Cell, Optimizer};
 use tch::{Device, Tensor};
@@ -29,11 +29,11 @@ pub struct Cohort {
     pub model: Box<dyn Family>,
     /// Their optimizer.
     pub optimizer: Adam,
-    /// How far they are.
+    /// Epochs and steps completed.
     pub position: Position,
-    /// What the epoch at hand has summed up so far; one for each replica.
+    /// Sums over this epoch's batches so far; one for each replica.
     pub sums: Vec<Sums>,
-    /// Whether a replica is still trained; one with a non-finite value is carried along but no longer looked at.
+    /// Whether a replica is still trained; one with a non-finite value stays in the tensors and is ignored.
     pub alive: Vec<bool>,
 }
 
@@ -65,7 +65,7 @@ impl Cohort {
         self.cells.iter().map(|cell| schedule::beta(&cell.objective, &cell.training, progress)).collect()
     }
 
-    /// What the step sizes are multiplied with after so many epochs; the cells of a cohort share their schedule.
+    /// Factor of the step sizes after so many epochs; the cells of a cohort share their schedule.
     pub fn rate(&self, progress: f64) -> f64 {
         self.cells.first().map_or(1.0, |cell| {
             let Optimizer::Adam(adam) = &cell.optimizer;
@@ -73,11 +73,13 @@ impl Cohort {
         })
     }
 
-    /// Everything that resuming one replica needs, as the bytes of a safetensors file.
+    /// One replica's checkpoint, as the bytes of a safetensors file.
     pub fn save(&self, replica: usize) -> anyhow::Result<Vec<u8>> {
         let parameters = self.model.parameters();
-        let renamed = |prefix: &str, list: Vec<Exported>| -> Vec<Exported> {
-            list.into_iter().map(|one| Exported { name: format!("{prefix}{}", one.name), tensor: one.tensor }).collect()
+        let renamed = |prefix: &str, list: Vec<NamedTensor>| -> Vec<NamedTensor> {
+            list.into_iter()
+                .map(|one| NamedTensor { name: format!("{prefix}{}", one.name), tensor: one.tensor })
+                .collect()
         };
         let moments = |list: &[Tensor]| parameters.export_of(&list.iter().collect::<Vec<_>>(), replica);
         let mut tensors = renamed(PARAMETER, parameters.export(replica));
@@ -87,14 +89,14 @@ impl Cohort {
         crate::weights::to_bytes(&tensors, self.position.to_metadata())
     }
 
-    /// Take up one replica from what [`Cohort::save`] wrote. All replicas of a cohort must be taken up at one position.
-    pub fn restore(&mut self, replica: usize, tensors: Vec<Exported>, position: Position) -> anyhow::Result<()> {
-        let part = |prefix: &str| -> Vec<Exported> {
+    /// Resume one replica from a checkpoint of [`Cohort::save`]. All replicas of a cohort must be at the same position.
+    pub fn restore(&mut self, replica: usize, tensors: Vec<NamedTensor>, position: Position) -> anyhow::Result<()> {
+        let part = |prefix: &str| -> Vec<NamedTensor> {
             tensors
                 .iter()
                 .filter_map(|one| {
                     let name = one.name.strip_prefix(prefix)?.to_owned();
-                    Some(Exported { name, tensor: one.tensor.shallow_clone() })
+                    Some(NamedTensor { name, tensor: one.tensor.shallow_clone() })
                 })
                 .collect()
         };
@@ -141,7 +143,7 @@ mod tests {
         let earlier = || {
             let mut tensors = crate::weights::Weights::read(&file).unwrap().tensors;
             tensors.retain(|one| !one.name.starts_with("sums."));
-            tensors.push(Exported { name: "sums".to_owned(), tensor: Tensor::from_slice(&[0.0; 18]) });
+            tensors.push(NamedTensor { name: "sums".to_owned(), tensor: Tensor::from_slice(&[0.0; 18]) });
             tensors
         };
         let at = |step_in_epoch: u64| Position { epoch: 2, step_in_epoch, step: 10 + step_in_epoch };

@@ -1,4 +1,4 @@
-//! What all tasks of a worker share: where it works, on which device, the signal that stops it, and how it ends.
+//! What all tasks of a worker share: its settings, device and signal, and how it ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,9 +11,9 @@ use record::Store;
 use spec::Cell;
 use tch::Device;
 
-/// Where and with what a task works.
+/// The settings, device and signal of a task.
 #[derive(Debug)]
-pub struct Context {
+pub struct TaskContext {
     /// As the job says.
     pub settings: WorkerSettings,
     /// Where tensors live.
@@ -24,7 +24,7 @@ pub struct Context {
 
 /// How a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum TaskOutcome {
     /// Everything is done.
     Done,
     /// Some run failed; the others are done.
@@ -33,14 +33,14 @@ pub enum Outcome {
     Interrupted(usize),
 }
 
-impl Context {
+impl TaskContext {
     /// For a job's settings; `signal` is set when a signal arrives.
-    pub fn new(settings: WorkerSettings, signal: Arc<AtomicUsize>) -> Context {
+    pub fn new(settings: WorkerSettings, signal: Arc<AtomicUsize>) -> TaskContext {
         let device = match settings.device {
             spec::Device::Cpu => Device::Cpu,
             spec::Device::Cuda => Device::Cuda(0),
         };
-        Context { settings, device, signal }
+        TaskContext { settings, device, signal }
     }
 
     /// The run store.
@@ -68,8 +68,8 @@ impl Context {
     }
 
     /// The outcome of a task that a signal stopped.
-    pub fn interrupted(&self) -> Outcome {
-        Outcome::Interrupted(self.signal.load(Ordering::Relaxed))
+    pub fn interrupted(&self) -> TaskOutcome {
+        TaskOutcome::Interrupted(self.signal.load(Ordering::Relaxed))
     }
 }
 

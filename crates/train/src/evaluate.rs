@@ -4,7 +4,7 @@ use data::Images;
 use model::bounds::importance_sampled;
 use model::noise::{NoiseKey, Stream};
 use model::{Density, Family, StepContext};
-use record::Split;
+use spec::Split;
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::in_order;
@@ -13,12 +13,12 @@ use crate::statistics::{BatchSums, Mean, Sums};
 /// Images evaluated at once; also fixes which noise an image sees.
 pub(crate) const BATCH: usize = 500;
 
-/// What is evaluated, and when.
+/// The split that is evaluated, and at which epoch.
 #[derive(Clone, Copy, Debug)]
-pub struct At<'a> {
-    /// Which split it is.
+pub struct SplitContext<'a> {
+    /// The split.
     pub split: Split,
-    /// Epochs of training behind.
+    /// Epochs completed.
     pub epoch: u32,
     /// β of each replica.
     pub betas: &'a [f64],
@@ -26,8 +26,8 @@ pub struct At<'a> {
     pub n_train: usize,
 }
 
-impl At<'_> {
-    /// For the `i`-th batch.
+impl SplitContext<'_> {
+    /// The context of the `i`-th batch.
     pub(crate) fn batch(&self, stream: Stream, i: u64) -> StepContext {
         StepContext {
             key: NoiseKey::new(stream, u64::from(self.epoch), i),
@@ -41,7 +41,7 @@ impl At<'_> {
 
 /// Sums over every image of a split, the partial last batch included; one for each replica. One sample of z per image,
 /// whose noise depends on (seed, split, epoch) alone.
-pub fn evaluate(model: &dyn Family, images: &Images, at: &At<'_>, device: Device) -> Vec<Sums> {
+pub fn evaluate(model: &dyn Family, images: &Images, at: &SplitContext<'_>, device: Device) -> Vec<Sums> {
     let stream = match at.split {
         Split::Train => Stream::EvaluateTrain,
         Split::Validation => Stream::EvaluateValidation,
@@ -72,7 +72,7 @@ pub fn evaluate(model: &dyn Family, images: &Images, at: &At<'_>, device: Device
 pub fn reconstruction_of_corrupted(
     model: &dyn Family,
     test: &Images,
-    at: &At<'_>,
+    at: &SplitContext<'_>,
     device: Device,
 ) -> Option<Vec<Mean>> {
     let encoder = model.encoder()?;
@@ -102,8 +102,8 @@ pub(crate) fn add_to(sums: &mut [[f64; 2]], values: &Tensor) {
 const IMPORTANCE_BATCH: usize = 20;
 
 /// −log p̂(x) by importance sampling with so many samples an image, over the first `n_images` of `images`; one mean for
-/// each replica, see [`importance_sampled`]. `None` for models without a bound, or when `goes_on`, which is asked every
-/// few images and told how many are done, said no.
+/// each replica, see [`importance_sampled`]. `None` for models without a bound, or when `goes_on`, which gets
+/// the number of images done every few images, returns `false`.
 pub fn importance_sampled_nll(
     model: &dyn Family,
     images: &Images,
@@ -123,7 +123,12 @@ pub fn importance_sampled_nll(
         let end = (start + IMPORTANCE_BATCH).min(n_images);
         let x = in_order(images, start, end, n_replicas, device);
         // Each batch is an epoch of its own to the noise, and each portion of its samples a step.
-        let at = At { split: Split::Test, epoch: i as u32, betas: &vec![1.0; n_replicas], n_train: images.shape.n };
+        let at = SplitContext {
+            split: Split::Test,
+            epoch: i as u32,
+            betas: &vec![1.0; n_replicas],
+            n_train: images.shape.n,
+        };
         let nll = -importance_sampled(density, &x, n_samples, &at.batch(Stream::Importance, 0));
         add_to(&mut sums, &nll);
     }

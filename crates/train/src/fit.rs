@@ -5,13 +5,13 @@ use std::time::Instant;
 use data::{Images, Splits};
 use model::StepContext;
 use model::noise::{NoiseKey, Stream};
-use record::{MetricsRow, Split};
-use spec::Optimizer;
+use record::MetricsRow;
+use spec::{Optimizer, Split};
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::Batches;
 use crate::cohort::Cohort;
-use crate::evaluate::{At, evaluate};
+use crate::evaluate::{SplitContext, evaluate};
 use crate::position::Position;
 use crate::schedule;
 use crate::statistics::{BatchSums, NonFinite, Sums};
@@ -19,33 +19,33 @@ use crate::statistics::{BatchSums, NonFinite, Sums};
 /// The gradient's norm is measured on every so many steps.
 const STEPS_PER_GRADIENT_NORM: u64 = 16;
 
-/// What the loop tells while it runs.
+/// What is called while the loop runs.
 pub trait Observer {
-    /// Steps of the epoch at hand were taken.
+    /// Steps of this epoch were taken.
     fn progress(&mut self, position: Position, epochs: u32, steps_per_epoch: u64) -> anyhow::Result<()>;
     /// A replica completed an epoch: a row for each split.
     fn epoch(&mut self, replica: usize, rows: &[MetricsRow]) -> anyhow::Result<()>;
-    /// Training stands at the end of an epoch, or where it was asked to stop; `save` gives what resuming a replica needs.
+    /// An epoch ended, or training stops (`stopping`); `save` gives the checkpoint of a replica.
     fn checkpoint(&mut self, position: Position, save: &Save<'_>, stopping: bool) -> anyhow::Result<()>;
-    /// A replica cannot go on.
+    /// A replica failed: a value is not finite.
     fn failed(&mut self, replica: usize, reason: &str) -> anyhow::Result<()>;
-    /// Whether to stop here.
+    /// Whether to stop before the next step.
     fn stop(&mut self) -> bool;
 }
 
-/// Everything that resuming a replica needs, as the bytes of a safetensors file.
+/// Makes a replica's checkpoint, as the bytes of a safetensors file.
 pub type Save<'a> = dyn Fn(usize) -> anyhow::Result<Vec<u8>> + 'a;
 
 /// How [`fit`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fitted {
+pub enum FitOutcome {
     /// All epochs were trained, or no replica is left.
     Complete,
-    /// The observer asked to stop; the position was checkpointed.
+    /// The observer stopped it; checkpoints were written.
     Stopped,
 }
 
-/// Train a cohort from where it stands to its last epoch.
+/// Train a cohort from its position to its last epoch.
 ///
 /// The numbers of the training split are running means over the epoch's batches, as each was trained; validation and
 /// test are evaluated whole after the epoch.
@@ -54,7 +54,7 @@ pub fn fit(
     splits: &Splits,
     device: Device,
     observer: &mut dyn Observer,
-) -> anyhow::Result<Fitted> {
+) -> anyhow::Result<FitOutcome> {
     let epochs = cohort.cells.first().map_or(0, |cell| cell.training.epochs) as u32;
     let mut batches = Batches::new(&splits.train, &cohort.cells, device);
     let steps = batches.n_steps() as u64;
@@ -67,13 +67,13 @@ pub fn fit(
         while cohort.position.step_in_epoch < steps {
             if observer.stop() {
                 observer.checkpoint(cohort.position, &|replica| cohort.save(replica), true)?;
-                return Ok(Fitted::Stopped);
+                return Ok(FitOutcome::Stopped);
             }
             let progress = schedule::progress(epoch, cohort.position.step_in_epoch, steps);
             let sums = train_step(cohort, &batches, progress)?;
             add(cohort, &sums, observer)?;
             if cohort.living().next().is_none() {
-                return Ok(Fitted::Complete);
+                return Ok(FitOutcome::Complete);
             }
             observer.progress(cohort.position, epochs, steps)?;
         }
@@ -85,7 +85,7 @@ pub fn fit(
         cohort.sums.fill(Sums::default());
         observer.checkpoint(cohort.position, &|replica| cohort.save(replica), false)?;
     }
-    Ok(Fitted::Complete)
+    Ok(FitOutcome::Complete)
 }
 
 /// One optimizer step on the next batch; the batch's terms come back summed over its images.
@@ -165,7 +165,7 @@ fn record_epoch(
     for (split, images) in held_out {
         let Some(images) = images else { continue };
         let started = Instant::now();
-        let at = At { split, epoch, betas: &betas, n_train: splits.train.shape.n };
+        let at = SplitContext { split, epoch, betas: &betas, n_train: splits.train.shape.n };
         let sums = evaluate(cohort.model.as_ref(), images, &at, device);
         measured.push((split, sums, started.elapsed().as_secs_f64()));
     }

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use anyhow::{Context as _, bail};
 use protocol::{Job, Message, Version};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use train::context::{Context, Outcome};
-use train::out::Out;
+use train::context::{TaskContext, TaskOutcome};
+use train::messages::MessageWriter;
 use train::tasks;
 
 const HELP: &str = "\
@@ -35,16 +35,16 @@ fn main() -> ExitCode {
     }
     let signal = Arc::new(AtomicUsize::new(0));
     let mut stdout = std::io::stdout().lock();
-    let mut out = Out::new(&mut stdout, &signal);
+    let mut out = MessageWriter::new(&mut stdout, &signal);
     out.message(&Message::Hello(Version::own()));
     let job = match job() {
         Ok(job) => job,
         Err(error) => return complain(&error, 2),
     };
     match work(&job, signal, &mut out) {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::SomeFailed) => ExitCode::from(1),
-        Ok(Outcome::Interrupted(signal)) => ExitCode::from(128 + signal as u8),
+        Ok(TaskOutcome::Done) => ExitCode::SUCCESS,
+        Ok(TaskOutcome::SomeFailed) => ExitCode::from(1),
+        Ok(TaskOutcome::Interrupted(signal)) => ExitCode::from(128 + signal as u8),
         Err(error) => complain(&error, 1),
     }
 }
@@ -93,7 +93,7 @@ fn job() -> anyhow::Result<Job> {
     Ok(job)
 }
 
-fn work(job: &Job, signal: Arc<AtomicUsize>, out: &mut Out<'_>) -> anyhow::Result<Outcome> {
+fn work(job: &Job, signal: Arc<AtomicUsize>, out: &mut MessageWriter<'_>) -> anyhow::Result<TaskOutcome> {
     let asked_before = Arc::new(AtomicBool::new(false));
     for number in [SIGINT, SIGTERM] {
         // The first signal asks to stop at the next step; a second one ends the process at once.
@@ -101,5 +101,5 @@ fn work(job: &Job, signal: Arc<AtomicUsize>, out: &mut Out<'_>) -> anyhow::Resul
         signal_hook::flag::register(number, Arc::clone(&asked_before))?;
         signal_hook::flag::register_usize(number, Arc::clone(&signal), number as usize)?;
     }
-    tasks::run(job, &Context::new(job.settings.clone(), signal), out)
+    tasks::run(job, &TaskContext::new(job.settings.clone(), signal), out)
 }

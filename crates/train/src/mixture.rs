@@ -4,17 +4,17 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use data::{Images, Splits};
-use model::mixture::{Covariance, GaussianMixture, Settings};
+use model::mixture::{Covariance, EmSettings, GaussianMixture};
 use model::noise::{NoiseKey, Stream};
-use model::parameters::Exported;
-use record::{Array, ArrayName, Arrays, EvaluationRow, MetricsRow, Split, Terms};
-use spec::{Cell, Metric, MetricSettings, ModelKind};
+use model::parameters::NamedTensor;
+use record::{Array, ArrayName, Arrays, EpochMetrics, MetricsRow};
+use spec::{Cell, Measurement, Metric, MetricSettings, ModelKind, Split};
 use tch::{Device, Kind, Tensor};
 
 use crate::arrays::N_SAMPLES;
 use crate::batches::in_order;
 use crate::evaluate::BATCH;
-use crate::fit::{Fitted, Observer};
+use crate::fit::{FitOutcome, Observer};
 use crate::position::Position;
 use crate::statistics::Mean;
 use crate::{rows, weights};
@@ -41,7 +41,7 @@ impl MixtureFit {
     pub fn new(
         cell: Cell,
         position: Position,
-        saved: Option<Vec<Exported>>,
+        saved: Option<Vec<NamedTensor>>,
         train: &Images,
         device: Device,
     ) -> anyhow::Result<MixtureFit> {
@@ -49,7 +49,7 @@ impl MixtureFit {
             anyhow::bail!("`{}` is no Gaussian mixture", cell.readable_name());
         };
         let data = in_order(train, 0, train.shape.n, 1, device).squeeze_dim(0);
-        let settings = Settings {
+        let settings = EmSettings {
             n_components: components,
             covariance: Covariance::Diagonal,
             variance_floor: floor * floor,
@@ -75,12 +75,12 @@ impl MixtureFit {
     /// Steps from where the fit stands to the last epoch.
     ///
     /// The row of the training split is what the step started from; the other splits are evaluated after it.
-    pub fn fit(&mut self, splits: &Splits, observer: &mut dyn Observer) -> anyhow::Result<Fitted> {
+    pub fn fit(&mut self, splits: &Splits, observer: &mut dyn Observer) -> anyhow::Result<FitOutcome> {
         let epochs = self.cell.training.epochs as u32;
         while self.position.epoch < epochs {
             if observer.stop() {
                 observer.checkpoint(self.position, &|_| self.save(), true)?;
-                return Ok(Fitted::Stopped);
+                return Ok(FitOutcome::Stopped);
             }
             observer.progress(self.position, epochs, 1)?;
             let started = Instant::now();
@@ -89,7 +89,7 @@ impl MixtureFit {
                 Err(error) => {
                     self.is_alive = false;
                     observer.failed(0, &format!("epoch {}: {error}", self.position.epoch + 1))?;
-                    return Ok(Fitted::Complete);
+                    return Ok(FitOutcome::Complete);
                 }
             };
             self.position.epoch += 1;
@@ -105,7 +105,7 @@ impl MixtureFit {
             observer.epoch(0, &rows)?;
             observer.checkpoint(self.position, &|_| self.save(), false)?;
         }
-        Ok(Fitted::Complete)
+        Ok(FitOutcome::Complete)
     }
 
     /// log p(x) of a whole split, in nats per image.
@@ -130,7 +130,7 @@ impl MixtureFit {
             step: self.position.step,
             images,
             scale: self.cell.scale(),
-            terms: Terms::from([(Metric::Elbo, log_likelihood), (Metric::Objective, -log_likelihood)]),
+            terms: EpochMetrics::from([(Metric::Elbo, log_likelihood), (Metric::Objective, -log_likelihood)]),
             beta: self.cell.objective.beta,
             kl_per_dim: Vec::new(),
             learning_rate: 0.0,
@@ -144,12 +144,12 @@ impl MixtureFit {
     }
 
     /// The tensors of `model.safetensors`: `weights`, `means`, `variances`.
-    pub fn export(&self) -> Vec<Exported> {
+    pub fn export(&self) -> Vec<NamedTensor> {
         self.mixture.export()
     }
 
     /// The row of evaluation.parquet: −log p(x), exact.
-    pub fn rows(&self, test: &Images) -> Vec<EvaluationRow> {
+    pub fn rows(&self, test: &Images) -> Vec<Measurement> {
         let Mean { value, standard_error } = self.log_density(test);
         let exact = MetricSettings { exact: Some(true), ..MetricSettings::default() };
         vec![rows::mean(Metric::Nll, Mean { value: -value, standard_error }, test.shape.n, exact)]

@@ -1,10 +1,10 @@
-//! How far training is, and how a checkpoint says it.
+//! Epochs and steps completed, and their form in a checkpoint's header.
 
 use std::collections::HashMap;
 
 use anyhow::Context as _;
 
-/// How far training is.
+/// Epochs and steps completed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Epochs completed.
@@ -16,7 +16,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// For the header of a checkpoint's file.
+    /// As the metadata of a checkpoint's file.
     pub fn to_metadata(self) -> HashMap<String, String> {
         let Position { epoch, step_in_epoch, step } = self;
         HashMap::from([

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use model::parameters::Exported;
+use model::parameters::NamedTensor;
 use protocol::Event;
-use record::{Arrays, EvaluationRow, MetricsRow, RunWriter, Split};
-use spec::Metric;
+use record::{Arrays, MetricsRow, RunWriter};
+use spec::{Measurement, Metric, Split};
 
-use crate::context::{Context, Outcome};
+use crate::context::{TaskContext, TaskOutcome};
 use crate::fit::{Observer, Save};
-use crate::out::Out;
+use crate::messages::MessageWriter;
 use crate::position::Position;
 use crate::weights;
 
@@ -17,8 +17,8 @@ use crate::weights;
 pub(crate) struct Recorder<'a, 'b> {
     /// `None` for a run that failed or is finished.
     writers: Vec<Option<RunWriter>>,
-    out: &'a mut Out<'b>,
-    context: &'a Context,
+    out: &'a mut MessageWriter<'b>,
+    context: &'a TaskContext,
     started: Instant,
     last_checkpoint: Instant,
 }
@@ -31,8 +31,8 @@ impl<'a, 'b> Recorder<'a, 'b> {
     pub(crate) fn start(
         mut writers: Vec<RunWriter>,
         position: Position,
-        context: &'a Context,
-        out: &'a mut Out<'b>,
+        context: &'a TaskContext,
+        out: &'a mut MessageWriter<'b>,
     ) -> anyhow::Result<Recorder<'a, 'b>> {
         for writer in &mut writers {
             let event = Event::Started { run_id: writer.run().id().clone(), from_epoch: position.epoch };
@@ -45,7 +45,7 @@ impl<'a, 'b> Recorder<'a, 'b> {
     }
 
     /// Leaves the runs at the checkpoint that was just written.
-    pub(crate) fn interrupt(self, position: Position) -> anyhow::Result<Outcome> {
+    pub(crate) fn interrupt(self, position: Position) -> anyhow::Result<TaskOutcome> {
         for mut writer in self.writers.into_iter().flatten() {
             let event = Event::Interrupted { run_id: writer.run().id().clone(), epoch: position.epoch };
             writer.log(&event)?;
@@ -59,9 +59,9 @@ impl<'a, 'b> Recorder<'a, 'b> {
     pub(crate) fn finish(
         &mut self,
         replica: usize,
-        rows: &[EvaluationRow],
+        rows: &[Measurement],
         arrays: &Arrays,
-        model: &[Exported],
+        model: &[NamedTensor],
     ) -> anyhow::Result<()> {
         let Some(mut writer) = self.writers[replica].take() else { return Ok(()) };
         writer.evaluation(rows)?;

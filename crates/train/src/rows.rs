@@ -2,21 +2,21 @@
 
 use data::{Images, Shape, Sharpness};
 use model::Family;
-use record::{Array, ArrayName, Arrays, EvaluationRow, Split};
+use record::{Array, ArrayName, Arrays};
 use spec::metric::{Input, Subject};
-use spec::{Cell, Metric, MetricSettings, Scale};
+use spec::{Cell, Measurement, Metric, MetricSettings, Scale, Split};
 use tch::{Device, Kind};
 
-use crate::arrays::Decoded;
+use crate::arrays::ReplicaArrays;
 use crate::batches::in_order;
 use crate::cohort::Cohort;
-use crate::evaluate::{At, BATCH, add_to, evaluate, reconstruction_of_corrupted};
+use crate::evaluate::{BATCH, SplitContext, add_to, evaluate, reconstruction_of_corrupted};
 use crate::sampling::N_COMPONENTS;
 use crate::statistics::{ACTIVE_UNIT_VARIANCE, Mean, Sums};
 
 /// A mean over `n` test images.
-pub fn mean(metric: Metric, Mean { value, standard_error }: Mean, n: usize, settings: MetricSettings) -> EvaluationRow {
-    EvaluationRow { metric, split: Split::Test, value, standard_error: Some(standard_error), n: n as u64, settings }
+pub fn mean(metric: Metric, Mean { value, standard_error }: Mean, n: usize, settings: MetricSettings) -> Measurement {
+    Measurement { metric, split: Split::Test, value, standard_error: Some(standard_error), n: n as u64, settings }
 }
 
 /// All that is measured on a cohort's trained models on the test split, with what was decoded for figures; one list for each
@@ -24,16 +24,16 @@ pub fn mean(metric: Metric, Mean { value, standard_error }: Mean, n: usize, sett
 pub fn of_cohort(
     cohort: &Cohort,
     test: &Images,
-    at: &At<'_>,
-    decoded: &[Decoded],
+    at: &SplitContext<'_>,
+    decoded: &[ReplicaArrays],
     device: Device,
-) -> Vec<Vec<EvaluationRow>> {
+) -> Vec<Vec<Measurement>> {
     let model = cohort.model.as_ref();
     let sums = evaluate(model, test, at, device);
     let of_corrupted = reconstruction_of_corrupted(model, test, at, device);
     let psnr = tch::no_grad(|| psnr(model, test, device));
     let of_data = of_data(test);
-    let of_replica = |(replica, decoded): (usize, &Decoded)| {
+    let of_replica = |(replica, decoded): (usize, &ReplicaArrays)| {
         let of_corrupted = of_corrupted.as_ref().map(|means| means[replica]);
         let mut rows = of_sums(&cohort.cells[replica], &sums[replica], of_corrupted, test);
         rows.extend(decoded.latent_log_density.map(|density| latent_log_density(density, test)));
@@ -65,7 +65,7 @@ fn psnr(model: &dyn Family, test: &Images, device: Device) -> Option<Vec<Mean>> 
 
 /// What every trained run has: its metrics that are measured at each epoch too, from its sums over the test split, and the
 /// reconstruction of corrupted images, see [`reconstruction_of_corrupted`].
-pub fn of_sums(cell: &Cell, sums: &Sums, of_corrupted: Option<Mean>, test: &Images) -> Vec<EvaluationRow> {
+pub fn of_sums(cell: &Cell, sums: &Sums, of_corrupted: Option<Mean>, test: &Images) -> Vec<Measurement> {
     let n = sums.images as usize;
     let one_sample = || MetricSettings::samples(1);
     let mut rows = Vec::new();
@@ -76,7 +76,7 @@ pub fn of_sums(cell: &Cell, sums: &Sums, of_corrupted: Option<Mean>, test: &Imag
             rows.push(mean(metric, value, n, settings));
         }
     }
-    let exact = |metric: Metric, value: f64, settings: MetricSettings| EvaluationRow {
+    let exact = |metric: Metric, value: f64, settings: MetricSettings| Measurement {
         metric,
         split: Split::Test,
         value,
@@ -95,14 +95,14 @@ pub fn of_sums(cell: &Cell, sums: &Sums, of_corrupted: Option<Mean>, test: &Imag
 }
 
 /// What is measured on the test images alone: their sharpness, unless they are too small to have one.
-pub fn of_data(test: &Images) -> Option<EvaluationRow> {
+pub fn of_data(test: &Images) -> Option<Measurement> {
     let values: Vec<f32> = test.pixels.iter().map(|&byte| f32::from(byte) / 255.0).collect();
     sharpness(Subject::Data, &values, test.shape)
 }
 
 /// What is measured on the images that a model made: sharpness of decoder means, clamped to 0…1, of the reconstructions,
 /// where there are any, and of the samples from the prior.
-pub fn of_arrays(arrays: &Arrays) -> Vec<EvaluationRow> {
+pub fn of_arrays(arrays: &Arrays) -> Vec<Measurement> {
     let of = |subject: Subject, array: &Array| {
         let &[n, channels, height, width] = array.shape.as_slice() else { return None };
         let values: Vec<f32> = array.values.iter().map(|value| value.clamp(0.0, 1.0)).collect();
@@ -113,14 +113,14 @@ pub fn of_arrays(arrays: &Arrays) -> Vec<EvaluationRow> {
 }
 
 /// The latent means' log density under a mixture of Gaussians.
-fn latent_log_density(density: Mean, test: &Images) -> EvaluationRow {
+fn latent_log_density(density: Mean, test: &Images) -> Measurement {
     let settings = MetricSettings { components: Some(N_COMPONENTS), ..MetricSettings::default() };
     mean(Metric::LatentLogDensity, density, test.shape.n, settings)
 }
 
-fn sharpness(of: Subject, values: &[f32], shape: Shape) -> Option<EvaluationRow> {
+fn sharpness(of: Subject, values: &[f32], shape: Shape) -> Option<Measurement> {
     let Sharpness { mean, standard_error } = data::sharpness(values, shape)?;
-    Some(EvaluationRow {
+    Some(Measurement {
         metric: Metric::Sharpness,
         split: Split::Test,
         value: mean,

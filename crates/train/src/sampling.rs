@@ -1,13 +1,13 @@
 //! Where z of samples comes from: the prior, the aggregate posterior, or a mixture fitted to latents.
 
-use model::mixture::{Covariance, GaussianMixture, MixtureError, Settings};
-use model::noise::{Drawer, NoiseKey, Stream};
+use model::mixture::{Covariance, EmSettings, GaussianMixture, MixtureError};
+use model::noise::{NoiseKey, Replica, Stream};
 use model::{Family, Posterior};
-use record::Split;
+use spec::Split;
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::Batches;
-use crate::evaluate::{At, BATCH};
+use crate::evaluate::{BATCH, SplitContext};
 
 /// The first so many training images are what the mixture is fitted to.
 const N_FITTED: usize = 10_000;
@@ -49,13 +49,13 @@ impl<'a> Sampler<'a> {
         let replicas = self.model.parameters().replicas();
         let encoder = self.model.encoder()?;
         let key = NoiseKey::new(Stream::Aggregate, 0, step);
-        let of = |replica: &Drawer| key.choices(replica.seed, n, self.train.n_images());
+        let of = |replica: &Replica| key.choices(replica.seed, n, self.train.n_images());
         let chosen: Vec<Vec<u32>> = replicas.iter().map(of).collect();
         let chosen: Vec<&[u32]> = chosen.iter().map(Vec::as_slice).collect();
         let ones = vec![1.0; replicas.len()];
         self.encoded(&chosen, |i, posterior| {
             // Each portion is an epoch of its own to the noise; 0 is taken by the choice of images.
-            let at = At { split: Split::Train, epoch: i + 1, betas: &ones, n_train: self.train.n_images() };
+            let at = SplitContext { split: Split::Train, epoch: i + 1, betas: &ones, n_train: self.train.n_images() };
             encoder.draw(posterior, &at.batch(Stream::Aggregate, step))
         })
     }
@@ -68,7 +68,7 @@ impl<'a> Sampler<'a> {
 
     /// `n` draws from a replica's mixture; `[n, D]`, zero in the padding.
     pub fn from_mixture(&self, replica: usize, mixture: &GaussianMixture, n: usize, step: u64) -> Tensor {
-        let Drawer { seed, width } = self.model.parameters().replicas()[replica];
+        let Replica { seed, width } = self.model.parameters().replicas()[replica];
         let z = mixture.sample(n, &mut NoiseKey::new(Stream::Mixture, 1, step).generator(seed));
         let padding = (self.model.parameters().padded_width() - width) as i64;
         z.to_kind(Kind::Float).constant_pad_nd([0, padding]).to_device(self.device)
@@ -87,10 +87,10 @@ impl<'a> Sampler<'a> {
             return None;
         }
         let latents = self.encoded(&vec![first.as_slice(); replicas.len()], |_, posterior| posterior.mean())?;
-        let fitted = |(r, replica): (usize, &Drawer)| {
+        let fitted = |(r, replica): (usize, &Replica)| {
             let own = latents.get(r as i64).narrow(1, 0, replica.width as i64);
             let variance = own.var_dim(&[0i64][..], false, false).mean(Kind::Double).double_value(&[]);
-            let settings = Settings {
+            let settings = EmSettings {
                 n_components: N_COMPONENTS.min(n_fitted),
                 covariance: if replica.width <= WIDEST_FULL { Covariance::Full } else { Covariance::Diagonal },
                 // Latents that are all the same are a mixture of points, not an error.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
 use model::Terms;
-use model::parameters::Exported;
+use model::parameters::NamedTensor;
 use spec::Metric;
 use tch::{Device, Kind, Tensor};
 
@@ -150,8 +150,8 @@ impl Sums {
     }
 
     /// What a row of metrics.parquet has of this split: the means, and the active units where there is an encoder.
-    pub fn terms(&self) -> record::Terms {
-        let mut terms: record::Terms = self.means().map(|(metric, mean)| (metric, mean.value)).collect();
+    pub fn terms(&self) -> record::EpochMetrics {
+        let mut terms: record::EpochMetrics = self.means().map(|(metric, mean)| (metric, mean.value)).collect();
         if let Some(units) = self.active_units() {
             terms.set(Metric::ActiveUnits, f64::from(units));
         }
@@ -176,9 +176,9 @@ impl Sums {
 
     /// A tensor of doubles for each sum, for a checkpoint: `sums.images`, `sums.gradient_norm`, a pair for each metric such
     /// as `sums.elbo`, and where there are such, `sums.kl_per_dim`, `[D]`, and `sums.latent_mean`, `[D, 2]`.
-    pub fn to_tensors(&self) -> Vec<Exported> {
+    pub fn to_tensors(&self) -> Vec<NamedTensor> {
         let Sums { images, scalars, gradient_norm, kl_per_dim, latent_mean } = self;
-        let named = |name: &str, values: &[f64]| Exported {
+        let named = |name: &str, values: &[f64]| NamedTensor {
             name: format!("{PREFIX}{name}"),
             tensor: Tensor::from_slice(values),
         };
@@ -186,8 +186,8 @@ impl Sums {
         tensors.extend(scalars.iter().map(|(metric, pair)| named(metric.name(), pair)));
         tensors.extend(kl_per_dim.as_ref().map(|sums| named(KL_PER_DIM, sums)));
         tensors.extend(latent_mean.as_ref().map(|pairs| {
-            let Exported { name, tensor } = named(LATENT_MEAN, pairs.as_flattened());
-            Exported { name, tensor: tensor.view([-1, 2]) }
+            let NamedTensor { name, tensor } = named(LATENT_MEAN, pairs.as_flattened());
+            NamedTensor { name, tensor: tensor.view([-1, 2]) }
         }));
         tensors
     }
@@ -197,7 +197,7 @@ impl Sums {
     ///
     /// # Errors
     /// If a sum has another type or length than it was written with, or is of a metric that is not known.
-    pub fn from_tensors(tensors: &[Exported]) -> anyhow::Result<Option<Sums>> {
+    pub fn from_tensors(tensors: &[NamedTensor]) -> anyhow::Result<Option<Sums>> {
         let named: Vec<_> =
             tensors.iter().filter_map(|one| Some((one.name.strip_prefix(PREFIX)?, &one.tensor))).collect();
         if named.is_empty() {
@@ -257,8 +257,8 @@ mod tests {
 
     #[test]
     fn sums_of_another_form_are_refused() {
-        let one = |name: &str, tensor| [Exported { name: name.to_owned(), tensor }];
-        let said = |tensors: &[Exported]| format!("{:#}", Sums::from_tensors(tensors).unwrap_err());
+        let one = |name: &str, tensor| [NamedTensor { name: name.to_owned(), tensor }];
+        let said = |tensors: &[NamedTensor]| format!("{:#}", Sums::from_tensors(tensors).unwrap_err());
         assert_eq!(Sums::from_tensors(&one("sums", Tensor::from_slice(&[0.0; 18]))).unwrap(), None);
         assert!(said(&one("sums.kl", Tensor::from_slice(&[0.0; 3]))).contains("`sums.kl` has a strange length"));
         assert!(said(&one("sums.kl", Tensor::from_slice(&[0f32; 2]))).contains("not in double precision"));

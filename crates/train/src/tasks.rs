@@ -8,15 +8,15 @@ mod use_model;
 
 use protocol::{Job, Task};
 
-use crate::context::{Context, Outcome};
-use crate::out::Out;
+use crate::context::{TaskContext, TaskOutcome};
+use crate::messages::MessageWriter;
 
 /// Do a job's task with its cells. What is done already is left out.
 ///
 /// Errors are those that concern all cells alike, such as data that cannot be read; what concerns one is recorded as
 /// its run's failure.
-pub fn run(job: &Job, context: &Context, out: &mut Out<'_>) -> anyhow::Result<Outcome> {
-    let Some(first) = job.cells.first() else { return Ok(Outcome::Done) };
+pub fn run(job: &Job, context: &TaskContext, out: &mut MessageWriter<'_>) -> anyhow::Result<TaskOutcome> {
+    let Some(first) = job.cells.first() else { return Ok(TaskOutcome::Done) };
     if let Some(other) = job.cells.iter().find(|cell| cell.cohort_key() != first.cohort_key()) {
         anyhow::bail!(
             "`{}` and `{}` cannot train as one cohort\nhint: a cohort's cells differ in latent width, β, learning rate, seed and likelihood scale alone",
@@ -26,7 +26,7 @@ pub fn run(job: &Job, context: &Context, out: &mut Out<'_>) -> anyhow::Result<Ou
     }
     match &job.task {
         Task::Train => train::train(&job.cells, context, out),
-        Task::Evaluate(asked) => evaluate_stored::evaluate_stored(&job.cells, asked, context, out),
+        Task::Evaluate(evaluation) => evaluate_stored::evaluate_stored(&job.cells, evaluation, context, out),
         Task::Weights(outside) => evaluate_weights::evaluate_weights(&job.cells, outside, context, out),
         Task::Use(usage) => use_model::use_model(first, usage, context),
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
 use model::Parameters;
-use model::parameters::Exported;
+use model::parameters::NamedTensor;
 use record::tensors::{Dtype, StoredTensor, TensorFile};
 use record::{RecordError, Run, Status};
 use tch::{Kind, Tensor};
@@ -16,7 +16,7 @@ pub struct Weights {
     /// The file.
     pub file: PathBuf,
     /// Its tensors, sorted by name.
-    pub tensors: Vec<Exported>,
+    pub tensors: Vec<NamedTensor>,
     /// The texts in its header.
     pub metadata: HashMap<String, String>,
 }
@@ -54,7 +54,7 @@ impl Weights {
             other => other.into(),
         })?;
         let mut weights = Weights::of(file, stored)?;
-        for Exported { name, tensor } in &mut weights.tensors {
+        for NamedTensor { name, tensor } in &mut weights.tensors {
             *tensor = tensor.to_kind(Kind::Float);
             let is_finite = tensor.isfinite().all().int64_value(&[]) == 1;
             ensure!(is_finite, "`{name}` in `{}` holds a value that is not finite in single precision", file.display());
@@ -63,7 +63,7 @@ impl Weights {
     }
 
     fn of(file: &Path, stored: TensorFile) -> anyhow::Result<Weights> {
-        let tensor = |stored: StoredTensor| -> anyhow::Result<Exported> {
+        let tensor = |stored: StoredTensor| -> anyhow::Result<NamedTensor> {
             let StoredTensor { name, dtype, shape, bytes } = stored;
             let kind = match dtype {
                 Dtype::F16 => Kind::Half,
@@ -75,7 +75,7 @@ impl Weights {
             let shape: Vec<i64> = shape.into_iter().map(|length| length as i64).collect();
             let tensor = Tensor::f_from_data_size(&bytes, &shape, kind)
                 .with_context(|| format!("`{name}` in `{}` cannot be read", file.display()))?;
-            Ok(Exported { name, tensor })
+            Ok(NamedTensor { name, tensor })
         };
         let tensors = stored.tensors.into_iter().map(tensor).collect::<anyhow::Result<_>>()?;
         Ok(Weights { file: file.to_owned(), tensors, metadata: stored.metadata })
@@ -114,8 +114,8 @@ fn difference(these: &[&str], those: &[&str]) -> Vec<String> {
 /// Named tensors as the bytes of a safetensors file, with `metadata` in its header; single and double precision.
 ///
 /// Errors for tensors of another type.
-pub fn to_bytes(tensors: &[Exported], metadata: HashMap<String, String>) -> anyhow::Result<Vec<u8>> {
-    let stored = |Exported { name, tensor }: &Exported| -> anyhow::Result<StoredTensor> {
+pub fn to_bytes(tensors: &[NamedTensor], metadata: HashMap<String, String>) -> anyhow::Result<Vec<u8>> {
+    let stored = |NamedTensor { name, tensor }: &NamedTensor| -> anyhow::Result<StoredTensor> {
         let n = tensor.numel();
         let (dtype, bytes) = match tensor.kind() {
             Kind::Float => {

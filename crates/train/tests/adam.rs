@@ -6,7 +6,7 @@ mod formula;
 
 use formula::values;
 use model::noise::{NoiseKey, Stream};
-use model::parameters::Exported;
+use model::parameters::NamedTensor;
 use model::{Family, ImageShape, StepContext, Vae};
 use serde_json::Value;
 use spec::Cell;
@@ -29,7 +29,7 @@ fn objectives(latent_dims: &[usize], settings: Vec<spec::Adam>, beta: f64, n_ste
     let golden = cells.len() - 1;
     let image = ImageShape { channels: 1, height: 28, width: 28 };
     let vae = Vae::new(&cells.iter().collect::<Vec<_>>(), image, Device::Cpu).unwrap().unwrap();
-    let weights: Vec<Exported> = vae
+    let weights: Vec<NamedTensor> = vae
         .parameters()
         .export(golden)
         .into_iter()
@@ -37,7 +37,7 @@ fn objectives(latent_dims: &[usize], settings: Vec<spec::Adam>, beta: f64, n_ste
         .map(|(t, one)| {
             // A bias comes after its weight, and shares its fan-in.
             let fan_in = [784, 784, 400, 400, 400, 400, 20, 20, 400, 400][t];
-            Exported { tensor: values(t as u64, &one.tensor.size(), f64::from(fan_in).powf(-0.5)), name: one.name }
+            NamedTensor { tensor: values(t as u64, &one.tensor.size(), f64::from(fan_in).powf(-0.5)), name: one.name }
         })
         .collect();
     vae.parameters().import(golden, &weights).unwrap();

@@ -3,7 +3,7 @@
 use record::ArrayName;
 
 use super::facets::{self, Along};
-use super::rows::{Block, Layout, Row, pages};
+use super::rows::{Block, Row, RowLayout, pages};
 use super::{Pages, with_arrays};
 use crate::notes;
 use crate::records::Group;
@@ -49,7 +49,7 @@ pub fn draw<'a>(groups: &[&'a Group]) -> Pages {
         _ => DENOISED.to_owned(),
     };
     let labels: Vec<String> = groups.iter().map(|group| label(group)).collect();
-    let layout = Layout::of(first.originals, labels.iter().map(String::as_str).chain([CORRUPTED, ORIGINAL]));
+    let layout = RowLayout::of(first.originals, labels.iter().map(String::as_str).chain([CORRUPTED, ORIGINAL]));
     let row = |label: &str, images| Row { label: label.to_owned(), images };
     let mut blocks: Vec<Block<'_>> = Vec::new();
     for facet in facets::rows(&groups, std::slice::from_ref(&along)) {

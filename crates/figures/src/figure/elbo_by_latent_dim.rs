@@ -6,10 +6,10 @@ use super::facets::{self, Along, Style};
 use super::grid::Grid;
 use super::labels::{self, LABEL};
 use super::{PAGE, Page, Pages};
-use crate::axis::Axis;
+use crate::axis::PlotAxis;
 use crate::colour::INK;
 use crate::drawing::{Drawing, NORMAL, WIDTH};
-use crate::legend::{self, LegendEntry, Sample};
+use crate::legend::{self, LegendEntry, Swatch};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::records::{Group, interval, numbers};
@@ -58,7 +58,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
     if rows.len() == 1 {
         rows[0].0.clear();
     }
-    let x = Axis::at(&dims);
+    let x = PlotAxis::at(&dims);
     let height = if rows.len() == 1 { 120.0 } else { 90.0 };
     let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
     let caption = format!(
@@ -85,7 +85,7 @@ fn page(
     rows: &[(String, Vec<Line>)],
     terms: &[Metric],
     styles: &[Style],
-    (x, height): (&Axis, f64),
+    (x, height): (&PlotAxis, f64),
     single: &str,
 ) -> Drawing {
     let mut drawing = Drawing::new();
@@ -93,14 +93,14 @@ fn page(
     let is_used = |style: &&Style| rows.iter().flat_map(|(_, lines)| lines).any(|line| line.style.label == style.label);
     let styles = styles.iter().filter(is_used);
     let entries: Vec<LegendEntry> =
-        styles.map(|s| LegendEntry::new(Sample::Marked(s.colour, s.marker), label(s))).collect();
+        styles.map(|s| LegendEntry::new(Swatch::Marked(s.colour, s.marker), label(s))).collect();
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;
     let ends = |e: &Estimate| [interval(e).0, interval(e).1];
     let axis = |term: usize| {
         let lines = rows.iter().flat_map(|(_, lines)| lines);
-        Axis::around(lines.flat_map(|l| &l.terms[term]).flat_map(|(_, e)| ends(e)), 5)
+        PlotAxis::around(lines.flat_map(|l| &l.terms[term]).flat_map(|(_, e)| ends(e)), 5)
     };
-    let axes: Vec<Axis> = (0..terms.len()).map(axis).collect();
+    let axes: Vec<PlotAxis> = (0..terms.len()).map(axis).collect();
     let x_title = spec::setting_title(LATENT_DIM);
     let (side, gap, right) = (12.0, 10.0, 5.0);
     let rooms: f64 = axes.iter().map(y_label_room).sum();

@@ -3,7 +3,7 @@
 use record::ArrayName;
 
 use super::facets::{self, Along};
-use super::rows::{Block, Layout, Row, pages};
+use super::rows::{Block, Row, RowLayout, pages};
 use super::{Pages, spread, with_arrays};
 use crate::arrays::Paths;
 use crate::notes;
@@ -48,7 +48,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
     };
     let along = Along::choose(&groups);
     let columns = images().map(|images| images.n).max().unwrap_or(1);
-    let layout = Layout::of_columns(first, [LINEAR, SPHERICAL], columns);
+    let layout = RowLayout::of_columns(first, [LINEAR, SPHERICAL], columns);
     let blocks: Vec<Block<'_>> = groups
         .iter()
         .zip(&found)

@@ -5,11 +5,11 @@ use spec::Metric;
 use super::facets::{self, Along};
 use super::labels::{self, LABEL, Titles};
 use super::{PAGE, Page, Pages};
-use crate::axis::{Axis, fixed};
+use crate::axis::{PlotAxis, fixed};
 use crate::colour::{BLUE, FAINT, GREY, INK};
 use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
 use crate::font;
-use crate::legend::{self, LegendEntry, Sample};
+use crate::legend::{self, LegendEntry, Swatch};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::records::{Group, interval};
@@ -51,7 +51,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         .collect();
     // One scale for all panels of all pages, so that their bars can be compared.
     let ends = rows.iter().flat_map(|(_, bars)| bars).flat_map(|b| &b.kl).map(|e| 1.12 * interval(e).1);
-    let y = Axis::from_zero(ends, 4);
+    let y = PlotAxis::from_zero(ends, 4);
     let height = if rows.len() == 1 { 100.0 } else { 66.0 };
     let per_page = (((PAGE - 60.0) / (height + LABEL + 24.0)) as usize).max(1);
     let caption = format!(
@@ -82,16 +82,16 @@ fn bars_of(group: &Group, along: &Along) -> Bars {
     }
 }
 
-fn page(rows: &[(String, Vec<Bars>)], y: &Axis, height: f64) -> Drawing {
+fn page(rows: &[(String, Vec<Bars>)], y: &PlotAxis, height: f64) -> Drawing {
     let mut drawing = Drawing::new();
-    let mut entries = vec![LegendEntry::new(Sample::Square(BLUE), "active")];
+    let mut entries = vec![LegendEntry::new(Swatch::Square(BLUE), "active")];
     if rows
         .iter()
         .flat_map(|(_, bars)| bars)
         .any(|bars| bars.active.is_some_and(|active| active < bars.kl.len() as f64))
     {
-        entries.push(LegendEntry::new(Sample::Square(FAINT), "inactive"));
-        entries.push(LegendEntry::new(Sample::Line(GREY, 0.7, Some((2.4, 1.6))), "border of active units"));
+        entries.push(LegendEntry::new(Swatch::Square(FAINT), "inactive"));
+        entries.push(LegendEntry::new(Swatch::Line(GREY, 0.7, Some((2.4, 1.6))), "border of active units"));
     }
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 14.0;
     let columns = rows.iter().map(|(_, bars)| bars.len()).max().unwrap_or(1);
@@ -120,7 +120,7 @@ fn page(rows: &[(String, Vec<Bars>)], y: &Axis, height: f64) -> Drawing {
                 top,
                 width,
                 height,
-                x: Axis::whole(0.5, n as f64 + 0.5, 5),
+                x: PlotAxis::whole(0.5, n as f64 + 0.5, 5),
                 y: y.clone(),
             };
             let labels = Labels {

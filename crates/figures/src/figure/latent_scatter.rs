@@ -3,11 +3,11 @@
 use super::facets::{self, Along};
 use super::labels::{self, LABEL, Titles};
 use super::{PAGE, Page, Pages, with_arrays};
-use crate::arrays::{Arrays, Latents};
-use crate::axis::{Axis, range};
+use crate::arrays::{Latents, RunArrays};
+use crate::axis::{PlotAxis, range};
 use crate::colour::{self, BLUE, Colour, N_CLASSES};
 use crate::drawing::{Drawing, Mark, WIDTH};
-use crate::legend::{self, LegendEntry, Sample};
+use crate::legend::{self, LegendEntry, Swatch};
 use crate::marker::Marker;
 use crate::notes;
 use crate::panel::{Labels, Panel};
@@ -33,11 +33,11 @@ struct Cloud {
 impl Cloud {
     /// Axes around the points, both of one length, so that distances compare; of at least one unit, which is the prior's
     /// standard deviation, so that a collapsed posterior looks it.
-    fn axes(&self) -> (Axis, Axis) {
+    fn axes(&self) -> (PlotAxis, PlotAxis) {
         let (left, right) = range(self.points.iter().map(|(x, ..)| *x));
         let (low, high) = range(self.points.iter().map(|(_, y, _)| *y));
         let reach = 0.55 * (right - left).max(high - low).max(1.0);
-        let around = |from: f64, to: f64| Axis::between((from + to) / 2.0 - reach, (from + to) / 2.0 + reach, 4);
+        let around = |from: f64, to: f64| PlotAxis::between((from + to) / 2.0 - reach, (from + to) / 2.0 + reach, 4);
         (around(left, right), around(low, high))
     }
 }
@@ -102,7 +102,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
 }
 
 /// How many classes the labels name.
-fn classes(arrays: &Arrays) -> Option<usize> {
+fn classes(arrays: &RunArrays) -> Option<usize> {
     arrays.labels.as_ref()?.iter().max().map(|&most| usize::from(most) + 1)
 }
 
@@ -140,9 +140,9 @@ fn page(rows: &[(String, Vec<Cloud>)], columns: usize, n_classes: usize) -> Draw
     let mut drawing = Drawing::new();
     let mut top = 4.0;
     if n_classes > 0 {
-        let mut entries = vec![LegendEntry::new(Sample::Heading, "class")];
+        let mut entries = vec![LegendEntry::new(Swatch::Heading, "class")];
         let entry =
-            |class: usize| LegendEntry::new(Sample::Marker(colour::class(class), Marker::Disc), class.to_string());
+            |class: usize| LegendEntry::new(Swatch::Marker(colour::class(class), Marker::Disc), class.to_string());
         entries.extend((0..n_classes).map(entry));
         top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 3.0;
     }

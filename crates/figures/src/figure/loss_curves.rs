@@ -6,13 +6,13 @@ use super::facets::{self, Along, Style};
 use super::grid::Grid;
 use super::labels::{self, LABEL};
 use super::{PAGE, Page, Pages};
-use crate::axis::{Axis, range};
+use crate::axis::{PlotAxis, range};
 use crate::colour::{GREY, INK};
 use crate::drawing::{Drawing, Mark, SMALL, WIDTH};
-use crate::legend::{self, LegendEntry, Sample};
+use crate::legend::{self, LegendEntry, Swatch};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
-use crate::records::{Epoch, Group, Run, interval, terms_in_nats};
+use crate::records::{Epoch, Group, RunNumbers, interval, terms_in_nats};
 use record::summary::{Estimate, estimate};
 
 const SOLID: f64 = 1.0;
@@ -91,7 +91,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
 }
 
 fn series(group: &Group, terms: &[Metric]) -> Vec<(Series, Series)> {
-    let series = |term: Metric, of: fn(&Run) -> &[Epoch]| {
+    let series = |term: Metric, of: fn(&RunNumbers) -> &[Epoch]| {
         let mut epochs: Vec<u32> = group.runs.iter().flat_map(|run| of(run).iter().map(|t| t.epoch)).collect();
         epochs.sort_unstable();
         epochs.dedup();
@@ -110,9 +110,9 @@ fn series(group: &Group, terms: &[Metric]) -> Vec<(Series, Series)> {
 
 /// The axes of all pages, so that panels can be compared.
 struct Axes {
-    x: Axis,
+    x: PlotAxis,
     /// By drawn term; the objective's is each row's own, since its values depend on β.
-    shared: Vec<Option<Axis>>,
+    shared: Vec<Option<PlotAxis>>,
     /// Whether some of the first epochs lie beyond the axes.
     cut: bool,
     /// Epochs of the test images before this one do not count for the axes.
@@ -149,21 +149,24 @@ impl Axes {
         let late = settled(last);
         let is_steep = |term| span(first, term) > 2.5 * span(late, term);
         let from = if last > 5.0 && (0..drawn.len()).any(is_steep) { late } else { first };
-        let axis = |term: usize| Axis::around(values(rows.iter(), term, from, last), 5);
+        let axis = |term: usize| PlotAxis::around(values(rows.iter(), term, from, last), 5);
         let own = |term: usize| drawn[term] == Metric::Objective;
-        let shared: Vec<Option<Axis>> = (0..drawn.len()).map(|term| (!own(term)).then(|| axis(term))).collect();
+        let shared: Vec<Option<PlotAxis>> = (0..drawn.len()).map(|term| (!own(term)).then(|| axis(term))).collect();
         let all = rows.iter().flat_map(|row| &row.curves).flat_map(|c| c.terms.iter().zip(&shared));
-        let is_beyond = |estimate: &Estimate, axis: &Axis| estimate.mean < axis.low || estimate.mean > axis.high;
+        let is_beyond = |estimate: &Estimate, axis: &PlotAxis| estimate.mean < axis.low || estimate.mean > axis.high;
         let cut = all
             .filter_map(|((test, train), axis)| Some((test.iter().chain(train), axis.as_ref()?)))
             .any(|(mut series, axis)| series.any(|(_, estimate)| is_beyond(estimate, axis)));
-        let x =
-            if last > first { Axis::whole(first.min(1.0), last, 4) } else { Axis::whole(first - 0.5, last + 0.5, 3) };
+        let x = if last > first {
+            PlotAxis::whole(first.min(1.0), last, 4)
+        } else {
+            PlotAxis::whole(first - 0.5, last + 0.5, 3)
+        };
         Axes { x, shared, cut, from }
     }
 
-    fn y(&self, row: &Row, term: usize) -> Axis {
-        let own = || Axis::around(values(std::iter::once(row), term, self.from, self.x.high), 5);
+    fn y(&self, row: &Row, term: usize) -> PlotAxis {
+        let own = || PlotAxis::around(values(std::iter::once(row), term, self.from, self.x.high), 5);
         self.shared[term].clone().unwrap_or_else(own)
     }
 }
@@ -176,9 +179,9 @@ fn ends(estimate: &Estimate) -> [f64; 2] {
 fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
     let mut drawing = Drawing::new();
     let mut entries: Vec<LegendEntry> =
-        styles.iter().map(|s| LegendEntry::new(Sample::Line(s.colour, 1.4, None), s.label.clone())).collect();
-    entries.push(LegendEntry::new(Sample::Line(GREY, SOLID, None), "test"));
-    entries.push(LegendEntry::new(Sample::Line(GREY, THIN, Some(DASH)), "train"));
+        styles.iter().map(|s| LegendEntry::new(Swatch::Line(s.colour, 1.4, None), s.label.clone())).collect();
+    entries.push(LegendEntry::new(Swatch::Line(GREY, SOLID, None), "test"));
+    entries.push(LegendEntry::new(Swatch::Line(GREY, THIN, Some(DASH)), "train"));
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;
 
     let n = drawn.len();

@@ -5,11 +5,11 @@ use spec::Metric;
 use super::facets::{self, Along, Facet, Style};
 use super::labels::{LABEL, Titles};
 use super::{Page, Pages};
-use crate::axis::{Axis, fixed, number, range};
+use crate::axis::{PlotAxis, fixed, number, range};
 use crate::colour::{GREY, INK};
 use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
 use crate::font;
-use crate::legend::{self, LegendEntry, Sample};
+use crate::legend::{self, LegendEntry, Swatch};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::records::{Group, interval, numbers};
@@ -19,11 +19,11 @@ use record::summary::Estimate;
 /// One line: its look and its points by β.
 struct Line {
     style: Style,
-    points: Vec<At>,
+    points: Vec<RatePoint>,
 }
 
 /// One group's numbers.
-struct At {
+struct RatePoint {
     beta: f64,
     kl: Estimate,
     reconstruction: Estimate,
@@ -51,7 +51,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
             else {
                 continue;
             };
-            line.points.push(At { beta, kl, reconstruction });
+            line.points.push(RatePoint { beta, kl, reconstruction });
         }
         lines.retain(|line| !line.points.is_empty());
         // A single point is beside nothing that it could be compared with.
@@ -77,8 +77,8 @@ fn page(lines: &[Line], title: &str) -> Drawing {
     let mut drawing = Drawing::new();
     let entries: Vec<LegendEntry> = lines
         .iter()
-        .map(|l| LegendEntry::new(Sample::Marked(l.style.colour, l.style.marker), l.style.label.clone()))
-        .chain([LegendEntry::new(Sample::Line(GREY, 0.5, Some((1.2, 2.4))), "constant ELBO")])
+        .map(|l| LegendEntry::new(Swatch::Marked(l.style.colour, l.style.marker), l.style.label.clone()))
+        .chain([LegendEntry::new(Swatch::Line(GREY, 0.5, Some((1.2, 2.4))), "constant ELBO")])
         .collect();
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;
     if !title.is_empty() {
@@ -91,11 +91,11 @@ fn page(lines: &[Line], title: &str) -> Drawing {
     let ends = |e: &Estimate| [interval(e).0, interval(e).1];
     let (low, high) = range(points().flat_map(|p| ends(&p.kl)));
     let pad = 0.06 * (high - low).max(1e-9);
-    let x = Axis::between(low - pad, high + pad, 7);
+    let x = PlotAxis::between(low - pad, high + pad, 7);
     // Room below for the names of β.
     let (low, high) = range(points().flat_map(|p| ends(&p.reconstruction)));
     let pad = 0.06 * (high - low).max(1e-9);
-    let y = Axis::between(low - 1.6 * pad, high + pad, 6);
+    let y = PlotAxis::between(low - 1.6 * pad, high + pad, 6);
     let left = 34.0f64.max(16.0 + y_label_room(&y));
     let panel = Panel { left, top, width: WIDTH - left - 40.0, height: 190.0, x, y };
     let labels = Labels {
@@ -135,7 +135,7 @@ fn page(lines: &[Line], title: &str) -> Drawing {
 /// Lines of constant ELBO, at round values, named at the panel's right edge or above it.
 fn guides(drawing: &mut Drawing, panel: &Panel) {
     let (x, y) = (&panel.x, &panel.y);
-    let axis = Axis::between(x.low + y.low, x.high + y.high, 10);
+    let axis = PlotAxis::between(x.low + y.low, x.high + y.high, 10);
     let mut previous = f64::INFINITY;
     // How far left of where a guide meets the lower edge it has risen above a line of text.
     let aside = (SMALL + 3.0) * (panel.width / (x.high - x.low)) / (panel.height / (y.high - y.low));

@@ -3,7 +3,7 @@
 use record::ArrayName;
 
 use super::facets::{self, Along, Facet};
-use super::rows::{Block, Layout, Row, pages};
+use super::rows::{Block, Row, RowLayout, pages};
 use super::{Pages, with_arrays};
 use crate::notes;
 use crate::records::Group;
@@ -19,7 +19,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let blocks = facets::rows(&groups, std::slice::from_ref(&along));
     let label = |group: &Group| along.value(group);
     let labels: Vec<String> = groups.iter().map(|group| label(group)).collect();
-    let layout = Layout::of(first, labels.iter().map(String::as_str).chain(["original"]));
+    let layout = RowLayout::of(first, labels.iter().map(String::as_str).chain(["original"]));
 
     let blocks: Vec<Block<'_>> = blocks
         .iter()

@@ -27,7 +27,7 @@ pub struct Row<'a> {
 }
 
 /// How many images of which size a row holds; every length is in points.
-pub struct Layout {
+pub struct RowLayout {
     /// Images in a row.
     pub columns: usize,
     zoom: Zoom,
@@ -38,9 +38,9 @@ pub struct Layout {
     pub pitch: f64,
 }
 
-impl Layout {
+impl RowLayout {
     /// For images like these: as many as stay large enough to be seen well.
-    pub fn of<'a>(images: &ImageStack, labels: impl IntoIterator<Item = &'a str>) -> Layout {
+    pub fn of<'a>(images: &ImageStack, labels: impl IntoIterator<Item = &'a str>) -> RowLayout {
         let label = label_room(labels);
         let most = MAX_COLUMNS.min(images.n).max(1);
         let least = MIN_COLUMNS.min(most);
@@ -48,19 +48,19 @@ impl Layout {
         let is_up = |columns: &usize| matches!(zoom(columns), Zoom::Up(_));
         let is_large = |columns: &usize| is_up(columns) && zoom(columns).points(images.width) >= LARGE;
         let columns = (least..=most).rev().find(is_large).or_else(|| (least..=most).rev().find(is_up));
-        Layout::with(images, label, columns.unwrap_or(most.min(8)))
+        RowLayout::with(images, label, columns.unwrap_or(most.min(8)))
     }
 
     /// For rows of exactly so many images.
-    pub fn of_columns<'a>(images: &ImageStack, labels: impl IntoIterator<Item = &'a str>, columns: usize) -> Layout {
-        Layout::with(images, label_room(labels), columns)
+    pub fn of_columns<'a>(images: &ImageStack, labels: impl IntoIterator<Item = &'a str>, columns: usize) -> RowLayout {
+        RowLayout::with(images, label_room(labels), columns)
     }
 
-    fn with(images: &ImageStack, label: f64, columns: usize) -> Layout {
+    fn with(images: &ImageStack, label: f64, columns: usize) -> RowLayout {
         let zoom = fitting(images, label, columns);
         let wide = columns as f64 * zoom.points(images.width) + GAP * columns.saturating_sub(1) as f64;
         let tile = zoom.points(images.height);
-        Layout { columns, zoom, left: (WIDTH - wide - label) / 2.0 + label, room: label, tile, pitch: tile + GAP }
+        RowLayout { columns, zoom, left: (WIDTH - wide - label) / 2.0 + label, room: label, tile, pitch: tile + GAP }
     }
 
     /// Draws a row at `top`.
@@ -103,7 +103,7 @@ pub struct Block<'a> {
 }
 
 /// The pages of all blocks, each with the same caption.
-pub fn pages(blocks: &[Block<'_>], layout: &Layout, caption: &str) -> Vec<Page> {
+pub fn pages(blocks: &[Block<'_>], layout: &RowLayout, caption: &str) -> Vec<Page> {
     const BETWEEN: f64 = 3.0;
     let mut drawings = Vec::new();
     let mut drawing = Drawing::new();

@@ -3,7 +3,7 @@
 use record::ArrayName;
 
 use super::facets::{self, Along};
-use super::rows::{Block, Layout, Row, pages};
+use super::rows::{Block, Row, RowLayout, pages};
 use super::{Pages, with_arrays};
 use crate::notes;
 use crate::records::Group;
@@ -57,7 +57,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         return Err("the finished runs have stored samples from no other source than the prior".to_owned());
     };
     let along = Along::choose(&groups);
-    let layout = Layout::of(first.images, [PRIOR, AGGREGATE, MIXTURE]);
+    let layout = RowLayout::of(first.images, [PRIOR, AGGREGATE, MIXTURE]);
     // As many rows as every source fills, so that there is as much of each to see.
     let n_full = all().map(|source| source.images.n / layout.columns).min().unwrap_or(1);
     let n_rows = (MAX_ROWS / (3 * groups.len())).min(n_full).clamp(1, MAX_ROWS_EACH);

@@ -31,7 +31,7 @@ pub fn draw<'a>(groups: &[&'a Group]) -> Pages {
     let along = Along::choose(&groups);
     let blocks = facets::rows(&groups, std::slice::from_ref(&along));
     let columns = facets::columns(&blocks, MAX_COLUMNS);
-    let layout = Layout::of(first, columns);
+    let layout = GridLayout::of(first, columns);
 
     let mut pages = Vec::new();
     let mut drawing = Drawing::new();
@@ -123,7 +123,7 @@ fn drawn(groups: &[&Group]) -> String {
 }
 
 /// The size of the grids, all equal.
-struct Layout {
+struct GridLayout {
     side: usize,
     zoom: Zoom,
     left: f64,
@@ -132,8 +132,8 @@ struct Layout {
     between: f64,
 }
 
-impl Layout {
-    fn of(images: &ImageStack, columns: usize) -> Layout {
+impl GridLayout {
+    fn of(images: &ImageStack, columns: usize) -> GridLayout {
         let between = 9.0;
         let room = ((WIDTH - 4.0 - between * (columns - 1) as f64) / columns as f64).min(WIDEST);
         let most = (images.n.isqrt()).clamp(1, MAX_SIDE);
@@ -148,6 +148,6 @@ impl Layout {
         let wide = side as f64 * zoom.points(images.width) + GAP * (side - 1) as f64;
         let tall = rows as f64 * zoom.points(images.height) + GAP * (rows - 1) as f64;
         let used = columns as f64 * wide + between * (columns - 1) as f64;
-        Layout { side, zoom, left: (WIDTH - used) / 2.0, wide, tall, between }
+        GridLayout { side, zoom, left: (WIDTH - used) / 2.0, wide, tall, between }
     }
 }

@@ -5,11 +5,11 @@ use spec::metric::Subject;
 use super::facets::{self, Along};
 use super::labels::{self, LABEL};
 use super::{PAGE, Page, Pages, spread};
-use crate::axis::Axis;
+use crate::axis::PlotAxis;
 use crate::colour::{BLUE, Colour, INK, PALE, category};
 use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
 use crate::font;
-use crate::legend::{self, LegendEntry, Sample};
+use crate::legend::{self, LegendEntry, Swatch};
 use crate::marker::Marker;
 use crate::notes;
 use crate::panel::{Labels, Panel};
@@ -76,7 +76,7 @@ pub fn draw(groups: &[&Group]) -> Pages {
         return Err("the sharpness of no finished run's images was measured".to_owned());
     }
     let ends = facets.iter().flat_map(|(_, lines)| lines).flat_map(Line::all).map(|estimate| interval(estimate).1);
-    let x = Axis::from_zero(ends, 7);
+    let x = PlotAxis::from_zero(ends, 7);
     let caption = format!(
         "Sharpness of test images, of their reconstructions and of samples from the prior: the variance of the Laplacian \
          of gray values in 0…1, a mean over images; {}. Blurred images lie left of the data's line.",
@@ -108,14 +108,14 @@ fn line(group: &Group, along: &Along) -> Line {
     Line { label: along.value(group), data, reconstructions, samples: of(Subject::Samples) }
 }
 
-fn page(facets: &[(usize, &str, &[Line])], x: &Axis) -> Drawing {
+fn page(facets: &[(usize, &str, &[Line])], x: &PlotAxis) -> Drawing {
     let mut drawing = Drawing::new();
     let lines = || facets.iter().flat_map(|(_, _, lines)| *lines);
     let is_drawn = |series: &Series| lines().any(|line| (series.of)(line).is_some());
-    let marked = |series: Series| LegendEntry::new(Sample::Marker(series.colour, series.marker), series.name);
+    let marked = |series: Series| LegendEntry::new(Swatch::Marker(series.colour, series.marker), series.name);
     let mut entries: Vec<LegendEntry> = series().into_iter().filter(is_drawn).map(marked).collect();
     if lines().any(|line| line.data.is_some()) {
-        entries.push(LegendEntry::new(Sample::Line(INK, 1.0, None), "data"));
+        entries.push(LegendEntry::new(Swatch::Line(INK, 1.0, None), "data"));
     }
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;
     let widest = lines().map(|line| font::width(&line.label, NORMAL)).fold(0.0, f64::max).min(205.0);
@@ -125,7 +125,7 @@ fn page(facets: &[(usize, &str, &[Line])], x: &Axis) -> Drawing {
         top += if label.is_empty() { 0.0 } else { LABEL };
         let height = PITCH * lines.len() as f64 + 2.0 * PAD;
         // The lines' own axis has no values to show.
-        let y = Axis { ticks: Vec::new(), ..Axis::between(0.0, 1.0, 1) };
+        let y = PlotAxis { ticks: Vec::new(), ..PlotAxis::between(0.0, 1.0, 1) };
         let panel = Panel { left, top, width: WIDTH - left - 10.0, height, x: x.clone(), y };
         let is_last = place + 1 == facets.len();
         let title = is_last.then_some("sharpness: variance of the Laplacian (squared gray value)");

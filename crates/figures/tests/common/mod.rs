@@ -8,9 +8,9 @@ use std::path::Path;
 
 use made_up::measured;
 
-use record::{Array, ArrayName, Arrays, EvaluationRow, MetricsRow, Provenance, RunEditor, RunWriter, Split, Store};
+use record::{Array, ArrayName, Arrays, MetricsRow, Provenance, RunEditor, RunWriter, Store};
 use spec::metric::{Input, Subject};
-use spec::{Cell, Experiment, Metric, MetricSettings};
+use spec::{Cell, Experiment, Measurement, Metric, MetricSettings, Split};
 
 /// A 36-run sweep.
 pub const SWEEP: &str = "
@@ -121,7 +121,7 @@ fn of_family(family: Family, row: MetricsRow) -> MetricsRow {
     }
 }
 
-fn evaluation(cell: &Cell) -> Vec<EvaluationRow> {
+fn evaluation(cell: &Cell) -> Vec<Measurement> {
     let row = |metric: Metric, value: f64, settings: MetricSettings| measured(metric, value, None, settings);
     let elbo = row_of_last_epoch(cell).terms.get(Metric::Elbo).unwrap();
     let nll = elbo + 4.5 + 0.1 * normal(cell.training.seed);

@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::distribution::Likelihood;
-use crate::parameters::{Registrar, Start, Width};
+use crate::parameters::{Initialiser, Registrar, Width};
 
 /// The output is the logistic's locations; the logarithm of its scale is a parameter.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct DiscretisedLogistic {
 impl DiscretisedLogistic {
     /// With the scale 0.1 at first.
     pub fn new(parameters: &mut Registrar<'_>) -> DiscretisedLogistic {
-        let start = Start::Constant(0.1f32.ln());
+        let start = Initialiser::Constant(0.1f32.ln());
         let axes = [Width::Fixed(1), Width::Fixed(1)];
         DiscretisedLogistic { log_scale: parameters.tensor("likelihood.log_scale", &axes, start) }
     }

@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::distribution::{Likelihood, normal};
-use crate::parameters::{Buffer, BufferUpdate, Registrar, Start, Width};
+use crate::parameters::{Buffer, BufferUpdate, Initialiser, Registrar, Width};
 
 /// How much of the newest batch goes into the running mean of log σ.
 const RUNNING_MEAN: f64 = 0.02;
@@ -56,7 +56,7 @@ pub struct Learned {
 impl Learned {
     /// With σ = 1 at first.
     pub fn new(parameters: &mut Registrar<'_>) -> Learned {
-        Learned { log_sigma: parameters.tensor("likelihood.log_sigma", &ONE_A_REPLICA, Start::Constant(0.0)) }
+        Learned { log_sigma: parameters.tensor("likelihood.log_sigma", &ONE_A_REPLICA, Initialiser::Constant(0.0)) }
     }
 }
 
@@ -90,7 +90,7 @@ pub struct Optimal {
 impl Optimal {
     /// Before the first batch.
     pub fn new(parameters: &mut Registrar<'_>) -> Optimal {
-        let mut buffer = |name| parameters.buffer(name, &ONE_A_REPLICA, Start::Constant(0.0));
+        let mut buffer = |name| parameters.buffer(name, &ONE_A_REPLICA, Initialiser::Constant(0.0));
         Optimal { log_sigma: buffer("likelihood.log_sigma"), weight: buffer("likelihood.log_sigma_weight") }
     }
 }

@@ -15,9 +15,9 @@ use super::{Covariance, GaussianMixture, LogJoint, MixtureError, Spread};
 /// zero if need be. Leaving a component as it is lowers the expected log-likelihood in no case, so a step still rises.
 const FEWEST_ROWS: f64 = 1e-6;
 
-/// How a mixture is started and fitted.
+/// Settings of expectation maximisation.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
+pub struct EmSettings {
     /// Components, `K`.
     pub n_components: usize,
     /// The shape of their covariances.
@@ -32,7 +32,7 @@ pub struct Settings {
     pub seed: u64,
 }
 
-impl Settings {
+impl EmSettings {
     pub(super) fn check(&self) -> Result<(), MixtureError> {
         let values = [
             ("n_components", self.n_components as f64),
@@ -48,7 +48,7 @@ impl Settings {
 
 /// A fitted mixture.
 #[derive(Debug)]
-pub struct Fit {
+pub struct EmFit {
     /// The mixture after the last step.
     pub mixture: GaussianMixture,
     /// Mean log-likelihood of the training rows **before** each step, in nats per row; the mixture's own is no lower than
@@ -74,7 +74,7 @@ impl GaussianMixture {
     /// Start a mixture on `data`, `[N, D]`, and step until the tolerance is met.
     ///
     /// Errors as [`GaussianMixture::start`] and [`GaussianMixture::step`] do.
-    pub fn fit(data: &Tensor, settings: &Settings) -> Result<Fit, MixtureError> {
+    pub fn fit(data: &Tensor, settings: &EmSettings) -> Result<EmFit, MixtureError> {
         let mut mixture = GaussianMixture::start(data, settings)?;
         let mut log_likelihoods: Vec<f64> = Vec::new();
         for step in 0..settings.max_steps {
@@ -85,10 +85,10 @@ impl GaussianMixture {
             let before = log_likelihoods.last().copied();
             log_likelihoods.push(now);
             if before.is_some_and(|before| now - before < settings.tolerance * now.abs().max(1.0)) {
-                return Ok(Fit { mixture, log_likelihoods, is_converged: true });
+                return Ok(EmFit { mixture, log_likelihoods, is_converged: true });
             }
         }
-        Ok(Fit { mixture, log_likelihoods, is_converged: false })
+        Ok(EmFit { mixture, log_likelihoods, is_converged: false })
     }
 
     /// One E and one M step on `data`, `[N, D]`; gives the mean log-likelihood **before** the update, in nats per row.

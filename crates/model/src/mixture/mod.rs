@@ -6,13 +6,13 @@
 mod em;
 mod start;
 
-pub use em::{Fit, Settings};
+pub use em::{EmFit, EmSettings};
 
 use rand::{Rng, RngExt};
 use rand_distr::StandardNormal;
 use tch::{Device, Kind, Tensor};
 
-use crate::parameters::Exported;
+use crate::parameters::NamedTensor;
 
 /// The shape of the components' covariances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl GaussianMixture {
     /// `variances` `[K, D]` or `covariances` `[K, D, D]`.
     ///
     /// Errors when one is missing, has another shape, or holds values that are none of a mixture.
-    pub fn import(given: &[Exported], device: Device) -> Result<GaussianMixture, MixtureError> {
+    pub fn import(given: &[NamedTensor], device: Device) -> Result<GaussianMixture, MixtureError> {
         let find = |name: &'static str| {
             let found = given.iter().find(|exported| exported.name == name).ok_or(MixtureError::Missing { name })?;
             let tensor = found.tensor.detach().to_kind(Kind::Double).to_device(device);
@@ -169,14 +169,14 @@ impl GaussianMixture {
 
     /// The parameters as named tensors of kind double, contiguous, on the CPU: `weights` `[K]`, `means` `[K, D]`, and
     /// `variances` `[K, D]` or `covariances` `[K, D, D]`.
-    pub fn export(&self) -> Vec<Exported> {
+    pub fn export(&self) -> Vec<NamedTensor> {
         let (name, spread) = match &self.spread {
             Spread::Diagonal { variances } => ("variances", variances),
             Spread::Full { covariances, .. } => ("covariances", covariances),
         };
         [("weights", &self.weights), ("means", &self.means), (name, spread)]
             .into_iter()
-            .map(|(name, tensor)| Exported {
+            .map(|(name, tensor)| NamedTensor {
                 name: name.to_owned(),
                 tensor: tensor.contiguous().to_device(Device::Cpu).copy(),
             })

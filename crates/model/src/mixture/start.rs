@@ -3,7 +3,7 @@
 use rand::{Rng, RngExt};
 use tch::{Kind, Tensor};
 
-use super::{Covariance, GaussianMixture, MixtureError, Settings, Spread, em, is_all, n_rows};
+use super::{Covariance, EmSettings, GaussianMixture, MixtureError, Spread, em, is_all, n_rows};
 use crate::noise::{NoiseKey, Stream};
 
 /// Centres chosen among the rows, and the centre nearest to each row.
@@ -21,7 +21,7 @@ impl GaussianMixture {
     /// The shared covariance keeps a centre with few rows near it from starting as a spike that EM cannot leave.
     ///
     /// Errors when a setting is out of range, or the data is no finite `[N, D]` with at least `K` rows.
-    pub fn start(data: &Tensor, settings: &Settings) -> Result<GaussianMixture, MixtureError> {
+    pub fn start(data: &Tensor, settings: &EmSettings) -> Result<GaussianMixture, MixtureError> {
         let k = settings.n_components as i64;
         settings.check()?;
         match data.size()[..] {
@@ -35,7 +35,7 @@ impl GaussianMixture {
     }
 }
 
-fn start(data: &Tensor, settings: &Settings) -> Result<GaussianMixture, MixtureError> {
+fn start(data: &Tensor, settings: &EmSettings) -> Result<GaussianMixture, MixtureError> {
     let (n, d, k) = (data.size()[0], data.size()[1], settings.n_components as i64);
     let device = data.device();
     let mut generator = NoiseKey::new(Stream::Mixture, 0, 0).generator(settings.seed);

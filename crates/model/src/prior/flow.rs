@@ -77,12 +77,12 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use crate::noise::{Drawer, NoiseKey, Stream};
+    use crate::noise::{NoiseKey, Replica, Stream};
     use crate::parameters::{Parameters, Part};
 
     /// In two dimensions, with weights that bend the density well away from a Gaussian's.
     fn bent() -> (Parameters, Flow, Mask) {
-        let mut parameters = Parameters::new(vec![Drawer { seed: 3, width: 2 }], Init::Pytorch, Device::Cpu);
+        let mut parameters = Parameters::new(vec![Replica { seed: 3, width: 2 }], Init::Pytorch, Device::Cpu);
         let flow = Flow::new(&mut parameters.of(Part::Prior), 4, 16);
         tch::no_grad(|| {
             for parameter in parameters.iter() {
@@ -129,8 +129,8 @@ mod tests {
 
     #[test]
     fn padding_stays_zero_and_changes_no_density() {
-        let width = |width| Drawer { seed: 3, width };
-        let of = |replicas: Vec<Drawer>| {
+        let width = |width| Replica { seed: 3, width };
+        let of = |replicas: Vec<Replica>| {
             let mut parameters = Parameters::new(replicas, Init::Pytorch, Device::Cpu);
             let flow = Flow::new(&mut parameters.of(Part::Prior), 3, 5);
             let mask = Mask::new(&parameters);

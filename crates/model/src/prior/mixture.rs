@@ -4,8 +4,8 @@ use tch::{Device, Kind, Tensor};
 
 use crate::encoder::Encoder;
 use crate::mask::Mask;
-use crate::noise::{Drawer, NoiseKey, Stream, uniforms};
-use crate::parameters::{Parameters, Registrar, Start, Width};
+use crate::noise::{NoiseKey, Replica, Stream, uniforms};
+use crate::parameters::{Initialiser, Parameters, Registrar, Width};
 use crate::posterior::DiagonalGaussian;
 
 /// Σ_k softmax(logits)_k N(mean_k, diag exp(log_variance_k)), all learned.
@@ -39,10 +39,10 @@ impl Mixture {
     /// Freshly initialised.
     pub fn new(parameters: &mut Registrar<'_>, n_components: usize) -> Mixture {
         let axes = [Width::Fixed(n_components), Width::Latent];
-        let mean = parameters.tensor("prior.means", &axes, Start::Normal(0.0, 1.0));
-        let log_variance = parameters.tensor("prior.log_variances", &axes, Start::Constant(0.0));
+        let mean = parameters.tensor("prior.means", &axes, Initialiser::Normal(0.0, 1.0));
+        let log_variance = parameters.tensor("prior.log_variances", &axes, Initialiser::Constant(0.0));
         let axes = [Width::Fixed(1), Width::Fixed(n_components)];
-        let logits = parameters.tensor("prior.logits", &axes, Start::Constant(0.0));
+        let logits = parameters.tensor("prior.logits", &axes, Initialiser::Constant(0.0));
         Mixture { mean, log_variance, logits }
     }
 
@@ -59,7 +59,7 @@ impl Vamp {
     pub fn new(parameters: &mut Registrar<'_>, n_components: usize, n_pixels: usize) -> Vamp {
         let axes = [Width::Fixed(n_components), Width::Fixed(n_pixels)];
         // As in the authors' code for binary images.
-        let pseudo_inputs = parameters.tensor("prior.pseudo_inputs", &axes, Start::Normal(0.05, 0.01));
+        let pseudo_inputs = parameters.tensor("prior.pseudo_inputs", &axes, Initialiser::Normal(0.05, 0.01));
         Vamp { pseudo_inputs }
     }
 
@@ -96,7 +96,7 @@ impl Components {
     /// `n` draws for every replica from its own seed; shape `[R, n, D]`, zero in the padding.
     pub fn sample(&self, n: usize, key: NoiseKey, parameters: &Parameters) -> Tensor {
         let device = parameters.device();
-        let one: Vec<_> = parameters.replicas().iter().map(|replica| Drawer { width: 1, ..*replica }).collect();
+        let one: Vec<_> = parameters.replicas().iter().map(|replica| Replica { width: 1, ..*replica }).collect();
         let of_component = NoiseKey::new(Stream::Component, key.stream as u64, key.step);
         let uniform = uniforms(&one, n, 1, of_component, Device::Cpu).to_device(device);
         let cumulative = self.log_weights.exp().cumsum(-1, Kind::Float); // [R, 1, K]
@@ -132,7 +132,7 @@ mod tests {
     }
 
     fn of_width_two() -> Parameters {
-        Parameters::new(vec![Drawer { seed: 3, width: 2 }], Init::Pytorch, Device::Cpu)
+        Parameters::new(vec![Replica { seed: 3, width: 2 }], Init::Pytorch, Device::Cpu)
     }
 
     #[test]

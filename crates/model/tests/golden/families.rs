@@ -1,7 +1,7 @@
 //! Every net, decoder, latent, prior and objective against PyTorch's own layers and distributions; the dump is
 //! `tools/golden_families.py`'s.
 
-use model::parameters::Exported;
+use model::parameters::NamedTensor;
 use model::{Family, ImageShape, StepContext};
 use serde_json::{Value, json};
 use spec::Cell;
@@ -57,11 +57,11 @@ impl<'a> Case<'a> {
         let [channels, height, width] = [0, 1, 2].map(|axis| case["image"][axis].as_u64().unwrap() as usize);
         let image = ImageShape { channels, height, width };
         let model = model::build(&cells.iter().collect::<Vec<_>>(), image, Device::Cpu).unwrap().unwrap();
-        let mut weights: Vec<Exported> = case["weights"].as_array().unwrap().iter().map(weight).collect();
+        let mut weights: Vec<NamedTensor> = case["weights"].as_array().unwrap().iter().map(weight).collect();
         if let Some(seen) = model.parameters().iter().find(|one| one.name == "likelihood.log_sigma_weight") {
             // How much has been averaged so far: given values have no such thing.
             let tensor = Tensor::zeros([1, 1], (Kind::Float, Device::Cpu));
-            weights.push(Exported { name: seen.name.clone(), tensor });
+            weights.push(NamedTensor { name: seen.name.clone(), tensor });
         }
         assert_eq!(weights.len(), model.parameters().iter().count(), "{}: number of parameters", case["name"]);
         model.parameters().import(golden, &weights).unwrap();
@@ -125,11 +125,11 @@ impl<'a> Case<'a> {
     }
 }
 
-fn weight(formula: &Value) -> Exported {
+fn weight(formula: &Value) -> NamedTensor {
     let of = |key: &str| formula[key].as_f64().unwrap();
     let shape: Vec<i64> = numbers(&formula["shape"]).iter().map(|&length| length as i64).collect();
     let tensor = values(of("number") as u64, &shape, of("bound")) + of("offset");
-    Exported { name: formula["name"].as_str().unwrap().to_owned(), tensor }
+    NamedTensor { name: formula["name"].as_str().unwrap().to_owned(), tensor }
 }
 
 fn check(golden: usize, widths: &[i64]) {

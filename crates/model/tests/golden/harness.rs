@@ -1,7 +1,7 @@
 //! What every comparison with PyTorch needs: numbers out of a dump, and how close they must be.
 
 use model::noise::{NoiseKey, Stream};
-use model::parameters::Exported;
+use model::parameters::NamedTensor;
 use model::{Family, Step, StepContext};
 use serde_json::Value;
 use tch::{Kind, Tensor};
@@ -47,7 +47,7 @@ pub fn assert_gradients(what: &str, model: &dyn Family, step: &Step, replica: us
     let exported = parameters.export_of(&gradients.iter().collect::<Vec<_>>(), replica);
     let n_trained = parameters.iter().filter(|parameter| parameter.is_trained).count();
     assert_eq!(n_trained, theirs.as_object().unwrap().len(), "{what}");
-    for (parameter, Exported { name, tensor }) in parameters.iter().zip(exported) {
+    for (parameter, NamedTensor { name, tensor }) in parameters.iter().zip(exported) {
         if !parameter.is_trained {
             continue;
         }

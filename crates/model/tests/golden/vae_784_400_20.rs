@@ -1,6 +1,6 @@
 //! The 784-400-20 model with Bernoulli and Gaussian decoders; the dump is `tools/golden.py`'s.
 
-use model::parameters::Exported;
+use model::parameters::NamedTensor;
 use model::{Family, ImageShape, Vae};
 use serde_json::Value;
 use spec::{Cell, Likelihood};
@@ -22,7 +22,7 @@ fn cell(latent_dim: usize, likelihood: Likelihood) -> Cell {
 }
 
 /// The weights of `tools/golden.py`, in the order of PyTorch's `parameters()`.
-fn weights() -> Vec<Exported> {
+fn weights() -> Vec<NamedTensor> {
     let shapes: [(&str, i64, i64); 5] = [
         ("encoder.0", 784, 400),
         ("mean", 400, 20),
@@ -34,8 +34,8 @@ fn weights() -> Vec<Exported> {
     for (i, (name, inputs, outputs)) in shapes.into_iter().enumerate() {
         let bound = (inputs as f64).powf(-0.5);
         let t = 2 * i as u64;
-        list.push(Exported { name: format!("{name}.weight"), tensor: values(t, &[outputs, inputs], bound) });
-        list.push(Exported { name: format!("{name}.bias"), tensor: values(t + 1, &[outputs], bound) });
+        list.push(NamedTensor { name: format!("{name}.weight"), tensor: values(t, &[outputs, inputs], bound) });
+        list.push(NamedTensor { name: format!("{name}.bias"), tensor: values(t + 1, &[outputs], bound) });
     }
     list
 }

@@ -1,7 +1,7 @@
 //! Made-up rows of a run, for the tests of every crate that reads or writes them.
 
-use record::{EvaluationRow, MetricsRow, Split, Terms};
-use spec::{Cell, Metric, MetricSettings};
+use record::{EpochMetrics, MetricsRow};
+use spec::{Cell, Measurement, Metric, MetricSettings, Split};
 
 /// The row of an epoch with this reconstruction error and KL, in nats per image; the other terms follow from them.
 pub fn row(cell: &Cell, epoch: u32, split: Split, reconstruction: f64, kl_per_dim: Vec<f64>) -> MetricsRow {
@@ -14,7 +14,7 @@ pub fn row(cell: &Cell, epoch: u32, split: Split, reconstruction: f64, kl_per_di
         step: u64::from(epoch) * 469,
         images: if split == Split::Test { 10_000 } else { 60_000 },
         scale: cell.scale(),
-        terms: Terms::from([
+        terms: EpochMetrics::from([
             (Metric::Elbo, -(reconstruction + kl)),
             (Metric::Reconstruction, reconstruction),
             (Metric::Kl, kl),
@@ -35,6 +35,6 @@ pub fn measured(
     value: f64,
     standard_error: impl Into<Option<f64>>,
     settings: MetricSettings,
-) -> EvaluationRow {
-    EvaluationRow { metric, split: Split::Test, value, standard_error: standard_error.into(), n: 10_000, settings }
+) -> Measurement {
+    Measurement { metric, split: Split::Test, value, standard_error: standard_error.into(), n: 10_000, settings }
 }

@@ -45,7 +45,7 @@ fn rows_are_those_of_finished_runs_on_the_test_split() {
     assert!(found.iter().all(|row| row.epochs == 3 && row.seconds == 25.0 && row.n == 10_000));
     let second = &found[13..];
     assert!(second.iter().all(|row| row.run_id == experiment.cells[1].run_id() && row.seed == 1));
-    let of_test = rows(&experiment.cells[1], 2).into_iter().find(|row| row.split == record::Split::Test).unwrap();
+    let of_test = rows(&experiment.cells[1], 2).into_iter().find(|row| row.split == spec::Split::Test).unwrap();
     let elbo = second.iter().find(|row| row.metric == Metric::Elbo && row.epoch == Some(2)).unwrap();
     assert_eq!((Some(elbo.value), elbo.standard_error), (of_test.terms.get(Metric::Elbo), None));
     let nll = PublishedRow {

@@ -2,8 +2,8 @@
 
 use crate::support::{arrays, cell, evaluation, provenance, rows};
 use protocol::Event;
-use record::{MetricsRow, RecordError, RunEditor, RunWriter, Split, Status, Store, StoredStatus, Terms};
-use spec::Metric;
+use record::{EpochMetrics, MetricsRow, RecordError, RunEditor, RunWriter, Status, Store, StoredStatus};
+use spec::{Metric, Split};
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -64,7 +64,7 @@ fn a_model_without_a_bound_has_nulls() {
     let gan: Vec<_> = rows(&cell, 1)
         .into_iter()
         .map(|row| MetricsRow {
-            terms: Terms::from([(Metric::Objective, 0.75), (Metric::Discriminator, 1.25)]),
+            terms: EpochMetrics::from([(Metric::Objective, 0.75), (Metric::Discriminator, 1.25)]),
             kl_per_dim: Vec::new(),
             ..row
         })
@@ -74,11 +74,11 @@ fn a_model_without_a_bound_has_nulls() {
     // A row without what every model has is refused, as is a count that is none.
     let mut lacking = gan.clone();
     lacking.iter_mut().for_each(|row| row.epoch = 2);
-    lacking[1].terms = Terms::from([(Metric::Discriminator, 1.25)]);
+    lacking[1].terms = EpochMetrics::from([(Metric::Discriminator, 1.25)]);
     assert!(writer.epoch(&lacking).unwrap_err().to_string().contains("without `objective`"));
-    lacking[1].terms = Terms::from([(Metric::Objective, 0.75), (Metric::ActiveUnits, 1.5)]);
+    lacking[1].terms = EpochMetrics::from([(Metric::Objective, 0.75), (Metric::ActiveUnits, 1.5)]);
     assert!(writer.epoch(&lacking).unwrap_err().to_string().contains("`active_units` is a count"));
-    lacking[1].terms = Terms::from([(Metric::Objective, 0.75), (Metric::Nll, 1.5)]);
+    lacking[1].terms = EpochMetrics::from([(Metric::Objective, 0.75), (Metric::Nll, 1.5)]);
     assert!(writer.epoch(&lacking).unwrap_err().to_string().contains("`nll` was to be recorded for an epoch"));
     let mut diverged = gan.clone();
     diverged.iter_mut().for_each(|row| row.epoch = 2);
@@ -90,7 +90,7 @@ fn a_model_without_a_bound_has_nulls() {
     assert_eq!(store.run(&cell.run_id()).metrics().unwrap(), gan);
     let listing = store.rebuild_index().unwrap();
     let last = listing.runs[0].manifest.last_epoch.clone().unwrap();
-    assert_eq!(last.splits[&Split::Test], Terms::default());
+    assert_eq!(last.splits[&Split::Test], EpochMetrics::default());
     let text = std::fs::read_to_string(store.run(&cell.run_id()).manifest_file()).unwrap();
     assert!(text.contains("\"elbo\": null"), "a term that the model does not have is null: {text}");
     let summary = store.summary(&[], &[cell]).unwrap();

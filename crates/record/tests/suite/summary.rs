@@ -1,8 +1,8 @@
 //! Means over seeds: which runs are pooled, and with which arithmetic.
 
 use record::summary::{Member, estimate, over_seeds};
-use record::{ArrayName, Arrays, RunWriter, Split, Store};
-use spec::{Axis, Metric};
+use record::{ArrayName, Arrays, RunWriter, Store};
+use spec::{Axis, Metric, Split};
 
 use crate::support::{all_arrays, cell, evaluation, provenance, rows};
 

@@ -1,7 +1,9 @@
 //! Cells, rows and arrays for the tests.
 
-use record::{Array, ArrayName, Arrays, EvaluationRow, MetricsRow, Provenance, Split};
-use spec::{Cell, Dataset, Metric, MetricSettings, Model, Objective, Optimizer, Pixels, Source, Training};
+use record::{Array, ArrayName, Arrays, MetricsRow, Provenance};
+use spec::{
+    Cell, Dataset, Measurement, Metric, MetricSettings, Model, Objective, Optimizer, Pixels, Source, Split, Training,
+};
 
 use crate::made_up::{measured, row};
 
@@ -52,7 +54,7 @@ pub fn rows(cell: &Cell, epoch: u32) -> Vec<MetricsRow> {
 }
 
 /// A number measured on a model.
-pub fn evaluation(metric: Metric, value: f64) -> EvaluationRow {
+pub fn evaluation(metric: Metric, value: f64) -> Measurement {
     measured(metric, value, 0.5, MetricSettings::samples(64))
 }
 

@@ -9,7 +9,7 @@ use crate::args::common::{FormatArgs, count};
 
 /// Where latents of samples come from.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum From {
+pub enum LatentSourceArg {
     /// The prior p(z); N(0, I) for an autoencoder, which has none
     Prior,
     /// The posteriors q(z|x) of random training images
@@ -20,30 +20,30 @@ pub enum From {
 
 /// How latents become images.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Decoder {
+pub enum DecoderArg {
     /// The mean E[x|z]
     Mean,
     /// A draw from p(x|z)
     Sample,
 }
 
-impl From {
+impl LatentSourceArg {
     /// As a worker is told.
     pub fn source(self) -> usage::LatentSource {
         match self {
-            From::Prior => usage::LatentSource::Prior,
-            From::Aggregate => usage::LatentSource::Aggregate,
-            From::Mixture => usage::LatentSource::Mixture,
+            LatentSourceArg::Prior => usage::LatentSource::Prior,
+            LatentSourceArg::Aggregate => usage::LatentSource::Aggregate,
+            LatentSourceArg::Mixture => usage::LatentSource::Mixture,
         }
     }
 }
 
-impl Decoder {
+impl DecoderArg {
     /// As a worker is told.
     pub fn kind(self) -> usage::Decoder {
         match self {
-            Decoder::Mean => usage::Decoder::Mean,
-            Decoder::Sample => usage::Decoder::Sample,
+            DecoderArg::Mean => usage::Decoder::Mean,
+            DecoderArg::Sample => usage::Decoder::Sample,
         }
     }
 }
@@ -53,7 +53,7 @@ impl Decoder {
 pub struct DrawnArgs {
     /// How latents become images
     #[arg(long, value_name = "DECODER", default_value = "mean")]
-    pub decoder: Decoder,
+    pub decoder: DecoderArg,
     /// Other draws for other seeds; 0 gives those of the run's figures
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
@@ -77,7 +77,7 @@ pub struct SampleArgs {
     pub run: String,
     /// Where the latents come from
     #[arg(long, value_name = "SOURCE", default_value = "prior")]
-    pub from: From,
+    pub from: LatentSourceArg,
     /// How many images
     #[arg(long, value_name = "N", default_value = "100", value_parser = count)]
     pub count: usize,

@@ -2,18 +2,18 @@
 
 use anyhow::{Result, bail};
 use record::summary::SummaryRow;
-use record::{Split, Status, Store};
+use record::{Status, Store};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use spec::{Cell, Evaluation, Experiment, Metric, MetricSettings, Scale};
+use spec::{Cell, Evaluation, Experiment, Metric, MetricSettings, Scale, Split};
 
 use crate::args::CompareArgs;
 use crate::filter::{self, Condition};
 use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
-use crate::table::{Align, Entry, Table};
 use crate::text;
+use crate::text_table::{Align, TableEntry, TextTable};
 
 /// What is said where there are several scales.
 const SCALES: &str = "numbers on different scales cannot be compared: gray-bce is a cross-entropy on gray values, bernoulli a likelihood of \
@@ -23,7 +23,7 @@ const NAMED: usize = 5;
 
 /// What is to be compared.
 #[derive(Clone, Debug)]
-pub struct Question {
+pub struct CompareRequest {
     by: Option<String>,
     /// Empty for the usual ones, as far as the models have them.
     metrics: Vec<Metric>,
@@ -33,14 +33,14 @@ pub struct Question {
     conditions: Vec<Condition>,
 }
 
-impl Question {
+impl CompareRequest {
     /// Reads what was typed.
     ///
     /// # Errors
     /// If a condition cannot be read or there is no such split.
-    pub fn resolve(args: &CompareArgs) -> Result<Question> {
+    pub fn resolve(args: &CompareArgs) -> Result<CompareRequest> {
         let Some(split) = Split::from_name(&args.split) else { bail!("there is no split `{}`", args.split) };
-        Ok(Question {
+        Ok(CompareRequest {
             by: args.by.clone(),
             metrics: args.metrics.iter().filter_map(|name| name.parse().ok()).collect(),
             unknown: args.metrics.iter().find(|name| name.parse::<Metric>().is_err()).cloned(),
@@ -50,8 +50,8 @@ impl Question {
     }
 
     /// What stands under a sweep: these, or else the ELBO and its terms, on the test images.
-    pub fn usual(metrics: Vec<Metric>) -> Question {
-        Question { by: None, metrics, unknown: None, split: Split::Test, conditions: Vec::new() }
+    pub fn usual(metrics: Vec<Metric>) -> CompareRequest {
+        CompareRequest { by: None, metrics, unknown: None, split: Split::Test, conditions: Vec::new() }
     }
 
     /// Refuses what no run has been measured for.
@@ -125,17 +125,17 @@ struct RowJson {
 ///
 /// # Errors
 /// If records cannot be read, or a path or metric is unknown.
-pub fn compare(settings: &Settings, experiment: &Experiment, question: &Question, json: bool) -> Result<Outcome> {
+pub fn compare(settings: &Settings, experiment: &Experiment, request: &CompareRequest, json: bool) -> Result<Outcome> {
     let store = settings.store()?;
-    for condition in &question.conditions {
+    for condition in &request.conditions {
         condition.check_path(&experiment.cells)?;
     }
     let chosen: Vec<&Cell> = experiment
         .cells
         .iter()
-        .filter(|cell| question.conditions.iter().all(|condition| condition.holds(cell)))
+        .filter(|cell| request.conditions.iter().all(|condition| condition.holds(cell)))
         .collect();
-    if let Some(path) = &question.by
+    if let Some(path) = &request.by
         && !experiment.axes.iter().any(|axis| axis.path == *path)
     {
         let axes: Vec<&str> = experiment.axes.iter().map(|axis| axis.path.as_str()).collect();
@@ -143,25 +143,25 @@ pub fn compare(settings: &Settings, experiment: &Experiment, question: &Question
     }
     let (cells, n_missing) = done(&chosen, &store)?;
     let summary = store.summary(&experiment.axes, &cells)?;
-    question.check(&summary)?;
+    request.check(&summary)?;
     let of_scale = |(scale, cells): (Scale, Vec<Cell>)| {
         let summary: Vec<SummaryRow> = summary.iter().filter(|row| row.scale == scale).cloned().collect();
-        (scale, cells, rows(&summary, question))
+        (scale, cells, rows(&summary, request))
     };
     let parts: Vec<(Scale, Vec<Cell>, Vec<SummaryRow>)> = by_scale(&cells).into_iter().map(of_scale).collect();
     if json {
         let scale = if let [(scale, ..)] = parts.as_slice() { Some(scale.as_str()) } else { None };
         let rows = parts.into_iter().flat_map(|(_, _, rows)| rows).map(to_json).collect();
-        output::print_json(&CompareJson { name: &experiment.name, split: question.split.as_str(), scale, rows })?;
+        output::print_json(&CompareJson { name: &experiment.name, split: request.split.as_str(), scale, rows })?;
     } else {
         let mut notes = Vec::new();
         for (scale, cells, rows) in parts.iter().filter(|(_, _, rows)| !rows.is_empty()) {
-            let table = match &question.by {
-                Some(path) => by_path(rows, question, path, settings.is_coloured),
-                None => one_row_each(rows, question, settings.is_coloured),
+            let table = match &request.by {
+                Some(path) => by_path(rows, request, path, settings.is_coloured),
+                None => one_row_each(rows, request, settings.is_coloured),
             };
-            output::print(&format!("{}{table}", heading(question.split, *scale)))?;
-            notes.extend(without_bound(cells, question, &store)?);
+            output::print(&format!("{}{table}", heading(request.split, *scale)))?;
+            notes.extend(without_bound(cells, request, &store)?);
         }
         notes.iter().for_each(|note| output::say(note));
         if parts.len() > 1 {
@@ -206,11 +206,11 @@ pub fn results(
         }
         // What was measured has a bound, and so its terms.
         let metrics = if is_measured { Metric::listed().chain([Metric::Nll]).collect() } else { Vec::new() };
-        let question = Question::usual(metrics);
-        let rows = rows(&store.summary(&experiment.axes, &of_scale)?, &question);
-        text.push_str(&heading(question.split, scale));
-        text.push_str(&one_row_each(&rows, &question, is_coloured));
-        if let Some(note) = without_bound(&of_scale, &question, store)? {
+        let request = CompareRequest::usual(metrics);
+        let rows = rows(&store.summary(&experiment.axes, &of_scale)?, &request);
+        text.push_str(&heading(request.split, scale));
+        text.push_str(&one_row_each(&rows, &request, is_coloured));
+        if let Some(note) = without_bound(&of_scale, &request, store)? {
             text.push_str(&format!("{note}\n"));
         }
     }
@@ -218,8 +218,8 @@ pub fn results(
 }
 
 /// Which of the cells have no ELBO, where it is asked for; a line.
-fn without_bound(cells: &[Cell], question: &Question, store: &Store) -> Result<Option<String>> {
-    if !question.metrics.is_empty() && !question.metrics.contains(&Metric::Elbo) {
+fn without_bound(cells: &[Cell], request: &CompareRequest, store: &Store) -> Result<Option<String>> {
+    if !request.metrics.is_empty() && !request.metrics.contains(&Metric::Elbo) {
         return Ok(None);
     }
     let mut names = Vec::new();
@@ -254,14 +254,14 @@ fn done(cells: &[&Cell], store: &Store) -> Result<(Vec<Cell>, usize)> {
 }
 
 /// The asked-for rows of each group, at its last epoch or of its evaluation; groups in the experiment's order.
-fn rows(summary: &[SummaryRow], question: &Question) -> Vec<SummaryRow> {
-    let metrics = question.metrics_of(summary);
+fn rows(summary: &[SummaryRow], request: &CompareRequest) -> Vec<SummaryRow> {
+    let metrics = request.metrics_of(summary);
     let last_epoch = |row: &SummaryRow| {
         let same_group = summary.iter().filter(|other| other.group == row.group && other.split == row.split);
         same_group.filter_map(|other| other.epoch).max()
     };
     let is_asked = |row: &&SummaryRow| {
-        row.split == question.split
+        row.split == request.split
             && metrics.contains(&row.metric)
             && (row.epoch.is_some() || !row.settings.repeat_last_epoch(row.metric))
             && (row.epoch.is_none() || row.epoch == last_epoch(row))
@@ -289,7 +289,7 @@ fn title(row: &SummaryRow) -> String {
     text::metric_with(row.metric, &row.settings, row.images)
 }
 
-fn entry(row: Option<&&SummaryRow>) -> Entry {
+fn entry(row: Option<&&SummaryRow>) -> TableEntry {
     let shown = |row: &&SummaryRow| text::interval(row.metric, row.estimate.mean, row.estimate.half_width);
     row.map_or_else(|| "–".to_owned(), shown).into()
 }
@@ -306,25 +306,25 @@ fn distinct<T: PartialEq>(items: impl IntoIterator<Item = T>) -> Vec<T> {
 }
 
 /// The metrics' titles, in the order they were asked for.
-fn titles(rows: &[SummaryRow], question: &Question) -> Vec<String> {
+fn titles(rows: &[SummaryRow], request: &CompareRequest) -> Vec<String> {
     let of = |metric: Metric| distinct(rows.iter().filter(|row| row.metric == metric).map(title));
-    match question.metrics.as_slice() {
+    match request.metrics.as_slice() {
         [] => Metric::listed().chain(Metric::losses()).flat_map(of).collect(),
         asked => asked.iter().copied().flat_map(of).collect(),
     }
 }
 
 /// One line for each group, one column for each metric.
-fn one_row_each(rows: &[SummaryRow], question: &Question, is_coloured: bool) -> String {
-    let titles = titles(rows, question);
+fn one_row_each(rows: &[SummaryRow], request: &CompareRequest, is_coloured: bool) -> String {
+    let titles = titles(rows, request);
     let paths: Vec<&str> =
         rows.first().map(|row| row.group.iter().map(|(path, _)| short(path)).collect()).unwrap_or_default();
     let heads = paths.iter().map(|path| (*path, Align::Right));
     let heads = heads.chain(titles.iter().map(|title| (title.as_str(), Align::Right))).chain([("seeds", Align::Right)]);
-    let mut table = Table::new(heads);
+    let mut table = TextTable::new(heads);
     for group in distinct(rows.iter().map(|row| &row.group)) {
         let members: Vec<&SummaryRow> = rows.iter().filter(|row| row.group == *group).collect();
-        let mut entries: Vec<Entry> = group.iter().map(|(_, value)| text::value(value).into()).collect();
+        let mut entries: Vec<TableEntry> = group.iter().map(|(_, value)| text::value(value).into()).collect();
         entries.extend(titles.iter().map(|wanted| entry(members.iter().find(|row| title(row) == *wanted))));
         entries.push(members.iter().map(|row| row.estimate.n).max().unwrap_or(0).to_string().into());
         table.row(entries);
@@ -333,7 +333,7 @@ fn one_row_each(rows: &[SummaryRow], question: &Question, is_coloured: bool) -> 
 }
 
 /// One table for each metric: a column for each value at `path`, a line for what else varies.
-fn by_path(rows: &[SummaryRow], question: &Question, path: &str, is_coloured: bool) -> String {
+fn by_path(rows: &[SummaryRow], request: &CompareRequest, path: &str, is_coloured: bool) -> String {
     let value_of = |row: &SummaryRow| {
         row.group.iter().find(|(other, _)| other == path).map(|(_, value)| value.clone()).unwrap_or_default()
     };
@@ -343,16 +343,16 @@ fn by_path(rows: &[SummaryRow], question: &Question, path: &str, is_coloured: bo
     let mut values = distinct(rows.iter().map(value_of));
     values.sort_by(filter::order);
     let mut text = String::new();
-    for wanted in titles(rows, question) {
+    for wanted in titles(rows, request) {
         let of_metric: Vec<&SummaryRow> = rows.iter().filter(|row| title(row) == wanted).collect();
         let rest: Vec<String> =
             of_metric.first().map(|row| rest_of(row)).unwrap_or_default().into_iter().map(|(path, _)| path).collect();
         let heads = rest.iter().map(|path| (short(path).to_owned(), Align::Right));
         let heads =
             heads.chain(values.iter().map(|value| (format!("{} {}", short(path), text::value(value)), Align::Right)));
-        let mut table = Table::new(heads);
+        let mut table = TextTable::new(heads);
         for group in distinct(of_metric.iter().map(|row| rest_of(row))) {
-            let mut entries: Vec<Entry> = group.iter().map(|(_, value)| text::value(value).into()).collect();
+            let mut entries: Vec<TableEntry> = group.iter().map(|(_, value)| text::value(value).into()).collect();
             entries.extend(
                 values
                     .iter()

@@ -11,8 +11,8 @@ use spec::{Dataset, KNOWN_DATASETS, Pixels, Source};
 use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
-use crate::table::{Align, Entry, Table, Tone};
 use crate::text;
+use crate::text_table::{Align, TableEntry, TextTable, Tone};
 
 #[derive(Serialize)]
 struct ListJson {
@@ -30,11 +30,11 @@ pub fn list(settings: &Settings, json: bool) -> Result<Outcome> {
         return Ok(Outcome::Well);
     }
     let mut table =
-        Table::new([("name", Align::Left), ("what", Align::Left), ("size", Align::Right), ("where", Align::Left)]);
+        TextTable::new([("name", Align::Left), ("what", Align::Left), ("size", Align::Right), ("where", Align::Left)]);
     for dataset in datasets {
         let place = match &dataset.place {
-            Some(place) => Entry::from(place.display().to_string()),
-            None => Entry::toned(dataset.origin, Tone::Dim),
+            Some(place) => TableEntry::from(place.display().to_string()),
+            None => TableEntry::toned(dataset.origin, Tone::Dim),
         };
         let size = if dataset.place.is_some() { text::bytes(dataset.n_bytes) } else { String::new() };
         table.row(vec![dataset.name.into(), dataset.what.into(), size.into(), place]);
@@ -121,7 +121,7 @@ fn to_text(found: &Info, is_coloured: bool) -> String {
     for (name, value) in [("cite", &found.citation), ("licence", &found.licence), ("SHA-256", &found.digest)] {
         text.push_str(&format!("{name}: {value}\n"));
     }
-    let mut splits = Table::new([
+    let mut splits = TextTable::new([
         ("split", Left),
         ("images", Right),
         ("height × width", Right),
@@ -145,9 +145,9 @@ fn to_text(found: &Info, is_coloured: bool) -> String {
     text.push('\n');
     text.push_str(&splits.render(is_coloured));
     if !found.factors.is_empty() {
-        let mut factors = Table::new([("factor", Left), ("least", Right), ("greatest", Right)]);
+        let mut factors = TextTable::new([("factor", Left), ("least", Right), ("greatest", Right)]);
         for factor in &found.factors {
-            let shown = |value: f64| Entry::from(text::number(value));
+            let shown = |value: f64| TableEntry::from(text::number(value));
             factors.row(vec![factor.name.as_str().into(), shown(factor.min), shown(factor.max)]);
         }
         text.push('\n');

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use record::summary::images_of_fewer;
-use record::{Run, RunManifest, Split, Status};
+use record::{Run, RunManifest, Status};
 use serde::Serialize;
 use serde_json::Value;
-use spec::Metric;
+use spec::{Metric, Split};
 
 use crate::commands::show::flat_settings;
 use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
-use crate::table::{Align, Table};
 use crate::text;
+use crate::text_table::{Align, TextTable};
 
 #[derive(Serialize)]
 struct DiffJson {
@@ -99,12 +99,12 @@ fn differing_settings([a, b]: &[RunManifest; 2]) -> Vec<SettingJson> {
     differing
 }
 
-/// Numbers of one run, or of both side by side, by split and place in a table, with the metric of each.
-type Numbers<T> = BTreeMap<(Split, Place), (Metric, T)>;
+/// Numbers of one run, or of both side by side, by split and source, with the metric of each.
+type Numbers<T> = BTreeMap<(Split, MetricSource), (Metric, T)>;
 
 /// First what the last epoch has, in the order of metrics; then by name what was measured on the trained model.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum MetricSource {
     LastEpoch(Metric),
     Evaluation(String),
 }
@@ -112,12 +112,13 @@ enum Place {
 fn numbers(run: &Run, manifest: &RunManifest) -> Result<Numbers<f64>> {
     let mut numbers = Numbers::new();
     for (split, terms) in manifest.last_epoch.iter().flat_map(|last| &last.splits) {
-        numbers.extend(terms.iter().map(|(metric, value)| ((*split, Place::LastEpoch(metric)), (metric, value))));
+        numbers
+            .extend(terms.iter().map(|(metric, value)| ((*split, MetricSource::LastEpoch(metric)), (metric, value))));
     }
     let evaluation = run.evaluation()?;
     for row in evaluation.iter().filter(|row| !row.settings.repeat_last_epoch(row.metric)) {
         let name = text::metric_with(row.metric, &row.settings, images_of_fewer(row, &evaluation));
-        numbers.insert((row.split, Place::Evaluation(name)), (row.metric, row.value));
+        numbers.insert((row.split, MetricSource::Evaluation(name)), (row.metric, row.value));
     }
     Ok(numbers)
 }
@@ -129,11 +130,11 @@ fn side_by_side(a: Numbers<f64>, b: Numbers<f64>, is_comparable: bool) -> Vec<Me
             both.entry(key).or_insert((metric, [None; 2])).1[side] = Some(value);
         }
     }
-    let rows = both.into_iter().map(|((split, place), (kind, [a, b]))| {
+    let rows = both.into_iter().map(|((split, source), (kind, [a, b]))| {
         let difference = a.zip(b).filter(|_| is_comparable).map(|(a, b)| b - a);
-        let metric = match place {
-            Place::LastEpoch(metric) => metric.to_string(),
-            Place::Evaluation(name) => name,
+        let metric = match source {
+            MetricSource::LastEpoch(metric) => metric.to_string(),
+            MetricSource::Evaluation(name) => name,
         };
         MetricJson { split: split.as_str(), metric, kind, a, b, difference }
     });
@@ -147,7 +148,7 @@ fn to_text(found: &DiffJson, is_comparable: bool, is_coloured: bool) -> String {
     if found.settings.is_empty() {
         text.push_str("no setting differs\n");
     } else {
-        let mut table = Table::new([("setting", Left), ("a", Left), ("b", Left)]);
+        let mut table = TextTable::new([("setting", Left), ("a", Left), ("b", Left)]);
         for setting in &found.settings {
             let shown = |value: &Option<Value>| text::value(value.as_ref().unwrap_or(&Value::Null));
             table.row(vec![setting.path.as_str().into(), shown(&setting.a).into(), shown(&setting.b).into()]);
@@ -155,7 +156,8 @@ fn to_text(found: &DiffJson, is_comparable: bool, is_coloured: bool) -> String {
         text.push_str(&table.render(is_coloured));
     }
     if !found.metrics.is_empty() {
-        let mut table = Table::new([("split", Left), ("metric", Left), ("a", Right), ("b", Right), ("b − a", Right)]);
+        let mut table =
+            TextTable::new([("split", Left), ("metric", Left), ("a", Right), ("b", Right), ("b − a", Right)]);
         for row in &found.metrics {
             let shown = |value: Option<f64>| text::optional(row.kind, value);
             table.row(vec![

@@ -6,7 +6,7 @@ use record::{Array, files};
 use serde::Serialize;
 
 use crate::args::EncodeArgs;
-use crate::model::{Answer, Asked, GivenImages, Model, check_output};
+use crate::model::{Answer, GivenImages, StoredModel, UseOutcome, check_output};
 use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
@@ -35,11 +35,11 @@ struct Encoded {
 /// If the run is not done, its model or the images do not fit, or the file cannot be written.
 pub fn encode(settings: &Settings, args: &EncodeArgs) -> Result<Outcome> {
     args.output.as_deref().map(check_output).transpose()?;
-    let model = Model::find(settings, &args.run)?;
+    let model = StoredModel::find(settings, &args.run)?;
     let images = model.images(&args.given)?;
-    let answer = match model.ask(Operation::Encode { images: images.source }, images.own.as_ref())? {
-        Asked::Answered(answer) => answer,
-        Asked::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
+    let answer = match model.perform(Operation::Encode { images: images.source }, images.own.as_ref())? {
+        UseOutcome::Answered(answer) => answer,
+        UseOutcome::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
     };
     let images = encoded(&answer, images)?;
     let text = match args.format.json {

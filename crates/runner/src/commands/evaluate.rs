@@ -9,9 +9,9 @@ use crate::commands::{compare, plan, weights};
 use crate::machine::Machine;
 use crate::outcome::Outcome;
 use crate::output;
-use crate::plan::{Goal, Plan, Request};
+use crate::plan::{Goal, Plan, PlanRequest};
+use crate::scheduler::{Tally, run_cohorts};
 use crate::settings::Settings;
-use crate::sweep::{Tally, run_cohorts};
 use crate::text;
 use crate::worker::find_program;
 
@@ -21,24 +21,24 @@ use crate::worker::find_program;
 /// If nothing is asked for, the store cannot be read, or there is no worker. Models that cannot be measured are no
 /// error: see [`Outcome::SomeFailed`].
 pub fn evaluate(settings: &Settings, experiment: &Experiment, args: &EvaluateArgs) -> Result<Outcome> {
-    let asked = asked(experiment, args);
+    let evaluation = evaluation(experiment, args);
     if let Some(file) = &args.weights {
-        let request = weights::Request { file, samples: args.samples, evaluation: asked, is_json: args.json };
+        let request = weights::WeightsRequest { file, samples: args.samples, evaluation, is_json: args.json };
         return weights::weights(settings, experiment, &args.execution, request);
     }
-    let Some(asked) = asked else {
+    let Some(evaluation) = evaluation else {
         bail!(
             "`{}` asks for nothing to be measured\nhint: give --importance-samples, or add `evaluation: {{ importance_samples: 5000 }}` to the experiment",
             experiment.name
         );
     };
     let store = settings.store()?;
-    let measured = measure(settings, experiment, &store, &args.execution, asked)?;
+    let measured = measure(settings, experiment, &store, &args.execution, evaluation)?;
     if let Some(signal) = measured.signal {
         output::say("stopped; the same command measures the rest");
         return Ok(Outcome::Stopped(u8::try_from(signal).unwrap_or(0)));
     }
-    let printed = output::print(&compare::results(experiment, &store, Some(&asked), settings.is_coloured)?);
+    let printed = output::print(&compare::results(experiment, &store, Some(&evaluation), settings.is_coloured)?);
     let outcome = account(&measured);
     match printed {
         Err(error) if !output::is_closed_pipe(&error) => Err(error),
@@ -47,14 +47,14 @@ pub fn evaluate(settings: &Settings, experiment: &Experiment, args: &EvaluateArg
 }
 
 /// What is asked for, if anything: the command line goes before the experiment.
-fn asked(experiment: &Experiment, args: &EvaluateArgs) -> Option<Evaluation> {
+fn evaluation(experiment: &Experiment, args: &EvaluateArgs) -> Option<Evaluation> {
     let of_experiment = experiment.evaluation;
-    let samples = args.importance_samples.or(of_experiment.map(|asked| asked.importance_samples));
-    let images = args.images.or(of_experiment.and_then(|asked| asked.images));
+    let samples = args.importance_samples.or(of_experiment.map(|evaluation| evaluation.importance_samples));
+    let images = args.images.or(of_experiment.and_then(|evaluation| evaluation.images));
     samples.map(|importance_samples| Evaluation { importance_samples, images })
 }
 
-/// Measures `asked` on the finished runs that have it not on record, and says so.
+/// Does `evaluation` on the finished runs that have it not on record, and says so.
 ///
 /// # Errors
 /// If the store cannot be read, or there is no worker.
@@ -63,9 +63,9 @@ pub fn measure(
     experiment: &Experiment,
     store: &Store,
     execution: &ExecutionArgs,
-    asked: Evaluation,
+    evaluation: Evaluation,
 ) -> Result<Tally> {
-    let request = Request { goal: Goal::Evaluate(asked), retry_failed: false };
+    let request = PlanRequest { goal: Goal::Evaluate(evaluation), retry_failed: false };
     let plan = Plan::make(experiment, store, &settings.folders()?, execution, Machine::here(), request)?;
     let n_untrained = plan.cells.len() - plan.count("done");
     if n_untrained > 0 {
@@ -75,7 +75,7 @@ pub fn measure(
         return Ok(Tally::default());
     }
     find_program()?;
-    output::say(&format!("{}, by {} importance samples an image", plan::to_do(&plan), asked.importance_samples));
+    output::say(&format!("{}, by {} importance samples an image", plan::to_do(&plan), evaluation.importance_samples));
     run_cohorts(&plan, store, settings)
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::args::ExportArgs;
 use crate::commands::show::flat_settings;
 use crate::commands::weights;
-use crate::model::{Model, check_output};
+use crate::model::{StoredModel, check_output};
 use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
@@ -26,7 +26,7 @@ pub fn export(settings: &Settings, args: &ExportArgs) -> Result<Outcome> {
         bail!("`{}` exists already, and nothing is overwritten\nhint: name a new folder", folder.display());
     }
     check_output(folder)?;
-    let model = Model::find(settings, &args.run)?;
+    let model = StoredModel::find(settings, &args.run)?;
     let readme = readme(&model)?;
     let name = folder.file_name().with_context(|| format!("`{}` is no name of a folder", folder.display()))?;
     let temporary = folder.with_file_name(format!(".{}.tmp-{}", name.to_string_lossy(), std::process::id()));
@@ -39,7 +39,7 @@ pub fn export(settings: &Settings, args: &ExportArgs) -> Result<Outcome> {
     Ok(Outcome::Well)
 }
 
-fn write(model: &Model<'_>, readme: &str, folder: &Path) -> Result<()> {
+fn write(model: &StoredModel<'_>, readme: &str, folder: &Path) -> Result<()> {
     fs_err::create_dir(folder)?;
     let run = &model.run;
     for file in [run.model_file(), run.manifest_file(), run.metrics_file(), run.evaluation_file()] {
@@ -55,7 +55,7 @@ fn write(model: &Model<'_>, readme: &str, folder: &Path) -> Result<()> {
 }
 
 /// An experiment of this model alone.
-fn experiment(model: &Model<'_>) -> Result<String> {
+fn experiment(model: &StoredModel<'_>) -> Result<String> {
     let name = model.manifest.name.replace('.', "-");
     let measures = match weights::is_measurable(&model.manifest.cell) {
         true => {
@@ -73,7 +73,7 @@ fn experiment(model: &Model<'_>) -> Result<String> {
     Ok(text)
 }
 
-fn readme(model: &Model<'_>) -> Result<String> {
+fn readme(model: &StoredModel<'_>) -> Result<String> {
     let (manifest, run) = (&model.manifest, &model.run);
     let (image, name) = (model.image_shape()?, &manifest.name);
     let mut text = format!("# {name}\n\nRun `{}`, trained by elbo", run.id());

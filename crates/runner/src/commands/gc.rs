@@ -12,8 +12,8 @@ use crate::args::GcArgs;
 use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::{Settings, experiment_file};
-use crate::table::{Align, Entry, Table, Tone};
 use crate::text;
+use crate::text_table::{Align, TableEntry, TextTable, Tone};
 
 #[derive(Serialize)]
 struct GcJson {
@@ -115,10 +115,10 @@ fn to_text(garbage: &Garbage, freed: Option<u64>, n_experiments: usize, keep: &P
         };
     }
     let mut table =
-        Table::new([("run", Align::Left), ("name", Align::Left), ("status", Align::Left), ("size", Align::Right)]);
+        TextTable::new([("run", Align::Left), ("name", Align::Left), ("status", Align::Left), ("size", Align::Right)]);
     for run in &garbage.runs {
         table.row(vec![
-            Entry::toned(run.id.to_string(), Tone::Dim),
+            TableEntry::toned(run.id.to_string(), Tone::Dim),
             run.name.as_str().into(),
             text::status(&run.status),
             text::bytes(run.bytes).into(),
@@ -126,7 +126,7 @@ fn to_text(garbage: &Garbage, freed: Option<u64>, n_experiments: usize, keep: &P
     }
     for leftover in &garbage.leftovers {
         table.row(vec![
-            Entry::toned("leftover", Tone::Dim),
+            TableEntry::toned("leftover", Tone::Dim),
             leftover.path.display().to_string().into(),
             "".into(),
             text::bytes(leftover.bytes).into(),

@@ -3,18 +3,18 @@
 use std::cmp::Ordering;
 
 use anyhow::{Result, bail};
-use record::{RunSummary, Split, Status, Terms};
+use record::{EpochMetrics, ListedRun, Status};
 use serde::Serialize;
 use serde_json::Value;
-use spec::{Cell, Metric};
+use spec::{Cell, Metric, Split};
 
 use crate::args::ListArgs;
 use crate::filter::{self, Condition};
 use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
-use crate::table::{Align, Entry, Table, Tone};
 use crate::text;
+use crate::text_table::{Align, TableEntry, TextTable, Tone};
 
 /// Which runs, in which order.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl Selection {
         })
     }
 
-    fn takes(&self, run: &RunSummary) -> bool {
+    fn takes(&self, run: &ListedRun) -> bool {
         self.status.as_ref().is_none_or(|status| status == run.status.word())
             && self.dataset.as_ref().is_none_or(|name| *name == dataset_name(&run.manifest.cell))
             && self.conditions.iter().all(|condition| condition.holds(&run.manifest.cell))
@@ -68,7 +68,7 @@ struct RunJson<'a> {
     scale: &'static str,
     /// At `epoch`, on `split`; nats per image, means over images; `null` for what the model does not have.
     #[serde(flatten)]
-    terms: Terms,
+    terms: EpochMetrics,
     /// `test`, or else `validation` or `train`, whichever was measured.
     split: Option<&'static str>,
     started: String,
@@ -95,7 +95,7 @@ pub fn list(settings: &Settings, selection: &Selection, json: bool) -> Result<Ou
         condition.check_path(listing.runs.iter().map(|run| &run.manifest.cell))?;
     }
     let n_stored = listing.runs.len();
-    let mut runs: Vec<&RunSummary> = listing.runs.iter().filter(|run| selection.takes(run)).collect();
+    let mut runs: Vec<&ListedRun> = listing.runs.iter().filter(|run| selection.takes(run)).collect();
     sort(&mut runs, &selection.key, selection.is_reversed)?;
     if json {
         output::print_json(&ListJson { runs: runs.iter().map(|run| to_json(run)).collect() })?;
@@ -112,16 +112,16 @@ pub fn list(settings: &Settings, selection: &Selection, json: bool) -> Result<Ou
     Ok(Outcome::Well)
 }
 
-fn sort(runs: &mut [&RunSummary], key: &str, is_reversed: bool) -> Result<()> {
+fn sort(runs: &mut [&ListedRun], key: &str, is_reversed: bool) -> Result<()> {
     // A run without the value comes last, whichever way the others go.
-    let by_value = |value: &dyn Fn(&RunSummary) -> Value, a: &RunSummary, b: &RunSummary| match (value(a), value(b)) {
+    let by_value = |value: &dyn Fn(&ListedRun) -> Value, a: &ListedRun, b: &ListedRun| match (value(a), value(b)) {
         (Value::Null, Value::Null) => Ordering::Equal,
         (Value::Null, _) => Ordering::Greater,
         (_, Value::Null) => Ordering::Less,
         (a, b) if is_reversed => filter::order(&b, &a),
         (a, b) => filter::order(&a, &b),
     };
-    let value: Box<dyn Fn(&RunSummary) -> Value> = match key {
+    let value: Box<dyn Fn(&ListedRun) -> Value> = match key {
         "name" => {
             // The store lists by name, numbers in it by size.
             if is_reversed {
@@ -135,7 +135,7 @@ fn sort(runs: &mut [&RunSummary], key: &str, is_reversed: bool) -> Result<()> {
         "seconds" => Box::new(|run| run.manifest.timing.seconds.into()),
         path => {
             if let Some(metric) = Metric::listed().find(|metric| metric.name() == path) {
-                let of = move |run: &RunSummary| measured(run).and_then(|(_, terms)| terms.get(metric)).into();
+                let of = move |run: &ListedRun| measured(run).and_then(|(_, terms)| terms.get(metric)).into();
                 runs.sort_by(|a, b| by_value(&of, a, b));
                 return Ok(());
             }
@@ -164,13 +164,13 @@ fn dataset_name(cell: &Cell) -> String {
 }
 
 /// The terms at the latest epoch, on the split that says most.
-fn measured(run: &RunSummary) -> Option<(Split, &Terms)> {
+fn measured(run: &ListedRun) -> Option<(Split, &EpochMetrics)> {
     let splits = &run.manifest.last_epoch.as_ref()?.splits;
     let best = [Split::Test, Split::Validation, Split::Train];
     best.into_iter().find_map(|split| splits.get(&split).map(|terms| (split, terms)))
 }
 
-fn to_json(run: &RunSummary) -> RunJson<'_> {
+fn to_json(run: &ListedRun) -> RunJson<'_> {
     let manifest = &run.manifest;
     let measured = measured(run);
     RunJson {
@@ -193,7 +193,7 @@ fn to_json(run: &RunSummary) -> RunJson<'_> {
 }
 
 /// What the numbers of the table are.
-fn legend(runs: &[&RunSummary]) -> String {
+fn legend(runs: &[&ListedRun]) -> String {
     let has_other = runs.iter().filter_map(|run| measured(run)).any(|(split, _)| split != Split::Test);
     let otherwise = if has_other { ", else on those for validation or training" } else { "" };
     format!(
@@ -202,7 +202,7 @@ fn legend(runs: &[&RunSummary]) -> String {
     )
 }
 
-fn to_table(runs: &[&RunSummary]) -> Table {
+fn to_table(runs: &[&ListedRun]) -> TextTable {
     use Align::{Left, Right};
     // Diagnostics have a column where a run has them.
     let has =
@@ -214,19 +214,19 @@ fn to_table(runs: &[&RunSummary]) -> Table {
     };
     let heads = [("run", Left), ("name", Left), ("status", Left), ("epoch", Right)].into_iter();
     let heads = heads.chain(metrics.iter().map(|metric| (title(metric), Right)));
-    let mut table = Table::new(heads.chain([("scale", Left), ("time", Right), ("", Left)]));
+    let mut table = TextTable::new(heads.chain([("scale", Left), ("time", Right), ("", Left)]));
     for run in runs {
         let manifest = &run.manifest;
         let terms = measured(run).map(|(_, terms)| terms);
         let epoch = manifest.last_epoch.as_ref().map_or(0, |last| last.epoch);
         let mut entries = vec![
-            Entry::toned(manifest.run_id.to_string(), Tone::Dim),
+            TableEntry::toned(manifest.run_id.to_string(), Tone::Dim),
             manifest.name.as_str().into(),
             text::status(&run.status),
             format!("{epoch}/{}", manifest.cell.training.epochs).into(),
         ];
         // Nothing where nothing was measured yet, a dash for what the model does not have.
-        let shown = |terms: &Terms, metric: Metric| text::optional(metric, terms.get(metric));
+        let shown = |terms: &EpochMetrics, metric: Metric| text::optional(metric, terms.get(metric));
         entries
             .extend(metrics.iter().map(|&metric| terms.map_or_else(String::new, |terms| shown(terms, metric)).into()));
         entries.extend([

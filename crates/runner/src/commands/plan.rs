@@ -10,10 +10,10 @@ use crate::machine::Machine;
 use crate::outcome::Outcome;
 use crate::output;
 use crate::plan::estimate::{ROUGH_CPU_RATE, ROUGH_GPU_RATE};
-use crate::plan::{Goal, Plan, Request};
+use crate::plan::{Goal, Plan, PlanRequest};
 use crate::settings::Settings;
-use crate::table::{Align, Entry, Table, Tone};
 use crate::text;
+use crate::text_table::{Align, TableEntry, TextTable, Tone};
 
 /// The JSON of a plan.
 #[derive(Serialize)]
@@ -73,7 +73,7 @@ struct TotalsJson {
 /// # Errors
 /// If the store or the images cannot be looked at.
 pub fn plan(settings: &Settings, experiment: &Experiment, args: &PlanArgs) -> Result<Outcome> {
-    let request = Request { goal: Goal::Train, retry_failed: args.retry.retry_failed };
+    let request = PlanRequest { goal: Goal::Train, retry_failed: args.retry.retry_failed };
     let (store, folders) = (settings.store()?, settings.folders()?);
     let plan = Plan::make(experiment, &store, &folders, &args.execution, Machine::here(), request)?;
     if args.format.json {
@@ -129,8 +129,8 @@ fn to_json<'a>(experiment: &'a Experiment, plan: &Plan) -> PlanJson<'a> {
             failed: plan.count("failed"),
             new: plan.count("new"),
             cohorts: plan.cohorts.len(),
-            jobs: plan.layout.jobs,
-            threads: plan.layout.threads,
+            jobs: plan.parallelism.jobs,
+            threads: plan.parallelism.threads,
             seconds: plan.seconds(),
             rough: plan.is_rough(),
         },
@@ -139,15 +139,21 @@ fn to_json<'a>(experiment: &'a Experiment, plan: &Plan) -> PlanJson<'a> {
 
 fn to_text(experiment: &Experiment, plan: &Plan, is_coloured: bool) -> String {
     use Align::{Left, Right};
-    let mut table =
-        Table::new([("run", Left), ("name", Left), ("status", Left), ("cohort", Right), ("time", Right), ("", Left)]);
+    let mut table = TextTable::new([
+        ("run", Left),
+        ("name", Left),
+        ("status", Left),
+        ("cohort", Right),
+        ("time", Right),
+        ("", Left),
+    ]);
     for planned in &plan.cells {
         let time = planned.estimate.map(|estimate| {
             let about = if estimate.is_rough { "~" } else { "" };
             format!("{about}{}", spec::duration(estimate.seconds))
         });
         table.row(vec![
-            Entry::toned(planned.id.to_string(), Tone::Dim),
+            TableEntry::toned(planned.id.to_string(), Tone::Dim),
             planned.cell.readable_name().into(),
             text::status(&planned.status),
             planned.cohort.map(|cohort| (cohort + 1).to_string()).unwrap_or_default().into(),
@@ -173,8 +179,8 @@ fn summary(experiment: &Experiment, plan: &Plan) -> String {
         lines.push('\n');
     }
     if plan.is_rough() {
-        let threads = plan.layout.threads;
-        let rate = match plan.layout.device {
+        let threads = plan.parallelism.threads;
+        let rate = match plan.parallelism.device {
             spec::Device::Cpu => {
                 format!("{ROUGH_CPU_RATE:.0e} parameters × images a second and thread ({threads} of them)")
             }
@@ -197,7 +203,7 @@ pub fn to_do(plan: &Plan) -> String {
         text::counted(plan.n_to_do(), "cell"),
         if plan.goal == Goal::Train { "train" } else { "measure" },
         text::counted(plan.cohorts.len(), "cohort"),
-        text::counted(plan.layout.jobs, "job"),
-        text::counted(plan.layout.threads, "thread"),
+        text::counted(plan.parallelism.jobs, "job"),
+        text::counted(plan.parallelism.threads, "thread"),
     )
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use protocol::usage::{IMAGES, ORIGINALS, Operation};
 
 use crate::args::ReconstructArgs;
-use crate::model::{Asked, Format, Model, check_output, write};
+use crate::model::{Format, StoredModel, UseOutcome, check_output, write};
 use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
@@ -16,13 +16,13 @@ use crate::settings::Settings;
 pub fn reconstruct(settings: &Settings, args: &ReconstructArgs) -> Result<Outcome> {
     let format = Format::of(&args.drawn.output)?;
     check_output(&args.drawn.output)?;
-    let model = Model::find(settings, &args.run)?;
+    let model = StoredModel::find(settings, &args.run)?;
     let images = model.images(&args.given)?;
     let operation =
         Operation::Reconstruct { images: images.source, decoder: args.drawn.decoder.kind(), seed: args.drawn.seed };
-    let answer = match model.ask(operation, images.own.as_ref())? {
-        Asked::Answered(answer) => answer,
-        Asked::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
+    let answer = match model.perform(operation, images.own.as_ref())? {
+        UseOutcome::Answered(answer) => answer,
+        UseOutcome::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
     };
     write(&args.drawn.output, format, &answer.array(IMAGES)?, Some(&answer.array(ORIGINALS)?))?;
     output::print(&format!("{}\n", args.drawn.output.display()))?;

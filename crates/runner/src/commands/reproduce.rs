@@ -12,8 +12,8 @@ use crate::outcome::Outcome;
 use crate::output;
 use crate::reproduction::{self, Line, SetUp, Verdict};
 use crate::settings::{Settings, experiment_file};
-use crate::table::{Align, Entry, Table, Tone};
 use crate::text;
+use crate::text_table::{Align, TableEntry, TextTable, Tone};
 
 /// Where the experiments are that are held against published numbers.
 const FOLDER: &str = "experiments/reference";
@@ -147,7 +147,7 @@ fn compare(path: &Path, rebuilt: &str) -> Result<()> {
 /// The table in a few columns, for a terminal.
 fn summary(lines: &[Line<'_>], is_coloured: bool) -> String {
     let heads = [("", Align::Left), ("metric", Align::Left), ("published", Align::Right), ("obtained", Align::Right)];
-    let mut table = Table::new(heads.into_iter().chain([("seeds", Align::Right), ("reproduced", Align::Left)]));
+    let mut table = TextTable::new(heads.into_iter().chain([("seeds", Align::Right), ("reproduced", Align::Left)]));
     for line in lines {
         let obtained = line.obtained.as_ref();
         let half_width = obtained.and_then(|obtained| match obtained.uncertainty {
@@ -168,7 +168,7 @@ fn summary(lines: &[Line<'_>], is_coloured: bool) -> String {
                 .unwrap_or_default()
                 .into(),
             obtained.map(|obtained| obtained.n_seeds.to_string()).unwrap_or_default().into(),
-            Entry::toned(line.verdict.as_str(), tone),
+            TableEntry::toned(line.verdict.as_str(), tone),
         ]);
     }
     table.render(is_coloured)

@@ -5,7 +5,7 @@ use protocol::usage::{IMAGES, Operation};
 
 use crate::args::SampleArgs;
 use crate::machine::Machine;
-use crate::model::{Asked, Format, Model, check_output, write};
+use crate::model::{Format, StoredModel, UseOutcome, check_output, write};
 use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
@@ -17,12 +17,12 @@ use crate::settings::Settings;
 pub fn sample(settings: &Settings, args: &SampleArgs) -> Result<Outcome> {
     let format = Format::of(&args.drawn.output)?;
     check_output(&args.drawn.output)?;
-    let model = Model::find(settings, &args.run)?;
+    let model = StoredModel::find(settings, &args.run)?;
     check_memory(&model, args.count)?;
     let (from, decoder) = (args.from.source(), args.drawn.decoder.kind());
-    let answer = match model.ask(Operation::Sample { from, n: args.count, decoder, seed: args.drawn.seed }, None)? {
-        Asked::Answered(answer) => answer,
-        Asked::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
+    let answer = match model.perform(Operation::Sample { from, n: args.count, decoder, seed: args.drawn.seed }, None)? {
+        UseOutcome::Answered(answer) => answer,
+        UseOutcome::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
     };
     write(&args.drawn.output, format, &answer.array(IMAGES)?, None)?;
     output::print(&format!("{}\n", args.drawn.output.display()))?;
@@ -30,7 +30,7 @@ pub fn sample(settings: &Settings, args: &SampleArgs) -> Result<Outcome> {
 }
 
 /// Refuses more images than fit into half of the free memory, which the system would otherwise kill for.
-fn check_memory(model: &Model<'_>, count: usize) -> Result<()> {
+fn check_memory(model: &StoredModel<'_>, count: usize) -> Result<()> {
     // Single precision, four times: as the decoder makes them, put together, as numbers, and as the bytes of a file.
     const BYTES_PER_PIXEL: u64 = 4 * 4;
     let Some(free) = Machine::here().free_memory else { return Ok(()) };

@@ -2,16 +2,16 @@
 
 use anyhow::Result;
 use record::summary::images_of_fewer;
-use record::{EvaluationRow, MetricsRow, RunManifest, Status};
+use record::{MetricsRow, RunManifest, Status};
 use serde::Serialize;
 use serde_json::Value;
-use spec::{Cell, Metric, MetricSettings};
+use spec::{Cell, Measurement};
 
 use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
-use crate::table::{Align, Entry, Table, Tone};
 use crate::text;
+use crate::text_table::{Align, TableEntry, TextTable, Tone};
 
 /// The JSON: run.json's keys, and what only the store knows.
 #[derive(Serialize)]
@@ -25,18 +25,7 @@ struct ShowJson {
     /// Epochs completed.
     epoch: u32,
     folder: String,
-    evaluation: Vec<EvaluationJson>,
-}
-
-/// A number measured on a trained model, as JSON.
-#[derive(Serialize)]
-pub(super) struct EvaluationJson {
-    metric: Metric,
-    split: &'static str,
-    value: f64,
-    standard_error: Option<f64>,
-    n: u64,
-    settings: MetricSettings,
+    evaluation: Vec<Measurement>,
 }
 
 /// Prints one run.
@@ -60,7 +49,7 @@ pub fn show(settings: &Settings, run: &str, json: bool) -> Result<Outcome> {
             },
             epoch: manifest.last_epoch.as_ref().map_or(0, |last| last.epoch),
             folder: run.dir().display().to_string(),
-            evaluation: evaluation.into_iter().map(EvaluationJson::from).collect(),
+            evaluation,
         })?;
     } else {
         let mut text = head(&manifest, &status, &run.dir().display().to_string(), settings.is_coloured);
@@ -74,19 +63,6 @@ pub fn show(settings: &Settings, run: &str, json: bool) -> Result<Outcome> {
     Ok(Outcome::Well)
 }
 
-impl From<EvaluationRow> for EvaluationJson {
-    fn from(row: EvaluationRow) -> EvaluationJson {
-        EvaluationJson {
-            metric: row.metric,
-            split: row.split.as_str(),
-            value: row.value,
-            standard_error: row.standard_error,
-            n: row.n,
-            settings: row.settings,
-        }
-    }
-}
-
 fn head(manifest: &RunManifest, status: &Status, folder: &str, is_coloured: bool) -> String {
     let epoch = manifest.last_epoch.as_ref().map_or(0, |last| last.epoch);
     let provenance = &manifest.provenance;
@@ -97,8 +73,8 @@ fn head(manifest: &RunManifest, status: &Status, folder: &str, is_coloured: bool
     let versions: Vec<String> = provenance.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
     let machine = [&provenance.host.name, &provenance.host.cpu, &provenance.device];
     let machine: Vec<&str> = machine.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-    let mut table = Table::new([("", Align::Left), ("", Align::Left)]);
-    let mut line = |name: &str, entry: Entry| table.row(vec![Entry::toned(name, Tone::Dim), entry]);
+    let mut table = TextTable::new([("", Align::Left), ("", Align::Left)]);
+    let mut line = |name: &str, entry: TableEntry| table.row(vec![TableEntry::toned(name, Tone::Dim), entry]);
     line("run", manifest.run_id.to_string().into());
     line("name", manifest.name.as_str().into());
     line("status", text::status(status));
@@ -121,8 +97,8 @@ fn head(manifest: &RunManifest, status: &Status, folder: &str, is_coloured: bool
 }
 
 /// Every setting with its path, as `--set` and `--where` take it.
-fn settings_table(cell: &Cell) -> Table {
-    let mut table = Table::new([("setting", Align::Left), ("value", Align::Left)]);
+fn settings_table(cell: &Cell) -> TextTable {
+    let mut table = TextTable::new([("setting", Align::Left), ("value", Align::Left)]);
     for (path, value) in flat_settings(cell) {
         table.row(vec![path.into(), text::value(&value).into()]);
     }
@@ -148,10 +124,15 @@ pub fn flat_settings(cell: &Cell) -> Vec<(String, Value)> {
     settings
 }
 
-fn numbers(metrics: &[MetricsRow], evaluation: &[EvaluationRow]) -> Option<Table> {
+fn numbers(metrics: &[MetricsRow], evaluation: &[Measurement]) -> Option<TextTable> {
     use Align::{Left, Right};
-    let mut table =
-        Table::new([("split", Left), ("metric", Left), ("value", Right), ("std. error", Right), ("settings", Left)]);
+    let mut table = TextTable::new([
+        ("split", Left),
+        ("metric", Left),
+        ("value", Right),
+        ("std. error", Right),
+        ("settings", Left),
+    ]);
     let last = metrics.iter().map(|row| row.epoch).max();
     let of_last = metrics.iter().filter(|row| Some(row.epoch) == last);
     for (row, (metric, value)) in of_last.flat_map(|row| row.terms.shown().into_iter().map(move |term| (row, term))) {
@@ -160,7 +141,7 @@ fn numbers(metrics: &[MetricsRow], evaluation: &[EvaluationRow]) -> Option<Table
             metric.name().into(),
             text::optional(metric, value).into(),
             "".into(),
-            Entry::toned(format!("at epoch {}", row.epoch), Tone::Dim),
+            TableEntry::toned(format!("at epoch {}", row.epoch), Tone::Dim),
         ]);
     }
     for row in evaluation.iter().filter(|row| !row.settings.repeat_last_epoch(row.metric)) {
@@ -169,7 +150,7 @@ fn numbers(metrics: &[MetricsRow], evaluation: &[EvaluationRow]) -> Option<Table
             row.metric.name().into(),
             text::measured(row.metric, row.value).into(),
             row.standard_error.map(|error| text::measured(row.metric, error)).unwrap_or_default().into(),
-            Entry::toned(text::settings_on(&row.settings, images_of_fewer(row, evaluation)), Tone::Dim),
+            TableEntry::toned(text::settings_on(&row.settings, images_of_fewer(row, evaluation)), Tone::Dim),
         ]);
     }
     (last.is_some() || !evaluation.is_empty()).then_some(table)

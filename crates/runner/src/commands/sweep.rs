@@ -6,12 +6,13 @@ use spec::Experiment;
 
 use crate::args::SweepArgs;
 use crate::commands::{compare, evaluate, plan};
+use crate::experiment_figures::ExperimentFigures;
 use crate::machine::Machine;
 use crate::outcome::Outcome;
 use crate::output;
-use crate::plan::{Goal, Plan, Request};
+use crate::plan::{Goal, Plan, PlanRequest};
+use crate::scheduler::{Tally, run_cohorts};
 use crate::settings::Settings;
-use crate::sweep::{Drawing, Tally, run_cohorts};
 use crate::text;
 use crate::worker::find_program;
 
@@ -22,7 +23,7 @@ use crate::worker::find_program;
 /// error: see [`Outcome::SomeFailed`].
 pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> Result<Outcome> {
     let store = settings.store()?;
-    let request = Request { goal: Goal::Train, retry_failed: args.retry.retry_failed };
+    let request = PlanRequest { goal: Goal::Train, retry_failed: args.retry.retry_failed };
     let plan = Plan::make(experiment, &store, &settings.folders()?, &args.execution, Machine::here(), request)?;
     output::say(&format!(
         "{}: {} of {} done",
@@ -75,14 +76,14 @@ fn finish(settings: &Settings, experiment: &Experiment, store: &Store, has_figur
     if !is_any_done {
         return Ok(());
     }
-    let drawing = Drawing::of(experiment, store)?;
-    if has_figures && !drawing.is_fresh() {
+    let figures = ExperimentFigures::of(experiment, store)?;
+    if has_figures && !figures.is_fresh() {
         output::say("drawing figures, tables and the report");
-        drawing.draw()?;
+        figures.draw()?;
     }
     let mut text = compare::results(experiment, store, experiment.evaluation.as_ref(), settings.is_coloured)?;
-    if drawing.report().is_file() {
-        text.push_str(&format!("report: {}\n", drawing.report().display()));
+    if figures.report().is_file() {
+        text.push_str(&format!("report: {}\n", figures.report().display()));
     }
     output::print(&text)
 }

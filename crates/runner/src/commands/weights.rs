@@ -4,24 +4,22 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use protocol::{Measurement, OutsideWeights, Task};
-use record::{EvaluationRow, Split};
+use protocol::{OutsideWeights, Task};
 use serde::Serialize;
-use spec::{Cell, Evaluation, Experiment, ModelKind};
+use spec::{Cell, Evaluation, Experiment, Measurement, ModelKind};
 
 use crate::args::ExecutionArgs;
-use crate::commands::show::EvaluationJson;
 use crate::machine::Machine;
 use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
-use crate::table::{Align, Table};
 use crate::text;
+use crate::text_table::{Align, TextTable};
 use crate::worker::{Conclusion, Launcher, absolute, run_single};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct WeightsRequest<'a> {
     /// A safetensors file in the layout of a run's `model.safetensors`.
     pub file: &'a Path,
     /// Draws of z for each image.
@@ -37,7 +35,7 @@ struct WeightsJson<'a> {
     name: String,
     weights: &'a Path,
     scale: &'static str,
-    rows: Vec<EvaluationJson>,
+    rows: Vec<Measurement>,
 }
 
 /// Lets a worker measure the experiment's single cell with these weights, and prints what it found.
@@ -49,7 +47,7 @@ pub fn weights(
     settings: &Settings,
     experiment: &Experiment,
     execution: &ExecutionArgs,
-    request: Request<'_>,
+    request: WeightsRequest<'_>,
 ) -> Result<Outcome> {
     let [cell] = experiment.cells.as_slice() else {
         bail!(
@@ -70,26 +68,25 @@ pub fn weights(
             cell.readable_name()
         );
     }
-    let Request { file, samples, evaluation, .. } = request;
+    let WeightsRequest { file, samples, evaluation, .. } = request;
     let samples = NonZeroUsize::new(samples).context("no samples of z are asked for\nhint: use 1 or more")?;
     let task = Task::Weights(OutsideWeights { file: absolute(file)?, samples, evaluation });
     let of_experiment = &experiment.execution;
     let threads = execution.threads.or(of_experiment.threads).unwrap_or(Machine::here().n_cores);
     let launcher = Launcher::new(settings, threads, execution.device.unwrap_or(of_experiment.device))?;
-    let rows: Vec<EvaluationRow> = match run_single(launcher, task, cell)? {
-        Conclusion::Done { measurements: Some(measurements) } => measurements.into_iter().map(row).collect(),
+    let rows: Vec<Measurement> = match run_single(launcher, task, cell)? {
+        Conclusion::Done { measurements: Some(measurements) } => measurements,
         Conclusion::Done { measurements: None } => bail!("elbo-train has not told what it measured"),
         Conclusion::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
     };
     let scale = cell.scale().as_str();
     if request.is_json {
-        let rows = rows.into_iter().map(EvaluationJson::from).collect();
         let name = cell.readable_name();
         output::print_json(&WeightsJson { name, weights: request.file, scale, rows })?;
         return Ok(Outcome::Well);
     }
     let heads = [("metric", Align::Left), ("value", Align::Right), ("standard error", Align::Right)];
-    let mut table = Table::new(heads.into_iter().chain([("images", Align::Right), ("settings", Align::Left)]));
+    let mut table = TextTable::new(heads.into_iter().chain([("images", Align::Right), ("settings", Align::Left)]));
     for row in &rows {
         table.row(vec![
             row.metric.name().into(),
@@ -107,10 +104,4 @@ pub fn weights(
 /// Whether a model of this family has numbers that can be measured anew from its parameters.
 pub fn is_measurable(cell: &Cell) -> bool {
     !matches!(cell.model.kind, ModelKind::GaussianMixture { .. } | ModelKind::Gan { .. })
-}
-
-/// The row of a record that says the same.
-fn row(measurement: Measurement) -> EvaluationRow {
-    let Measurement { metric, value, standard_error, n, settings } = measurement;
-    EvaluationRow { metric, split: Split::Test, value, standard_error, n, settings }
 }

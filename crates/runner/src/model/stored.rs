@@ -10,7 +10,7 @@ use crate::settings::Settings;
 use crate::text;
 
 /// A run that is done.
-pub struct Model<'a> {
+pub struct StoredModel<'a> {
     /// The run.
     pub run: Run,
     /// What it is.
@@ -27,12 +27,12 @@ pub struct GivenImages {
     pub own: Option<OwnImages>,
 }
 
-impl Model<'_> {
+impl StoredModel<'_> {
     /// The model of a run.
     ///
     /// # Errors
     /// If there is no such run, or it is not done.
-    pub fn find<'a>(settings: &'a Settings, run: &str) -> Result<Model<'a>> {
+    pub fn find<'a>(settings: &'a Settings, run: &str) -> Result<StoredModel<'a>> {
         let run = settings.store()?.find(run)?;
         let (manifest, status) = (run.manifest()?, run.status()?);
         if status != Status::Done {
@@ -44,7 +44,7 @@ impl Model<'_> {
                 status.word()
             );
         }
-        Ok(Model { run, manifest, settings })
+        Ok(StoredModel { run, manifest, settings })
     }
 
     /// The shape of an image; `n` is 0.

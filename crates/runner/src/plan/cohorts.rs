@@ -11,7 +11,7 @@ use spec::RunId;
 
 /// Cells that are trained together as one program.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Cohort {
+pub struct PlannedCohort {
     /// Indices in [`crate::plan::Plan::cells`].
     pub cells: Vec<usize>,
     /// Epochs that its runs have behind them, of those that have the fewest; `None` if the runs are new.
@@ -45,7 +45,7 @@ pub struct Past {
 }
 
 /// Groups cells into cohorts of at most `size` cells, in the order of their first cells.
-pub fn group(candidates: &[Candidate], size: usize) -> Vec<Cohort> {
+pub fn group(candidates: &[Candidate], size: usize) -> Vec<PlannedCohort> {
     let by_id: BTreeMap<&RunId, &Candidate> = candidates.iter().map(|candidate| (&candidate.id, candidate)).collect();
     let mut placed: BTreeSet<&RunId> = BTreeSet::new();
     let mut cohorts: Vec<Vec<&Candidate>> = Vec::new();
@@ -88,9 +88,13 @@ fn even_parts<T: Copy>(items: &[T], size: usize) -> Vec<Vec<T>> {
     (0..n_parts).map(|part| items[cut(part)..cut(part + 1)].to_vec()).collect()
 }
 
-fn cohort(members: &[&Candidate]) -> Cohort {
+fn cohort(members: &[&Candidate]) -> PlannedCohort {
     let epochs = members.iter().map(|member| member.past.as_ref().map(|past| past.epoch));
-    Cohort { cells: members.iter().map(|member| member.index).collect(), resume: epochs.min().flatten(), seconds: None }
+    PlannedCohort {
+        cells: members.iter().map(|member| member.index).collect(),
+        resume: epochs.min().flatten(),
+        seconds: None,
+    }
 }
 
 #[cfg(test)]

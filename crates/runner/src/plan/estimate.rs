@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use record::RunSummary;
+use record::ListedRun;
 use spec::{Cell, Device};
 
-use crate::plan::layout::Layout;
+use crate::plan::parallelism::Parallelism;
 use crate::plan::work::Work;
 
 /// Parameters × images that one thread of a CPU trains in a second, when nothing better is known.
@@ -15,7 +15,7 @@ pub const ROUGH_GPU_RATE: f64 = 5e11;
 
 /// What a cell's training still takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
+pub struct TimeEstimate {
     /// Wall-clock seconds, if its cohort takes the sum of its cells.
     pub seconds: f64,
     /// Whether it rests on no stored run.
@@ -39,18 +39,18 @@ pub struct Estimator<'a> {
     /// Of the training images of each dataset; `None` if it cannot be looked at.
     shapes: HashMap<String, Option<data::Shape>>,
     samples: Vec<Sample>,
-    layout: Option<Layout>,
+    parallelism: Option<Parallelism>,
 }
 
 impl<'a> Estimator<'a> {
     /// Knows nothing yet.
     pub fn new(folders: &'a data::Folders) -> Estimator<'a> {
-        Estimator { folders, shapes: HashMap::new(), samples: Vec::new(), layout: None }
+        Estimator { folders, shapes: HashMap::new(), samples: Vec::new(), parallelism: None }
     }
 
     /// Learns from stored runs, for a layout.
-    pub fn learn(&mut self, runs: &[RunSummary], layout: Layout) {
-        self.layout = Some(layout);
+    pub fn learn(&mut self, runs: &[ListedRun], parallelism: Parallelism) {
+        self.parallelism = Some(parallelism);
         for run in runs.iter().map(|run| &run.manifest) {
             let Some(epochs) = run.last_epoch.as_ref().map(|last| last.epoch).filter(|&epochs| epochs > 0) else {
                 continue;
@@ -75,12 +75,12 @@ impl<'a> Estimator<'a> {
     }
 
     /// What `cell` still takes after so many epochs.
-    pub fn estimate(&mut self, cell: &Cell, epochs_behind: u32) -> Option<Estimate> {
+    pub fn estimate(&mut self, cell: &Cell, epochs_behind: u32) -> Option<TimeEstimate> {
         let work = self.work(cell)?;
-        let layout = self.layout?;
+        let parallelism = self.parallelism?;
         let epochs = (cell.training.epochs as f64 - f64::from(epochs_behind)).max(0.0);
-        let (device, rough_rate) = match layout.device {
-            Device::Cpu => ("cpu", ROUGH_CPU_RATE * layout.threads as f64),
+        let (device, rough_rate) = match parallelism.device {
+            Device::Cpu => ("cpu", ROUGH_CPU_RATE * parallelism.threads as f64),
             Device::Cuda => ("cuda", ROUGH_GPU_RATE),
         };
         let mut known: Vec<f64> = self
@@ -91,8 +91,8 @@ impl<'a> Estimator<'a> {
             .collect();
         known.sort_by(f64::total_cmp);
         Some(match known.get(known.len() / 2) {
-            Some(&median) => Estimate { seconds: epochs * median, is_rough: false },
-            None => Estimate { seconds: epochs * work.per_epoch() / rough_rate, is_rough: true },
+            Some(&median) => TimeEstimate { seconds: epochs * median, is_rough: false },
+            None => TimeEstimate { seconds: epochs * work.per_epoch() / rough_rate, is_rough: true },
         })
     }
 }

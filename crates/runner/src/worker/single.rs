@@ -1,8 +1,8 @@
 //! One task on one cell, by one worker.
 
 use anyhow::{Result, bail};
-use protocol::{Measurement, Message, Task};
-use spec::Cell;
+use protocol::{Message, Task};
+use spec::{Cell, Measurement};
 
 use crate::output::say;
 use crate::worker::launcher::Launcher;

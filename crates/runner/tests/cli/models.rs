@@ -199,7 +199,7 @@ fn an_exported_model_says_what_it_is() {
     let recorded = run.evaluation().unwrap();
     for metric in ["elbo", "reconstruction", "kl", "active_units"] {
         let again = measured["rows"].as_array().unwrap().iter().find(|row| row["metric"] == metric).unwrap();
-        let row = recorded.iter().find(|row| row.metric.name() == metric && row.split == record::Split::Test).unwrap();
+        let row = recorded.iter().find(|row| row.metric.name() == metric && row.split == spec::Split::Test).unwrap();
         assert_eq!(again["value"].as_f64().unwrap(), row.value, "{metric}");
     }
     let plan = out(&place, "plan given/experiment.yaml");

@@ -2,10 +2,10 @@
 
 use std::process::Stdio;
 
-use record::{EvaluationRow, RunEditor};
+use record::RunEditor;
 use serde_json::Value;
 use spec::metric::Subject;
-use spec::{Metric, MetricSettings};
+use spec::{Measurement, Metric, MetricSettings};
 
 use crate::made_up::measured;
 use crate::support::{Place, SMALL, begin, experiment, filled, finish, finish_without_bound};
@@ -223,7 +223,7 @@ fn numbers_over_fewer_images_say_so_and_small_ones_have_digits() {
     let cells = experiment(SMALL).cells;
     let sharpness = measured(Metric::Sharpness, 0.020_86, 0.000_47, MetricSettings::of(Subject::Data));
     for (cell, n) in cells[..2].iter().zip([50, 10_000]) {
-        let rows = [EvaluationRow::nll(90.0, 0.5, n, 5), sharpness.clone()];
+        let rows = [Measurement::nll(90.0, 0.5, n, 5), sharpness.clone()];
         RunEditor::open(&place.store().run(&cell.run_id())).unwrap().evaluation(&rows).unwrap();
     }
     let shown = place.elbo(&format!("show {}", cells[0].run_id())).out;

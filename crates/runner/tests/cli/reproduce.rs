@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use record::{EvaluationRow, RunEditor};
+use record::RunEditor;
 
 use crate::support::{Place, experiment, finish};
+use spec::Measurement;
 
 /// Two widths with two seeds each, one of them on a shortened schedule; and an order between two β.
 const SWEPT: &str = "
@@ -58,7 +59,7 @@ fn train(place: &Place, text: &str) {
     let store = place.store();
     for cell in &experiment(text).cells {
         finish(&store, cell);
-        let nll = |samples: usize, value: f64| EvaluationRow::nll(value, 0.5, 10_000, samples);
+        let nll = |samples: usize, value: f64| Measurement::nll(value, 0.5, 10_000, samples);
         // What was measured with another number of samples is another number.
         let value = 149.0 + cell.training.seed as f64;
         RunEditor::open(&store.run(&cell.run_id())).unwrap().evaluation(&[nll(50, 200.0), nll(5000, value)]).unwrap();

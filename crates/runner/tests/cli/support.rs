@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use protocol::{Message, Version};
-use record::{Array, ArrayName, Arrays, Host, MetricsRow, Provenance, RunWriter, Split, Store, Terms};
-use spec::{Cell, Experiment, Metric, MetricSettings};
+use record::{Array, ArrayName, Arrays, EpochMetrics, Host, MetricsRow, Provenance, RunWriter, Store};
+use spec::{Cell, Experiment, Metric, MetricSettings, Split};
 
 use crate::made_up::{self, measured};
 
@@ -145,7 +145,7 @@ pub fn provenance() -> Provenance {
 pub fn finish_without_bound(store: &Store, cell: &Cell) {
     let mut writer = RunWriter::start(store, cell, &provenance()).unwrap();
     let row = MetricsRow {
-        terms: Terms::from([(Metric::Objective, 0.75), (Metric::Discriminator, 1.25)]),
+        terms: EpochMetrics::from([(Metric::Objective, 0.75), (Metric::Discriminator, 1.25)]),
         kl_per_dim: Vec::new(),
         ..row(cell, 1, Split::Test)
     };

@@ -12,8 +12,8 @@ model: { hidden: [8], latent_dim: 2 }
 
 /// A worker that keeps what it was given and prints these rows.
 const WORKER: &str = r#"cat > given.json
-printf '%s' '{"measurements":[{"metric":"elbo","value":-105.25,"standard_error":0.5,"n":10000,"settings":{"samples":3}},'
-echo '{"metric":"active_units","value":2,"standard_error":null,"n":10000,"settings":{}}]}'"#;
+printf '%s' '{"measurements":[{"metric":"elbo","split":"test","value":-105.25,"standard_error":0.5,"n":10000,"settings":{"samples":3}},'
+echo '{"metric":"active_units","split":"test","value":2,"standard_error":null,"n":10000,"settings":{}}]}'"#;
 
 fn place(worker: &str) -> Place {
     let place = Place::with_worker(worker);

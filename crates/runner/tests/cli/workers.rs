@@ -6,8 +6,8 @@
 use std::process::{Child, Command, Stdio};
 
 use protocol::{Event, Job, Message, Task, Version, WorkerSettings};
-use record::{EvaluationRow, RunEditor, Status};
-use spec::Cell;
+use record::{RunEditor, Status};
+use spec::{Cell, Measurement};
 
 use crate::support::{Place, Said, begin, experiment, finish, wait_for};
 
@@ -277,7 +277,7 @@ fn stored_models_are_measured_by_workers_and_only_once() {
         finish(&place.store(), cell);
     }
     // One of the two has been measured before.
-    let nll = |value: f64, n: u64| EvaluationRow::nll(value, 0.5, n, 50);
+    let nll = |value: f64, n: u64| Measurement::nll(value, 0.5, n, 50);
     RunEditor::open(&place.store().run(&cells()[1].run_id())).unwrap().evaluation(&[nll(91.0, 10_000)]).unwrap();
 
     let mut command = place.command("evaluate two.yaml --importance-samples 50");
@@ -312,7 +312,7 @@ fn a_sweep_measures_what_the_experiment_asks_for() {
         finish(&place.store(), cell);
     }
     // Of other images, or with another number of samples, it is not what is asked for.
-    let others = [EvaluationRow::nll(1.0, 0.5, 10_000, 50), EvaluationRow::nll(1.0, 0.5, 100, 5000)];
+    let others = [Measurement::nll(1.0, 0.5, 10_000, 50), Measurement::nll(1.0, 0.5, 100, 5000)];
     RunEditor::open(&place.store().run(&cells()[0].run_id())).unwrap().evaluation(&others).unwrap();
     place.write("measured", "");
     let said = place.elbo("sweep two.yaml --no-figures");

@@ -5,10 +5,10 @@ use protocol::Event;
 use record::{Run, RunEditor};
 use spec::{Cell, Evaluation};
 
-use crate::context::{Context, Outcome, image_shape};
-use crate::out::Out;
+use crate::context::{TaskContext, TaskOutcome, image_shape};
+use crate::messages::MessageWriter;
 use crate::tasks::nll::nll;
-use crate::trained::{Trained, check_images};
+use crate::trained::{TrainedModel, check_images};
 use crate::weights::Weights;
 
 /// A finished run and its parameters.
@@ -18,22 +18,22 @@ struct Member<'a> {
     weights: Weights,
 }
 
-/// Estimate −log p(x) of the test images as `asked`, for cells of one cohort whose runs are done and have it not on record.
+/// Estimate −log p(x) of the test images as `evaluation` asks, for cells of one cohort whose runs are done and have it not on record.
 ///
 /// Errors are those that concern all cells alike; what concerns one is told as its failure, and its records stay as they are.
 pub(super) fn evaluate_stored(
     cells: &[Cell],
-    asked: &Evaluation,
-    context: &Context,
-    out: &mut Out<'_>,
-) -> anyhow::Result<Outcome> {
-    let Some(first) = cells.first() else { return Ok(Outcome::Done) };
+    evaluation: &Evaluation,
+    context: &TaskContext,
+    out: &mut MessageWriter<'_>,
+) -> anyhow::Result<TaskOutcome> {
+    let Some(first) = cells.first() else { return Ok(TaskOutcome::Done) };
     let (splits, store) = (context.splits(first)?, context.store()?);
     let mut members = Vec::new();
-    let mut outcome = Outcome::Done;
+    let mut outcome = TaskOutcome::Done;
     for cell in cells {
         let run = store.run(&cell.run_id());
-        if run.is_evaluated(asked)? {
+        if run.is_evaluated(evaluation)? {
             continue;
         }
         match trained_weights(&run, &splits) {
@@ -46,8 +46,8 @@ pub(super) fn evaluate_stored(
     }
 
     let stored: Vec<_> = members.iter().map(|member| (member.cell, &member.weights)).collect();
-    let trained = Trained::open(&stored, image_shape(&splits.test), context.device)?;
-    let Some(rows) = nll(trained.family()?, &splits.test, asked, context, out)? else {
+    let trained = TrainedModel::open(&stored, image_shape(&splits.test), context.device)?;
+    let Some(rows) = nll(trained.family()?, &splits.test, evaluation, context, out)? else {
         return Ok(context.interrupted());
     };
     for (Member { run, .. }, row) in members.iter().zip(rows) {
@@ -66,9 +66,9 @@ pub(super) fn evaluate_stored(
 }
 
 /// Tells why a run is not measured.
-fn fail(run: &Run, error: &anyhow::Error, out: &mut Out<'_>) -> Outcome {
+fn fail(run: &Run, error: &anyhow::Error, out: &mut MessageWriter<'_>) -> TaskOutcome {
     out.event(Event::Failed { run_id: run.id().clone(), reason: format!("{error:#}") });
-    Outcome::SomeFailed
+    TaskOutcome::SomeFailed
 }
 
 /// The parameters of a run that is done and was trained on these images.

@@ -1,16 +1,15 @@
 //! Measures a model with weights from outside the run store; nothing is stored.
 
 use anyhow::{Context as _, bail, ensure};
-use protocol::{Measurement, Message, OutsideWeights};
-use record::{EvaluationRow, Split};
-use spec::{Cell, MetricSettings};
+use protocol::{Message, OutsideWeights};
+use spec::{Cell, Measurement, MetricSettings, Split};
 
-use crate::context::{Context, Outcome, image_shape};
-use crate::evaluate::{self, At};
-use crate::out::Out;
+use crate::context::{TaskContext, TaskOutcome, image_shape};
+use crate::evaluate::{self, SplitContext};
+use crate::messages::MessageWriter;
 use crate::rows;
 use crate::tasks::nll::nll;
-use crate::trained::Trained;
+use crate::trained::TrainedModel;
 use crate::weights::Weights;
 
 /// Measure the one cell's model on the whole test split: the ELBO, its terms and active units as `evaluation.parquet` has them of
@@ -21,29 +20,32 @@ use crate::weights::Weights;
 pub(super) fn evaluate_weights(
     cells: &[Cell],
     outside: &OutsideWeights,
-    context: &Context,
-    out: &mut Out<'_>,
-) -> anyhow::Result<Outcome> {
+    context: &TaskContext,
+    out: &mut MessageWriter<'_>,
+) -> anyhow::Result<TaskOutcome> {
     let [cell] = cells else { bail!("weights from outside are of one model, and there are {} cells", cells.len()) };
     let OutsideWeights { file, samples, evaluation } = outside;
     let splits = context.splits(cell)?;
     let weights = Weights::from_outside(file)?;
-    let trained = Trained::open(&[(cell, &weights)], image_shape(&splits.test), context.device)?;
+    let trained = TrainedModel::open(&[(cell, &weights)], image_shape(&splits.test), context.device)?;
     let model = trained.family()?;
     let first_epoch = u32::try_from(cell.training.epochs).context("too many epochs")?;
-    let mut draws: Vec<Vec<EvaluationRow>> = Vec::new();
+    let mut draws: Vec<Vec<Measurement>> = Vec::new();
     for draw in 0..samples.get() {
         if context.is_stopped() {
             return Ok(context.interrupted());
         }
         let epoch = first_epoch.saturating_add(u32::try_from(draw).unwrap_or(u32::MAX));
-        let at = At { split: Split::Test, epoch, betas: &[cell.objective.beta], n_train: splits.train.shape.n };
+        let at =
+            SplitContext { split: Split::Test, epoch, betas: &[cell.objective.beta], n_train: splits.train.shape.n };
         let sums = evaluate::evaluate(model, &splits.test, &at, context.device);
         draws.extend(sums.first().map(|sums| rows::of_sums(cell, sums, None, &splits.test)));
     }
     let mut rows = mean_of(draws, samples.get());
-    if let Some(asked) = evaluation {
-        let Some(estimates) = nll(model, &splits.test, asked, context, out)? else { return Ok(context.interrupted()) };
+    if let Some(evaluation) = evaluation {
+        let Some(estimates) = nll(model, &splits.test, evaluation, context, out)? else {
+            return Ok(context.interrupted());
+        };
         rows.extend(estimates);
     }
     ensure!(
@@ -54,25 +56,18 @@ pub(super) fn evaluate_weights(
     for row in &rows {
         ensure!(row.value.is_finite(), "`{}` of these weights is not finite", row.metric);
     }
-    let measurement = |row: EvaluationRow| Measurement {
-        metric: row.metric,
-        value: row.value,
-        standard_error: row.standard_error,
-        n: row.n,
-        settings: row.settings,
-    };
-    out.message(&Message::Measurements(rows.into_iter().map(measurement).collect()));
-    Ok(Outcome::Done)
+    out.message(&Message::Measurements(rows));
+    Ok(TaskOutcome::Done)
 }
 
 /// Each row's mean over draws. Standard errors are over images, of which all draws have the same.
-fn mean_of(draws: Vec<Vec<EvaluationRow>>, samples: usize) -> Vec<EvaluationRow> {
+fn mean_of(draws: Vec<Vec<Measurement>>, samples: usize) -> Vec<Measurement> {
     let n = draws.len() as f64;
-    let mean = |i: usize, of: fn(&EvaluationRow) -> Option<f64>| -> Option<f64> {
+    let mean = |i: usize, of: fn(&Measurement) -> Option<f64>| -> Option<f64> {
         draws.iter().map(|rows| rows.get(i).and_then(of)).sum::<Option<f64>>().map(|sum| sum / n)
     };
     let Some(first) = draws.first() else { return Vec::new() };
-    let merged = |(i, row): (usize, &EvaluationRow)| EvaluationRow {
+    let merged = |(i, row): (usize, &Measurement)| Measurement {
         value: mean(i, |row| Some(row.value)).unwrap_or(f64::NAN),
         standard_error: mean(i, |row| row.standard_error),
         settings: if row.settings == MetricSettings::samples(1) {

@@ -2,26 +2,25 @@
 
 use data::Images;
 use model::Family;
-use record::EvaluationRow;
-use spec::Evaluation;
+use spec::{Evaluation, Measurement};
 
-use crate::context::Context;
+use crate::context::TaskContext;
 use crate::evaluate;
-use crate::out::Out;
+use crate::messages::MessageWriter;
 use crate::statistics::Mean;
 
-/// Estimates −log p(x) of the test images as `asked`: a row for each replica, or `None` when a signal stopped it.
+/// Estimates −log p(x) of the test images as `evaluation` asks: a row for each replica, or `None` when a signal stopped it.
 ///
 /// Errors for a model without a bound.
 pub(super) fn nll(
     model: &dyn Family,
     test: &Images,
-    asked: &Evaluation,
-    context: &Context,
-    out: &mut Out<'_>,
-) -> anyhow::Result<Option<Vec<EvaluationRow>>> {
-    let n_images = asked.images.unwrap_or(usize::MAX).min(test.shape.n);
-    let n_samples = asked.importance_samples;
+    evaluation: &Evaluation,
+    context: &TaskContext,
+    out: &mut MessageWriter<'_>,
+) -> anyhow::Result<Option<Vec<Measurement>>> {
+    let n_images = evaluation.images.unwrap_or(usize::MAX).min(test.shape.n);
+    let n_samples = evaluation.importance_samples;
     let mut goes_on = |n_done: usize| {
         out.progress(1, 1, n_done as u64, n_images as u64);
         !context.is_stopped()
@@ -29,7 +28,7 @@ pub(super) fn nll(
     let estimates = evaluate::importance_sampled_nll(model, test, n_images, n_samples, context.device, &mut goes_on);
     match estimates {
         Some(estimates) => {
-            let row = |nll: Mean| EvaluationRow::nll(nll.value, nll.standard_error, n_images as u64, n_samples);
+            let row = |nll: Mean| Measurement::nll(nll.value, nll.standard_error, n_images as u64, n_samples);
             Ok(Some(estimates.into_iter().map(row).collect()))
         }
         None if context.is_stopped() => Ok(None),

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use data::Splits;
-use model::parameters::Exported;
-use record::{Provenance, RecordError, RunWriter, Split, Store};
-use spec::{Cell, ModelKind};
+use model::parameters::NamedTensor;
+use record::{Provenance, RecordError, RunWriter, Store};
+use spec::{Cell, ModelKind, Split};
 
-use crate::arrays::{self, Decoded};
+use crate::arrays::{self, ReplicaArrays};
 use crate::cohort::Cohort;
-use crate::context::{Context, Outcome, image_shape};
-use crate::evaluate::At;
-use crate::fit::{Fitted, fit};
+use crate::context::{TaskContext, TaskOutcome, image_shape};
+use crate::evaluate::SplitContext;
+use crate::fit::{FitOutcome, fit};
+use crate::messages::MessageWriter;
 use crate::mixture::MixtureFit;
-use crate::out::Out;
 use crate::position::Position;
 use crate::recorder::{Recorder, STATE};
 use crate::rows;
@@ -22,8 +22,8 @@ use crate::weights::Weights;
 /// Train the cells whose runs are not done.
 ///
 /// Errors are those that concern all cells alike; what concerns one is recorded as its run's failure.
-pub(super) fn train(cells: &[Cell], context: &Context, out: &mut Out<'_>) -> anyhow::Result<Outcome> {
-    let Some(first) = cells.first() else { return Ok(Outcome::Done) };
+pub(super) fn train(cells: &[Cell], context: &TaskContext, out: &mut MessageWriter<'_>) -> anyhow::Result<TaskOutcome> {
+    let Some(first) = cells.first() else { return Ok(TaskOutcome::Done) };
     let (splits, store) = (context.splits(first)?, context.store()?);
     let provenance = provenance(cells, context, &splits);
     let mut by_position: BTreeMap<Position, Vec<Member>> = BTreeMap::new();
@@ -39,20 +39,20 @@ pub(super) fn train(cells: &[Cell], context: &Context, out: &mut Out<'_>) -> any
 /// Does `train` for one after the other, until a signal stops it.
 fn all<T>(
     parts: impl IntoIterator<Item = T>,
-    mut train: impl FnMut(T) -> anyhow::Result<Outcome>,
-) -> anyhow::Result<Outcome> {
-    let mut outcome = Outcome::Done;
+    mut train: impl FnMut(T) -> anyhow::Result<TaskOutcome>,
+) -> anyhow::Result<TaskOutcome> {
+    let mut outcome = TaskOutcome::Done;
     for part in parts {
         match train(part)? {
-            Outcome::Done => {}
-            Outcome::SomeFailed => outcome = Outcome::SomeFailed,
-            Outcome::Interrupted(signal) => return Ok(Outcome::Interrupted(signal)),
+            TaskOutcome::Done => {}
+            TaskOutcome::SomeFailed => outcome = TaskOutcome::SomeFailed,
+            TaskOutcome::Interrupted(signal) => return Ok(TaskOutcome::Interrupted(signal)),
         }
     }
     Ok(outcome)
 }
 
-fn provenance(cells: &[Cell], context: &Context, splits: &Splits) -> Provenance {
+fn provenance(cells: &[Cell], context: &TaskContext, splits: &Splits) -> Provenance {
     let device = match context.settings.device {
         spec::Device::Cpu => "cpu",
         spec::Device::Cuda => "cuda",
@@ -69,7 +69,7 @@ struct Member {
     cell: Cell,
     writer: RunWriter,
     position: Position,
-    saved: Option<Vec<Exported>>,
+    saved: Option<Vec<NamedTensor>>,
 }
 
 impl Member {
@@ -94,7 +94,12 @@ impl Member {
     }
 }
 
-fn train_group(members: Vec<Member>, splits: &Splits, context: &Context, out: &mut Out<'_>) -> anyhow::Result<Outcome> {
+fn train_group(
+    members: Vec<Member>,
+    splits: &Splits,
+    context: &TaskContext,
+    out: &mut MessageWriter<'_>,
+) -> anyhow::Result<TaskOutcome> {
     match members.first().map(|member| member.cell.model.kind) {
         // Its parameters are no tensors of a cohort: one after the other.
         Some(ModelKind::GaussianMixture { .. }) => all(members, |member| train_mixture(member, splits, context, out)),
@@ -105,9 +110,9 @@ fn train_group(members: Vec<Member>, splits: &Splits, context: &Context, out: &m
 fn train_cohort(
     mut members: Vec<Member>,
     splits: &Splits,
-    context: &Context,
-    out: &mut Out<'_>,
-) -> anyhow::Result<Outcome> {
+    context: &TaskContext,
+    out: &mut MessageWriter<'_>,
+) -> anyhow::Result<TaskOutcome> {
     let cells = members.iter().map(|member| member.cell.clone()).collect();
     let mut cohort = Cohort::new(cells, image_shape(&splits.train), context.device)?;
     for (replica, member) in members.iter_mut().enumerate() {
@@ -117,34 +122,44 @@ fn train_cohort(
     }
     let writers = members.into_iter().map(|member| member.writer).collect();
     let mut recorder = Recorder::start(writers, cohort.position, context, out)?;
-    if fit(&mut cohort, splits, context.device, &mut recorder)? == Fitted::Stopped {
+    if fit(&mut cohort, splits, context.device, &mut recorder)? == FitOutcome::Stopped {
         return recorder.interrupt(cohort.position);
     }
     let betas: Vec<f64> = cohort.cells.iter().map(|cell| cell.objective.beta).collect();
     if cohort.living().next().is_some() {
-        let at = At { split: Split::Test, epoch: cohort.position.epoch, betas: &betas, n_train: splits.train.shape.n };
+        let at = SplitContext {
+            split: Split::Test,
+            epoch: cohort.position.epoch,
+            betas: &betas,
+            n_train: splits.train.shape.n,
+        };
         let arrays = arrays::arrays(cohort.model.as_ref(), splits, &cohort.cells, context.device)?;
         let rows = rows::of_cohort(&cohort, &splits.test, &at, &arrays, context.device);
-        for (replica, (Decoded { arrays, .. }, rows)) in arrays.iter().zip(rows).enumerate() {
+        for (replica, (ReplicaArrays { arrays, .. }, rows)) in arrays.iter().zip(rows).enumerate() {
             recorder.finish(replica, &rows, arrays, &cohort.model.parameters().export(replica))?;
         }
     }
-    Ok(if cohort.alive.iter().all(|&alive| alive) { Outcome::Done } else { Outcome::SomeFailed })
+    Ok(if cohort.alive.iter().all(|&alive| alive) { TaskOutcome::Done } else { TaskOutcome::SomeFailed })
 }
 
-fn train_mixture(member: Member, splits: &Splits, context: &Context, out: &mut Out<'_>) -> anyhow::Result<Outcome> {
+fn train_mixture(
+    member: Member,
+    splits: &Splits,
+    context: &TaskContext,
+    out: &mut MessageWriter<'_>,
+) -> anyhow::Result<TaskOutcome> {
     let Member { cell, writer, position, saved } = member;
     let mut mixture = MixtureFit::new(cell, position, saved, &splits.train, context.device)?;
     let mut recorder = Recorder::start(vec![writer], position, context, out)?;
     match mixture.fit(splits, &mut recorder)? {
-        Fitted::Stopped => recorder.interrupt(mixture.position),
-        Fitted::Complete if mixture.is_alive => {
+        FitOutcome::Stopped => recorder.interrupt(mixture.position),
+        FitOutcome::Complete if mixture.is_alive => {
             let (mut rows, arrays) = (mixture.rows(&splits.test), mixture.arrays(&splits.test)?);
             rows.extend(rows::of_data(&splits.test));
             rows.extend(rows::of_arrays(&arrays));
             recorder.finish(0, &rows, &arrays, &mixture.export())?;
-            Ok(Outcome::Done)
+            Ok(TaskOutcome::Done)
         }
-        Fitted::Complete => Ok(Outcome::SomeFailed),
+        FitOutcome::Complete => Ok(TaskOutcome::SomeFailed),
     }
 }

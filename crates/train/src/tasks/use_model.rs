@@ -14,36 +14,36 @@ use tch::{Device, Kind, Tensor};
 
 use crate::arrays::to_vec;
 use crate::batches::{Batches, in_order};
-use crate::context::{Context, Outcome};
+use crate::context::{TaskContext, TaskOutcome};
 use crate::evaluate::BATCH;
 use crate::sampling::Sampler;
-use crate::trained::{Trained, check_images};
+use crate::trained::{TrainedModel, check_images};
 use crate::weights::Weights;
 
 /// Do what is asked with the model of one cell, whose run is done. The data is read only where it is needed.
 ///
 /// Errors when the run is not done, its files or its data cannot be read, or the model cannot do it.
-pub(super) fn use_model(cell: &Cell, usage: &Usage, context: &Context) -> anyhow::Result<Outcome> {
+pub(super) fn use_model(cell: &Cell, usage: &Usage, context: &TaskContext) -> anyhow::Result<TaskOutcome> {
     let run = context.store()?.run(&cell.run_id());
     let weights = Weights::of_run(&run)?;
     let [channels, height, width] = usage.image;
-    let trained = Trained::open(&[(cell, &weights)], ImageShape { channels, height, width }, context.device)?;
-    let using = Using { cell, run: &run, usage, context };
+    let trained = TrainedModel::open(&[(cell, &weights)], ImageShape { channels, height, width }, context.device)?;
+    let model_use = ModelUse { cell, run: &run, usage, context };
     let done = tch::no_grad(|| match &trained {
-        Trained::Mixture(mixture) => using.mixture(mixture),
-        Trained::Family(model) => using.family(model.as_ref()),
+        TrainedModel::Mixture(mixture) => model_use.mixture(mixture),
+        TrainedModel::Family(model) => model_use.family(model.as_ref()),
     })?;
-    Ok(if done { Outcome::Done } else { context.interrupted() })
+    Ok(if done { TaskOutcome::Done } else { context.interrupted() })
 }
 
-struct Using<'a> {
+struct ModelUse<'a> {
     cell: &'a Cell,
     run: &'a Run,
     usage: &'a Usage,
-    context: &'a Context,
+    context: &'a TaskContext,
 }
 
-impl Using<'_> {
+impl ModelUse<'_> {
     /// A mixture over pixels has draws and nothing else; `false` never.
     fn mixture(&self, mixture: &GaussianMixture) -> anyhow::Result<bool> {
         let Operation::Sample { from: LatentSource::Prior, n, seed, .. } = self.usage.operation else {

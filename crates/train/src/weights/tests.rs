@@ -27,7 +27,7 @@ fn file(bytes: &[u8]) -> (TempDir, PathBuf) {
 }
 
 /// The outcome for a model of two latent dimensions: its parameters, or the error in one line.
-fn imported(bytes: &[u8]) -> Result<Vec<Exported>, String> {
+fn imported(bytes: &[u8]) -> Result<Vec<NamedTensor>, String> {
     let (_folder, path) = file(bytes);
     let own = model(2, 1);
     let before = own.parameters().export(0);
@@ -39,7 +39,7 @@ fn imported(bytes: &[u8]) -> Result<Vec<Exported>, String> {
     result.map(|()| after).map_err(|error| format!("{error:#}").replace(&path.display().to_string(), "FILE"))
 }
 
-fn bytes(tensors: &[Exported]) -> Vec<u8> {
+fn bytes(tensors: &[NamedTensor]) -> Vec<u8> {
     to_bytes(tensors, HashMap::new()).unwrap()
 }
 
@@ -54,13 +54,15 @@ fn what_another_model_exported_is_taken() {
 #[test]
 fn double_and_half_precision_are_converted() {
     let other = model(2, 2).parameters().export(0);
-    let doubled: Vec<Exported> =
-        other.iter().map(|one| Exported { name: one.name.clone(), tensor: one.tensor.to_kind(Kind::Double) }).collect();
+    let doubled: Vec<NamedTensor> = other
+        .iter()
+        .map(|one| NamedTensor { name: one.name.clone(), tensor: one.tensor.to_kind(Kind::Double) })
+        .collect();
     let after = imported(&bytes(&doubled)).unwrap();
     assert!(after.iter().zip(&other).all(|(one, other)| one.tensor == other.tensor));
 
     for (dtype, kind, precision) in [(Dtype::F16, Kind::Half, 1e-3), (Dtype::BF16, Kind::BFloat16, 8e-3)] {
-        let half = |one: &Exported| {
+        let half = |one: &NamedTensor| {
             let half = one.tensor.to_kind(kind);
             let mut bytes = vec![0u8; half.numel() * 2];
             half.copy_data_u8(&mut bytes, half.numel());
@@ -88,7 +90,7 @@ fn missing_and_unexpected_tensors_are_all_named() {
     assert!(error.starts_with(wanted), "{error}");
 
     tensors = model(2, 2).parameters().export(0);
-    tensors.push(Exported { name: "step".to_owned(), tensor: Tensor::from_slice(&[1f32]) });
+    tensors.push(NamedTensor { name: "step".to_owned(), tensor: Tensor::from_slice(&[1f32]) });
     let error = imported(&bytes(&tensors)).unwrap_err();
     assert!(error.starts_with("`FILE` does not hold this model's parameters: unexpected: `step`\nhint: "), "{error}");
 }

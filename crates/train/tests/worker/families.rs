@@ -1,9 +1,9 @@
 //! Every family as a run: what it records, and that it goes on where it was stopped.
 
 use protocol::{Event, Task};
-use record::{ArrayName, MetricsRow, Split, Status, Store};
+use record::{ArrayName, MetricsRow, Status, Store};
 use serde_json::{Value, json};
-use spec::{Cell, Metric};
+use spec::{Cell, Metric, Split};
 
 use crate::support::{cell, end, images, job, metrics, outcome, signal, start_job, status, train, wait_for};
 

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 
 use protocol::{Event, Message, Task, Version};
-use record::{ArrayName, EvaluationRow, Split, Status, Store};
-use spec::{Cell, Evaluation, Likelihood, Metric};
+use record::{ArrayName, Status, Store};
+use spec::{Cell, Evaluation, Likelihood, Measurement, Metric, Split};
 
 use support::{
     SIDE, cell, done, end, images, job, metrics, outcome, said, signal, start, start_job, status, train, wait_for,
@@ -237,7 +237,7 @@ fn measure(
     (code, messages.into_iter().filter_map(event).collect())
 }
 
-fn evaluation(results: &Path, cell: &Cell, metric: Metric) -> Vec<EvaluationRow> {
+fn evaluation(results: &Path, cell: &Cell, metric: Metric) -> Vec<Measurement> {
     let mut rows = Store::open(results).unwrap().run(&cell.run_id()).evaluation().unwrap();
     rows.retain(|row| row.metric == metric);
     rows
@@ -249,7 +249,7 @@ fn the_likelihood_of_trained_models_is_estimated_once() {
     let cells = [(2, 0), (5, 1)].map(|(d, seed)| cell(images.path(), d, seed, 2));
     train(results.path(), &cells);
     let elbos = |cell: &Cell| evaluation(results.path(), cell, Metric::Elbo)[0].clone();
-    let before: Vec<EvaluationRow> = cells.iter().map(elbos).collect();
+    let before: Vec<Measurement> = cells.iter().map(elbos).collect();
 
     let (code, events) = measure(results.path(), &cells, 64, None);
     assert!(code == Some(0) && events.len() == 2, "{events:?}");

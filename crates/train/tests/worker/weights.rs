@@ -2,9 +2,9 @@
 
 use std::num::NonZeroUsize;
 
-use protocol::{Measurement, Message, OutsideWeights, Task};
+use protocol::{Message, OutsideWeights, Task};
 use record::Store;
-use spec::{Cell, Evaluation, Metric, MetricSettings};
+use spec::{Cell, Evaluation, Measurement, Metric, MetricSettings};
 
 use crate::support::{cell, done, images, job, train};
 

@@ -1,4 +1,4 @@
-//! Standard output: messages to `elbo`, one line each.
+//! Writes messages to `elbo` on standard output, one line each.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -11,16 +11,16 @@ use protocol::{Event, Message};
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Writes messages; a reader that is gone counts as a signal to stop, so that nothing is lost.
-pub struct Out<'a> {
+pub struct MessageWriter<'a> {
     to: &'a mut dyn Write,
     signal: Arc<AtomicUsize>,
     last_progress: Option<Instant>,
 }
 
-impl<'a> Out<'a> {
+impl<'a> MessageWriter<'a> {
     /// Writes to `to`; `signal` is set when that fails.
-    pub fn new(to: &'a mut dyn Write, signal: &Arc<AtomicUsize>) -> Out<'a> {
-        Out { to, signal: Arc::clone(signal), last_progress: None }
+    pub fn new(to: &'a mut dyn Write, signal: &Arc<AtomicUsize>) -> MessageWriter<'a> {
+        MessageWriter { to, signal: Arc::clone(signal), last_progress: None }
     }
 
     /// Writes one message.
@@ -40,7 +40,7 @@ impl<'a> Out<'a> {
         self.message(&Message::Event(event));
     }
 
-    /// Tells that `step` of `steps` are done in the epoch at hand, counted from 1, unless progress was just told.
+    /// Writes that `step` of `steps` are done in this epoch, counted from 1, at most every 200 ms.
     pub fn progress(&mut self, epoch: u32, epochs: u32, step: u64, steps: u64) {
         if self.last_progress.is_none_or(|last| last.elapsed() >= PROGRESS_EVERY) {
             self.last_progress = Some(Instant::now());

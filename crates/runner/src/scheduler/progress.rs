@@ -30,7 +30,7 @@ pub struct Words {
 
 /// A cohort, as far as progress is concerned.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct CohortInfo {
     /// For people.
     pub name: String,
     /// Cells trained together.
@@ -43,7 +43,7 @@ pub struct Part {
 
 #[derive(Debug)]
 struct State {
-    part: Part,
+    cohort: CohortInfo,
     /// In parts of an epoch.
     position: u64,
     /// The latest of each run.
@@ -77,12 +77,12 @@ pub struct Progress {
 
 impl Progress {
     /// Nothing has begun.
-    pub fn new(has_bars: bool, words: Words, parts: Vec<Part>) -> Progress {
-        let states: Vec<State> = parts
+    pub fn new(has_bars: bool, words: Words, cohorts: Vec<CohortInfo>) -> Progress {
+        let states: Vec<State> = cohorts
             .into_iter()
-            .map(|part| {
-                let position = part.epochs_behind * PER_EPOCH;
-                State { part, position, test_elbos: BTreeMap::new(), n_lines: 0, bar: None }
+            .map(|cohort| {
+                let position = cohort.epochs_behind * PER_EPOCH;
+                State { cohort, position, test_elbos: BTreeMap::new(), n_lines: 0, bar: None }
             })
             .collect();
         let now = Instant::now();
@@ -116,18 +116,18 @@ impl Progress {
         let title = format!("cohort {}/{of}", cohort + 1);
         match &self.bars {
             Some((all, total)) => {
-                let bar = ProgressBar::new((state.part.epochs * PER_EPOCH).max(1));
+                let bar = ProgressBar::new((state.cohort.epochs * PER_EPOCH).max(1));
                 let bar = all.insert_before(total, bar);
                 bar.set_style(style("{prefix:28} {wide_bar} {percent:>3} %  {msg}"));
-                bar.set_prefix(shortened(&state.part.name, 28));
+                bar.set_prefix(shortened(&state.cohort.name, 28));
                 bar.set_position(state.position);
                 bar.set_message(title);
                 state.bar = Some(bar);
             }
             None => {
-                let text = match state.part.epochs_behind {
-                    0 => format!("{title}: {} {}", self.words.doing, state.part.name),
-                    epoch => format!("{title}: {} goes on from epoch {epoch}", state.part.name),
+                let text = match state.cohort.epochs_behind {
+                    0 => format!("{title}: {} {}", self.words.doing, state.cohort.name),
+                    epoch => format!("{title}: {} goes on from epoch {epoch}", state.cohort.name),
                 };
                 output::say(&text);
             }
@@ -157,7 +157,7 @@ impl Progress {
                     state.test_elbos.insert(run_id.clone(), *elbo);
                 }
             }
-            Event::Evaluated { .. } => state.position = state.part.epochs * PER_EPOCH,
+            Event::Evaluated { .. } => state.position = state.cohort.epochs * PER_EPOCH,
             Event::Started { .. } | Event::Finished { .. } | Event::Failed { .. } | Event::Interrupted { .. } => {}
         }
     }
@@ -199,10 +199,10 @@ impl Progress {
         if let Some(bar) = state.bar.take() {
             bar.finish_and_clear();
         }
-        let is_complete = state.position >= state.part.epochs * PER_EPOCH;
-        state.position = state.part.epochs * PER_EPOCH;
+        let is_complete = state.position >= state.cohort.epochs * PER_EPOCH;
+        state.position = state.cohort.epochs * PER_EPOCH;
         if self.bars.is_none() && is_complete {
-            let mean = if state.part.n_cells > 1 { "mean " } else { "" };
+            let mean = if state.cohort.n_cells > 1 { "mean " } else { "" };
             let elbo = state.mean_elbo().map(|elbo| format!(", {mean}test ELBO {}", text::number(elbo)));
             let elbo = elbo.unwrap_or_default();
             let done = self.words.done;
@@ -242,11 +242,12 @@ impl Progress {
 
     /// Parts of epochs of all cells, done and behind.
     fn done(&self) -> u64 {
-        self.states.iter().map(|state| state.position * state.part.n_cells as u64).sum()
+        self.states.iter().map(|state| state.position * state.cohort.n_cells as u64).sum()
     }
 
     fn whole(&self) -> u64 {
-        let all: u64 = self.states.iter().map(|state| state.part.epochs * PER_EPOCH * state.part.n_cells as u64).sum();
+        let all: u64 =
+            self.states.iter().map(|state| state.cohort.epochs * PER_EPOCH * state.cohort.n_cells as u64).sum();
         all.max(1)
     }
 
@@ -284,13 +285,13 @@ mod tests {
 
     const WORDS: Words = Words { doing: "training", done: "trained", whole: "all epochs" };
 
-    fn part(epochs: u64, epochs_behind: u64) -> Part {
-        Part { name: "vae-mnist-z2-b1-s0 and 3 more".to_owned(), n_cells: 4, epochs, epochs_behind }
+    fn cohort(epochs: u64, epochs_behind: u64) -> CohortInfo {
+        CohortInfo { name: "vae-mnist-z2-b1-s0 and 3 more".to_owned(), n_cells: 4, epochs, epochs_behind }
     }
 
     #[test]
     fn what_was_trained_before_does_not_count_as_speed() {
-        let mut progress = Progress::new(false, WORDS, vec![part(10, 5)]);
+        let mut progress = Progress::new(false, WORDS, vec![cohort(10, 5)]);
         assert_eq!(progress.left(), "");
         progress.event(0, &Event::Progress { epoch: 6, epochs: 10, step: 10, steps: 10 });
         progress.started = Instant::now().checked_sub(Duration::from_secs(10)).expect("the clock is past 10 s");
@@ -299,7 +300,7 @@ mod tests {
 
     #[test]
     fn nonsense_of_a_worker_is_survived() {
-        let mut progress = Progress::new(false, WORDS, vec![part(0, 0)]);
+        let mut progress = Progress::new(false, WORDS, vec![cohort(0, 0)]);
         progress.event(0, &Event::Progress { epoch: 0, epochs: 0, step: 9, steps: 0 });
         assert_eq!(progress.left(), "");
         assert_eq!(printable("a\u{1b}[31mb\u{7}"), "a[31mb");

@@ -11,8 +11,8 @@ use record::{RecordError, RunEditor, Status, Store};
 use signal_hook::consts::SIGTERM;
 
 use crate::plan::{Goal, Plan};
+use crate::scheduler::progress::{CohortInfo, Progress, Words};
 use crate::settings::Settings;
-use crate::sweep::progress::{Part, Progress, Words};
 use crate::worker::{Launcher, Notice, Supervisor};
 
 /// How many runs of a plan were trained, or measured, and which were not.
@@ -44,7 +44,7 @@ impl Tally {
 
 /// A cohort that a worker is at.
 struct Active {
-    /// Places in the plan's cells.
+    /// Indices in the plan's cells.
     cells: Vec<usize>,
     /// Why runs failed, as the worker said.
     said: BTreeMap<String, String>,
@@ -75,14 +75,14 @@ enum Remaining {
 /// # Errors
 /// If workers cannot be found or started or are of another version, or the store cannot be read. Runs that fail are no error.
 pub fn run_cohorts(plan: &Plan, store: &Store, settings: &Settings) -> Result<Tally> {
-    let launcher = Launcher::new(settings, plan.layout.threads, plan.layout.device)?;
+    let launcher = Launcher::new(settings, plan.parallelism.threads, plan.parallelism.device)?;
     let mut pool = Pool {
         plan,
         store,
         supervisor: Supervisor::new(launcher)?,
         waiting: (0..plan.cohorts.len()).collect(),
         active: BTreeMap::new(),
-        progress: Progress::new(settings.has_bars, words(plan.goal), parts(plan)),
+        progress: Progress::new(settings.has_bars, words(plan.goal), cohort_infos(plan)),
         tally: Tally::default(),
     };
     let result = pool.run();
@@ -97,7 +97,7 @@ fn words(goal: Goal) -> Words {
     }
 }
 
-fn parts(plan: &Plan) -> Vec<Part> {
+fn cohort_infos(plan: &Plan) -> Vec<CohortInfo> {
     let part = |cells: &[usize], resume: Option<u32>| {
         let epochs = match plan.goal {
             Goal::Train => cells.iter().map(|&index| plan.cells[index].cell.training.epochs).max().unwrap_or(0),
@@ -108,7 +108,7 @@ fn parts(plan: &Plan) -> Vec<Part> {
             0 | 1 => first,
             n => format!("{first} and {} more", n - 1),
         };
-        Part { name, n_cells: cells.len(), epochs: epochs as u64, epochs_behind: u64::from(resume.unwrap_or(0)) }
+        CohortInfo { name, n_cells: cells.len(), epochs: epochs as u64, epochs_behind: u64::from(resume.unwrap_or(0)) }
     };
     plan.cohorts.iter().map(|cohort| part(&cohort.cells, cohort.resume)).collect()
 }
@@ -135,17 +135,17 @@ impl Pool<'_> {
         Ok(match (self.plan.goal, &status) {
             (Goal::Train, Status::Done) => Remaining::Nothing,
             (Goal::Train, Status::Running { .. }) => Remaining::Elsewhere,
-            (Goal::Evaluate(asked), _) if run.is_evaluated(&asked)? => Remaining::Nothing,
+            (Goal::Evaluate(evaluation), _) if run.is_evaluated(&evaluation)? => Remaining::Nothing,
             (Goal::Train | Goal::Evaluate(_), _) => Remaining::Work(status),
         })
     }
 
     fn start_what_fits(&mut self) -> Result<()> {
-        while self.active.len() < self.plan.layout.jobs && self.supervisor.signal().is_none() {
-            let Some(place) = self.waiting.pop_front() else { return Ok(()) };
+        while self.active.len() < self.plan.parallelism.jobs && self.supervisor.signal().is_none() {
+            let Some(cohort) = self.waiting.pop_front() else { return Ok(()) };
             let mut cells = Vec::new();
             // Time has gone by since the plan was made, and another sweep may be at work.
-            for &index in &self.plan.cohorts[place].cells {
+            for &index in &self.plan.cohorts[cohort].cells {
                 match self.remaining(index)? {
                     Remaining::Nothing => self.tally.n_done += 1,
                     Remaining::Elsewhere => self.tally.n_elsewhere += 1,
@@ -153,13 +153,13 @@ impl Pool<'_> {
                 }
             }
             if cells.is_empty() {
-                self.progress.end(place);
+                self.progress.end(cohort);
                 continue;
             }
             let configurations = cells.iter().map(|&index| self.plan.cells[index].cell.clone()).collect();
-            self.supervisor.start(place, self.plan.goal.into(), configurations)?;
-            self.progress.start(place);
-            self.active.insert(place, Active { cells, said: BTreeMap::new() });
+            self.supervisor.start(cohort, self.plan.goal.into(), configurations)?;
+            self.progress.start(cohort);
+            self.active.insert(cohort, Active { cells, said: BTreeMap::new() });
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ const CORES_PER_JOB: usize = 2;
 
 /// How training is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct Parallelism {
     /// Processes at once.
     pub jobs: usize,
     /// Threads of each process.
@@ -37,9 +37,9 @@ pub struct Layout {
     has_own_threads: bool,
 }
 
-impl Layout {
+impl Parallelism {
     /// Follows the rule, for cells of these sizes.
-    pub fn choose(args: &ExecutionArgs, execution: &Execution, machine: Machine, cells: &[Work]) -> Layout {
+    pub fn choose(args: &ExecutionArgs, execution: &Execution, machine: Machine, cells: &[Work]) -> Parallelism {
         let device = args.device.unwrap_or(execution.device);
         let free = machine.free_memory.map(|bytes| bytes / 4 * 3);
         let replica = cells.iter().map(Work::bytes_per_replica).max().unwrap_or(0).max(1);
@@ -59,7 +59,7 @@ impl Layout {
         };
         let cohort = args.cohort.or(execution.cohort).unwrap_or(wanted_cohort.min(fitting_cohort)).max(1);
         let own_threads = args.threads.or(execution.threads);
-        Layout {
+        Parallelism {
             jobs,
             threads: own_threads.unwrap_or(machine.n_cores / jobs).max(1),
             cohort,
@@ -70,10 +70,10 @@ impl Layout {
     }
 
     /// The layout for so many cohorts: no more jobs than cohorts, and their cores to the others.
-    pub fn fit(self, n_cohorts: usize) -> Layout {
+    pub fn fit(self, n_cohorts: usize) -> Parallelism {
         let jobs = self.jobs.min(n_cohorts).max(1);
         let threads = if self.has_own_threads { self.threads } else { (self.n_cores / jobs).max(1) };
-        Layout { jobs, threads, ..self }
+        Parallelism { jobs, threads, ..self }
     }
 }
 
@@ -90,8 +90,8 @@ mod tests {
 
     fn choose(args: &ExecutionArgs, machine: Machine) -> (usize, usize, usize) {
         let cells = [Work::of(&reference(), MNIST, 60_000).expect("MNIST's images are large enough")];
-        let layout = Layout::choose(args, &Execution::default(), machine, &cells);
-        (layout.jobs, layout.threads, layout.cohort)
+        let parallelism = Parallelism::choose(args, &Execution::default(), machine, &cells);
+        (parallelism.jobs, parallelism.threads, parallelism.cohort)
     }
 
     #[test]
@@ -111,18 +111,18 @@ mod tests {
 
     #[test]
     fn few_cohorts_get_all_cores() {
-        let layout = Layout::choose(&NOTHING, &Execution::default(), machine(8, 32), &[]).fit(1);
-        assert_eq!((layout.jobs, layout.threads), (1, 8));
+        let parallelism = Parallelism::choose(&NOTHING, &Execution::default(), machine(8, 32), &[]).fit(1);
+        assert_eq!((parallelism.jobs, parallelism.threads), (1, 8));
         let own = ExecutionArgs { threads: Some(3), ..NOTHING };
-        let layout = Layout::choose(&own, &Execution::default(), machine(8, 32), &[]).fit(1);
-        assert_eq!((layout.jobs, layout.threads), (1, 3));
+        let parallelism = Parallelism::choose(&own, &Execution::default(), machine(8, 32), &[]).fit(1);
+        assert_eq!((parallelism.jobs, parallelism.threads), (1, 3));
     }
 
     #[test]
     fn the_command_line_goes_before_the_experiment() {
         let execution = Execution { jobs: Some(3), cohort: Some(7), ..Execution::default() };
         let args = ExecutionArgs { jobs: Some(2), ..NOTHING };
-        let layout = Layout::choose(&args, &execution, machine(8, 32), &[]);
-        assert_eq!((layout.jobs, layout.cohort), (2, 7));
+        let parallelism = Parallelism::choose(&args, &execution, machine(8, 32), &[]);
+        assert_eq!((parallelism.jobs, parallelism.cohort), (2, 7));
     }
 }

@@ -38,46 +38,47 @@ impl Tone {
 
 /// One cell of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct TableEntry {
     text: String,
     tone: Tone,
 }
 
-impl Entry {
+impl TableEntry {
     /// Text in a colour.
-    pub fn toned(text: impl Into<String>, tone: Tone) -> Entry {
-        Entry { text: text.into(), tone }
+    pub fn toned(text: impl Into<String>, tone: Tone) -> TableEntry {
+        TableEntry { text: text.into(), tone }
     }
 }
 
-impl<T: Into<String>> From<T> for Entry {
-    fn from(text: T) -> Entry {
-        Entry::toned(text, Tone::Plain)
+impl<T: Into<String>> From<T> for TableEntry {
+    fn from(text: T) -> TableEntry {
+        TableEntry::toned(text, Tone::Plain)
     }
 }
 
 /// A table with one head line.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub struct TextTable {
     heads: Vec<(String, Align)>,
-    rows: Vec<Vec<Entry>>,
+    rows: Vec<Vec<TableEntry>>,
 }
 
-impl Table {
+impl TextTable {
     /// A table with these columns and no rows yet.
-    pub fn new<T: Into<String>>(heads: impl IntoIterator<Item = (T, Align)>) -> Table {
-        Table { heads: heads.into_iter().map(|(head, align)| (head.into(), align)).collect(), rows: Vec::new() }
+    pub fn new<T: Into<String>>(heads: impl IntoIterator<Item = (T, Align)>) -> TextTable {
+        TextTable { heads: heads.into_iter().map(|(head, align)| (head.into(), align)).collect(), rows: Vec::new() }
     }
 
     /// Adds a row, one entry for each column.
-    pub fn row(&mut self, entries: Vec<Entry>) {
+    pub fn row(&mut self, entries: Vec<TableEntry>) {
         debug_assert_eq!(entries.len(), self.heads.len());
         self.rows.push(entries);
     }
 
     /// The table as lines; columns in which every entry is empty are left out.
     pub fn render(&self, is_coloured: bool) -> String {
-        let heads: Vec<Entry> = self.heads.iter().map(|(head, _)| Entry::toned(head.clone(), Tone::Dim)).collect();
+        let heads: Vec<TableEntry> =
+            self.heads.iter().map(|(head, _)| TableEntry::toned(head.clone(), Tone::Dim)).collect();
         let is_used = |column: usize| self.rows.iter().any(|row| !row[column].text.is_empty());
         let used: Vec<usize> = (0..heads.len()).filter(|&column| is_used(column)).collect();
         let lines = || std::iter::once(&heads).chain(&self.rows);
@@ -119,10 +120,10 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_lines_end_without_blanks() {
-        let mut table = Table::new([("name", Align::Left), ("nothing", Align::Left), ("elbo", Align::Right)]);
+        let mut table = TextTable::new([("name", Align::Left), ("nothing", Align::Left), ("elbo", Align::Right)]);
         table.row(vec!["a".into(), "".into(), "−105.5".into()]);
         table.row(vec!["long name".into(), "".into(), "".into()]);
-        table.row(vec![Entry::toned("b", Tone::Bad), "".into(), "3".into()]);
+        table.row(vec![TableEntry::toned("b", Tone::Bad), "".into(), "3".into()]);
         let expected = "name         elbo\na          −105.5\nlong name\nb               3\n";
         assert_eq!(table.render(false), expected);
         assert!(table.render(true).contains("\x1b[31mb\x1b[0m"));

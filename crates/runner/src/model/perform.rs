@@ -8,11 +8,11 @@ use protocol::usage::{ORIGINALS, Operation};
 use protocol::{Task, Usage};
 use record::{Array, npy};
 
-use crate::model::stored::Model;
+use crate::model::stored::StoredModel;
 use crate::worker::{Conclusion, Launcher, run_single};
 
 /// How a worker's use of a model ended, when no error stopped it.
-pub enum Asked {
+pub enum UseOutcome {
     /// The answer is there.
     Answered(Answer),
     /// This signal ended it.
@@ -24,12 +24,12 @@ pub struct Answer {
     folder: Folder,
 }
 
-impl Model<'_> {
+impl StoredModel<'_> {
     /// Has a worker do something with the model, with a person's own images where it takes them.
     ///
     /// # Errors
     /// If there is no worker, or it fails, with what it said.
-    pub fn ask(&self, operation: Operation, own: Option<&OwnImages>) -> Result<Asked> {
+    pub fn perform(&self, operation: Operation, own: Option<&OwnImages>) -> Result<UseOutcome> {
         // What is asked for is little beside the start of libtorch.
         let launcher = Launcher::new(self.settings, 1, spec::Device::Cpu)?;
         let Shape { channels, height, width, .. } = self.image_shape()?;
@@ -41,8 +41,8 @@ impl Model<'_> {
         }
         let usage = Usage { folder: folder.path.clone(), image: [channels, height, width], operation };
         Ok(match run_single(launcher, Task::Use(usage), &self.manifest.cell)? {
-            Conclusion::Done { .. } => Asked::Answered(Answer { folder }),
-            Conclusion::Stopped(signal) => Asked::Stopped(signal),
+            Conclusion::Done { .. } => UseOutcome::Answered(Answer { folder }),
+            Conclusion::Stopped(signal) => UseOutcome::Stopped(signal),
         })
     }
 }

@@ -10,7 +10,7 @@ use spec::Experiment;
 
 /// What an experiment's figures are drawn from, as a stamp that is written beside them.
 #[derive(Debug)]
-pub struct Drawing<'a> {
+pub struct ExperimentFigures<'a> {
     experiment: &'a Experiment,
     store: &'a Store,
     stamp: String,
@@ -26,12 +26,12 @@ struct Stamp {
     runs: Vec<(String, &'static str, Vec<Option<Duration>>)>,
 }
 
-impl<'a> Drawing<'a> {
+impl<'a> ExperimentFigures<'a> {
     /// Looks at the records of an experiment.
     ///
     /// # Errors
     /// If a `run.json` cannot be read.
-    pub fn of(experiment: &'a Experiment, store: &'a Store) -> Result<Drawing<'a>> {
+    pub fn of(experiment: &'a Experiment, store: &'a Store) -> Result<ExperimentFigures<'a>> {
         let mut runs = Vec::new();
         for cell in &experiment.cells {
             let run = store.run(&cell.run_id());
@@ -48,7 +48,7 @@ impl<'a> Drawing<'a> {
         let cells: Vec<String> = experiment.cells.iter().map(|cell| cell.run_id().to_string()).collect();
         let asked = format!("{cells:?} {:?} {:?}", experiment.axes, experiment.figures);
         let stamp = serde_json::to_string(&Stamp { program, experiment: asked, runs })?;
-        Ok(Drawing { experiment, store, stamp })
+        Ok(ExperimentFigures { experiment, store, stamp })
     }
 
     /// Whether all that was drawn last is there and was drawn from these very records.
