@@ -91,7 +91,8 @@ fn page(
     let mut drawing = Drawing::new();
     let label = |s: &Style| if s.label.is_empty() { single.to_owned() } else { s.label.clone() };
     let is_used = |style: &&Style| rows.iter().flat_map(|(_, lines)| lines).any(|line| line.style.label == style.label);
-    let styles = styles.iter().filter(is_used);
+    let is_told = |style: &&Style| !label(style).is_empty();
+    let styles = styles.iter().filter(is_used).filter(is_told);
     let entries: Vec<LegendEntry> =
         styles.map(|s| LegendEntry::new(Swatch::Marked(s.colour, s.marker), label(s))).collect();
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;

@@ -110,7 +110,12 @@ impl Along {
             return equation(path, group.value(path)).unwrap_or_default();
         }
         let settings: Vec<&Setting> = self.paths.iter().filter_map(|path| group.key.setting(path)).collect();
-        if settings.is_empty() { format!("no {}", self.name()) } else { phrase(&settings) }
+        match (settings.as_slice(), self.paths.as_slice()) {
+            // Nothing tells the groups apart.
+            ([], []) => String::new(),
+            ([], _) => format!("no {}", self.name()),
+            (settings, _) => phrase(settings),
+        }
     }
 
     /// The name of what varies, for captions.
