@@ -69,7 +69,7 @@ pub fn loss(kind: ObjectiveKind, bound: &Bound, context: &Context<'_>) -> Object
 
         // β·KL + λ·MMD²(q(z), p(z)) (Zhao et al. 2019, eq. 6)
         ObjectiveKind::Mmd { weight } => {
-            let discrepancy = mmd(&bound.z, &prior(bound.z.size()[1] as usize), &mask.widths());
+            let discrepancy = mmd(&bound.z, &prior(bound.z.size()[1] as usize), mask.widths());
             (reconstruction + beta * kl + discrepancy * weight).into()
         }
 

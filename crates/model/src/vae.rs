@@ -117,19 +117,20 @@ impl Vae {
         objective::loss(self.objective, bound, &context)
     }
 
-    /// What is reported of a bound, beside an objective `[R, B]`.
+    /// What is reported of a bound, beside an objective `[R, B]`; constants to the derivative.
     pub(crate) fn terms(&self, bound: Bound, objective: Tensor) -> Terms {
-        let mask = &self.encoder.mask;
-        let sigma = tch::no_grad(|| bound.q.log_variance().map(|log_variance| (log_variance * 0.5).exp()));
-        Terms {
-            posterior_sigma: sigma.map(|sigma| mask.sum(&sigma) / mask.widths().squeeze_dim(-1)),
-            reconstruction: Some(bound.reconstruction()),
-            kl: bound.kl(),
-            latent_mean: Some(bound.q.mean()),
-            kl_per_dim: bound.kl_per_dim,
-            objective,
-            discriminator: None,
-        }
+        tch::no_grad(|| {
+            let sigma = bound.q.log_variance().map(|log_variance| (log_variance * 0.5).exp());
+            Terms {
+                reconstruction: Some(bound.reconstruction()),
+                kl: bound.kl(),
+                latent_mean: Some(bound.q.mean()),
+                kl_per_dim: bound.kl_per_dim,
+                objective,
+                discriminator: None,
+                posterior_sigma: sigma.map(|sigma| self.encoder.mask.mean(&sigma)),
+            }
+        })
     }
 
     /// E[x|z] from the decoder's output, `[R, B, P]`.

@@ -52,22 +52,18 @@ impl BatchSums {
     pub fn read(terms: &Terms, padded: usize) -> BatchSums {
         tch::no_grad(|| {
             let over_batch = |x: &Tensor| x.sum_dim_intlist(1, false, Kind::Double);
-            let (scalars, sums): (Vec<Metric>, Vec<[Tensor; 2]>) = terms
-                .scalars()
-                .into_iter()
-                .map(|(metric, term)| {
-                    let term = term.to_kind(Kind::Double);
-                    (metric, [over_batch(&term), over_batch(&term.square())])
-                })
-                .unzip();
-            let mut parts = vec![Tensor::stack(sums.as_flattened(), 1)];
+            let (scalars, values): (Vec<Metric>, Vec<Tensor>) = terms.scalars().into_iter().unzip();
+            let values = Tensor::stack(&values, 1).to_kind(Kind::Double); // [R, terms, B]
+            let over_images = |x: &Tensor| x.sum_dim_intlist(-1, false, Kind::Double);
+            let pairs = [over_images(&values), over_images(&values.square())];
+            let mut parts = vec![Tensor::stack(&pairs, -1).flatten(1, 2)];
             parts.extend(terms.kl_per_dim.as_ref().map(over_batch));
             if let Some(mean) = &terms.latent_mean {
                 parts.extend([over_batch(mean), over_batch(&mean.square())]);
             }
             let all = Tensor::cat(&parts, 1).contiguous().to_device(Device::Cpu);
             BatchSums {
-                values: values(&all),
+                values: to_vec(&all),
                 n_images: terms.objective.size()[1] as f64,
                 padded,
                 scalars,
@@ -119,7 +115,7 @@ impl BatchSums {
 }
 
 /// All values of a tensor of doubles on the CPU.
-fn values(tensor: &Tensor) -> Vec<f64> {
+fn to_vec(tensor: &Tensor) -> Vec<f64> {
     let mut values = vec![0f64; tensor.numel()];
     tensor.copy_data(&mut values, tensor.numel());
     values
@@ -208,7 +204,7 @@ impl Sums {
             if tensor.kind() != Kind::Double {
                 bail!("the checkpoint's `{PREFIX}{name}` is not in double precision");
             }
-            let values = values(tensor);
+            let values = to_vec(tensor);
             let pair = || <[f64; 2]>::try_from(values.as_slice());
             let strange = || format!("the checkpoint's `{PREFIX}{name}` has a strange length");
             match name {
