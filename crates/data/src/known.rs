@@ -7,7 +7,6 @@ use sha2::{Digest, Sha256};
 use spec::hexadecimal;
 use spec::known::{Digested, KnownDataset, Published};
 
-use crate::download::{Fetcher, Progress};
 use crate::error::DataError;
 use crate::folders::Folders;
 use crate::idx::{self, Idx};
@@ -118,27 +117,6 @@ impl PublishedSet<'_> {
     pub(crate) fn n_bytes(&self, folder: &Path) -> u64 {
         let paths = self.files().into_iter().filter_map(|file| file.find(folder));
         paths.map(|path| std::fs::metadata(path).map_or(0, |metadata| metadata.len())).sum()
-    }
-
-    /// Reads the files where they lie, or downloads them first; what is damaged in the cache is downloaded again.
-    pub(crate) fn load(
-        &self,
-        folders: &Folders,
-        wanted: &Wanted,
-        fetcher: &Fetcher,
-        progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<(Images, Images), DataError> {
-        let cache = self.cache_folder(folders);
-        match self.find(folders) {
-            Some(folder) if folder != cache => return self.read(&folder, wanted),
-            Some(_) => match self.read(&cache, wanted) {
-                Err(DataError::File { .. }) => {}
-                result => return result,
-            },
-            None => {}
-        }
-        fetcher.fetch(*self, &cache, progress)?;
-        self.read(&cache, wanted)
     }
 
     /// Reads training and test images out of `folder`, checking the files against their digests.

@@ -68,7 +68,7 @@ fn read(
     match source {
         Source::Known(known) => match &known.origin {
             Origin::Drawn => cache::glyphs(folders, wanted, progress),
-            Origin::Published(published) => PublishedSet { known, published }.load(folders, wanted, fetcher, progress),
+            Origin::Published(published) => fetcher.load(PublishedSet { known, published }, folders, wanted, progress),
         },
         Source::Hdf5(path) => own::hdf5::read(&own::resolve(path, folders)?, wanted),
         Source::Idx(path) => own::idx::read(&own::resolve(path, folders)?, wanted),

@@ -8,8 +8,11 @@ use fs_err as fs;
 
 use crate::error::DataError;
 use crate::files;
+use crate::folders::Folders;
+use crate::images::Images;
 use crate::known::{PublishedFile, PublishedSet};
 use crate::noise;
+use crate::split::Wanted;
 
 /// News of what takes long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +81,28 @@ impl Failure {
 }
 
 impl Fetcher {
+    /// Reads a set's training and test images where they lie, or downloads them first; what is damaged in the cache is
+    /// downloaded again.
+    pub(crate) fn load(
+        &self,
+        set: PublishedSet<'_>,
+        folders: &Folders,
+        wanted: &Wanted,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(Images, Images), DataError> {
+        let cache = set.cache_folder(folders);
+        match set.find(folders) {
+            Some(folder) if folder != cache => return set.read(&folder, wanted),
+            Some(_) => match set.read(&cache, wanted) {
+                Err(DataError::File { .. }) => {}
+                result => return result,
+            },
+            None => {}
+        }
+        self.fetch(set, &cache, progress)?;
+        set.read(&cache, wanted)
+    }
+
     /// Downloads what `folder` does not hold whole. Several processes may call this at once: one downloads, the others
     /// wait and find the files there.
     pub(crate) fn fetch(
