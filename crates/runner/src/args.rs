@@ -19,7 +19,7 @@ First steps:
   elbo list                             the runs there are
   elbo compare experiments/sweep.yaml   mean ± 95 % interval over seeds
 
-All numbers are nats per image, means over images.
+Numbers are nats per image, means over images, where nothing else is said.
 Data goes to standard output, progress to standard error.
 Exit codes: 0 all well, 1 some runs failed or another process is training them, 2 usage or spec
 error, 130 and 143 stopped by a signal.";

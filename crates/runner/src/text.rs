@@ -2,6 +2,7 @@
 
 use record::Status;
 use serde_json::Value;
+use spec::metric::Unit;
 use spec::{Metric, MetricSettings};
 
 use crate::text_table::{TableEntry, Tone};
@@ -143,9 +144,27 @@ pub fn remark(status: &Status) -> String {
     }
 }
 
+/// What the numbers of a table are in: `nats per image`, and which of its columns are in something else; active units, which
+/// are a count, go without saying.
+pub fn units(metrics: impl IntoIterator<Item = Metric>, name: impl Fn(Metric) -> &'static str) -> String {
+    let of = |metric: Metric| match metric.about().unit {
+        Unit::Nats | Unit::Dimensions => None,
+        unit => Some(format!(", {} in {}", name(metric), unit.words())),
+    };
+    let others: String = metrics.into_iter().filter_map(of).collect();
+    format!("nats per image{others}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_in_nats_is_named() {
+        assert_eq!(units([Metric::Elbo, Metric::ActiveUnits, Metric::Kl], Metric::name), "nats per image");
+        let others = units([Metric::Elbo, Metric::PosteriorSigma, Metric::Psnr], Metric::name);
+        assert_eq!(others, "nats per image, posterior_sigma in units of z, psnr in dB");
+    }
 
     #[test]
     fn sizes_and_numbers_are_rounded() {

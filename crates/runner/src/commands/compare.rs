@@ -1,5 +1,7 @@
 //! `elbo compare`: an experiment's cells beside each other, mean ± 95 % interval over seeds.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, bail};
 use record::summary::SummaryRow;
 use record::{Status, Store};
@@ -160,7 +162,7 @@ pub fn compare(settings: &Settings, experiment: &Experiment, request: &CompareRe
                 Some(path) => by_path(rows, request, path, settings.is_coloured),
                 None => one_row_each(rows, request, settings.is_coloured),
             };
-            output::print(&format!("{}{table}", heading(request.split, *scale)))?;
+            output::print(&format!("{}{table}", heading(rows, request.split, *scale)))?;
             notes.extend(without_bound(cells, request, &store)?);
         }
         notes.iter().for_each(|note| output::say(note));
@@ -208,7 +210,7 @@ pub fn results(
         let metrics = if is_measured { Metric::listed().chain([Metric::Nll]).collect() } else { Vec::new() };
         let request = CompareRequest::usual(metrics);
         let rows = rows(&store.summary(&experiment.axes, &of_scale)?, &request);
-        text.push_str(&heading(request.split, scale));
+        text.push_str(&heading(&rows, request.split, scale));
         text.push_str(&one_row_each(&rows, &request, is_coloured));
         if let Some(note) = without_bound(&of_scale, &request, store)? {
             text.push_str(&format!("{note}\n"));
@@ -237,8 +239,10 @@ fn without_bound(cells: &[Cell], request: &CompareRequest, store: &Store) -> Res
     Ok((!names.is_empty()).then(|| format!("no variational bound, hence no ELBO: {}{others}", listed(&named))))
 }
 
-fn heading(split: Split, scale: Scale) -> String {
-    format!("{split} split, nats per image, scale {}, mean ± 95 % interval over seeds\n", scale.as_str())
+fn heading(rows: &[SummaryRow], split: Split, scale: Scale) -> String {
+    let metrics: BTreeSet<Metric> = rows.iter().map(|row| row.metric).collect();
+    let units = text::units(metrics, Metric::name);
+    format!("{split} split, {units}, scale {}, mean ± 95 % interval over seeds\n", scale.as_str())
 }
 
 /// The cells whose runs are done, and how many are not.

@@ -197,17 +197,22 @@ fn legend(runs: &[&ListedRun]) -> String {
     let has_other = runs.iter().filter_map(|run| measured(run)).any(|(split, _)| split != Split::Test);
     let otherwise = if has_other { ", else on those for validation or training" } else { "" };
     format!(
-        "{}; at the latest epoch, on the test images{otherwise}: ELBO = −(rec. + KL), nats per image",
-        text::counted(runs.len(), "run")
+        "{}; at the latest epoch, on the test images{otherwise}: ELBO = −(rec. + KL), {}",
+        text::counted(runs.len(), "run"),
+        text::units(shown(runs), |metric| metric.about().title)
     )
+}
+
+/// The metrics that have a column: the bound's terms, and diagnostics where a run has them.
+fn shown(runs: &[&ListedRun]) -> Vec<Metric> {
+    let has =
+        |metric: &Metric| runs.iter().any(|run| measured(run).is_some_and(|(_, terms)| terms.get(*metric).is_some()));
+    Metric::bound().chain(Metric::while_training().filter(has)).collect()
 }
 
 fn to_table(runs: &[&ListedRun]) -> TextTable {
     use Align::{Left, Right};
-    // Diagnostics have a column where a run has them.
-    let has =
-        |metric: &Metric| runs.iter().any(|run| measured(run).is_some_and(|(_, terms)| terms.get(*metric).is_some()));
-    let metrics: Vec<Metric> = Metric::bound().chain(Metric::while_training().filter(has)).collect();
+    let metrics = shown(runs);
     let title = |metric: &Metric| match metric {
         Metric::Reconstruction => "rec.",
         other => other.about().title,
