@@ -35,6 +35,7 @@ COLUMNS = {
     "gradient_norm": pl.Float64,
     "seconds": pl.Float64,
     "discriminator": pl.Float64,
+    "posterior_sigma": pl.Float64,
 }
 
 
