@@ -90,32 +90,34 @@ impl Discriminator {
 
     /// D as it is now.
     pub fn critic(&self) -> Critic {
-        match &self.smooth {
-            Smooth::GradientPenalty(_) => self.with_weights(&mut Tensor::shallow_clone),
-            Smooth::SpectralNorm(vectors) => self.normalised_by(vectors.iter().map(|u| u.tensor.shallow_clone())),
-        }
+        let mut vectors = self.vectors().iter();
+        self.with_weights(&mut |weight| match vectors.next() {
+            Some(u) => normalised(weight, &u.tensor),
+            None => weight.shallow_clone(),
+        })
     }
 
     /// D in a training step, and what that changes: with spectral norm, one step of power iteration goes before.
     pub fn critic_in_training(&self) -> (Critic, Vec<BufferUpdate>) {
-        let Smooth::SpectralNorm(vectors) = &self.smooth else { return (self.critic(), Vec::new()) };
-        let mut next = Vec::new();
-        let mut of_weight = vectors.iter();
-        let mut iterate = |weight: &Tensor| {
-            next.extend(of_weight.next().map(|u| iterated(weight, &u.tensor)));
-            weight.shallow_clone()
-        };
-        self.with_weights(&mut iterate);
-        let critic = self.normalised_by(next.iter().map(Tensor::shallow_clone));
-        (critic, vectors.iter().zip(next).map(|(u, next)| u.next(next)).collect())
+        let (mut vectors, mut updates) = (self.vectors().iter(), Vec::new());
+        let critic = self.with_weights(&mut |weight| match vectors.next() {
+            Some(u) => {
+                let next = iterated(weight, &u.tensor);
+                let weight = normalised(weight, &next);
+                updates.push(u.next(next));
+                weight
+            }
+            None => weight.shallow_clone(),
+        });
+        (critic, updates)
     }
 
-    /// D with each weight divided by its largest singular value, which is estimated from these vectors.
-    fn normalised_by(&self, mut vectors: impl Iterator<Item = Tensor>) -> Critic {
-        self.with_weights(&mut |weight| match vectors.next() {
-            Some(u) => normalised(weight, &u),
-            None => weight.shallow_clone(),
-        })
+    /// Of each weight's power iteration; none without spectral norm.
+    fn vectors(&self) -> &[Buffer] {
+        match &self.smooth {
+            Smooth::SpectralNorm(vectors) => vectors,
+            Smooth::GradientPenalty(_) => &[],
+        }
     }
 
     fn with_weights(&self, of: &mut dyn FnMut(&Tensor) -> Tensor) -> Critic {

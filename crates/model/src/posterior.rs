@@ -89,6 +89,16 @@ impl Posterior {
         }
     }
 
+    /// Images that it is about.
+    pub fn n_images(&self) -> usize {
+        let parameter = match self {
+            Posterior::Gaussian(q) => &q.mean,
+            Posterior::Bits(q) => &q.logits,
+            Posterior::Point(z) => z,
+        };
+        parameter.size()[1] as usize
+    }
+
     /// z from noise of the shape of the result, which is standard normal for a Gaussian and uniform in 0…1 for bits;
     /// `temperature` relaxes bits, which are hard without.
     pub fn draw(&self, noise: impl FnOnce() -> Tensor, temperature: Option<f64>) -> Tensor {

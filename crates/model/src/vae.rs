@@ -96,10 +96,9 @@ impl Vae {
             if let Some(noise) = &at.noise {
                 return noise.shallow_clone();
             }
-            let n = q.mean().size()[1] as usize;
             match self.latent {
-                Latent::Gaussian => self.parameters.normals(n, at.key),
-                Latent::Bernoulli { .. } => self.parameters.uniforms(n, at.key),
+                Latent::Gaussian => self.parameters.normals(q.n_images(), at.key),
+                Latent::Bernoulli { .. } => self.parameters.uniforms(q.n_images(), at.key),
             }
         };
         self.encoder.mask.apply(&q.draw(noise, temperature))

@@ -65,7 +65,8 @@ impl Flow {
 impl Coupling {
     /// s and t, `[R, N, D]`, which depend on the kept dimensions alone; zero there and in the padding.
     fn log_scale_and_shift(&self, z: &Tensor, mask: &Mask) -> (Tensor, Tensor) {
-        let changed = |values: Tensor| mask.apply(&(values * (-&self.kept + 1.0)));
+        let is_changed = mask.apply(&(-&self.kept + 1.0));
+        let changed = |values: Tensor| values * &is_changed;
         let hidden = self.hidden.forward(&(z * &self.kept)).tanh();
         (changed(self.log_scale.forward(&hidden).tanh()), changed(self.shift.forward(&hidden)))
     }
