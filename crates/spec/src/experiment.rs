@@ -1,5 +1,6 @@
 //! One experiment file, read, checked and expanded.
 
+mod about;
 mod cells;
 mod load;
 mod overrides;
@@ -21,10 +22,12 @@ use crate::reference::{self, Reference};
 use crate::suggest;
 use crate::sweep::Sweep;
 use crate::yaml;
+use about::read_about;
 use cells::expand;
 use load::{read, too_large};
 use overrides::read_overrides;
 
+pub use about::About;
 pub(crate) use cells::{section_as_json, section_problem};
 
 /// A checked experiment file with all its cells.
@@ -32,6 +35,8 @@ pub(crate) use cells::{section_as_json, section_problem};
 pub struct Experiment {
     /// Names the sweep's folder: lowercase letters, digits and hyphens.
     pub name: String,
+    /// What it asks, whom it follows and how it is started; never part of a run's id.
+    pub about: About,
     /// Every cell of the sweep, each once, in the order of the sweep; at least one.
     pub cells: Vec<Cell>,
     /// What varies: the swept paths in the order of the file, then any other path at which cells differ.
@@ -176,6 +181,7 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
         .map(|entry| de::unknown_key(entry, "", &TOP_LEVEL))
         .collect();
     let name = keep(read_name(&tree), &mut problems);
+    let about = read_about(&tree, &mut problems);
     let execution = keep(read_execution(&tree), &mut problems).unwrap_or_default();
     let figures = keep(read_figures(&tree), &mut problems).flatten();
     let evaluation = keep(evaluation::read(&tree), &mut problems).flatten();
@@ -210,7 +216,7 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
         Some(name) if problems.is_empty() => {
             let figures = figures
                 .unwrap_or_else(|| FigureKind::ALL.iter().copied().filter(|figure| figure.fits(&cells)).collect());
-            Ok(Experiment { name, cells, axes, figures, evaluation, reference, execution })
+            Ok(Experiment { name, about, cells, axes, figures, evaluation, reference, execution })
         }
         _ => {
             problems.sort_by_key(|problem| problem.span.map(|span| (span.source, span.start)));

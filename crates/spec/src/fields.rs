@@ -7,8 +7,11 @@ use crate::{corruption, dataset, kind, latent, likelihood, net, objective, optim
 pub(crate) const SECTIONS: [&str; 5] = ["dataset", "model", "objective", "optimizer", "training"];
 
 /// Every top-level key.
-pub(crate) const TOP_LEVEL: [&str; 11] = [
+pub(crate) const TOP_LEVEL: [&str; 14] = [
     "name",
+    "question",
+    "source",
+    "launch",
     "dataset",
     "model",
     "objective",
@@ -66,6 +69,9 @@ fn parts() -> [&'static [Field]; 11] {
 /// Not of a cell.
 const OF_EXPERIMENT: &[Field] = &[
     field("name", "a name of lowercase letters, digits and hyphens, such as `latent-dims`"),
+    field("question", "the question that the experiment asks, as text"),
+    field("source", "the paper, figure or table that the experiment follows, as text"),
+    field("launch", "the command that starts the experiment, as text"),
     field("execution.jobs", "how many cohorts train at once, such as `2`; leave it out for as many as fit"),
     field("execution.threads", "how many threads every worker uses, such as `1`; leave it out for a fair share"),
     field("execution.cohort", "how many cells train together at most, such as `8`"),
