@@ -23,9 +23,10 @@ fn texts_are_read_in_one_line_and_change_no_run() {
     assert_eq!(told.about.source.as_deref(), Some("Kingma & Welling 2014, fig. 4"));
     assert_eq!(told.about.launch.as_deref(), Some("./just sweep x"));
     assert_eq!(ids(&told), ids(&plain));
-    let set = Experiment::parse("x.yaml", text.as_bytes(), &["question=And that?".to_owned(), "source=null".to_owned()]);
+    let set =
+        Experiment::parse("x.yaml", text.as_bytes(), &["question=And that?".to_owned(), "source=null".to_owned()]);
     let set = set.unwrap();
-    assert_eq!((set.about.question.as_deref(), set.about.source), (Some("And that?"), None));
+    assert_eq!((set.about.question.as_deref(), &set.about.source), (Some("And that?"), &None));
     assert_eq!(ids(&set), ids(&plain));
 }
 

@@ -70,7 +70,8 @@ fn read_override(text: &str, source: usize) -> Result<(Assignment, Vec<String>),
     } else {
         segments = path.split('.').map(str::to_owned).collect();
     }
-    if segments.len() > 1 && matches!(first, "name" | "question" | "source" | "launch" | "figures" | "reference") || segments.iter().any(String::is_empty)
+    if segments.len() > 1 && matches!(first, "name" | "question" | "source" | "launch" | "figures" | "reference")
+        || segments.iter().any(String::is_empty)
     {
         return Err(Problem::new(format!("unknown path `{}`", quote(path)))
             .at(key_span)
