@@ -67,14 +67,14 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Records, Figure
     })
 }
 
-/// By scale, other settings in the order of the file, β and latent dimension.
+/// By other settings in the order of the file, β and latent dimension.
 fn in_order(mut groups: Vec<Group>) -> Vec<Group> {
     let keys: Vec<GroupKey> = groups.iter().map(|group| group.key.clone()).collect();
-    let rank = |group: &Group| keys.iter().position(|key| key.others() == group.key.others());
+    let rank = |group: &Group| keys.iter().position(|key| key.others().eq(group.key.others()));
     groups.sort_by_cached_key(|group| {
         // Bits of floats that are not negative are ordered as the floats are.
         let beta = group.cell.objective.beta.to_bits();
-        (group.key.scale.as_str(), rank(group), beta, group.cell.model.latent_dim)
+        (rank(group), beta, group.cell.model.latent_dim)
     });
     groups
 }

@@ -2,13 +2,19 @@
 
 use crate::records::{Group, MeasurementKey, Records};
 
-/// ` 3 of 36 runs are missing.`, or nothing when none is.
+/// The most missing runs that a caption names; the report lists all of them.
+const MAX_NAMED: usize = 8;
+
+/// ` 1 of 36 runs is missing: vae-mnist-z20-b1-s0 (failed).`, or nothing when none is.
 pub fn missing(records: &Records) -> String {
-    match records.missing.len() {
-        0 => String::new(),
-        1 => format!(" 1 of {} runs is missing.", records.n_cells),
-        n => format!(" {n} of {} runs are missing.", records.n_cells),
+    let n = records.missing.len();
+    if n == 0 {
+        return String::new();
     }
+    let named = records.missing.iter().take(MAX_NAMED).map(|(name, status)| format!("{name} ({status})"));
+    let others = if n > MAX_NAMED { format!(", and {} more", n - MAX_NAMED) } else { String::new() };
+    let (runs, named) = (if n == 1 { "run is" } else { "runs are" }, named.collect::<Vec<_>>().join(", "));
+    format!(" {n} of {} {runs} missing: {named}{others}.", records.n_cells)
 }
 
 /// What the reconstruction term cannot fall below on gray values: the smallest cross-entropy, in nats per image. Absent

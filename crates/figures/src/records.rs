@@ -4,10 +4,10 @@ use record::summary::{Estimate, estimate};
 use record::{ArrayName, EpochMetrics};
 use serde_json::Value;
 use spec::metric::{Subject, Unit};
-use spec::{Cell, Metric, MetricSettings, ObjectiveKind, Scale, Split};
+use spec::{Basis, Cell, Metric, MetricSettings, ObjectiveKind, Split};
 
 use crate::arrays::RunArrays;
-use crate::setting::GroupKey;
+use crate::setting::{GroupKey, phrase};
 use crate::tiles::ImageStack;
 
 /// What figures, tables and the report are made of.
@@ -25,7 +25,7 @@ pub struct Records {
     pub n_cells: usize,
     /// Runs that are not finished: name and why.
     pub missing: Vec<(String, String)>,
-    /// By scale, other settings, β and latent dimension, in this order.
+    /// By other settings, β and latent dimension, in this order.
     pub groups: Vec<Group>,
     /// Where the numbers come from: a name and the distinct values over the runs.
     pub origins: Vec<(String, Vec<String>)>,
@@ -161,18 +161,77 @@ impl Group {
     }
 }
 
+/// Groups whose numbers may stand beside each other.
+#[derive(Clone, Debug)]
+pub struct Part<'a> {
+    /// Behind the name of a file, `-gray-bce`; empty where there is one part only.
+    pub suffix: String,
+    /// What its numbers are on, in words.
+    pub basis: String,
+    /// The groups, in order.
+    pub groups: Vec<&'a Group>,
+}
+
 impl Records {
-    /// The groups of one scale after another; values of two scales are never drawn together.
-    pub fn scales(&self) -> Vec<(Scale, Vec<&Group>)> {
-        let mut scales: Vec<(Scale, Vec<&Group>)> = Vec::new();
-        for group in &self.groups {
-            match scales.iter_mut().find(|(scale, _)| *scale == group.key.scale) {
-                Some((_, groups)) => groups.push(group),
-                None => scales.push((group.key.scale, vec![group])),
+    /// The groups by what their numbers in nats are on: values of two scales, or of other test images, never stand together.
+    pub fn by_basis(&self) -> Vec<Part<'_>> {
+        let bases: Vec<Basis> = self.groups.iter().map(|group| group.cell.basis()).collect();
+        let several_scales = bases.iter().any(|basis| basis.scale != bases[0].scale);
+        let several_images = bases.iter().any(|basis| basis.images != bases[0].images);
+        let words = |basis: &Basis| match several_images {
+            true => format!("{}, on {}", basis.scale, basis.images),
+            false => basis.scale.to_string(),
+        };
+        let suffix = |basis: &Basis| {
+            let scale = several_scales.then(|| basis.scale.to_string());
+            let images = several_images.then(|| basis.images.to_string());
+            scale.into_iter().chain(images).collect::<Vec<_>>().join(" ")
+        };
+        parts(self.groups.iter().zip(&bases).map(|(group, basis)| (group, words(basis), suffix(basis))))
+    }
+
+    /// The groups by the dataset whose images they saw: what is measured in images stands together whatever the likelihood.
+    pub fn by_dataset(&self) -> Vec<Part<'_>> {
+        let name = |group: &Group| group.cell.dataset.name.readable_name();
+        let several = self.groups.iter().any(|group| group.cell.dataset.name != self.groups[0].cell.dataset.name);
+        let suffix = |group: &Group| if several { name(group) } else { String::new() };
+        parts(self.groups.iter().map(|group| (group, name(group), suffix(group))))
+    }
+}
+
+/// Parts of groups, each with what its part is called and the words of its files' suffix.
+fn parts<'a>(groups: impl Iterator<Item = (&'a Group, String, String)>) -> Vec<Part<'a>> {
+    let mut parts: Vec<Part<'a>> = Vec::new();
+    for (group, basis, words) in groups {
+        match parts.iter_mut().find(|part| part.basis == basis) {
+            Some(part) => part.groups.push(group),
+            None => {
+                let dashed = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+                let slug: String = words.chars().map(dashed).collect();
+                let slug = slug.split('-').filter(|word| !word.is_empty()).map(|word| format!("-{word}"));
+                parts.push(Part { suffix: slug.collect(), basis, groups: vec![group] });
             }
         }
-        scales
     }
+    parts
+}
+
+/// The paths, but for those of quantities, at which some of these groups differ; in the order of the spec.
+pub fn differing_others(groups: &[&Group]) -> Vec<String> {
+    let mut paths: Vec<String> = Vec::new();
+    for setting in groups.iter().flat_map(|group| group.key.others()) {
+        let differs = || groups.iter().any(|group| group.value(&setting.path) != groups[0].value(&setting.path));
+        if !paths.contains(&setting.path) && differs() {
+            paths.push(setting.path.clone());
+        }
+    }
+    paths
+}
+
+/// What of a group's other settings tells it from these groups, in words.
+pub fn phrase_among(group: &Group, groups: &[&Group]) -> String {
+    let paths = differing_others(groups);
+    phrase(&paths.iter().filter_map(|path| group.key.setting(path)).collect::<Vec<_>>())
 }
 
 /// The distinct values of a setting that is a number, ascending.

@@ -1,9 +1,7 @@
 //! The settings at which an experiment's cells differ: who has which, and what they are called.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
-use spec::{Cell, Scale, differing_paths, is_switched_off};
+use spec::{Cell, differing_paths, is_switched_off};
 
 use crate::axis::number;
 
@@ -16,24 +14,18 @@ pub const QUANTITIES: [&str; 2] = [LATENT_DIM, BETA];
 /// Groups are of cells that differ in this alone.
 const SEED: &str = "training.seed";
 
-/// A setting at which some cells of a scale differ.
+/// A setting at which some cells of the experiment differ.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
     /// As in the YAML: `model.latent_dim`.
     pub path: String,
     /// Its value.
     pub value: Value,
-    /// Whether titles tell it: not where it follows from β and the latent dimension, which are told already, such as a width
-    /// that is chosen per latent dimension.
-    pub is_told: bool,
 }
 
-/// What tells one group from another. Values of different scales are never drawn together, so that settings are those at
-/// which the cells of one scale differ.
+/// What tells one group from all others of the experiment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupKey {
-    /// The scale of its likelihood.
-    pub scale: Scale,
     /// In the order of the spec; those that its model does not have are absent.
     pub settings: Vec<Setting>,
 }
@@ -44,42 +36,29 @@ impl GroupKey {
         self.settings.iter().find(|setting| setting.path == path)
     }
 
-    /// What titles tell besides [`QUANTITIES`].
-    pub fn others(&self) -> Vec<&Setting> {
-        let is_other = |setting: &&Setting| setting.is_told && !QUANTITIES.contains(&setting.path.as_str());
-        self.settings.iter().filter(is_other).collect()
+    /// What is told in words.
+    pub fn others(&self) -> impl Iterator<Item = &Setting> {
+        self.settings.iter().filter(|setting| !QUANTITIES.contains(&setting.path.as_str()))
+    }
+
+    /// All that tells it from other groups, in words: `autoencoder, hidden 400, D = 20`; empty for an only group.
+    pub fn name(&self) -> String {
+        let others: Vec<&Setting> = self.others().collect();
+        let quantity = |path: &&str| equation(path, Some(&self.setting(path)?.value));
+        let words = [phrase(&others)].into_iter().filter(|words| !words.is_empty());
+        words.chain(QUANTITIES.iter().filter_map(quantity)).collect::<Vec<_>>().join(", ")
     }
 }
 
 /// The key of each cell of an experiment; equal for cells that differ in their seed alone.
 pub fn keys(cells: &[Cell]) -> Vec<GroupKey> {
-    let mut keys: Vec<GroupKey> =
-        cells.iter().map(|cell| GroupKey { scale: cell.scale(), settings: Vec::new() }).collect();
-    for scale in Scale::ALL {
-        let of_scale: Vec<usize> = (0..cells.len()).filter(|&i| keys[i].scale == scale).collect();
-        for path in differing_paths(of_scale.iter().map(|&i| &cells[i])) {
-            if path == SEED {
-                continue;
-            }
-            let values: Vec<(usize, Value)> =
-                of_scale.iter().map(|&i| (i, cells[i].value_at(&path).unwrap_or_default())).collect();
-            // A family is named, whatever else tells it apart.
-            let is_told = QUANTITIES.contains(&path.as_str()) || path == "model.kind" || !follows(cells, &values);
-            for (i, value) in values.into_iter().filter(|(i, _)| cells[*i].has(&path)) {
-                keys[i].settings.push(Setting { path: path.clone(), value, is_told });
-            }
-        }
-    }
-    keys
-}
-
-/// Whether a setting's values, each with the index of its cell, follow from β and the latent dimension.
-fn follows(cells: &[Cell], values: &[(usize, Value)]) -> bool {
-    let mut seen: BTreeMap<(u64, usize), &Value> = BTreeMap::new();
-    values.iter().all(|(i, value)| {
-        let quantities = (cells[*i].objective.beta.to_bits(), cells[*i].model.latent_dim);
-        *seen.entry(quantities).or_insert(value) == value
-    })
+    let paths: Vec<String> = differing_paths(cells).into_iter().filter(|path| path != SEED).collect();
+    let key = |cell: &Cell| {
+        let had = paths.iter().filter(|path| cell.has(path));
+        let setting = |path: &String| Setting { path: path.clone(), value: cell.value_at(path).unwrap_or_default() };
+        GroupKey { settings: had.map(setting).collect() }
+    };
+    cells.iter().map(key).collect()
 }
 
 fn last_part(path: &str) -> String {
@@ -155,7 +134,7 @@ mod tests {
     use super::*;
 
     fn phrases(cells: &[Cell]) -> Vec<String> {
-        keys(cells).iter().map(|key| phrase(&key.others())).collect()
+        keys(cells).iter().map(|key| phrase(&key.others().collect::<Vec<_>>())).collect()
     }
 
     fn cell(latent_dim: usize, beta: f64, seed: u64, learning_rate: f64, hidden: usize) -> Cell {
@@ -230,8 +209,9 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_follow_from_the_latent_dimension_do_not() {
+    fn a_setting_that_changes_with_the_latent_dimension_is_told() {
         let cells = [cell(2, 1.0, 0, 1e-3, 100), cell(5, 1.0, 0, 1e-3, 400), cell(5, 4.0, 1, 1e-3, 400)];
-        assert_eq!(phrases(&cells), ["", "", ""]);
+        let names: Vec<String> = keys(&cells).iter().map(GroupKey::name).collect();
+        assert_eq!(names, ["hidden 100, D = 2, β = 1", "hidden 400, D = 5, β = 1", "hidden 400, D = 5, β = 4"]);
     }
 }

@@ -11,8 +11,8 @@ use crate::axis::number;
 use crate::csv;
 use crate::escape;
 use crate::notes;
-use crate::records::{Group, MeasurementKey, Records, terms_in_nats};
-use crate::setting::{BETA, LATENT_DIM, QUANTITIES, Setting, phrase};
+use crate::records::{Group, MeasurementKey, Part, Records, differing_others, phrase_among, terms_in_nats};
+use crate::setting::{BETA, LATENT_DIM};
 
 /// One table: a line for each group of runs that differ in their seed alone.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub struct Column {
 /// One line.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// Its settings in words, but for β and the latent dimension, and for what follows from these.
+    /// Its settings in words, but for β and the latent dimension.
     pub phrase: String,
     /// Weight of the KL term; `None` for a model without one.
     pub beta: Option<f64>,
@@ -64,15 +64,10 @@ pub struct Line {
 }
 
 impl Table {
-    fn new(
-        (name, scale): (String, Scale),
-        caption: String,
-        columns: Vec<Column>,
-        lines: Vec<Line>,
-        groups: &[&Group],
-    ) -> Table {
+    fn new(name: String, caption: String, columns: Vec<Column>, lines: Vec<Line>, groups: &[&Group]) -> Table {
         let has_phrases = lines.iter().any(|line| line.phrase != lines[0].phrase);
-        Table { name, caption, columns, lines, scale, paths: paths(groups), has_phrases }
+        let scale = groups[0].cell.scale();
+        Table { name, caption, columns, lines, scale, paths: differing_others(groups), has_phrases }
     }
 
     /// Whether a line differs from the one before in more than the latent dimension.
@@ -82,20 +77,18 @@ impl Table {
     }
 }
 
-/// The final terms and what else was measured, each a table for each scale.
+/// The final terms and what else was measured, each a table for each scale and the test images.
 pub fn tables(records: &Records) -> Vec<Table> {
-    let scales = records.scales();
-    let several = scales.len() > 1;
     let mut tables = Vec::new();
-    for (scale, groups) in scales {
-        let name = |name: &str| if several { format!("{name}-{}", scale.as_str()) } else { name.to_owned() };
-        tables.push(terms(records, scale, &groups, name("elbo-terms")));
-        tables.extend(measures(records, scale, &groups, name("evaluation")));
+    for part in records.by_basis() {
+        tables.push(terms(records, &part));
+        tables.extend(measures(records, &part));
     }
     tables
 }
 
-fn terms(records: &Records, scale: Scale, groups: &[&Group], name: String) -> Table {
+fn terms(records: &Records, part: &Part<'_>) -> Table {
+    let groups = part.groups.as_slice();
     // What is counted stands behind what is in nats.
     let others = Metric::per_epoch().filter(|metric| !terms_in_nats().any(|term| term == *metric));
     let metrics: Vec<Metric> = terms_in_nats().chain(others).collect();
@@ -120,7 +113,7 @@ fn terms(records: &Records, scale: Scale, groups: &[&Group], name: String) -> Ta
         records.name,
         records.dataset,
         if has_bound { "terms of the ELBO" } else { "the terms of models without a bound" },
-        scale.as_str(),
+        part.basis,
         over(&lines),
         if has_bound { " Best ELBO in bold." } else { "" },
         notes::floor(groups),
@@ -135,11 +128,12 @@ fn terms(records: &Records, scale: Scale, groups: &[&Group], name: String) -> Ta
         let mut used = is_used.iter();
         line.values.retain(|_| used.next() == Some(&true));
     }
-    Table::new((name, scale), caption, columns, lines, groups)
+    Table::new(format!("elbo-terms{}", part.suffix), caption, columns, lines, groups)
 }
 
 /// What was measured on the trained models besides the terms; none where that is nothing or the floor alone.
-fn measures(records: &Records, scale: Scale, groups: &[&Group], name: String) -> Option<Table> {
+fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
+    let groups = part.groups.as_slice();
     let all = groups.iter().flat_map(|group| &group.runs).flat_map(|run| &run.measures);
     let by_name: BTreeMap<String, &MeasurementKey> = all.map(|(measure, _)| (measure.name(), measure)).collect();
     let has_floor = notes::gray_bce_floor(groups).is_some();
@@ -160,30 +154,19 @@ fn measures(records: &Records, scale: Scale, groups: &[&Group], name: String) ->
         "{} on {}: measured on the trained models (scale {}), in nats per image unless the name says otherwise{}; {}.{}",
         records.name,
         records.dataset,
-        scale.as_str(),
+        part.basis,
         if units.is_empty() { String::new() } else { format!(" ({})", units.join("; ")) },
         over(&lines),
         notes::missing(records),
     );
     let columns = measures.iter().map(column).collect();
-    Some(Table::new((name, scale), caption, columns, lines, groups))
-}
-
-/// The settings other than latent dimension and β at which these groups differ, in the order of the spec.
-fn paths(groups: &[&Group]) -> Vec<String> {
-    let mut paths: Vec<String> = Vec::new();
-    for Setting { path, .. } in groups.iter().flat_map(|group| &group.key.settings) {
-        if !paths.contains(path) && !QUANTITIES.contains(&path.as_str()) {
-            paths.push(path.clone());
-        }
-    }
-    paths
+    Some(Table::new(format!("evaluation{}", part.suffix), caption, columns, lines, groups))
 }
 
 fn lines(groups: &[&Group], values: impl Fn(&Group) -> Vec<Option<Estimate>>) -> Vec<Line> {
-    let paths = paths(groups);
+    let paths = differing_others(groups);
     let line = |group: &&Group| Line {
-        phrase: phrase(&group.key.others()),
+        phrase: phrase_among(group, groups),
         beta: group.number(BETA),
         latent_dim: group.number(LATENT_DIM),
         settings: paths.iter().map(|path| group.value(path).cloned()).collect(),

@@ -180,6 +180,23 @@ impl Pixels {
 }
 
 impl Dataset {
+    /// Which images evaluated numbers are on, in words: `mnist`, or `the first 500 of mnist binarised with seed 1`. Equal for
+    /// datasets whose test splits are the same; held-out images for validation are none of them.
+    pub(crate) fn test_images_in_words(&self) -> String {
+        let source = match &self.name {
+            Source::Known(known) => known.name.to_owned(),
+            Source::Hdf5(path) | Source::Idx(path) | Source::Folder(path) => path.display().to_string(),
+        };
+        let first = self.test_images.map_or_else(String::new, |n| format!("the first {n} of "));
+        let drawn = match (self.pixels, self.seed) {
+            (Pixels::Gray, _) => String::new(),
+            // Evaluated splits are drawn once either way.
+            (Pixels::Static | Pixels::Dynamic, 0) => " binarised".to_owned(),
+            (Pixels::Static | Pixels::Dynamic, seed) => format!(" binarised with seed {seed}"),
+        };
+        format!("{first}{source}{drawn}")
+    }
+
     pub(crate) fn check(&self, checks: &mut Checks) {
         match &self.name {
             Source::Known(_) => {}

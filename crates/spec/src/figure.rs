@@ -61,6 +61,25 @@ impl FigureKind {
         self.into()
     }
 
+    /// Whether it shows numbers in nats, which are kept apart by scale; the others show images, or what is measured in images
+    /// and latents, of models of any likelihood.
+    pub fn is_in_nats(self) -> bool {
+        match self {
+            FigureKind::LossCurves
+            | FigureKind::ElboByLatentDim
+            | FigureKind::KlPerDim
+            | FigureKind::RateDistortion => true,
+            FigureKind::Reconstructions
+            | FigureKind::Samples
+            | FigureKind::Manifold
+            | FigureKind::LatentScatter
+            | FigureKind::SampleSources
+            | FigureKind::Interpolations
+            | FigureKind::Denoising
+            | FigureKind::Sharpness => false,
+        }
+    }
+
     /// Whether the figure shows something for these cells: a manifold needs a latent space of two dimensions, a scatter at
     /// least two, a figure over a quantity at least two values of it, reconstructions and latents an encoder, terms of
     /// the bound a model that has them, denoising one that is trained on corrupted images. What is shown of sources,

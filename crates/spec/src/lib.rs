@@ -94,7 +94,7 @@ pub use pattern::Pattern;
 pub use prior::Prior;
 pub use reference::{Reference, ReferenceMetric, ReferenceRow};
 pub use run_id::{NUMBERS_VERSION, RunId, RunIdError};
-pub use scale::Scale;
+pub use scale::{Basis, Scale};
 pub use sweep::MAX_CELLS;
 pub use text::{duration, hexadecimal, listed, thousands};
 pub use training::{Precision, Training};

@@ -41,7 +41,21 @@ impl fmt::Display for Scale {
     }
 }
 
+/// What a cell's numbers in nats are on. Those of two bases are never compared: their scales differ, or their test images.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Basis {
+    /// The scale of the likelihood.
+    pub scale: Scale,
+    /// The test images, in words: `mnist`, or `the first 500 of mnist binarised with seed 1`.
+    pub images: String,
+}
+
 impl Cell {
+    /// What this cell's numbers in nats are on.
+    pub fn basis(&self) -> Basis {
+        Basis { scale: self.scale(), images: self.dataset.test_images_in_words() }
+    }
+
     /// What this cell's numbers are measured on.
     pub fn scale(&self) -> Scale {
         self.model.kind.scale().unwrap_or_else(|| self.model.likelihood.scale(self.dataset.pixels))

@@ -4,7 +4,7 @@ use record::ArrayName;
 
 use super::facets::{self, Along};
 use super::rows::{Block, Row, RowLayout, pages};
-use super::{Pages, with_arrays};
+use super::{Choice, Drawn};
 use crate::notes;
 use crate::records::Group;
 use crate::tiles::ImageStack;
@@ -37,42 +37,45 @@ fn found<'a>(group: &'a Group) -> Option<Found<'a>> {
     })
 }
 
-pub fn draw<'a>(groups: &[&'a Group]) -> Pages {
-    let found: Vec<Found<'a>> = with_arrays(groups)?.into_iter().filter_map(found).collect();
-    let Some(first) = found.first() else {
-        return Err("no finished run was trained on corrupted images and has stored them".to_owned());
-    };
-    let groups: Vec<&'a Group> = found.iter().map(|found| found.group).collect();
-    let along = Along::choose(&groups);
+pub fn draw(mut choice: Choice<'_>) -> Drawn {
+    choice.keep_with_arrays()?;
+    let none = "no finished run was trained on corrupted images and has stored them";
+    choice.keep("not trained on corrupted images", none, |group| found(group).is_some())?;
+    let groups = choice.groups.as_slice();
+    let Some(first) = groups.first().and_then(|group| found(group)) else { return Err(none.to_owned()) };
+    let along = Along::choose(groups);
     let label = |group: &Group| match along.value(group) {
         value if groups.len() > 1 => value,
         _ => DENOISED.to_owned(),
     };
     let labels: Vec<String> = groups.iter().map(|group| label(group)).collect();
     let layout = RowLayout::of(first.originals, labels.iter().map(String::as_str).chain([CORRUPTED, ORIGINAL]));
-    let row = |label: &str, images| Row { label: label.to_owned(), images };
+    let row = |label: &str, images| Row { label: label.to_owned(), group: None, images };
     let mut blocks: Vec<Block<'_>> = Vec::new();
-    for facet in facets::rows(&groups, std::slice::from_ref(&along)) {
-        let found: Vec<Found<'a>> = facet.groups.iter().filter_map(|group| self::found(group)).collect();
+    for facet in facets::rows(groups, std::slice::from_ref(&along)) {
+        let found: Vec<Found<'_>> = facet.groups.iter().filter_map(|group| found(group)).collect();
         // Models that were given other images, such as more corrupted ones, have a block of their own.
-        for (index, alike) in found.chunk_by(|a, b| a.given() == b.given()).enumerate() {
+        for alike in found.chunk_by(|a, b| a.given() == b.given()) {
             let (originals, corrupted) = alike[0].given();
-            let denoised = |found: &Found<'a>| Row { label: label(found.group), images: found.denoised };
+            let label = |found: &Found<'_>| label(found.group);
+            let denoised =
+                alike.iter().map(|found| Row { label: label(found), group: Some(found.group), images: found.denoised });
             blocks.push(Block {
                 head: vec![row(ORIGINAL, originals), row(CORRUPTED, corrupted)],
-                title: if index == 0 { facet.label.clone() } else { String::new() },
-                parts: vec![alike.iter().map(denoised).collect()],
+                title: facet.label.clone(),
+                parts: vec![denoised.collect()],
             });
         }
     }
     let caption = format!(
         "Test images, the same corrupted as in training, and the reconstructions of the corrupted ones, {}{}.",
         if groups.len() == 1 {
-            format!("for {}, ", facets::shared(&groups))
+            format!("for {}, ", facets::shared(groups))
         } else {
-            format!("one row per {}, ", facets::each(&groups))
+            format!("one row per {}, ", facets::each(groups))
         },
-        notes::seed_of_arrays(&groups)
+        notes::seed_of_arrays(groups)
     );
-    Ok(pages(&blocks, &layout, &caption))
+    let pages = pages(&blocks, &layout, &caption);
+    Ok(choice.into_pages(pages))
 }

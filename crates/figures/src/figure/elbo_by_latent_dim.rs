@@ -2,18 +2,18 @@
 
 use spec::Metric;
 
-use super::facets::{self, Along, Style};
+use super::facets::{self, Along, Facet, Style};
 use super::grid::Grid;
 use super::labels::{self, LABEL};
-use super::{PAGE, Page, Pages};
-use crate::axis::PlotAxis;
+use super::{Choice, Drawn, PAGE, Page, Shown};
+use crate::axis::{PlotAxis, number};
 use crate::colour::INK;
 use crate::drawing::{Drawing, NORMAL, WIDTH};
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::records::{Group, interval, numbers};
-use crate::setting::{BETA, LATENT_DIM};
+use crate::setting::{BETA, GroupKey, LATENT_DIM};
 use record::summary::Estimate;
 
 /// One line: its look, and for each term `(latent dimension, estimate over seeds)`.
@@ -22,83 +22,88 @@ struct Line {
     terms: Vec<Vec<(f64, Estimate)>>,
 }
 
-pub fn draw(groups: &[&Group]) -> Pages {
-    let has = |group: &&Group, term: &Metric| group.last(*term).is_some();
-    let terms: Vec<Metric> = Metric::bound().filter(|term| groups.iter().any(|group| has(group, term))).collect();
-    let groups: &[&Group] = &groups.iter().copied().filter(|g| terms.iter().any(|t| has(g, t))).collect::<Vec<_>>();
-    if groups.is_empty() {
-        return Err("no finished run has any of the ELBO's terms".to_owned());
-    }
-    let without_bound = groups.iter().filter(|group| !has(group, &Metric::Elbo)).count();
-    let dims = numbers(groups, LATENT_DIM);
-    if dims.len() < 2 {
-        return Err(format!("there is a single latent dimension ({})", dims.first().map_or(0.0, |d| *d)));
+/// One row of panels.
+struct Row {
+    label: String,
+    lines: Vec<Line>,
+    shown: Vec<Shown>,
+}
+
+pub fn draw(mut choice: Choice<'_>) -> Drawn {
+    let has = |group: &Group, term: &Metric| group.last(*term).is_some();
+    let none = "no finished run has any of the ELBO's terms";
+    choice.keep("no term of the ELBO", none, |group| Metric::bound().any(|term| has(group, &term)))?;
+    let none = "no finished run has a latent space";
+    choice.keep("no latent space", none, |group| group.number(LATENT_DIM).is_some())?;
+    let dims = numbers(&choice.groups, LATENT_DIM);
+    if let [dim] = dims.as_slice() {
+        return Err(format!("there is a single latent dimension ({dim})"));
     }
     let latent_dim = Along::path(LATENT_DIM);
-    let many_betas = numbers(groups, BETA).len() > 1;
-    let along = if many_betas { Along::path(BETA) } else { Along::others(groups, &[]) };
-    let styles = facets::styles(groups, &along);
-    let lines = |groups: &[&Group]| -> Vec<Line> {
+    let many_betas = numbers(&choice.groups, BETA).len() > 1;
+    let along = if many_betas { Along::path(BETA) } else { Along::others(&choice.groups, &[]) };
+    facets::thin(&mut choice, &along);
+    let within = [latent_dim, along.clone()];
+    // A row with a single latent dimension shows nothing against it.
+    let rows = facets::rows(&choice.groups, &within);
+    let compared = rows.iter().filter(|row| numbers(&row.groups, LATENT_DIM).len() > 1).flat_map(|row| &row.groups);
+    let compared: Vec<GroupKey> = compared.map(|group| group.key.clone()).collect();
+    let none = "no setting was trained with more than one latent dimension";
+    choice.keep("trained with a single latent dimension", none, |group| compared.contains(&group.key))?;
+
+    let groups = choice.groups.as_slice();
+    let terms: Vec<Metric> = Metric::bound().filter(|term| groups.iter().any(|group| has(group, term))).collect();
+    let without_bound = groups.iter().filter(|group| !has(group, &Metric::Elbo)).count();
+    let mut styles = facets::styles(groups, &along);
+    if let [only] = styles.as_mut_slice() {
+        only.label = facets::shared(groups);
+    }
+    let row = |facet: Facet<'_>| {
+        let own = |style: &Style| -> Vec<&Group> {
+            facet.groups.iter().filter(|group| along.level(group) == style.level).copied().collect()
+        };
         let of = |style: &Style, term: &Metric| {
-            let own = groups.iter().filter(|group| along.level(group) == style.level);
-            own.filter_map(|group| Some((group.number(LATENT_DIM)?, group.last(*term)?))).collect()
+            own(style).into_iter().filter_map(|group| Some((group.number(LATENT_DIM)?, group.last(*term)?))).collect()
         };
         let line = |s: &Style| Line { style: s.clone(), terms: terms.iter().map(|term| of(s, term)).collect() };
-        styles.iter().map(line).filter(|line| line.terms.iter().any(|term| !term.is_empty())).collect()
+        let at = |group: &Group| number(group.number(LATENT_DIM).unwrap_or_default());
+        let shown = |style: &Style| {
+            let called = |group: &Group| [facet.label.clone(), style.label.clone(), at(group)];
+            own(style).into_iter().map(|group| Shown::new(group, called(group))).collect::<Vec<_>>()
+        };
+        let lines = styles.iter().map(line).filter(|line| line.terms.iter().any(|term| !term.is_empty())).collect();
+        let shown = styles.iter().flat_map(shown).collect();
+        Row { label: facet.label, lines, shown }
     };
-    let mut rows: Vec<(String, Vec<Line>)> = facets::rows(groups, &[latent_dim, along.clone()])
-        .into_iter()
-        .map(|facet| (facet.label, lines(&facet.groups)))
-        .collect();
-    // A row with a single latent dimension shows nothing against it.
-    rows.retain(|(_, lines)| range_of(lines).is_some_and(|(low, high)| low < high));
-    if rows.is_empty() {
-        return Err("no setting was trained with more than one latent dimension".to_owned());
-    }
-    if rows.len() == 1 {
-        rows[0].0.clear();
-    }
-    let x = PlotAxis::at(&dims);
+    let rows: Vec<Row> = facets::rows(groups, &within).into_iter().map(row).collect();
+    let x = PlotAxis::at(&numbers(groups, LATENT_DIM));
     let height = if rows.len() == 1 { 120.0 } else { 90.0 };
     let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
     let caption = format!(
-        "Terms of the ELBO on the test images after training, in nats per image, against the latent dimension{}; {}.{}{}",
+        "Terms of the ELBO on the test images after training, in nats per image, against the latent dimension{}; {}.{}",
         if many_betas { ", a line for each β" } else { "" },
         notes::seeds(groups),
-        facets::dropped_note(groups, &along),
         if without_bound > 0 { " Models without a bound have a reconstruction alone." } else { "" },
     );
-    let single = facets::shared(groups);
-    let pages = rows
-        .chunks(per_page)
-        .map(|rows| Page { drawing: page(rows, &terms, &styles, (&x, height), &single), caption: caption.clone() });
-    Ok(pages.collect())
+    let pages = rows.chunks(per_page).map(|rows| Page {
+        drawing: page(rows, &terms, &styles, (&x, height)),
+        caption: caption.clone(),
+        shown: rows.iter().flat_map(|row| row.shown.clone()).collect(),
+    });
+    let pages = pages.collect();
+    Ok(choice.into_pages(pages))
 }
 
-/// The smallest and the largest latent dimension of the lines.
-fn range_of(lines: &[Line]) -> Option<(f64, f64)> {
-    let dims = || lines.iter().flat_map(|line| &line.terms).flatten().map(|(dim, _)| *dim);
-    Some((dims().reduce(f64::min)?, dims().reduce(f64::max)?))
-}
-
-fn page(
-    rows: &[(String, Vec<Line>)],
-    terms: &[Metric],
-    styles: &[Style],
-    (x, height): (&PlotAxis, f64),
-    single: &str,
-) -> Drawing {
+fn page(rows: &[Row], terms: &[Metric], styles: &[Style], (x, height): (&PlotAxis, f64)) -> Drawing {
     let mut drawing = Drawing::new();
-    let label = |s: &Style| if s.label.is_empty() { single.to_owned() } else { s.label.clone() };
-    let is_used = |style: &&Style| rows.iter().flat_map(|(_, lines)| lines).any(|line| line.style.label == style.label);
-    let is_told = |style: &&Style| !label(style).is_empty();
-    let styles = styles.iter().filter(is_used).filter(is_told);
+    let is_used = |style: &&Style| rows.iter().flat_map(|row| &row.lines).any(|line| line.style.level == style.level);
+    let styles = styles.iter().filter(is_used).filter(|style| !style.label.is_empty());
     let entries: Vec<LegendEntry> =
-        styles.map(|s| LegendEntry::new(Swatch::Marked(s.colour, s.marker), label(s))).collect();
+        styles.map(|s| LegendEntry::new(Swatch::Marked(s.colour, s.marker), s.label.clone())).collect();
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;
     let ends = |e: &Estimate| [interval(e).0, interval(e).1];
     let axis = |term: usize| {
-        let lines = rows.iter().flat_map(|(_, lines)| lines);
+        let lines = rows.iter().flat_map(|row| &row.lines);
         PlotAxis::around(lines.flat_map(|l| &l.terms[term]).flat_map(|(_, e)| ends(e)), 5)
     };
     let axes: Vec<PlotAxis> = (0..terms.len()).map(axis).collect();
@@ -108,8 +113,8 @@ fn page(
     let n = terms.len() as f64;
     let width = (WIDTH - side - right - gap * (n - 1.0) - rooms) / n;
     let has = |lines: &[Line], term: usize| lines.iter().any(|line| !line.terms[term].is_empty());
-    let grid = Grid::new(rows.iter().map(|(_, lines)| (0..terms.len()).map(|t| has(lines, t)).collect()).collect());
-    for (index, (label, lines)) in rows.iter().enumerate() {
+    let grid = Grid::new(rows.iter().map(|row| (0..terms.len()).map(|t| has(&row.lines, t)).collect()).collect());
+    for (index, Row { label, lines, .. }) in rows.iter().enumerate() {
         if !label.is_empty() {
             top += labels::row_label(&mut drawing, index, label, if index == 0 { top - 13.0 } else { top });
             top += if index == 0 { LABEL - 2.0 } else { LABEL };

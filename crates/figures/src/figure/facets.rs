@@ -5,13 +5,13 @@ use spec::{listed, setting_title};
 
 use crate::colour::{self, Colour};
 use crate::marker::Marker;
-use crate::records::Group;
+use crate::records::{Group, differing_others};
 use crate::setting::{LATENT_DIM, QUANTITIES, Setting, equation, phrase};
 
-use super::spread;
+use super::{Choice, spread};
 
 /// The most lines in one panel.
-const MAX_LINES: usize = 8;
+pub const MAX_LINES: usize = 8;
 
 /// Groups shown in one row of panels.
 #[derive(Clone, Debug)]
@@ -51,16 +51,10 @@ impl Along {
         Along { paths: vec![path.to_owned()] }
     }
 
-    /// All settings of some groups that titles tell, but for quantities and for those that are `taken`.
+    /// All other settings than quantities at which these groups differ, but for those that are `taken`.
     pub fn others(groups: &[&Group], taken: &[Along]) -> Along {
-        let mut paths: Vec<String> = Vec::new();
-        for setting in groups.iter().flat_map(|group| group.key.others()) {
-            let is_taken = taken.iter().any(|along| along.paths.contains(&setting.path));
-            if !is_taken && !paths.contains(&setting.path) {
-                paths.push(setting.path.clone());
-            }
-        }
-        Along { paths }
+        let is_taken = |path: &String| taken.iter().any(|along| along.paths.contains(path));
+        Along { paths: differing_others(groups).into_iter().filter(|path| !is_taken(path)).collect() }
     }
 
     /// The first of latent dimension, β and other settings that has more than one value in some row; where each row would
@@ -71,6 +65,11 @@ impl Along {
             |along: &&Along| rows(groups, std::slice::from_ref(*along)).iter().any(|row| row.groups.len() > 1);
         let chosen = swept.iter().find(compares).or(swept.first()).cloned();
         chosen.unwrap_or_else(|| Along::path(LATENT_DIM))
+    }
+
+    /// Whether there is no such setting.
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
     }
 
     /// A group's values.
@@ -195,22 +194,37 @@ pub fn styles(groups: &[&Group], along: &Along) -> Vec<Style> {
     levels.into_iter().enumerate().map(style).collect()
 }
 
-/// ` Only 8 of 20 values are drawn.`, or nothing when all are.
-pub fn dropped_note(groups: &[&Group], along: &Along) -> String {
-    if !is_crowded(groups, along) {
-        return String::new();
+/// Leaves out the lines that a panel has no room for.
+pub fn thin(choice: &mut Choice<'_>, along: &Along) {
+    let n_levels = along.levels(&choice.groups).len();
+    let kept: Vec<Level> = styles(&choice.groups, along).into_iter().map(|style| style.level).collect();
+    if kept.len() < n_levels {
+        let why = format!("{MAX_LINES} of {n_levels} lines are drawn, evenly spaced");
+        choice.leave_out(&why, |group| kept.contains(&along.level(group)));
     }
-    format!(" {MAX_LINES} of {} values are drawn, evenly spaced.", along.levels(groups).len())
 }
 
-/// What all groups share of latent dimension and β, for figures with a single line: `D = 20, β = 1`.
+/// What all groups share of what the experiment varies, and their latent dimension and β: `bernoulli, D = 20, β = 1`. For the
+/// name of a single line.
 pub fn shared(groups: &[&Group]) -> String {
-    let words = QUANTITIES.iter().filter_map(|path| match Along::path(path).levels_had(groups).as_slice() {
-        [(level, _)] => equation(path, level.first()?.as_ref()),
-        [] if *path == LATENT_DIM => equation(path, None),
-        _ => None,
+    let Some(first) = groups.first() else { return String::new() };
+    let quantities = QUANTITIES.iter().filter(|path| is_shared(groups, path));
+    let quantities = quantities.filter_map(|path| match (*path, first.value(path)) {
+        (path, None) if path != LATENT_DIM => None,
+        (path, value) => equation(path, value),
     });
-    words.collect::<Vec<_>>().join(", ")
+    let words = [shared_others(groups)].into_iter().filter(|words| !words.is_empty());
+    words.chain(quantities).collect::<Vec<_>>().join(", ")
+}
+
+/// As [`shared`], without the quantities: `bernoulli`.
+pub fn shared_others(groups: &[&Group]) -> String {
+    let Some(first) = groups.first() else { return String::new() };
+    phrase(&first.key.others().filter(|setting| is_shared(groups, &setting.path)).collect::<Vec<_>>())
+}
+
+fn is_shared(groups: &[&Group], path: &str) -> bool {
+    groups.iter().all(|group| group.value(path) == groups[0].value(path))
 }
 
 /// How many panels stand side by side, at most `most`, so that the rows of one facet are about equally long.
@@ -222,101 +236,10 @@ pub fn columns(facets: &[Facet<'_>], most: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
-    use spec::Cell;
 
     use super::*;
+    use crate::figure::random::{cell, groups, without_seed};
     use crate::setting::{BETA, keys};
-
-    /// A valid cell, of few values for each setting, so that cells often share some.
-    fn cell() -> impl Strategy<Value = Cell> {
-        let kinds = [
-            json!("vae"),
-            json!("vae"),
-            json!("autoencoder"),
-            json!({ "gan": { "regulariser": "spectral-norm" } }),
-            json!({ "gan": { "regulariser": { "gradient-penalty": { "weight": 1.0 } } } }),
-            json!({ "gan": { "regulariser": { "gradient-penalty": { "weight": 10.0 } } } }),
-            json!({ "vae-gan": { "weight": 1.0 } }),
-            json!({ "gaussian-mixture": { "components": 5 } }),
-            json!({ "gaussian-mixture": { "components": 10 } }),
-        ];
-        let model = (
-            prop::sample::select(kinds.to_vec()),
-            prop::sample::select(vec![json!([]), json!([8]), json!([8, 4])]),
-            prop::sample::select(vec![2, 5, 10]),
-            prop::sample::select(vec![
-                json!("standard"),
-                json!({ "mixture": { "components": 5 } }),
-                json!({ "mixture": { "components": 6 } }),
-                json!({ "vamp": { "components": 5 } }),
-            ]),
-            prop::sample::select(vec![
-                json!("bernoulli"),
-                json!("discretised-logistic"),
-                json!("continuous-bernoulli"),
-                json!({ "gaussian": { "sigma": 0.5 } }),
-                json!({ "gaussian": { "sigma": 1.0 } }),
-                json!({ "gaussian-shared": { "variance": "learned" } }),
-            ]),
-            prop::sample::select(vec![
-                json!("none"),
-                json!({ "gaussian": { "sigma": 0.5 } }),
-                json!({ "masking": { "fraction": 0.5 } }),
-            ]),
-        );
-        let training = (
-            prop::sample::select(vec![
-                json!("elbo"),
-                json!({ "free-bits": { "nats": 0.5 } }),
-                json!({ "capacity": {} }),
-            ]),
-            prop::sample::select(vec![0.5, 1.0, 4.0]),
-            prop::sample::select(vec![(0, 1), (2, 1), (2, 2)]),
-            prop::sample::select(vec![1e-3, 1e-4]),
-            prop::sample::select(vec![64, 128]),
-            0..3,
-        );
-        (model, training).prop_filter_map("the settings go together", |(model, training)| {
-            let (kind, hidden, latent_dim, prior, likelihood, corruption) = model;
-            let (objective, beta, (warm_up, cycles), learning_rate, batch_size, seed) = training;
-            let name = kind.as_object().and_then(|variant| variant.keys().next()).cloned();
-            // Most families lack something, which then stands at its default.
-            let (is_vae, is_mixture) = (kind == "vae", name.as_deref() == Some("gaussian-mixture"));
-            let has_beta = is_vae || name.as_deref() == Some("vae-gan");
-            let mut model = json!({ "kind": kind });
-            if !is_mixture {
-                model["hidden"] = hidden;
-                model["latent_dim"] = latent_dim.into();
-            }
-            if is_vae || kind == "autoencoder" {
-                model["likelihood"] = likelihood;
-                model["corruption"] = corruption;
-            }
-            if is_vae {
-                model["prior"] = prior;
-            }
-            let whole = json!({
-                "dataset": { "name": "glyphs" },
-                "model": model,
-                "objective": {
-                    "kind": if is_vae { objective } else { json!("elbo") },
-                    "beta": if has_beta { beta } else { 1.0 },
-                    "warm_up_epochs": if has_beta { warm_up } else { 0 },
-                    "cycles": if has_beta { cycles } else { 1 },
-                },
-                "optimizer": { "adam": { "learning_rate": if is_mixture { 1e-3 } else { learning_rate } } },
-                "training": { "seed": seed, "batch_size": if is_mixture { 128 } else { batch_size } },
-            });
-            serde_json::from_value(whole).ok()
-        })
-    }
-
-    fn without_seed(cell: &Cell) -> Cell {
-        let mut cell = cell.clone();
-        cell.training.seed = 0;
-        cell
-    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
@@ -337,14 +260,8 @@ mod tests {
 
         #[test]
         fn no_line_row_or_title_stands_for_two_groups(cells in prop::collection::vec(cell(), 1..14)) {
-            let mut groups: Vec<Group> = Vec::new();
-            for (key, cell) in keys(&cells).into_iter().zip(&cells) {
-                if !groups.iter().any(|group| group.key == key) {
-                    groups.push(Group::new(key, cell.clone(), Vec::new()));
-                }
-            }
-            let scale = groups[0].key.scale;
-            let groups: Vec<&Group> = groups.iter().filter(|group| group.key.scale == scale).collect();
+            let groups = groups(&cells, |_| Default::default());
+            let groups: Vec<&Group> = groups.iter().collect();
             let mut alongs: Vec<Along> =
                 groups.iter().flat_map(|group| &group.key.settings).map(|setting| Along::path(&setting.path)).collect();
             alongs.extend([Along::choose(&groups), Along::others(&groups, &[]), Along::path(LATENT_DIM)]);

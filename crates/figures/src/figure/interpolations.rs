@@ -4,7 +4,7 @@ use record::ArrayName;
 
 use super::facets::{self, Along};
 use super::rows::{Block, Row, RowLayout, pages};
-use super::{Pages, spread, with_arrays};
+use super::{Choice, Drawn, spread};
 use crate::arrays::Paths;
 use crate::notes;
 use crate::records::Group;
@@ -38,15 +38,18 @@ fn row(path: Paths<'_>, pair: usize) -> Option<ImageStack> {
     (images.n > 0).then_some(images)
 }
 
-pub fn draw(groups: &[&Group]) -> Pages {
-    let groups: Vec<&Group> = with_arrays(groups)?.into_iter().filter(|group| !pairs(group, 1).is_empty()).collect();
+pub fn draw(mut choice: Choice<'_>) -> Drawn {
+    choice.keep_with_arrays()?;
+    let none = "the finished runs have stored no interpolations";
+    choice.keep("no stored interpolations", none, |group| !pairs(group, 1).is_empty())?;
+    let groups = choice.groups.as_slice();
     let n_pairs = (MAX_ROWS / (2 * groups.len()).max(1)).clamp(1, MAX_PAIRS);
     let found: Vec<Vec<Pair>> = groups.iter().map(|group| pairs(group, n_pairs)).collect();
     let images = || found.iter().flatten().flatten().map(|(_, images)| images);
     let Some(first) = images().next() else {
-        return Err("the finished runs have stored no interpolations".to_owned());
+        return Err(none.to_owned());
     };
-    let along = Along::choose(&groups);
+    let along = Along::choose(groups);
     let columns = images().map(|images| images.n).max().unwrap_or(1);
     let layout = RowLayout::of_columns(first, [LINEAR, SPHERICAL], columns);
     let blocks: Vec<Block<'_>> = groups
@@ -54,18 +57,23 @@ pub fn draw(groups: &[&Group]) -> Pages {
         .zip(&found)
         .map(|(group, pairs)| Block {
             head: Vec::new(),
-            title: if groups.len() > 1 { facets::title(group, &groups, &along) } else { String::new() },
+            title: if groups.len() > 1 { facets::title(group, groups, &along) } else { String::new() },
             parts: pairs
                 .iter()
-                .map(|pair| pair.iter().map(|(name, images)| Row { label: (*name).to_owned(), images }).collect())
+                .map(|pair| pair.iter().map(|(name, images)| row_of(group, name, images)).collect())
                 .collect(),
         })
         .collect();
     let caption = format!(
         "Decoder means between the latents of two test images, which are at the ends: along the straight line and along \
          the great arc{}, {}.",
-        if groups.len() == 1 { format!("; {}", facets::shared(&groups)) } else { String::new() },
-        notes::seed_of_arrays(&groups)
+        if groups.len() == 1 { format!("; {}", facets::shared(groups)) } else { String::new() },
+        notes::seed_of_arrays(groups)
     );
-    Ok(pages(&blocks, &layout, &caption))
+    let pages = pages(&blocks, &layout, &caption);
+    Ok(choice.into_pages(pages))
+}
+
+fn row_of<'a>(group: &'a Group, name: &str, images: &'a ImageStack) -> Row<'a> {
+    Row { label: name.to_owned(), group: Some(group), images }
 }

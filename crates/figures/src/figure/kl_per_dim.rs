@@ -4,7 +4,7 @@ use spec::Metric;
 
 use super::facets::{self, Along};
 use super::labels::{self, LABEL, Titles};
-use super::{PAGE, Page, Pages};
+use super::{Choice, Drawn, PAGE, Page, Shown};
 use crate::axis::{PlotAxis, fixed};
 use crate::colour::{BLUE, FAINT, GREY, INK};
 use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
@@ -23,30 +23,28 @@ const MAX_BARS: usize = 128;
 /// One panel's bars.
 struct Bars {
     label: String,
+    shown: Shown,
     /// By rank, largest first.
     kl: Vec<Estimate>,
     /// Active units, a mean over seeds, where they were counted.
     active: Option<f64>,
 }
 
-pub fn draw(groups: &[&Group]) -> Pages {
-    let groups: Vec<&Group> =
-        groups.iter().copied().filter(|g| g.runs.iter().any(|r| !r.kl_per_dim.is_empty())).collect();
-    if groups.is_empty() {
-        return Err("no finished run has a KL that is a sum over latent dimensions".to_owned());
-    }
-    let along = Along::choose(&groups);
-    let rows: Vec<(String, Vec<Bars>)> = facets::rows(&groups, std::slice::from_ref(&along))
+pub fn draw(mut choice: Choice<'_>) -> Drawn {
+    let none = "no finished run has a KL that is a sum over latent dimensions";
+    let has = |group: &Group| group.runs.iter().any(|run| !run.kl_per_dim.is_empty());
+    choice.keep("no KL that is a sum over latent dimensions", none, has)?;
+    let groups = choice.groups.as_slice();
+    let along = Along::choose(groups);
+    let rows: Vec<(String, Vec<Bars>)> = facets::rows(groups, std::slice::from_ref(&along))
         .into_iter()
         .flat_map(|facet| {
             let bars: Vec<&Group> = facet.groups;
             let n_rows = bars.len().div_ceil(MAX_COLUMNS);
             let per_row = bars.len().div_ceil(n_rows.max(1));
-            let chunk = |(index, chunk): (usize, &[&Group])| {
-                let label = if index == 0 { facet.label.clone() } else { String::new() };
-                (label, chunk.iter().map(|g| bars_of(g, &along)).collect::<Vec<_>>())
-            };
-            bars.chunks(per_row.max(1)).enumerate().map(chunk).collect::<Vec<_>>()
+            let bars_of = |group: &&Group| bars_of(group, &along, &facet.label);
+            let chunk = |chunk: &[&Group]| (facet.label.clone(), chunk.iter().map(bars_of).collect::<Vec<_>>());
+            bars.chunks(per_row.max(1)).map(chunk).collect::<Vec<_>>()
         })
         .collect();
     // One scale for all panels of all pages, so that their bars can be compared.
@@ -57,26 +55,33 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let caption = format!(
         "KL of each latent dimension on the test images, in nats per image, largest first; {} at each rank. Blue: active \
          units, Var_x(E_q[z]) > 0.01; the dashed line is the border (number of active units, a mean over seeds).{}",
-        notes::seeds(&groups),
+        notes::seeds(groups),
         if groups.iter().flat_map(|g| &g.runs).any(|run| run.kl_per_dim.len() > MAX_BARS) {
             " Only the 128 largest are drawn."
         } else {
             ""
         },
     );
-    let pages = rows.chunks(per_page).map(|rows| Page { drawing: page(rows, &y, height), caption: caption.clone() });
-    Ok(pages.collect())
+    let pages = rows.chunks(per_page).map(|rows| Page {
+        drawing: page(rows, &y, height),
+        caption: caption.clone(),
+        shown: rows.iter().flat_map(|(_, bars)| bars).map(|bars| bars.shown.clone()).collect(),
+    });
+    let pages = pages.collect();
+    Ok(choice.into_pages(pages))
 }
 
-fn bars_of(group: &Group, along: &Along) -> Bars {
+fn bars_of(group: &Group, along: &Along, row: &str) -> Bars {
     let mut sorted: Vec<Vec<f64>> = group.runs.iter().map(|run| run.kl_per_dim.clone()).collect();
     for kl in &mut sorted {
         kl.sort_by(|a, b| b.total_cmp(a));
     }
     let n = sorted.iter().map(Vec::len).max().unwrap_or(0).min(MAX_BARS);
     let rank = |r: usize| estimate(&sorted.iter().filter_map(|kl| kl.get(r).copied()).collect::<Vec<_>>());
+    let label = along.value(group);
     Bars {
-        label: along.value(group),
+        shown: Shown::new(group, [row.to_owned(), label.clone()]),
+        label,
         kl: (0..n).filter_map(rank).collect(),
         active: group.last(Metric::ActiveUnits).map(|e| e.mean),
     }
@@ -103,7 +108,8 @@ fn page(rows: &[(String, Vec<Bars>)], y: &PlotAxis, height: f64) -> Drawing {
     let mut n_labels = 0;
     for (index, (label, bars)) in rows.iter().enumerate() {
         let is_last = index + 1 == rows.len();
-        if !label.is_empty() {
+        let is_new = index == 0 || rows[index - 1].0 != *label;
+        if !label.is_empty() && is_new {
             top += labels::row_label(&mut drawing, n_labels, label, if index == 0 { top - 14.0 } else { top });
             n_labels += 1;
             top += if index == 0 { LABEL - 1.0 } else { LABEL };

@@ -51,8 +51,9 @@ impl Titles {
         let lines = || self.lines.get(index).into_iter().flatten();
         let half = lines().map(|line| font::width(line, NORMAL)).fold(0.0, f64::max) / 2.0 + 1.0;
         let middle = middle.min(WIDTH - half).max(half);
-        for (above, line) in lines().rev().enumerate() {
-            drawing.text((middle, baseline - LINE * above as f64), line, NORMAL, colour::INK, Anchor::Middle);
+        let first = baseline - LINE * lines().count().saturating_sub(1) as f64;
+        for (below, line) in lines().enumerate() {
+            drawing.text((middle, first + LINE * below as f64), line, NORMAL, colour::INK, Anchor::Middle);
         }
     }
 }

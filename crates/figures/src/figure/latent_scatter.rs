@@ -2,7 +2,7 @@
 
 use super::facets::{self, Along};
 use super::labels::{self, LABEL, Titles};
-use super::{PAGE, Page, Pages, with_arrays};
+use super::{Choice, Drawn, PAGE, Page, Shown};
 use crate::arrays::{Latents, RunArrays};
 use crate::axis::{PlotAxis, range};
 use crate::colour::{self, BLUE, Colour, N_CLASSES};
@@ -25,6 +25,7 @@ const MAX_POINTS_PER_PANEL: usize = 3000;
 /// One panel's points.
 struct Cloud {
     label: String,
+    shown: Shown,
     /// Which two dimensions, counted from 1.
     dims: (usize, usize),
     points: Vec<(f64, f64, Colour)>,
@@ -42,28 +43,19 @@ impl Cloud {
     }
 }
 
-pub fn draw(groups: &[&Group]) -> Pages {
-    let groups: Vec<&Group> = with_arrays(groups)?;
-    let groups: Vec<&Group> = groups
-        .into_iter()
-        .filter(|g| g.arrays().is_some_and(|(_, a)| a.latents.as_ref().is_some_and(|z| z.dim >= 2 && z.n > 0)))
-        .collect();
-    if groups.is_empty() {
-        return Err("no finished run has stored latents of two dimensions or more".to_owned());
-    }
-    let along = Along::choose(&groups);
-    let blocks = facets::rows(&groups, std::slice::from_ref(&along));
+pub fn draw(mut choice: Choice<'_>) -> Drawn {
+    choice.keep_with_arrays()?;
+    let none = "no finished run has stored latents of two dimensions or more";
+    let has = |g: &Group| g.arrays().is_some_and(|(_, a)| a.latents.as_ref().is_some_and(|z| z.dim >= 2 && z.n > 0));
+    choice.keep("no stored latents of two dimensions or more", none, has)?;
+    let groups = choice.groups.as_slice();
+    let along = Along::choose(groups);
+    let blocks = facets::rows(groups, std::slice::from_ref(&along));
     let columns = facets::columns(&blocks, MAX_COLUMNS);
     let rows: Vec<(String, Vec<&Group>)> = blocks
         .iter()
         .flat_map(|block| {
-            let label = |i: usize| if i == 0 { block.label.clone() } else { String::new() };
-            block
-                .groups
-                .chunks(columns)
-                .enumerate()
-                .map(move |(i, chunk)| (label(i), chunk.to_vec()))
-                .collect::<Vec<_>>()
+            block.groups.chunks(columns).map(|chunk| (block.label.clone(), chunk.to_vec())).collect::<Vec<_>>()
         })
         .collect();
     let n_classes = groups.iter().filter_map(|g| classes(g.arrays()?.1)).max();
@@ -80,9 +72,12 @@ pub fn draw(groups: &[&Group]) -> Pages {
                 let latents = arrays.latents.as_ref()?;
                 (shown, stored) = (latents.n.min(n_points), latents.n);
                 let labels = arrays.labels.as_deref().filter(|_| coloured);
-                Some(cloud(latents, labels, n_points, along.value(group)))
+                let title = along.value(group);
+                let shown = Shown::new(group, [label.clone(), title.clone()]);
+                Some(cloud(latents, labels, n_points, title, shown))
             };
-            (label, groups.iter().filter_map(cloud).collect())
+            let clouds = groups.iter().filter_map(cloud).collect();
+            (label, clouds)
         })
         .collect();
     let caption = format!(
@@ -93,12 +88,16 @@ pub fn draw(groups: &[&Group]) -> Pages {
             Some(n) => format!("; {n} classes are too many to colour"),
             None => "; the data has no classes".to_owned(),
         },
-        notes::seed_of_arrays(&groups)
+        notes::seed_of_arrays(groups)
     );
     let n_coloured = if coloured { n_classes.unwrap_or(0) } else { 0 };
-    let pages =
-        clouds.chunks(per_page).map(|rows| Page { drawing: page(rows, columns, n_coloured), caption: caption.clone() });
-    Ok(pages.collect())
+    let pages = clouds.chunks(per_page).map(|rows| Page {
+        drawing: page(rows, columns, n_coloured),
+        caption: caption.clone(),
+        shown: rows.iter().flat_map(|(_, clouds)| clouds).map(|cloud| cloud.shown.clone()).collect(),
+    });
+    let pages = pages.collect();
+    Ok(choice.into_pages(pages))
 }
 
 /// How many classes the labels name.
@@ -107,7 +106,7 @@ fn classes(arrays: &RunArrays) -> Option<usize> {
 }
 
 /// Coloured by the images' classes where there are `labels`.
-fn cloud(latents: &Latents, labels: Option<&[u8]>, n_points: usize, label: String) -> Cloud {
+fn cloud(latents: &Latents, labels: Option<&[u8]>, n_points: usize, label: String, shown: Shown) -> Cloud {
     let Latents { n, dim, .. } = *latents;
     let at = |image: usize, d: usize| f64::from(latents.mean[image * dim + d]);
     let variance = |d: usize| {
@@ -126,7 +125,7 @@ fn cloud(latents: &Latents, labels: Option<&[u8]>, n_points: usize, label: Strin
         .map(|image| (at(image, first), at(image, second), colour(image)))
         .filter(|(x, y, _)| x.is_finite() && y.is_finite())
         .collect();
-    Cloud { label, dims: (first + 1, second + 1), points }
+    Cloud { label, shown, dims: (first + 1, second + 1), points }
 }
 
 const LEFT: f64 = 30.0;
@@ -149,8 +148,9 @@ fn page(rows: &[(String, Vec<Cloud>)], columns: usize, n_classes: usize) -> Draw
     let size = panel_size(columns);
     let start = (WIDTH - (size + LEFT) * columns as f64 - BETWEEN * (columns - 1) as f64) / 2.0;
     let mut n_labels = 0;
-    for (label, clouds) in rows {
-        if !label.is_empty() {
+    for (index, (label, clouds)) in rows.iter().enumerate() {
+        let is_new = index == 0 || rows[index - 1].0 != *label;
+        if !label.is_empty() && is_new {
             top += labels::row_label(&mut drawing, n_labels, label, top) + LABEL - 3.0;
             n_labels += 1;
         }

@@ -5,7 +5,7 @@ use spec::Metric;
 use super::facets::{self, Along, Style};
 use super::grid::Grid;
 use super::labels::{self, LABEL};
-use super::{PAGE, Page, Pages};
+use super::{Choice, Drawn, PAGE, Page, Shown};
 use crate::axis::{PlotAxis, range};
 use crate::colour::{GREY, INK};
 use crate::drawing::{Drawing, Mark, SMALL, WIDTH};
@@ -35,6 +35,7 @@ struct Curve {
 struct Row {
     label: String,
     curves: Vec<Curve>,
+    shown: Vec<Shown>,
 }
 
 impl Row {
@@ -44,39 +45,40 @@ impl Row {
     }
 }
 
-pub fn draw(groups: &[&Group]) -> Pages {
-    let along = Along::choose(groups);
+pub fn draw(mut choice: Choice<'_>) -> Drawn {
+    let none = "no finished run has metrics on the test images";
+    choice.keep("no metrics on the test images", none, |group| group.runs.iter().any(|run| !run.test.is_empty()))?;
+    let along = Along::choose(&choice.groups);
+    facets::thin(&mut choice, &along);
+    let groups = choice.groups.as_slice();
     // A panel for each term that some model has: a GAN has no bound, and most have no discriminator.
     let drawn: Vec<Metric> =
         terms_in_nats().filter(|&term| groups.iter().any(|group| group.last(term).is_some())).collect();
-    let styles = facets::styles(groups, &along);
+    let mut styles = facets::styles(groups, &along);
+    if let [only] = styles.as_mut_slice() {
+        only.label = facets::shared(groups);
+    }
     let rows: Vec<Row> = facets::rows(groups, std::slice::from_ref(&along))
         .into_iter()
         .map(|facet| {
-            let find = |group: &&Group| styles.iter().find(|s| s.level == along.level(group)).cloned();
-            let curve = |group: &&Group| Some(Curve { style: find(group)?, terms: series(group, &drawn) });
-            Row { label: facet.label, curves: facet.groups.iter().filter_map(curve).collect() }
+            let (mut curves, mut shown) = (Vec::new(), Vec::new());
+            for group in &facet.groups {
+                let Some(style) = styles.iter().find(|style| style.level == along.level(group)) else { continue };
+                curves.push(Curve { style: style.clone(), terms: series(group, &drawn) });
+                shown.push(Shown::new(group, [facet.label.clone(), style.label.clone()]));
+            }
+            Row { label: facet.label, curves, shown }
         })
-        .filter(|row| row.curves.iter().any(|curve| curve.terms.iter().any(|(test, _)| !test.is_empty())))
         .collect();
-    if rows.is_empty() {
-        return Err("no finished run has metrics on the test images".to_owned());
-    }
-    let legend = if styles.len() > 1 {
-        styles
-    } else {
-        vec![Style { label: facets::shared(groups), ..styles.into_iter().next().ok_or("there are no groups")? }]
-    };
     let axes = Axes::of(&rows, &drawn);
     let height = if rows.len() == 1 { 104.0 } else { 74.0 };
     let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
     let caption = format!(
         "{} against the epoch, in nats per image: test images solid, training images (averaged while the \
-         weights change) dashed; {}.{}{}{}{}{}",
+         weights change) dashed; {}.{}{}{}{}",
         if drawn.contains(&Metric::Elbo) { "ELBO terms" } else { "Terms of the objective" },
         notes::seeds(groups),
         if rows.len() > 1 { format!(" One colour per {}.", along.name()) } else { String::new() },
-        facets::dropped_note(groups, &along),
         notes::floor(groups),
         match notes::one_sample(groups) {
             "" => String::new(),
@@ -84,10 +86,13 @@ pub fn draw(groups: &[&Group]) -> Pages {
         },
         if axes.cut { " Some of the first epochs lie beyond the panels." } else { "" },
     );
-    let pages = rows
-        .chunks(per_page)
-        .map(|rows| Page { drawing: page(rows, &drawn, &legend, &axes, height), caption: caption.clone() });
-    Ok(pages.collect())
+    let pages = rows.chunks(per_page).map(|rows| Page {
+        drawing: page(rows, &drawn, &styles, &axes, height),
+        caption: caption.clone(),
+        shown: rows.iter().flat_map(|row| row.shown.clone()).collect(),
+    });
+    let pages = pages.collect();
+    Ok(choice.into_pages(pages))
 }
 
 fn series(group: &Group, terms: &[Metric]) -> Vec<(Series, Series)> {

@@ -4,7 +4,7 @@ use record::ArrayName;
 
 use super::facets::{self, Along};
 use super::labels::{self, LABEL, Titles};
-use super::{PAGE, Page, Pages};
+use super::{Choice, Drawn, PAGE, Page, Shown};
 use crate::colour::INK;
 use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
 use crate::notes;
@@ -17,19 +17,16 @@ const NAME: f64 = 11.0;
 /// The widest plane, in points.
 const WIDEST: f64 = 290.0;
 
-pub fn draw(groups: &[&Group]) -> Pages {
+pub fn draw(mut choice: Choice<'_>) -> Drawn {
+    let is_plane = |group: &Group| group.number(LATENT_DIM) == Some(2.0);
+    choice.keep("not of two latent dimensions", "no run has latent dimension 2", is_plane)?;
+    let none = "the runs with latent dimension 2 have stored no manifold";
+    choice.keep("no stored manifold", none, |group| group.images(ArrayName::Manifold).is_some())?;
+    let chosen = choice.groups.as_slice();
     let planes: Vec<(&Group, &ImageStack)> =
-        groups.iter().filter_map(|group| Some((*group, group.images(ArrayName::Manifold)?))).collect();
-    let Some((_, first)) = planes.first() else {
-        let reason = if groups.iter().any(|g| g.number(LATENT_DIM) == Some(2.0)) {
-            "the runs with latent dimension 2 have stored no manifold"
-        } else {
-            "no run has latent dimension 2"
-        };
-        return Err(reason.to_owned());
-    };
-    let chosen: Vec<&Group> = planes.iter().map(|(group, _)| *group).collect();
-    let along = Along::choose(&chosen);
+        chosen.iter().filter_map(|group| Some((*group, group.images(ArrayName::Manifold)?))).collect();
+    let Some((_, first)) = planes.first() else { return Err(none.to_owned()) };
+    let along = Along::choose(chosen);
     let (columns, zoom, stride) = layout(first, planes.len());
     let side = first.n.isqrt().div_ceil(stride);
     let (wide, tall) = (side as f64 * zoom.points(first.width), side as f64 * zoom.points(first.height));
@@ -37,23 +34,25 @@ pub fn draw(groups: &[&Group]) -> Pages {
     let start = ((WIDTH - used) / 2.0).max(0.0);
 
     let mut pages = Vec::new();
-    let mut drawing = Drawing::new();
+    let (mut drawing, mut shown) = (Drawing::new(), Vec::new());
     let mut top = 2.0;
     let titled = planes.len() > 1;
     for (row, chunk) in planes.chunks(columns).enumerate() {
         if row > 0 && top + LABEL + tall + NAME > PAGE {
             drawing.height = top;
-            pages.push(std::mem::take(&mut drawing));
+            pages.push((std::mem::take(&mut drawing), std::mem::take(&mut shown)));
             top = 2.0;
         }
         let title = |(column, (group, _)): (usize, &(&Group, &ImageStack))| {
-            format!("({}) {}", labels::letter(row * columns + column), facets::title(group, &chosen, &along))
+            format!("({}) {}", labels::letter(row * columns + column), facets::title(group, chosen, &along))
         };
         let titles = Titles::of(chunk.iter().enumerate().map(title), wide + NAME);
         if titled {
             top += LABEL - 1.0 + titles.extra;
         }
-        for (column, (_, manifold)) in chunk.iter().enumerate() {
+        for (column, (group, manifold)) in chunk.iter().enumerate() {
+            let called = titled.then(|| facets::title(group, chosen, &along));
+            shown.push(Shown::new(group, called));
             let left = start + NAME + column as f64 * (wide + NAME + 8.0);
             let middle = left + wide / 2.0;
             if titled {
@@ -67,17 +66,19 @@ pub fn draw(groups: &[&Group]) -> Pages {
         top += tall + NAME + 5.0;
     }
     drawing.height = top - 2.0;
-    pages.push(drawing);
+    pages.push((drawing, shown));
     let caption = format!(
         "Decoder means on a {side} × {side} grid over the two latent dimensions, z₁ to the right and z₂ upwards{}, {}.",
         if titled {
-            format!(", one plane per {}", facets::each(&chosen))
+            format!(", one plane per {}", facets::each(chosen))
         } else {
-            format!(" ({})", facets::shared(&chosen))
+            format!(" ({})", facets::shared(chosen))
         },
-        notes::seed_of_arrays(&chosen)
+        notes::seed_of_arrays(chosen)
     );
-    Ok(pages.into_iter().map(|drawing| Page { drawing, caption: caption.clone() }).collect())
+    let page = |(drawing, shown)| Page { drawing, caption: caption.clone(), shown };
+    let pages = pages.into_iter().map(page).collect();
+    Ok(choice.into_pages(pages))
 }
 
 /// Planes side by side, the zoom, and which images of the grid are kept (every one, every second, …).

@@ -10,6 +10,8 @@ mod labels;
 mod latent_scatter;
 mod loss_curves;
 mod manifold;
+#[cfg(test)]
+mod random;
 mod rate_distortion;
 mod reconstructions;
 mod rows;
@@ -17,15 +19,16 @@ mod sample_sources;
 mod samples;
 mod sharpness;
 
-use spec::{FigureKind, Scale};
+use spec::FigureKind;
 
 use crate::drawing::Drawing;
 use crate::notes;
-use crate::records::{Group, Records};
+use crate::records::{Group, Part, Records};
+use crate::setting::GroupKey;
 
 /// The tallest figure, in points; what does not fit goes on to another file.
 const PAGE: f64 = 560.0;
-/// The most files of one kind and scale.
+/// The most files of one kind and part.
 const MAX_FILES: usize = 6;
 
 /// One figure: a drawing with what is said about it.
@@ -33,15 +36,110 @@ const MAX_FILES: usize = 6;
 pub struct Figure {
     /// Its files' name without a suffix: `loss-curves`, or `loss-curves-bernoulli-2`.
     pub name: String,
-    /// What one sees, with units.
+    /// What one sees, with units, and which groups are left out for which reason.
     pub caption: String,
     /// The marks.
     pub drawing: Drawing,
 }
 
+/// What a kind of figure makes of some groups: each of them is on a page or left out with a reason.
+struct Pages {
+    pages: Vec<Page>,
+    left_out: Vec<LeftOut>,
+}
+
+/// The pages, or a reason why there are none.
+type Drawn = Result<Pages, String>;
+
+/// A drawing with its caption, before it has a name.
+struct Page {
+    drawing: Drawing,
+    caption: String,
+    shown: Vec<Shown>,
+}
+
+/// A group on a page.
+#[derive(Clone, Debug, PartialEq)]
+struct Shown {
+    group: GroupKey,
+    /// The texts on the page that tell it from the others there: a row's label, a line's in the legend.
+    called: Vec<String>,
+}
+
+impl Shown {
+    fn new(group: &Group, called: impl IntoIterator<Item = String>) -> Shown {
+        Shown { group: group.key.clone(), called: called.into_iter().filter(|text| !text.is_empty()).collect() }
+    }
+}
+
+/// A group that a figure does not show.
+#[derive(Clone, Debug, PartialEq)]
+struct LeftOut {
+    group: GroupKey,
+    /// What is wanting: `no KL`.
+    why: String,
+}
+
+/// The groups that a figure is to show; one that it cannot show is left out with a reason, and the caption names it.
+struct Choice<'a> {
+    groups: Vec<&'a Group>,
+    left_out: Vec<LeftOut>,
+}
+
+impl<'a> Choice<'a> {
+    fn of(groups: &[&'a Group]) -> Choice<'a> {
+        Choice { groups: groups.to_vec(), left_out: Vec::new() }
+    }
+
+    /// Leaves out the groups that are not `wanted`, for want of what `why` says: `no KL`.
+    fn leave_out(&mut self, why: &str, wanted: impl Fn(&Group) -> bool) {
+        let (kept, others): (Vec<&Group>, Vec<&Group>) = self.groups.iter().partition(|group| wanted(group));
+        self.groups = kept;
+        self.left_out.extend(others.into_iter().map(|group| LeftOut { group: group.key.clone(), why: why.to_owned() }));
+    }
+
+    /// As [`Choice::leave_out`]; an error `none` where no group is left.
+    fn keep(&mut self, why: &str, none: &str, wanted: impl Fn(&Group) -> bool) -> Result<(), String> {
+        self.leave_out(why, wanted);
+        if self.groups.is_empty() { Err(none.to_owned()) } else { Ok(()) }
+    }
+
+    /// Leaves out groups whose run has stored no arrays.
+    fn keep_with_arrays(&mut self) -> Result<(), String> {
+        self.keep("no stored arrays", "no finished run has stored arrays", |group| group.arrays().is_some())
+    }
+
+    /// The pages, with what is not on them.
+    fn into_pages(self, pages: Vec<Page>) -> Pages {
+        Pages { pages, left_out: self.left_out }
+    }
+}
+
+/// What is drawn of one kind of figure.
+struct Made<'a> {
+    /// By part, its files.
+    parts: Vec<MadePart<'a>>,
+    /// Which groups are on none of the pages, and why.
+    left_out: Vec<LeftOut>,
+}
+
+/// The pages of groups whose numbers may stand beside each other.
+struct MadePart<'a> {
+    part: Part<'a>,
+    pages: Vec<Page>,
+    /// How many pages there would be without a limit.
+    n_pages: usize,
+}
+
 /// Draws one kind of figure: one or more files, or a reason why there is none.
 pub fn figures(kind: FigureKind, records: &Records) -> Result<Vec<Figure>, String> {
-    let draw = match kind {
+    let Made { parts, left_out } = make(kind, records)?;
+    let left_out = format!("{}{}", not_shown(&left_out), notes::missing(records));
+    Ok(parts.into_iter().flat_map(|part| name(kind, part, &left_out)).collect())
+}
+
+fn make(kind: FigureKind, records: &Records) -> Result<Made<'_>, String> {
+    let draw: fn(Choice<'_>) -> Drawn = match kind {
         FigureKind::LossCurves => loss_curves::draw,
         FigureKind::Reconstructions => reconstructions::draw,
         FigureKind::Samples => samples::draw,
@@ -55,44 +153,70 @@ pub fn figures(kind: FigureKind, records: &Records) -> Result<Vec<Figure>, Strin
         FigureKind::Denoising => denoising::draw,
         FigureKind::Sharpness => sharpness::draw,
     };
-    let scales = records.scales();
-    let mut figures = Vec::new();
-    let mut reason = String::from("there are no finished runs");
-    for (scale, groups) in &scales {
-        match draw(groups) {
-            Ok(pages) => figures.extend(name(kind, *scale, scales.len(), pages, records)),
-            Err(why) => reason = why,
+    let mut made = Made { parts: Vec::new(), left_out: Vec::new() };
+    let mut reasons: Vec<String> = Vec::new();
+    for part in if kind.is_in_nats() { records.by_basis() } else { records.by_dataset() } {
+        match draw(Choice::of(&part.groups)) {
+            Ok(Pages { mut pages, left_out }) => {
+                made.left_out.extend(left_out);
+                let n_pages = pages.len();
+                let later = pages.split_off(n_pages.min(MAX_FILES));
+                let why = format!("on later parts than the first {MAX_FILES} of {n_pages}");
+                made.left_out.extend(only_on(&later, &pages).map(|group| LeftOut { group, why: why.clone() }));
+                made.parts.push(MadePart { part, pages, n_pages });
+            }
+            Err(why) => {
+                let left_out = |group: &&Group| LeftOut { group: group.key.clone(), why: why.clone() };
+                made.left_out.extend(part.groups.iter().map(left_out));
+                if !reasons.contains(&why) {
+                    reasons.push(why);
+                }
+            }
         }
     }
-    if figures.is_empty() { Err(reason) } else { Ok(figures) }
+    if made.parts.is_empty() { Err(reasons.join("; ")) } else { Ok(made) }
 }
 
-/// A drawing with its caption, before it has a name.
-struct Page {
-    drawing: Drawing,
-    caption: String,
+/// The groups on some pages that are not on others, each once.
+fn only_on(pages: &[Page], others: &[Page]) -> impl Iterator<Item = GroupKey> {
+    let on =
+        |pages: &[Page]| pages.iter().flat_map(|page| page.shown.clone()).map(|shown| shown.group).collect::<Vec<_>>();
+    let (mut found, others): (Vec<GroupKey>, Vec<GroupKey>) = (Vec::new(), on(others));
+    for group in on(pages) {
+        if !others.contains(&group) && !found.contains(&group) {
+            found.push(group);
+        }
+    }
+    found.into_iter()
 }
 
-type Pages = Result<Vec<Page>, String>;
+/// ` Not shown (no KL): autoencoder; gan.`, a sentence for each reason; nothing where all is shown.
+fn not_shown(left_out: &[LeftOut]) -> String {
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for LeftOut { group, why } in left_out {
+        match reasons.iter_mut().find(|(known, _)| known == why) {
+            Some((_, names)) => names.push(group.name()),
+            None => reasons.push((why, vec![group.name()])),
+        }
+    }
+    reasons.iter().map(|(why, names)| format!(" Not shown ({why}): {}.", names.join("; "))).collect()
+}
 
-fn name(kind: FigureKind, scale: Scale, n_scales: usize, mut pages: Vec<Page>, records: &Records) -> Vec<Figure> {
-    let total = pages.len();
-    pages.truncate(MAX_FILES);
-    let shown = pages.len();
+/// Names and captions of a part's pages.
+fn name(kind: FigureKind, MadePart { part, pages, n_pages }: MadePart<'_>, left_out: &str) -> Vec<Figure> {
+    let n_shown = pages.len();
+    let likelihood = facets::shared_others(&part.groups);
+    let basis = match (kind.is_in_nats(), part.suffix.is_empty(), likelihood.is_empty()) {
+        (true, true, _) | (true, false, true) => format!(" Likelihood scale: {}.", part.basis),
+        (true, false, false) => format!(" Likelihood scale: {} ({likelihood}).", part.basis),
+        (false, true, _) => String::new(),
+        (false, false, _) => format!(" Images: {}.", part.basis),
+    };
     let finish = |(index, page): (usize, Page)| {
-        let mut name = kind.name().to_owned();
-        if n_scales > 1 {
-            name = format!("{name}-{}", scale.as_str());
-        }
-        if shown > 1 {
-            name = format!("{name}-{}", index + 1);
-        }
-        let mut caption = format!("{}{} Likelihood scale: {}.", page.caption, notes::missing(records), scale.as_str());
-        if total > 1 {
-            caption = format!("{caption} Part {} of {total}", index + 1);
-            caption.push_str(if total > shown { "; the later parts are not drawn." } else { "." });
-        }
-        Figure { name, caption, drawing: page.drawing }
+        let number = if n_shown > 1 { format!("-{}", index + 1) } else { String::new() };
+        let of = if n_pages > 1 { format!(" Part {} of {n_pages}.", index + 1) } else { String::new() };
+        let name = format!("{}{}{number}", kind.name(), part.suffix);
+        Figure { name, caption: format!("{}{left_out}{basis}{of}", page.caption), drawing: page.drawing }
     };
     pages.into_iter().enumerate().map(finish).collect()
 }
@@ -105,15 +229,78 @@ fn spread<T: Clone>(items: &[T], n: usize) -> Vec<T> {
     (0..n).map(|i| items[(i * (items.len() - 1) + (n - 1) / 2) / (n - 1).max(1)].clone()).collect()
 }
 
-/// Groups whose run has arrays, or why there is nothing to show.
-fn with_arrays<'a>(groups: &[&'a Group]) -> Result<Vec<&'a Group>, String> {
-    let found: Vec<&Group> = groups.iter().copied().filter(|group| group.arrays().is_some()).collect();
-    if found.is_empty() { Err("no finished run has stored arrays".to_owned()) } else { Ok(found) }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::drawing::Mark;
+    use crate::setting::{BETA, LATENT_DIM};
+
+    /// All that is written on a page, without the spaces at which it was broken into lines.
+    fn written(page: &Page) -> String {
+        let texts = page.drawing.marks.iter().filter_map(|mark| match mark {
+            Mark::Text { text, .. } => Some(text.as_str()),
+            _ => None,
+        });
+        squeezed(&texts.chain([page.caption.as_str()]).collect::<String>())
+    }
+
+    fn squeezed(text: &str) -> String {
+        text.split_whitespace().collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn a_figure_shows_each_group_or_names_it_and_why(cells in prop::collection::vec(random::cell(), 1..24)) {
+            let records = random::records(&cells);
+            for &kind in FigureKind::ALL {
+                let Ok(made) = make(kind, &records) else { continue };
+                let captions: Vec<String> =
+                    figures(kind, &records).into_iter().flatten().map(|figure| figure.caption).collect();
+                for group in &records.groups {
+                    let shown = made.parts.iter().flat_map(|part| &part.pages).flat_map(|page| &page.shown);
+                    let is_shown = shown.clone().any(|shown| shown.group == group.key);
+                    let left_out: Vec<&LeftOut> = made.left_out.iter().filter(|out| out.group == group.key).collect();
+                    prop_assert_eq!(usize::from(is_shown) + left_out.len(), 1, "{} and {}", kind, group.key.name());
+                    for LeftOut { group, why } in left_out {
+                        let names = |caption: &String| caption.contains(why) && caption.contains(&group.name());
+                        prop_assert!(captions.iter().all(names), "{} does not name {}: {}", kind, group.name(), why);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn no_mark_stands_for_two_groups(cells in prop::collection::vec(random::cell(), 1..24)) {
+            let records = random::records(&cells);
+            for &kind in FigureKind::ALL {
+                let Ok(made) = make(kind, &records) else { continue };
+                for part in &made.parts {
+                    let mut known: BTreeMap<&[String], &GroupKey> = BTreeMap::new();
+                    for page in &part.pages {
+                        let written = written(page);
+                        for Shown { group, called } in &page.shown {
+                            let other = known.insert(called, group).unwrap_or(group);
+                            prop_assert!(other == group, "{} has {:?} for {} and {}", kind, called, other.name(), group.name());
+                            let absent = called.iter().find(|text| !written.contains(&squeezed(text)));
+                            prop_assert_eq!(absent, None, "{} does not say it: {}", kind, written);
+                            let all = called.join(" ");
+                            for (path, symbol) in [(BETA, "β = "), (LATENT_DIM, "D = ")] {
+                                let cell = &records.groups.iter().find(|one| one.key == *group).map(|one| &one.cell);
+                                let has = cell.is_some_and(|cell| cell.has(path));
+                                prop_assert!(has || !all.contains(symbol), "{} says {:?} of {}", kind, called, group.name());
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn spread_keeps_both_ends() {

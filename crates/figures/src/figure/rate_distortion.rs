@@ -1,15 +1,16 @@
-//! Rate against distortion: KL and reconstruction at the end, a line through the β of each latent dimension.
+//! Rate against distortion: KL and reconstruction at the end, a line through the β of whatever else differs.
 
 use spec::Metric;
 
-use super::facets::{self, Along, Facet, Style};
+use super::facets::{self, Along, Facet, MAX_LINES};
 use super::labels::{LABEL, Titles};
-use super::{Page, Pages};
+use super::{Choice, Drawn, Page, Shown};
 use crate::axis::{PlotAxis, fixed, number, range};
-use crate::colour::{GREY, INK};
+use crate::colour::{self, Colour, GREY, INK};
 use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
 use crate::font;
 use crate::legend::{self, LegendEntry, Swatch};
+use crate::marker::Marker;
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::records::{Group, interval, numbers};
@@ -18,8 +19,11 @@ use record::summary::Estimate;
 
 /// One line: its look and its points by β.
 struct Line {
-    style: Style,
+    label: String,
+    colour: Colour,
+    marker: Marker,
     points: Vec<RatePoint>,
+    shown: Vec<Shown>,
 }
 
 /// One group's numbers.
@@ -29,55 +33,91 @@ struct RatePoint {
     reconstruction: Estimate,
 }
 
-pub fn draw(groups: &[&Group]) -> Pages {
-    let has_both = |g: &&Group| g.last(Metric::Kl).is_some() && g.last(Metric::Reconstruction).is_some();
-    let groups: &[&Group] = &groups.iter().copied().filter(has_both).collect::<Vec<_>>();
-    if groups.is_empty() {
-        return Err("no finished run has both a reconstruction and a KL".to_owned());
-    }
-    let betas = numbers(groups, BETA);
-    if betas.len() < 2 {
-        return Err(format!("there is a single β ({})", betas.first().map_or_else(String::new, |b| number(*b))));
+pub fn draw(mut choice: Choice<'_>) -> Drawn {
+    let none = "no finished run has both a reconstruction and a KL";
+    choice.keep("no KL beside a reconstruction", none, |group| point(group).is_some())?;
+    if let [beta] = numbers(&choice.groups, BETA).as_slice() {
+        return Err(format!("there is a single β ({})", number(*beta)));
     }
     let (beta, latent_dim) = (Along::path(BETA), Along::path(LATENT_DIM));
-    let styles = facets::styles(groups, &latent_dim);
-    let mut pages = Vec::new();
-    for Facet { label, groups: of_page } in facets::rows(groups, &[beta, latent_dim.clone()]) {
-        let mut lines: Vec<Line> = styles.iter().map(|s| Line { style: s.clone(), points: Vec::new() }).collect();
-        for group in of_page {
-            let line = lines.iter_mut().find(|line| line.style.level == latent_dim.level(group));
-            let (Some(line), Some(beta), Some(kl), Some(reconstruction)) =
-                (line, group.number(BETA), group.last(Metric::Kl), group.last(Metric::Reconstruction))
-            else {
-                continue;
-            };
-            line.points.push(RatePoint { beta, kl, reconstruction });
-        }
-        lines.retain(|line| !line.points.is_empty());
-        // A single point is beside nothing that it could be compared with.
-        if lines.iter().map(|line| line.points.len()).sum::<usize>() < 2 {
-            continue;
-        }
-        for line in &mut lines {
-            line.points.sort_by(|a, b| a.beta.total_cmp(&b.beta));
-        }
-        let caption = format!(
-            "Rate against distortion on the test images after training, in nats per image{}; {}. Each line runs through \
-             β = {}; on a dotted line the ELBO is constant, and it is better further down and to the left.",
-            if label.is_empty() { String::new() } else { format!(" ({label})") },
-            notes::seeds(groups),
-            betas.iter().map(|b| number(*b)).collect::<Vec<_>>().join(", "),
-        );
-        pages.push(Page { drawing: page(&lines, &label), caption });
+    // All on one page where there is room for as many lines, else a page for each of the other settings.
+    let is_one = facets::rows(&choice.groups, std::slice::from_ref(&beta)).len() <= MAX_LINES;
+    if !is_one {
+        facets::thin(&mut choice, &latent_dim);
     }
-    if pages.is_empty() { Err("no variant was trained with more than one β".to_owned()) } else { Ok(pages) }
+    let groups = choice.groups.as_slice();
+    let facets = match is_one {
+        true => vec![Facet { label: String::new(), groups: groups.to_vec() }],
+        false => facets::rows(groups, &[beta.clone(), latent_dim]),
+    };
+    let pages = facets.iter().map(|facet| {
+        let lines = lines(facet, &beta, groups);
+        let caption = format!(
+            "Rate against distortion on the test images after training, in nats per image{}; {}.{} On a dotted line the \
+             ELBO is constant, and it is better further down and to the left.",
+            if facet.label.is_empty() { String::new() } else { format!(" ({})", facet.label) },
+            notes::seeds(&facet.groups),
+            match betas(lines.iter().map(|line| &line.points)) {
+                Some(betas) => format!(" Each line runs through β = {betas}."),
+                None => " Lines run through the β of models that share all else.".to_owned(),
+            },
+        );
+        let shown = lines.iter().flat_map(|line| line.shown.clone()).collect();
+        Page { drawing: page(&lines, &facet.label), caption, shown }
+    });
+    let pages = pages.collect();
+    Ok(choice.into_pages(pages))
+}
+
+/// `None` for a model without a KL, a reconstruction or a β.
+fn point(group: &Group) -> Option<RatePoint> {
+    let (kl, reconstruction) = (group.last(Metric::Kl)?, group.last(Metric::Reconstruction)?);
+    Some(RatePoint { beta: group.number(BETA)?, kl, reconstruction })
+}
+
+/// The lines of a page; one that is alone is called by what its models share.
+fn lines(facet: &Facet<'_>, beta: &Along, all: &[&Group]) -> Vec<Line> {
+    let rows = facets::rows(&facet.groups, std::slice::from_ref(beta));
+    let latent_dim = Along::path(LATENT_DIM);
+    // Only the latent dimension tells the lines apart: they have the looks that they have on other pages.
+    let is_quantity = Along::others(&facet.groups, &[]).is_empty();
+    let styles = facets::styles(all, &latent_dim);
+    let points_of = |row: &Facet<'_>| {
+        let mut points: Vec<RatePoint> = row.groups.iter().filter_map(|group| point(group)).collect();
+        points.sort_by(|a, b| a.beta.total_cmp(&b.beta));
+        points
+    };
+    let shares_betas = betas(rows.iter().map(points_of)).is_some();
+    let one = |(index, row): (usize, &Facet<'_>)| {
+        let style = styles.iter().find(|style| is_quantity && style.level == latent_dim.level(row.groups[0]));
+        let (colour, marker) =
+            style.map_or((colour::category(index), Marker::of(index)), |style| (style.colour, style.marker));
+        let points = points_of(row);
+        let label = if rows.len() > 1 { row.label.clone() } else { facets::shared(&facet.groups) };
+        let label = match betas([&points]) {
+            Some(betas) if !shares_betas => format!("{label} (β = {betas})"),
+            _ => label,
+        };
+        let at = |group: &Group| number(group.number(BETA).unwrap_or_default());
+        let shown = row.groups.iter().map(|group| Shown::new(group, [facet.label.clone(), label.clone(), at(group)]));
+        Line { shown: shown.collect(), label, colour, marker, points }
+    };
+    rows.iter().enumerate().map(one).collect()
+}
+
+/// The β of a line's points, where all lines have the same: `0.5, 1, 4`.
+fn betas(lines: impl IntoIterator<Item = impl AsRef<[RatePoint]>>) -> Option<String> {
+    let of = |points: &[RatePoint]| points.iter().map(|point| number(point.beta)).collect::<Vec<_>>().join(", ");
+    let mut lines = lines.into_iter().map(|points| of(points.as_ref()));
+    let first = lines.next()?;
+    lines.all(|line| line == first).then_some(first)
 }
 
 fn page(lines: &[Line], title: &str) -> Drawing {
     let mut drawing = Drawing::new();
     let entries: Vec<LegendEntry> = lines
         .iter()
-        .map(|l| LegendEntry::new(Swatch::Marked(l.style.colour, l.style.marker), l.style.label.clone()))
+        .map(|l| LegendEntry::new(Swatch::Marked(l.colour, l.marker), l.label.clone()))
         .chain([LegendEntry::new(Swatch::Line(GREY, 0.5, Some((1.2, 2.4))), "constant ELBO")])
         .collect();
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;
@@ -109,22 +149,22 @@ fn page(lines: &[Line], title: &str) -> Drawing {
     guides(&mut drawing, &panel);
     for line in lines {
         let means: Vec<(f64, f64)> = line.points.iter().map(|p| (p.kl.mean, p.reconstruction.mean)).collect();
-        panel.line(&mut drawing, &means, line.style.colour, 1.0, None);
+        panel.line(&mut drawing, &means, line.colour, 1.0, None);
         for p in &line.points {
             if p.reconstruction.half_width.is_some() {
-                panel.error_bar(&mut drawing, p.kl.mean, interval(&p.reconstruction), line.style.colour);
+                panel.error_bar(&mut drawing, p.kl.mean, interval(&p.reconstruction), line.colour);
             }
             if p.kl.half_width.is_some() {
                 let (low, high) = interval(&p.kl);
                 panel.line(
                     &mut drawing,
                     &[(low, p.reconstruction.mean), (high, p.reconstruction.mean)],
-                    line.style.colour,
+                    line.colour,
                     0.7,
                     None,
                 );
             }
-            line.style.marker.draw(&mut drawing, panel.at(p.kl.mean, p.reconstruction.mean), line.style.colour);
+            line.marker.draw(&mut drawing, panel.at(p.kl.mean, p.reconstruction.mean), line.colour);
         }
     }
     name_betas(&mut drawing, &panel, lines);
@@ -160,19 +200,32 @@ fn guides(drawing: &mut Drawing, panel: &Panel) {
     }
 }
 
-/// The β of the points on the longest line, beside them.
+/// The β of the points beside them, from the longest line on, as far as they do not cover one another.
 fn name_betas(drawing: &mut Drawing, panel: &Panel, lines: &[Line]) {
-    let Some(line) = lines.iter().max_by(|a, b| reach(a).total_cmp(&reach(b))) else { return };
-    for p in &line.points {
+    let mut ordered: Vec<&Line> = lines.iter().collect();
+    ordered.sort_by(|a, b| reach(b).total_cmp(&reach(a)));
+    let markers: Vec<(f64, f64)> =
+        lines.iter().flat_map(|line| &line.points).map(|p| panel.at(p.kl.mean, p.reconstruction.mean)).collect();
+    let mut taken: Vec<[f64; 4]> = markers.iter().map(|(x, y)| [x - 2.0, y - 2.0, x + 2.0, y + 2.0]).collect();
+    for p in ordered.into_iter().flat_map(|line| &line.points) {
         let (x, y) = panel.at(p.kl.mean, p.reconstruction.mean);
         let text = format!("β = {}", number(p.beta));
-        // The line falls to the right, so that it leaves both of these corners free.
-        let fits = x - 5.0 - font::width(&text, SMALL) > panel.left && y + SMALL + 4.0 < panel.bottom();
-        if fits {
-            drawing.text((x - 4.0, y + SMALL + 1.5), text, SMALL, INK, Anchor::End);
-        } else {
-            drawing.text((x + 4.0, y - 4.0), text, SMALL, INK, Anchor::Start);
-        }
+        let width = font::width(&text, SMALL);
+        // Lines fall to the right, so that they leave both of these corners free.
+        let below = [x - 4.0 - width, y + 1.5, x - 4.0, y + SMALL + 2.0];
+        let above = [x + 4.0, y - SMALL - 4.0, x + 4.0 + width, y - 3.5];
+        let is_free = |place: &[f64; 4]| {
+            let is_apart = |other: &[f64; 4]| {
+                place[2] < other[0] || other[2] < place[0] || place[3] < other[1] || other[3] < place[1]
+            };
+            place[0] > panel.left
+                && place[2] < panel.right() + 30.0
+                && place[3] < panel.bottom()
+                && taken.iter().all(is_apart)
+        };
+        let Some(place) = [below, above].into_iter().find(is_free) else { continue };
+        drawing.text((place[0], place[3] - 1.5), text, SMALL, INK, Anchor::Start);
+        taken.push(place);
     }
 }
 

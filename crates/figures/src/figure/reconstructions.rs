@@ -2,46 +2,57 @@
 
 use record::ArrayName;
 
-use super::facets::{self, Along, Facet};
+use super::facets::{self, Along};
 use super::rows::{Block, Row, RowLayout, pages};
-use super::{Pages, with_arrays};
+use super::{Choice, Drawn};
 use crate::notes;
 use crate::records::Group;
+use crate::tiles::ImageStack;
 
-pub fn draw(groups: &[&Group]) -> Pages {
-    let groups: Vec<&Group> = with_arrays(groups)?;
-    let groups: Vec<&Group> =
-        groups.into_iter().filter(|group| group.images(ArrayName::Reconstructions).is_some()).collect();
-    let Some(first) = groups.first().and_then(|group| group.images(ArrayName::Originals)) else {
-        return Err("the finished runs have stored no reconstructions".to_owned());
+const ORIGINAL: &str = "original";
+
+pub fn draw(mut choice: Choice<'_>) -> Drawn {
+    choice.keep_with_arrays()?;
+    let none = "the finished runs have stored no reconstructions";
+    let has = |group: &Group| {
+        [ArrayName::Originals, ArrayName::Reconstructions].iter().all(|&name| group.images(name).is_some())
     };
-    let along = Along::choose(&groups);
-    let blocks = facets::rows(&groups, std::slice::from_ref(&along));
+    choice.keep("no stored reconstructions", none, has)?;
+    let groups = choice.groups.as_slice();
+    let Some(first) = groups.first().and_then(|group| given(group)) else {
+        return Err(none.to_owned());
+    };
+    let along = Along::choose(groups);
     let label = |group: &Group| along.value(group);
     let labels: Vec<String> = groups.iter().map(|group| label(group)).collect();
-    let layout = RowLayout::of(first, labels.iter().map(String::as_str).chain(["original"]));
+    let layout = RowLayout::of(first, labels.iter().map(String::as_str).chain([ORIGINAL]));
 
-    let blocks: Vec<Block<'_>> = blocks
-        .iter()
-        .map(|block| {
-            let originals = block.groups.first().and_then(|group| group.images(ArrayName::Originals));
-            Block {
-                head: originals.map(|images| Row { label: "original".to_owned(), images }).into_iter().collect(),
-                title: block.label.clone(),
-                parts: vec![rows(block, &label)],
-            }
-        })
-        .collect();
-    let shared = facets::shared(&groups);
+    let mut blocks: Vec<Block<'_>> = Vec::new();
+    for facet in facets::rows(groups, std::slice::from_ref(&along)) {
+        // Models that were given other images, such as binarised ones, have a block of their own.
+        for alike in facet.groups.chunk_by(|a, b| given(a) == given(b)) {
+            let originals = given(alike[0]).map(|images| Row { label: ORIGINAL.to_owned(), group: None, images });
+            let rows = alike.iter().filter_map(|group| {
+                Some(Row { label: label(group), group: Some(group), images: group.images(ArrayName::Reconstructions)? })
+            });
+            blocks.push(Block {
+                head: originals.into_iter().collect(),
+                title: facet.label.clone(),
+                parts: vec![rows.collect()],
+            });
+        }
+    }
+    let shared = facets::shared(groups);
     let caption = format!(
         "Test images (top row) and the decoder's means of their posterior means, {}{}.",
-        if groups.len() == 1 { format!("for {shared}, ") } else { format!("one row per {}, ", facets::each(&groups)) },
-        notes::seed_of_arrays(&groups)
+        if groups.len() == 1 { format!("for {shared}, ") } else { format!("one row per {}, ", facets::each(groups)) },
+        notes::seed_of_arrays(groups)
     );
-    Ok(pages(&blocks, &layout, &caption))
+    let pages = pages(&blocks, &layout, &caption);
+    Ok(choice.into_pages(pages))
 }
 
-fn rows<'a>(block: &Facet<'a>, label: &impl Fn(&Group) -> String) -> Vec<Row<'a>> {
-    let row = |group: &&'a Group| Some(Row { label: label(group), images: group.images(ArrayName::Reconstructions)? });
-    block.groups.iter().filter_map(row).collect()
+/// The images that a model was given.
+fn given(group: &Group) -> Option<&ImageStack> {
+    group.images(ArrayName::Originals)
 }

@@ -1,10 +1,11 @@
 //! Rows of images with their labels to the left, one page after another.
 
 use super::labels::{self, LABEL, LINE};
-use super::{PAGE, Page};
+use super::{PAGE, Page, Shown};
 use crate::colour::INK;
 use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
 use crate::font;
+use crate::records::Group;
 use crate::tiles::{ImageStack, Zoom, sheet};
 
 /// The most images side by side.
@@ -18,12 +19,20 @@ const LABEL_ROOMS: [f64; 3] = [130.0, 165.0, 200.0];
 const GAP: f64 = 0.96;
 
 /// One row of images.
-#[derive(PartialEq)]
 pub struct Row<'a> {
     /// What they are.
     pub label: String,
+    /// Whose they are; `None` for what all models are compared with.
+    pub group: Option<&'a Group>,
     /// As many as a row has are drawn.
     pub images: &'a ImageStack,
+}
+
+impl Row<'_> {
+    /// Whether it looks the same.
+    fn is_like(&self, other: &Row<'_>) -> bool {
+        self.label == other.label && self.images == other.images
+    }
 }
 
 /// How many images of which size a row holds; every length is in points.
@@ -105,47 +114,65 @@ pub struct Block<'a> {
 /// The pages of all blocks, each with the same caption.
 pub fn pages(blocks: &[Block<'_>], layout: &RowLayout, caption: &str) -> Vec<Page> {
     const BETWEEN: f64 = 3.0;
-    let mut drawings = Vec::new();
-    let mut drawing = Drawing::new();
+    let new_page = || Page { drawing: Drawing::new(), caption: caption.to_owned(), shown: Vec::new() };
+    let mut pages = vec![new_page()];
     let mut top = 2.0;
-    let mut shown: &[Row<'_>] = &[];
+    // The head that stands above.
+    let mut above: &[Row<'_>] = &[];
     let mut n_titles = 0;
     for block in blocks {
+        let is_same_head = |above: &[Row<'_>]| {
+            above.len() == block.head.len() && above.iter().zip(&block.head).all(|(one, other)| one.is_like(other))
+        };
         let extra = labels::row_label_extra(n_titles, &block.title);
         let title = if block.title.is_empty() { 0.0 } else { LABEL - 1.0 + extra };
         let n_rows: usize = block.parts.iter().map(Vec::len).sum();
-        let head = if shown == block.head.as_slice() { 0.0 } else { block.head.len() as f64 * layout.pitch + BETWEEN };
+        let head = if is_same_head(above) { 0.0 } else { block.head.len() as f64 * layout.pitch + BETWEEN };
         let height = head + title + n_rows as f64 * layout.pitch + BETWEEN * block.parts.len() as f64;
-        if top + height > PAGE && !drawing.marks.is_empty() {
-            drawing.height = top;
-            drawings.push(std::mem::take(&mut drawing));
-            (top, shown) = (2.0, &[]);
-        }
-        if shown != block.head.as_slice() {
-            for row in &block.head {
-                layout.row(&mut drawing, row, top);
-                top += layout.pitch;
+        let mut rows =
+            block.parts.iter().flat_map(|part| part.iter().enumerate().map(|(i, row)| (i == 0, row))).peekable();
+        let mut begins = true;
+        while rows.peek().is_some() {
+            let is_full = |pages: &[Page]| pages.last().is_some_and(|page| !page.drawing.marks.is_empty());
+            let fits = if begins { top + height <= PAGE } else { top + layout.pitch <= PAGE + 60.0 };
+            if !fits && is_full(&pages) {
+                close(&mut pages, top);
+                pages.push(new_page());
+                (top, above, begins) = (2.0, &[], true);
             }
-            top += BETWEEN;
-            shown = &block.head;
-        }
-        labels::row_label(&mut drawing, n_titles, &block.title, top);
-        n_titles += usize::from(!block.title.is_empty());
-        top += title;
-        for part in &block.parts {
-            for row in part {
-                if top + layout.pitch > PAGE + 60.0 {
-                    drawing.height = top;
-                    drawings.push(std::mem::take(&mut drawing));
-                    top = 2.0;
+            let Some(page) = pages.last_mut() else { break };
+            if begins {
+                // What a page needs to be read alone: what its rows are compared with, and whose they are.
+                if !is_same_head(above) {
+                    for row in &block.head {
+                        layout.row(&mut page.drawing, row, top);
+                        top += layout.pitch;
+                    }
+                    top += BETWEEN;
+                    above = &block.head;
                 }
-                layout.row(&mut drawing, row, top);
-                top += layout.pitch;
+                labels::row_label(&mut page.drawing, n_titles, &block.title, top);
+                top += title;
             }
-            top += BETWEEN;
+            let Some((is_first, row)) = rows.next() else { break };
+            if is_first && !begins {
+                top += BETWEEN;
+            }
+            begins = false;
+            layout.row(&mut page.drawing, row, top);
+            top += layout.pitch;
+            page.shown.extend(row.group.map(|group| Shown::new(group, [block.title.clone(), row.label.clone()])));
         }
+        n_titles += usize::from(!block.title.is_empty());
+        top += BETWEEN;
     }
-    drawing.height = top;
-    drawings.push(drawing);
-    drawings.into_iter().map(|drawing| Page { drawing, caption: caption.to_owned() }).collect()
+    close(&mut pages, top);
+    pages
+}
+
+/// The last page ends here.
+fn close(pages: &mut [Page], bottom: f64) {
+    if let Some(page) = pages.last_mut() {
+        page.drawing.height = bottom;
+    }
 }

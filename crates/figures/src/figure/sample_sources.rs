@@ -4,7 +4,7 @@ use record::ArrayName;
 
 use super::facets::{self, Along};
 use super::rows::{Block, Row, RowLayout, pages};
-use super::{Pages, with_arrays};
+use super::{Choice, Drawn};
 use crate::notes;
 use crate::records::Group;
 use crate::tiles::ImageStack;
@@ -18,16 +18,16 @@ const MAX_ROWS: usize = 12;
 const MAX_ROWS_EACH: usize = 3;
 
 /// Where z came from, and what was decoded from it.
-struct Drawn<'a> {
+struct Source<'a> {
     name: &'static str,
     images: &'a ImageStack,
 }
 
 /// What one model has stored, in the order of the rows.
-fn sources(group: &Group) -> Vec<Drawn<'_>> {
+fn sources(group: &Group) -> Vec<Source<'_>> {
     let all =
         [(PRIOR, ArrayName::Samples), (AGGREGATE, ArrayName::SamplesAggregate), (MIXTURE, ArrayName::SamplesMixture)];
-    all.into_iter().filter_map(|(name, array)| Some(Drawn { name, images: group.images(array)? })).collect()
+    all.into_iter().filter_map(|(name, array)| Some(Source { name, images: group.images(array)? })).collect()
 }
 
 /// One source's images, cut into rows.
@@ -37,26 +37,28 @@ struct Rows {
 }
 
 impl Rows {
-    fn of(source: &Drawn<'_>, columns: usize, n_rows: usize) -> Rows {
+    fn of(source: &Source<'_>, columns: usize, n_rows: usize) -> Rows {
         let row = |start: usize| source.images.pick(&(start..start + columns).collect::<Vec<_>>());
         Rows { name: source.name, rows: (0..source.images.n).step_by(columns).take(n_rows).map(row).collect() }
     }
 
     /// The first row is labelled.
-    fn part(&self) -> Vec<Row<'_>> {
+    fn part<'a>(&'a self, group: &'a Group) -> Vec<Row<'a>> {
         let label = |index: usize| if index == 0 { self.name.to_owned() } else { String::new() };
-        self.rows.iter().enumerate().map(|(index, images)| Row { label: label(index), images }).collect()
+        let row = |(index, images)| Row { label: label(index), group: Some(group), images };
+        self.rows.iter().enumerate().map(row).collect()
     }
 }
 
-pub fn draw(groups: &[&Group]) -> Pages {
-    let groups: Vec<&Group> = with_arrays(groups)?;
-    let found: Vec<(&Group, Vec<Drawn<'_>>)> = groups.iter().map(|group| (*group, sources(group))).collect();
+pub fn draw(mut choice: Choice<'_>) -> Drawn {
+    choice.keep_with_arrays()?;
+    let groups = choice.groups.as_slice();
+    let found: Vec<(&Group, Vec<Source<'_>>)> = groups.iter().map(|group| (*group, sources(group))).collect();
     let all = || found.iter().flat_map(|(_, sources)| sources);
     let Some(first) = all().find(|source| source.name != PRIOR) else {
         return Err("the finished runs have stored samples from no other source than the prior".to_owned());
     };
-    let along = Along::choose(&groups);
+    let along = Along::choose(groups);
     let layout = RowLayout::of(first.images, [PRIOR, AGGREGATE, MIXTURE]);
     // As many rows as every source fills, so that there is as much of each to see.
     let n_full = all().map(|source| source.images.n / layout.columns).min().unwrap_or(1);
@@ -70,8 +72,8 @@ pub fn draw(groups: &[&Group]) -> Pages {
         .zip(&rows)
         .map(|((group, _), rows)| Block {
             head: Vec::new(),
-            title: if groups.len() > 1 { facets::title(group, &groups, &along) } else { String::new() },
-            parts: rows.iter().map(Rows::part).collect(),
+            title: if groups.len() > 1 { facets::title(group, groups, &along) } else { String::new() },
+            parts: rows.iter().map(|rows| rows.part(group)).collect(),
         })
         .collect();
     let has = |wanted: &str| all().any(|source| source.name == wanted);
@@ -79,8 +81,9 @@ pub fn draw(groups: &[&Group]) -> Pages {
         "Decoder means of z drawn from the model's prior{}{}{}, {}.",
         if has(AGGREGATE) { ", from the aggregate posterior (z ~ q(z|x) of random training images x)" } else { "" },
         if has(MIXTURE) { ", and from a Gaussian mixture fitted to latent means" } else { "" },
-        if groups.len() == 1 { format!("; {}", facets::shared(&groups)) } else { String::new() },
-        notes::seed_of_arrays(&groups)
+        if groups.len() == 1 { format!("; {}", facets::shared(groups)) } else { String::new() },
+        notes::seed_of_arrays(groups)
     );
-    Ok(pages(&blocks, &layout, &caption))
+    let pages = pages(&blocks, &layout, &caption);
+    Ok(choice.into_pages(pages))
 }

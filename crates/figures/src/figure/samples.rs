@@ -5,7 +5,7 @@ use spec::{Cell, Latent, ModelKind};
 
 use super::facets::{self, Along};
 use super::labels::{self, LABEL, Titles};
-use super::{PAGE, Page, Pages, with_arrays};
+use super::{Choice, Drawn, PAGE, Page, Shown};
 use crate::drawing::{Drawing, WIDTH};
 use crate::notes;
 use crate::records::Group;
@@ -21,31 +21,35 @@ const SMALLEST: f64 = 11.0;
 const WIDEST: f64 = 230.0;
 const GAP: f64 = 0.48;
 
-pub fn draw<'a>(groups: &[&'a Group]) -> Pages {
-    let groups: Vec<&'a Group> = with_arrays(groups)?;
-    let samples = |group: &'a Group| group.images(ArrayName::Samples);
-    let groups: Vec<&'a Group> = groups.into_iter().filter(|group| samples(group).is_some()).collect();
-    let Some(first) = groups.first().and_then(|group| samples(group)) else {
-        return Err("the finished runs have stored no samples".to_owned());
-    };
-    let along = Along::choose(&groups);
-    let blocks = facets::rows(&groups, std::slice::from_ref(&along));
+pub fn draw(mut choice: Choice<'_>) -> Drawn {
+    fn samples(group: &Group) -> Option<&ImageStack> {
+        group.images(ArrayName::Samples)
+    }
+    choice.keep_with_arrays()?;
+    let none = "the finished runs have stored no samples";
+    choice.keep("no stored samples", none, |group| samples(group).is_some())?;
+    let groups = choice.groups.as_slice();
+    let Some(first) = groups.first().and_then(|group| samples(group)) else { return Err(none.to_owned()) };
+    let along = Along::choose(groups);
+    let blocks = facets::rows(groups, std::slice::from_ref(&along));
     let columns = facets::columns(&blocks, MAX_COLUMNS);
     let layout = GridLayout::of(first, columns);
 
     let mut pages = Vec::new();
-    let mut drawing = Drawing::new();
+    let (mut drawing, mut shown) = (Drawing::new(), Vec::new());
     let mut top = 2.0;
     for (index, block) in blocks.iter().enumerate() {
         for (chunk_index, chunk) in block.groups.chunks(columns).enumerate() {
-            let labelled = chunk_index == 0 && !block.label.is_empty();
+            // A block's label stands where it begins, and again on the next page.
+            let is_labelled = |begins: bool| begins && !block.label.is_empty();
+            let mut labelled = is_labelled(chunk_index == 0);
             let titles = Titles::of(chunk.iter().map(|group| along.value(group)), layout.wide + layout.between - 3.0);
             let label = if labelled { LABEL + labels::row_label_extra(index, &block.label) } else { 0.0 };
             let height = LABEL + titles.extra + layout.tall + label;
             if top + height > PAGE && !drawing.marks.is_empty() {
                 drawing.height = top;
-                pages.push(std::mem::take(&mut drawing));
-                top = 2.0;
+                pages.push((std::mem::take(&mut drawing), std::mem::take(&mut shown)));
+                (top, labelled) = (2.0, is_labelled(true));
             }
             if labelled {
                 top += labels::row_label(&mut drawing, index, &block.label, top) + LABEL - 2.0;
@@ -53,6 +57,7 @@ pub fn draw<'a>(groups: &[&'a Group]) -> Pages {
             top += titles.extra;
             for (column, group) in chunk.iter().enumerate() {
                 let Some(images) = samples(group) else { continue };
+                shown.push(Shown::new(group, [block.label.clone(), along.value(group)]));
                 let left = layout.left + column as f64 * (layout.wide + layout.between);
                 titles.draw(&mut drawing, column, (left + layout.wide / 2.0, top + 8.0));
                 let images = images.first(layout.side * layout.side);
@@ -62,16 +67,18 @@ pub fn draw<'a>(groups: &[&'a Group]) -> Pages {
         }
     }
     drawing.height = top - 3.0;
-    pages.push(drawing);
+    pages.push((drawing, shown));
     let caption = format!(
         "{}, the first {} of {} stored, {}{}.",
-        drawn(&groups),
+        drawn(groups),
         (layout.side * layout.side).min(first.n),
         first.n,
-        if groups.len() > 1 { format!("one grid per {}, ", facets::each(&groups)) } else { String::new() },
-        notes::seed_of_arrays(&groups)
+        if groups.len() > 1 { format!("one grid per {}, ", facets::each(groups)) } else { String::new() },
+        notes::seed_of_arrays(groups)
     );
-    Ok(pages.into_iter().map(|drawing| Page { drawing, caption: caption.clone() }).collect())
+    let page = |(drawing, shown)| Page { drawing, caption: caption.clone(), shown };
+    let pages = pages.into_iter().map(page).collect();
+    Ok(choice.into_pages(pages))
 }
 
 /// What a model's samples are decoded from.

@@ -2,9 +2,9 @@
 
 use spec::metric::Subject;
 
-use super::facets::{self, Along};
-use super::labels::{self, LABEL};
-use super::{PAGE, Page, Pages, spread};
+use super::facets::{self, Along, Facet};
+use super::labels::{self, LABEL, LINE};
+use super::{Choice, Drawn, PAGE, Page, Shown};
 use crate::axis::PlotAxis;
 use crate::colour::{BLUE, Colour, INK, PALE, category};
 use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
@@ -16,19 +16,20 @@ use crate::panel::{Labels, Panel};
 use crate::records::{Group, interval};
 use record::summary::Estimate;
 
-/// Height of a model's line, in points.
+/// Height of a model's line whose label has one line of text, in points.
 const PITCH: f64 = 15.0;
+/// Room for labels, in points; longer ones are broken.
+const LABEL_ROOM: f64 = 200.0;
 /// The two kinds of points stand this far above and below the middle of their line, in points.
 const ASIDE: f64 = 2.6;
 /// Room above the first line and below the last, in points.
 const PAD: f64 = 2.5;
-/// The most lines.
-const MAX_LINES: usize = 64;
 
 /// One model's numbers, over seeds.
 #[derive(Clone, Debug)]
 struct Line {
     label: String,
+    shown: Shown,
     data: Option<Estimate>,
     reconstructions: Option<Estimate>,
     samples: Option<Estimate>,
@@ -63,18 +64,17 @@ fn series() -> [Series; 2] {
     ]
 }
 
-pub fn draw(groups: &[&Group]) -> Pages {
+pub fn draw(mut choice: Choice<'_>) -> Drawn {
+    let of = |group: &Group, subject| group.sharpness(subject).is_some();
+    let has = |group: &Group| of(group, Subject::Reconstructions) || of(group, Subject::Samples);
+    choice.keep("no sharpness measured", "the sharpness of no finished run's images was measured", has)?;
+    let groups = choice.groups.as_slice();
     let along = Along::choose(groups);
+    let lines = |facet: &Facet<'_>| facet.groups.iter().map(|group| line(group, &along, &facet.label)).collect();
     let facets: Vec<(String, Vec<Line>)> = facets::rows(groups, std::slice::from_ref(&along))
         .into_iter()
-        .map(|facet| (facet.label, facet.groups.iter().map(|group| line(group, &along)).collect::<Vec<_>>()))
-        .map(|(label, lines)| (label, lines.into_iter().filter(|l| l.reconstructions.is_some() || l.samples.is_some())))
-        .map(|(label, lines)| (label, spread(&lines.collect::<Vec<_>>(), MAX_LINES)))
-        .filter(|(_, lines)| !lines.is_empty())
+        .map(|facet| (facet.label.clone(), lines(&facet)))
         .collect();
-    if facets.is_empty() {
-        return Err("the sharpness of no finished run's images was measured".to_owned());
-    }
     let ends = facets.iter().flat_map(|(_, lines)| lines).flat_map(Line::all).map(|estimate| interval(estimate).1);
     let x = PlotAxis::from_zero(ends, 7);
     let caption = format!(
@@ -82,11 +82,14 @@ pub fn draw(groups: &[&Group]) -> Pages {
          of gray values in 0…1, a mean over images; {}. Blurred images lie left of the data's line.",
         notes::seeds(groups)
     );
+    let all = || facets.iter().flat_map(|(_, lines)| lines);
+    let most = all().map(|line| labels::wrap(&line.label, LABEL_ROOM, NORMAL).len()).max().unwrap_or(1);
+    let pitch = PITCH.max(LINE * most as f64 + 4.0);
     // A facet's lines stay together where they fit.
-    let height = |lines: &[Line]| LABEL + PITCH * lines.len() as f64 + 2.0 * PAD + 6.0;
+    let height = |lines: &[Line]| LABEL + pitch * lines.len() as f64 + 2.0 * PAD + 6.0;
     let mut pages: Vec<Vec<(usize, &str, &[Line])>> = Vec::new();
     let mut used = f64::INFINITY;
-    let most = ((PAGE - 80.0) / PITCH) as usize;
+    let most = ((PAGE - 80.0) / pitch) as usize;
     for (index, (label, lines)) in facets.iter().enumerate() {
         for lines in lines.chunks(most) {
             if used + height(lines) > PAGE - 50.0 {
@@ -99,16 +102,24 @@ pub fn draw(groups: &[&Group]) -> Pages {
             }
         }
     }
-    Ok(pages.iter().map(|facets| Page { drawing: page(facets, &x), caption: caption.clone() }).collect())
+    let pages = pages.iter().map(|facets| Page {
+        drawing: page(facets, &x, pitch),
+        caption: caption.clone(),
+        shown: facets.iter().flat_map(|(_, _, lines)| *lines).map(|line| line.shown.clone()).collect(),
+    });
+    let pages = pages.collect();
+    Ok(choice.into_pages(pages))
 }
 
-fn line(group: &Group, along: &Along) -> Line {
+fn line(group: &Group, along: &Along, row: &str) -> Line {
     let of = |subject| group.sharpness(subject);
     let (data, reconstructions) = (of(Subject::Data), of(Subject::Reconstructions));
-    Line { label: along.value(group), data, reconstructions, samples: of(Subject::Samples) }
+    let label = along.value(group);
+    let shown = Shown::new(group, [row.to_owned(), label.clone()]);
+    Line { label, shown, data, reconstructions, samples: of(Subject::Samples) }
 }
 
-fn page(facets: &[(usize, &str, &[Line])], x: &PlotAxis) -> Drawing {
+fn page(facets: &[(usize, &str, &[Line])], x: &PlotAxis, pitch: f64) -> Drawing {
     let mut drawing = Drawing::new();
     let lines = || facets.iter().flat_map(|(_, _, lines)| *lines);
     let is_drawn = |series: &Series| lines().any(|line| (series.of)(line).is_some());
@@ -118,12 +129,12 @@ fn page(facets: &[(usize, &str, &[Line])], x: &PlotAxis) -> Drawing {
         entries.push(LegendEntry::new(Swatch::Line(INK, 1.0, None), "data"));
     }
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;
-    let widest = lines().map(|line| font::width(&line.label, NORMAL)).fold(0.0, f64::max).min(205.0);
+    let widest = lines().map(|line| font::width(&line.label, NORMAL)).fold(0.0, f64::max).min(LABEL_ROOM);
     let left = widest + 12.0;
     for (place, (index, label, lines)) in facets.iter().enumerate() {
         top += labels::row_label(&mut drawing, *index, label, top - 2.0);
         top += if label.is_empty() { 0.0 } else { LABEL };
-        let height = PITCH * lines.len() as f64 + 2.0 * PAD;
+        let height = pitch * lines.len() as f64 + 2.0 * PAD;
         // The lines' own axis has no values to show.
         let y = PlotAxis { ticks: Vec::new(), ..PlotAxis::between(0.0, 1.0, 1) };
         let panel = Panel { left, top, width: WIDTH - left - 10.0, height, x: x.clone(), y };
@@ -137,16 +148,16 @@ fn page(facets: &[(usize, &str, &[Line])], x: &PlotAxis) -> Drawing {
         // One stroke for neighbours on the same data.
         let mut row = 0;
         for alike in lines.chunk_by(|a, b| a.data == b.data) {
-            let from = if row == 0 { top } else { top + PAD + PITCH * row as f64 };
+            let from = if row == 0 { top } else { top + PAD + pitch * row as f64 };
             row += alike.len();
-            let to = if row == lines.len() { panel.bottom() } else { top + PAD + PITCH * row as f64 };
+            let to = if row == lines.len() { panel.bottom() } else { top + PAD + pitch * row as f64 };
             if let Some(data) = &alike[0].data {
                 let (x, _) = panel.at(data.mean, 0.0);
                 drawing.path(vec![(x, from), (x, to)], INK, 1.0);
             }
         }
         for (row, line) in lines.iter().enumerate() {
-            line_in(&mut drawing, &panel, line, top + PAD + PITCH * (row as f64 + 0.5));
+            line_in(&mut drawing, &panel, line, top + PAD + pitch * (row as f64 + 0.5));
         }
         top += height + 6.0;
     }
@@ -155,8 +166,11 @@ fn page(facets: &[(usize, &str, &[Line])], x: &PlotAxis) -> Drawing {
 }
 
 fn line_in(drawing: &mut Drawing, panel: &Panel, line: &Line, middle: f64) {
-    let label = labels::shorten(&line.label, panel.left - 8.0, NORMAL);
-    drawing.text((panel.left - 5.0, middle + 0.36 * NORMAL), label, NORMAL, INK, Anchor::End);
+    let texts = labels::wrap(&line.label, LABEL_ROOM, NORMAL);
+    let first = middle + 0.36 * NORMAL - LINE * texts.len().saturating_sub(1) as f64 / 2.0;
+    for (below, text) in texts.into_iter().enumerate() {
+        drawing.text((panel.left - 5.0, first + LINE * below as f64), text, NORMAL, INK, Anchor::End);
+    }
     for series in series() {
         let Some(estimate) = (series.of)(line) else { continue };
         let y = middle + series.below;

@@ -211,7 +211,7 @@ fn images(n: usize, look: Look, of: impl Fn(usize) -> Vec<f32>) -> Array {
 
 pub fn arrays(cell: &Cell, look: Look) -> Arrays {
     let dim = cell.model.latent_dim;
-    let blur = 0.16 / dim as f64 + 0.01 * cell.objective.beta;
+    let blur = 0.16 / dim.max(1) as f64 + 0.01 * cell.objective.beta;
     let of = |i: usize, blur: f64| image(i % 10, normal(i as u64), normal(i as u64 + 500), blur, look);
     let n = 16;
     let (labels, latents): (Vec<u8>, Vec<Vec<f32>>) = (0..look.n_latents)
@@ -262,7 +262,7 @@ pub fn measure_more(store: &Store, experiment: &Experiment, look: Look) {
         if run.manifest().is_err() {
             continue;
         }
-        let blur = 0.16 / cell.model.latent_dim as f64 + 0.01 * cell.objective.beta;
+        let blur = 0.16 / cell.model.latent_dim.max(1) as f64 + 0.01 * cell.objective.beta;
         let drawn = |first: u64, spread: f64, blur: f64| {
             images(n, look, |i| {
                 let key = first + i as u64;
