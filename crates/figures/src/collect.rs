@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use record::{Status, Store};
 use serde_json::Value;
-use spec::{Cell, Experiment, Measurement, Split, listed};
+use spec::{Cell, Experiment, Keep, Measurement, Split, listed};
 
 use crate::arrays::RunArrays;
 use crate::error::FiguresError;
@@ -27,7 +27,8 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Records, Figure
             missing.push((cell.readable_name(), status.word().to_owned()));
             continue;
         }
-        let mut run = numbers(&stored.metrics()?, cell);
+        let manifest = stored.manifest()?;
+        let mut run = numbers(&stored.metrics()?, manifest.kept_epoch.as_ref().map(|kept| kept.epoch), cell);
         run.measures = stored.evaluation()?.into_iter().filter(|row| !is_term(row)).map(measure).collect();
         let known = groups.iter().position(|group| group.key == key);
         // One seed's images are enough for the figures, and the smallest seed's are chosen.
@@ -39,7 +40,7 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Records, Figure
                 Err(e) => return Err(e.into()),
             };
         }
-        origins.add(&stored.manifest()?);
+        origins.add(&manifest);
         match known {
             Some(i) => groups[i].runs.push(run),
             None => groups.push(Group::new(key, cell.clone(), vec![run])),
@@ -105,10 +106,16 @@ fn training(cells: &[Cell]) -> String {
             (true, true) => Some(format!("the first {} or all {of} images", distinct(n.into_iter().flatten()))),
         }
     };
+    let n_best = cells.iter().filter(|cell| cell.training.keep != Keep::Last).count();
+    let kept = match n_best {
+        0 => "",
+        n if n == cells.len() => " at most, the best on the validation images being kept,",
+        _ => " at most, where the best on the validation images is kept,",
+    };
     let train = first(|cell| cell.dataset.train_images, "training");
     let test = first(|cell| cell.dataset.test_images, "test");
     format!(
-        "Trained for {epochs} epoch{} in batches of {batches} images{}{}.",
+        "Trained for {epochs} epoch{}{kept} in batches of {batches} images{}{}.",
         if epochs == "1" { "" } else { "s" },
         train.map_or_else(String::new, |images| format!(", on {images}")),
         test.map_or_else(String::new, |images| format!("; evaluated on {images}")),
@@ -135,18 +142,20 @@ fn measure(row: Measurement) -> (MeasurementKey, f64) {
     (MeasurementKey { metric: row.metric, split: row.split, settings: row.settings }, row.value)
 }
 
-fn numbers(rows: &[record::MetricsRow], cell: &Cell) -> RunNumbers {
+fn numbers(rows: &[record::MetricsRow], kept: Option<u32>, cell: &Cell) -> RunNumbers {
     let epochs = |split: Split| {
         let of_split = rows.iter().filter(|row| row.split == split);
         let mut epochs: Vec<Epoch> = of_split.map(|row| Epoch { epoch: row.epoch, terms: row.terms.clone() }).collect();
         epochs.sort_by_key(|epoch| epoch.epoch);
         epochs
     };
-    let last = rows.iter().filter(|row| row.split == Split::Test).max_by_key(|row| row.epoch);
+    let of_test = rows.iter().filter(|row| row.split == Split::Test && kept.is_none_or(|kept| row.epoch == kept));
+    let last = of_test.max_by_key(|row| row.epoch);
     RunNumbers {
         seed: cell.training.seed,
         train: epochs(Split::Train),
         test: epochs(Split::Test),
+        kept,
         kl_per_dim: last.map(|row| row.kl_per_dim.clone()).unwrap_or_default(),
         ..RunNumbers::default()
     }

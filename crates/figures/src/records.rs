@@ -53,7 +53,9 @@ pub struct RunNumbers {
     pub train: Vec<Epoch>,
     /// On the test images, by epoch.
     pub test: Vec<Epoch>,
-    /// KL of each latent dimension on the test images at the end, in nats per image; empty where there is none.
+    /// The epoch whose weights are the model, where that need not be the last.
+    pub kept: Option<u32>,
+    /// KL of each latent dimension on the test images at the end, or at the epoch kept, in nats per image; empty where there is none.
     pub kl_per_dim: Vec<f64>,
     /// What else was measured on the trained model, and the value.
     pub measures: Vec<(MeasurementKey, f64)>,
@@ -101,6 +103,14 @@ impl MeasurementKey {
     }
 }
 
+impl RunNumbers {
+    /// What the model has on the test images: at the last epoch, or at the one that was kept.
+    pub fn result(&self) -> Option<&EpochMetrics> {
+        let kept = |epoch: &&Epoch| self.kept.is_none_or(|kept| epoch.epoch == kept);
+        self.test.iter().rev().find(kept).map(|epoch| &epoch.terms)
+    }
+}
+
 impl Group {
     /// A group of these runs.
     pub fn new(key: GroupKey, cell: Cell, runs: Vec<RunNumbers>) -> Group {
@@ -120,9 +130,9 @@ impl Group {
         self.value(path)?.as_f64()
     }
 
-    /// A metric of the test images at the last epoch, over seeds; `None` where the model has no such thing.
+    /// A metric of the test images at the last epoch, or at the one that each run kept, over seeds; `None` where the model has no such thing.
     pub fn last(&self, metric: Metric) -> Option<Estimate> {
-        let values: Vec<f64> = self.runs.iter().filter_map(|run| run.test.last()?.terms.get(metric)).collect();
+        let values: Vec<f64> = self.runs.iter().filter_map(|run| run.result()?.get(metric)).collect();
         estimate(&values)
     }
 

@@ -98,6 +98,22 @@ where
     Ok(Checkpoint { path, epoch, step })
 }
 
+/// Leaves the newest checkpoint alone.
+pub(crate) fn keep_newest(folder: &Path) -> Result<(), RecordError> {
+    for old in by_name(folder)?.into_iter().skip(1) {
+        files::remove_folder(&old.path)?;
+    }
+    Ok(())
+}
+
+/// Copies the files of a whole checkpoint into `to`, without the list of their digests, which [`write()`] makes.
+pub(crate) fn copy_files(from: &Checkpoint, to: &Path) -> Result<(), RecordError> {
+    for name in files::names(&from.path)?.into_iter().filter(|name| name != LIST) {
+        fs_err::copy(from.path.join(&name), to.join(&name))?;
+    }
+    Ok(())
+}
+
 /// Flushes all files of a fresh checkpoint and writes the list of their digests.
 fn seal(folder: &Path) -> Result<(), RecordError> {
     let mut list = List { format_version: FormatVersion::CURRENT, files: BTreeMap::new() };

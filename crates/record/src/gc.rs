@@ -18,7 +18,7 @@ use crate::store::Store;
 pub struct Garbage {
     /// Runs that nothing refers to and nobody writes.
     pub runs: Vec<GarbageRun>,
-    /// Temporary files and folders of processes that are gone, and the segments and checkpoints of runs that are done.
+    /// Temporary files and folders of processes that are gone, and the segments of runs that are done.
     pub leftovers: Vec<Leftover>,
 }
 
@@ -78,8 +78,8 @@ pub fn find(store: &Store, keep: &BTreeSet<RunId>) -> Result<Garbage, RecordErro
             paths.extend(files::leftovers(&folder)?);
         }
         if summary.status == Status::Done {
-            paths.retain(|path| path.parent() == Some(run.dir()));
-            paths.extend([run.segments_dir(), run.checkpoint_dir()].into_iter().filter(|path| path.exists()));
+            paths.retain(|path| path.parent() != Some(&*run.segments_dir()));
+            paths.extend(Some(run.segments_dir()).filter(|path| path.exists()));
         }
         for path in paths {
             garbage.leftovers.push(Leftover { bytes: size(&path)?, path });

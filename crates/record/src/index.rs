@@ -28,7 +28,7 @@ impl Store {
 fn columns(runs: &[ListedRun]) -> Vec<(&'static str, Values)> {
     let text = |value: &dyn Fn(&ListedRun) -> String| Values::Text(runs.iter().map(value).collect());
     let test = |metric: Metric| {
-        let value = |run: &ListedRun| run.manifest.last_epoch.as_ref()?.splits.get(&Split::Test)?.get(metric);
+        let value = |run: &ListedRun| run.manifest.result()?.splits.get(&Split::Test)?.get(metric);
         Values::OptionalF64(runs.iter().map(value).collect())
     };
     let at = |path: &'static str| move |run: &ListedRun| run.manifest.cell.value_at(path);
@@ -73,6 +73,10 @@ fn columns(runs: &[ListedRun]) -> Vec<(&'static str, Values)> {
         ),
         ("host", text(&|run| run.manifest.provenance.host.name.clone())),
         ("device", text(&|run| run.manifest.provenance.device.clone())),
+        (
+            "kept_epoch",
+            Values::OptionalU32(runs.iter().map(|run| Some(run.manifest.kept_epoch.as_ref()?.epoch)).collect()),
+        ),
     ]
 }
 

@@ -23,6 +23,7 @@
 
 pub mod arrays;
 pub mod checkpoint;
+mod continuation;
 pub mod editor;
 pub mod error;
 mod evaluation;
@@ -51,7 +52,7 @@ pub use checkpoint::{Checkpoint, LatestCheckpoint};
 pub use editor::RunEditor;
 pub use error::RecordError;
 pub use format::FormatVersion;
-pub use manifest::{Git, Host, LastEpoch, Provenance, RunManifest, StoredStatus, Timing};
+pub use manifest::{Continued, EpochTerms, Git, Host, Provenance, RunManifest, StoredStatus, Timing};
 pub use rows::{EpochMetrics, MetricsRow};
 pub use run::Run;
 pub use status::Status;

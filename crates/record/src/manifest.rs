@@ -35,7 +35,23 @@ pub struct RunManifest {
     pub timing: Timing,
     /// The latest epoch on record; `null` before the first.
     #[serde(default)]
-    pub last_epoch: Option<LastEpoch>,
+    pub last_epoch: Option<EpochTerms>,
+    /// The epoch whose weights are the trained model, where that need not be the last one (`training.keep: best`); `null` before
+    /// the run is done, and for `training.keep: last`.
+    #[serde(default)]
+    pub kept_epoch: Option<EpochTerms>,
+    /// The run whose end this one began with; `null` for one that began with fresh weights.
+    #[serde(default)]
+    pub continues: Option<Continued>,
+}
+
+/// A shorter run that a run goes on from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Continued {
+    /// That run.
+    pub run_id: RunId,
+    /// Its epochs.
+    pub epoch: u32,
 }
 
 /// How far a run is, as its writer said last.
@@ -123,9 +139,9 @@ pub struct Timing {
     pub attempts: u32,
 }
 
-/// The latest epoch on record, so that a list of runs needs run.json alone.
+/// An epoch on record, so that a list of runs needs run.json alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LastEpoch {
+pub struct EpochTerms {
     /// Epochs completed.
     pub epoch: u32,
     /// Optimizer steps taken.
@@ -141,6 +157,11 @@ struct VersionOnly {
 }
 
 impl RunManifest {
+    /// The epoch that the run's numbers are of: the one whose weights were kept, or else the latest on record.
+    pub fn result(&self) -> Option<&EpochTerms> {
+        self.kept_epoch.as_ref().or(self.last_epoch.as_ref())
+    }
+
     /// Reads a run.json.
     ///
     /// # Errors

@@ -130,7 +130,7 @@ mod tests {
         let schema = ParquetTable::read(&path, KIND).unwrap().schema();
         let schema: Vec<_> = schema.iter().map(|(name, dtype)| (name.as_str(), dtype.as_str())).collect();
         let (fixed, later) = schema.split_at(17);
-        assert_eq!(FormatVersion::CURRENT.to_string(), "1.1");
+        assert_eq!(FormatVersion::CURRENT.to_string(), "1.2");
         assert!(later.iter().all(|(name, _)| name.parse::<Metric>().is_ok()), "{later:?}");
         assert_eq!(
             fixed,

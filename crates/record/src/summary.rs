@@ -52,6 +52,8 @@ pub struct Member<'a> {
     pub metrics: Vec<MetricsRow>,
     /// What was measured on its model.
     pub evaluation: Vec<Measurement>,
+    /// The epoch whose weights are the model, where that need not be the last.
+    pub kept: Option<u32>,
 }
 
 /// One metric of a group of runs that differ in nothing but their seed.
@@ -64,7 +66,8 @@ pub struct SummaryRow {
     pub split: Split,
     /// The scale of the likelihood.
     pub scale: Scale,
-    /// Epochs completed; `None` for what was measured on the trained model.
+    /// Epochs completed; `None` for what was measured on the trained model, and for the epoch that each run kept, where that need not
+    /// be the last.
     pub epoch: Option<u32>,
     /// What was measured. What a model does not have has no row.
     pub metric: Metric,
@@ -74,6 +77,14 @@ pub struct SummaryRow {
     pub images: Option<u64>,
     /// Over seeds.
     pub estimate: Estimate,
+}
+
+impl SummaryRow {
+    /// Whether it is of the epochs whose weights are the models, where these need not be the last.
+    pub fn is_of_kept_epoch(&self) -> bool {
+        let is_per_epoch = self.metric.about().per_epoch.is_some();
+        self.epoch.is_none() && is_per_epoch && self.settings == MetricSettings::default()
+    }
 }
 
 /// How many images a number was measured on, where they are fewer than were ever looked at on its split.
@@ -105,10 +116,13 @@ pub fn over_seeds(axes: &[Axis], members: &[Member<'_>]) -> Vec<SummaryRow> {
             groups.len() - 1
         });
         for row in &member.metrics {
-            for (metric, value) in row.terms.iter() {
-                let (epoch, settings) = (Some(row.epoch), MetricSettings::default());
-                let key = (group, false, epoch, Some(metric), metric.name(), settings, None, row.split);
-                values.entry(key).or_insert_with(|| (metric, Vec::new())).1.push(value);
+            let kept = Some(None).filter(|_| member.kept == Some(row.epoch));
+            for epoch in std::iter::once(Some(row.epoch)).chain(kept) {
+                for (metric, value) in row.terms.iter() {
+                    let settings = MetricSettings::default();
+                    let key = (group, epoch.is_none(), epoch, Some(metric), metric.name(), settings, None, row.split);
+                    values.entry(key).or_insert_with(|| (metric, Vec::new())).1.push(value);
+                }
             }
         }
         for row in &member.evaluation {
@@ -146,7 +160,11 @@ impl Store {
         let mut members = Vec::with_capacity(cells.len());
         for cell in cells {
             let run = self.run(&cell.run_id());
-            members.push(Member { cell, metrics: run.metrics()?, evaluation: run.evaluation()? });
+            let kept = match run.manifest() {
+                Err(error) if error.is_not_found() => None,
+                manifest => manifest?.kept_epoch.map(|kept| kept.epoch),
+            };
+            members.push(Member { cell, metrics: run.metrics()?, evaluation: run.evaluation()?, kept });
         }
         Ok(over_seeds(axes, &members))
     }

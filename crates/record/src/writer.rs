@@ -22,7 +22,7 @@ use crate::checkpoint::{self, Checkpoint, LatestCheckpoint};
 use crate::editor::RunEditor;
 use crate::error::RecordError;
 use crate::format::FormatVersion;
-use crate::manifest::{LastEpoch, Provenance, RunManifest, StoredStatus, Timing};
+use crate::manifest::{Continued, EpochTerms, Provenance, RunManifest, StoredStatus, Timing};
 use crate::rows::MetricsRow;
 use crate::run::Run;
 use crate::store::Store;
@@ -95,7 +95,9 @@ impl RunWriter {
             cell: cell.clone(),
             provenance: provenance.clone(),
             timing,
+            continues: earlier.as_ref().and_then(|earlier| earlier.continues.clone()),
             last_epoch: earlier.and_then(|earlier| earlier.last_epoch),
+            kept_epoch: None,
         };
         // The first file of a run, so that whatever else is there can be told whose it is.
         manifest.write(&run.manifest_file())?;
@@ -143,6 +145,30 @@ impl RunWriter {
         Ok(latest)
     }
 
+    /// Begins where `shorter`, a run that is done, ended: with its rows, as one segment, its seconds and its last checkpoint, which
+    /// is returned. `None`, and nothing has changed, if that run has no whole checkpoint.
+    ///
+    /// Call it in the place of [`RunWriter::forget_after`], for a run without a checkpoint of its own. Whether training would pass
+    /// through that end is the caller's to know, see [`Cell::goes_on_from`].
+    ///
+    /// # Errors
+    /// If a file of `shorter` is damaged, or the file system refuses.
+    pub fn begin_with(&mut self, shorter: &Run) -> Result<Option<Checkpoint>, RecordError> {
+        let Some(end) = shorter.latest_checkpoint()?.checkpoint else { return Ok(None) };
+        let manifest = shorter.manifest()?;
+        self.forget_after(0)?;
+        let id = self.run().id().clone();
+        let rows: Vec<_> = shorter.metrics()?.into_iter().map(|row| MetricsRow { run_id: id.clone(), ..row }).collect();
+        metrics::write(&self.segment(end.epoch), &rows)?;
+        self.rows = rows;
+        self.earlier_seconds = manifest.timing.seconds;
+        self.manifest.last_epoch = last_epoch(&self.rows);
+        self.manifest.continues = Some(Continued { run_id: shorter.id().clone(), epoch: end.epoch });
+        self.refresh()?;
+        let copied = |folder: &Path| checkpoint::copy_files(&end, folder);
+        checkpoint::write(&self.run().checkpoint_dir(), end.epoch, end.step, copied).map(Some)
+    }
+
     /// Drops what was recorded after `epoch` completed epochs, where training goes on: 0 to start from the beginning.
     /// Checkpoints stay as they are.
     ///
@@ -152,6 +178,9 @@ impl RunWriter {
         self.flush()?;
         self.rows.retain(|row| row.epoch <= epoch);
         self.manifest.last_epoch = last_epoch(&self.rows);
+        if epoch == 0 {
+            self.manifest.continues = None;
+        }
         // Newest first, and the table of all before them, so that no moment shows a gap.
         self.refresh()?;
         for (_, path) in self.run().segments()?.into_iter().rev().filter(|(later, _)| *later > epoch) {
@@ -178,7 +207,7 @@ impl RunWriter {
         let n_new = self.rows.len() - self.n_refreshed;
         let is_due = self.refreshed.is_none_or(|last| last.elapsed() >= REFRESH) && n_new * 50 >= self.n_refreshed;
         let refresh = is_due.then(|| self.refreshed());
-        let segment = self.run().segments_dir().join(format!("epoch-{epoch:05}.parquet"));
+        let segment = self.segment(epoch);
         let write = move || {
             metrics::write(&segment, &rows)?;
             refresh.map_or(Ok(()), Refresh::write)
@@ -186,6 +215,11 @@ impl RunWriter {
         let thread = std::thread::Builder::new().name(format!("record {}", self.run().id())).spawn(write)?;
         self.pending = Some(thread);
         Ok(())
+    }
+
+    /// The segment that ends with this epoch.
+    fn segment(&self, epoch: u32) -> PathBuf {
+        self.run().segments_dir().join(format!("epoch-{epoch:05}.parquet"))
     }
 
     /// Waits until all epochs recorded so far are on the disk.
@@ -308,8 +342,13 @@ impl RunWriter {
         Ok(self.log.write_all(&line)?)
     }
 
-    /// Ends a run that trained and was evaluated to its end: the segments become one `metrics.parquet`, the
-    /// checkpoints go. `seconds` are the wall-clock seconds of this attempt.
+    /// Says, before [`RunWriter::finish`], which epoch's weights are the model, where that need not be the last.
+    pub fn keep(&mut self, epoch: u32) {
+        self.manifest.kept_epoch = terms_at(&self.rows, epoch);
+    }
+
+    /// Ends a run that trained and was evaluated to its end: the segments become one `metrics.parquet`, and of the checkpoints the
+    /// last stays, from which a run of more epochs can go on. `seconds` are the wall-clock seconds of this attempt.
     ///
     /// # Errors
     /// If the file system refuses; the run can then be finished again from its last checkpoint.
@@ -319,7 +358,7 @@ impl RunWriter {
         self.manifest.timing.seconds = self.earlier_seconds + seconds;
         self.end(StoredStatus::Done)?;
         files::remove_folder(&self.run().segments_dir())?;
-        files::remove_folder(&self.run().checkpoint_dir())?;
+        checkpoint::keep_newest(&self.run().checkpoint_dir())?;
         Ok(files::sync_folder(self.run().dir())?)
     }
 
@@ -388,18 +427,21 @@ fn open_log(path: &Path) -> Result<fs_err::File, RecordError> {
 }
 
 /// The latest epoch's terms, for run.json.
-fn last_epoch(rows: &[MetricsRow]) -> Option<LastEpoch> {
-    let last = rows.last()?;
-    let splits: BTreeMap<_, _> = rows
-        .iter()
-        .rev()
-        .take_while(|row| row.epoch == last.epoch)
+fn last_epoch(rows: &[MetricsRow]) -> Option<EpochTerms> {
+    terms_at(rows, rows.last()?.epoch)
+}
+
+/// The terms at an epoch, for run.json; `None` where it is not on record.
+fn terms_at(rows: &[MetricsRow], epoch: u32) -> Option<EpochTerms> {
+    let of_epoch = || rows.iter().filter(|row| row.epoch == epoch);
+    let step = of_epoch().next()?.step;
+    let splits: BTreeMap<_, _> = of_epoch()
         .map(|row| {
             let listed = row.terms.listed().filter_map(|(metric, value)| Some((metric, value?)));
             (row.split, listed.collect())
         })
         .collect();
-    Some(LastEpoch { epoch: last.epoch, step: last.step, splits })
+    Some(EpochTerms { epoch, step, splits })
 }
 
 fn check_finite(row: &MetricsRow) -> Result<(), RecordError> {

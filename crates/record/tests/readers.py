@@ -94,7 +94,7 @@ def with_h5py():
             assert originals.attrs["dimensions"] == "n, channels, height, width"
             assert file["labels"][:].tolist() == [0, 1, 2, 3, 4, 5, 255] and file["labels"].dtype == "uint8"
             assert file["manifold"].shape == (2, 2, 1, 4, 5)
-            assert file.attrs["format_version"] == "1.1" and file.attrs["run_id"] in path
+            assert file.attrs["format_version"] == "1.2" and file.attrs["run_id"] in path
             n += 1
     return n
 

@@ -8,7 +8,7 @@ pub mod work;
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use record::{RunManifest, Status, Store};
+use record::{Continued, ListedRun, RunManifest, Status, Store};
 use spec::{Cell, Evaluation, Experiment, RunId};
 
 use crate::args::ExecutionArgs;
@@ -59,6 +59,8 @@ pub struct PlannedCell {
     pub estimate: Option<TimeEstimate>,
     /// Its index in [`Plan::cohorts`]; `None` for what is not trained.
     pub cohort: Option<usize>,
+    /// The run of fewer epochs that a new one goes on from.
+    pub continues: Option<Continued>,
 }
 
 /// What is to be done for an experiment.
@@ -104,17 +106,22 @@ impl Plan {
                 (Goal::Train | Goal::Evaluate(_), _) => false,
             })
         };
+        // A run's training takes a look at others: one may be its beginning, and all tell how long it takes.
+        let is_any_trained = goal == Goal::Train && cells.iter().any(|planned| planned.status != Status::Done);
+        let stored = if is_any_trained { store.runs()?.runs } else { Vec::new() };
         let mut candidates = Vec::new();
-        for (index, planned) in cells.iter().enumerate() {
+        for (index, planned) in cells.iter_mut().enumerate() {
             if !is_wanted(planned)? {
                 continue;
             }
+            let past = past(planned, store, &stored)?;
+            planned.continues = past.as_ref().filter(|past| past.of != planned.id).map(Past::end);
             candidates.push(Candidate {
                 index,
                 id: planned.id.clone(),
                 key: planned.cell.cohort_key(),
                 latent_dim: planned.cell.model.latent_dim,
-                past: past(planned, store)?,
+                past,
             });
         }
         let mut estimator = Estimator::new(folders);
@@ -125,7 +132,7 @@ impl Plan {
         let parallelism = parallelism.fit(cohorts.len());
         // Nothing is known of how long measuring takes.
         if !cohorts.is_empty() && goal == Goal::Train {
-            estimator.learn(&store.runs()?.runs, parallelism);
+            estimator.learn(&stored, parallelism);
         }
         for candidate in candidates.iter().filter(|_| goal == Goal::Train) {
             let planned = &mut cells[candidate.index];
@@ -176,16 +183,24 @@ fn look(cell: &Cell, id: RunId, store: &Store) -> Result<PlannedCell> {
         Err(error) if error.is_not_found() => None,
         Err(error) => return Err(error.into()),
     };
-    Ok(PlannedCell { cell: cell.clone(), id, status, manifest, estimate: None, cohort: None })
+    Ok(PlannedCell { cell: cell.clone(), id, status, manifest, estimate: None, cohort: None, continues: None })
 }
 
-/// What a run that is to be trained has behind it: its checkpoint's epoch and the cohort it was trained in.
-fn past(planned: &PlannedCell, store: &Store) -> Result<Option<Past>> {
+/// What a run that is to be trained has behind it: its checkpoint, or else the end of a run of fewer epochs.
+fn past(planned: &PlannedCell, store: &Store, stored: &[ListedRun]) -> Result<Option<Past>> {
     let epoch = match planned.status {
         Status::Resumable { epoch } => Some(epoch),
         Status::Failed { .. } => store.run(&planned.id).latest_checkpoint()?.checkpoint.map(|found| found.epoch),
-        _ => None,
+        Status::New | Status::Running { .. } | Status::Done => None,
     };
-    let cohort = planned.manifest.as_ref().map(|manifest| manifest.provenance.cohort.clone()).unwrap_or_default();
-    Ok(epoch.map(|epoch| Past { epoch, cohort }))
+    if let Some(epoch) = epoch {
+        let cohort = planned.manifest.as_ref().map(|manifest| manifest.provenance.cohort.clone()).unwrap_or_default();
+        return Ok(Some(Past { of: planned.id.clone(), epoch, cohort }));
+    }
+    let shorter = store.beginning_of(&planned.cell, stored)?.map(|run| &run.manifest);
+    Ok(shorter.map(|shorter| Past {
+        of: shorter.run_id.clone(),
+        epoch: u32::try_from(shorter.cell.training.epochs).unwrap_or(u32::MAX),
+        cohort: shorter.provenance.cohort.clone(),
+    }))
 }

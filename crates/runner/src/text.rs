@@ -1,6 +1,6 @@
 //! Numbers, durations and values as people read them.
 
-use record::Status;
+use record::{RunManifest, Status};
 use serde_json::Value;
 use spec::metric::Unit;
 use spec::{Metric, MetricSettings};
@@ -131,6 +131,13 @@ pub fn status(status: &Status) -> TableEntry {
         Status::Done => Tone::Good,
     };
     TableEntry::toned(status.word(), tone)
+}
+
+/// How far a run is: `12/20`, or `60/500 → 48` where the weights of epoch 48 were kept.
+pub fn epoch(manifest: &RunManifest) -> String {
+    let epoch = manifest.last_epoch.as_ref().map_or(0, |last| last.epoch);
+    let kept = manifest.kept_epoch.as_ref().map(|kept| format!(" → {}", kept.epoch));
+    format!("{epoch}/{}{}", manifest.cell.training.epochs, kept.unwrap_or_default())
 }
 
 /// Why a run is in its status, in one line: the reason of a failure, the process that trains it, the epoch kept.

@@ -101,6 +101,7 @@ impl Cell {
             model.net.check_image(known.image, checks);
         }
         model.kind.check_parts(self, checks);
+        self.training.check_keep(self, checks);
     }
 }
 

@@ -197,6 +197,11 @@ impl Dataset {
         format!("{first}{source}{drawn}")
     }
 
+    /// Whether images may be held out for validation; those of the user's own are known when they are read.
+    pub(crate) fn may_hold_out(&self) -> bool {
+        self.validation > 0
+    }
+
     pub(crate) fn check(&self, checks: &mut Checks) {
         match &self.name {
             Source::Known(_) => {}

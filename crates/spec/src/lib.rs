@@ -51,6 +51,7 @@ pub mod prior;
 pub mod training;
 
 mod cohort;
+mod continuation;
 mod difference;
 pub mod layout;
 mod readable_name;
@@ -97,4 +98,4 @@ pub use run_id::{NUMBERS_VERSION, RunId, RunIdError};
 pub use scale::{Basis, Scale};
 pub use sweep::MAX_CELLS;
 pub use text::{duration, hexadecimal, listed, thousands};
-pub use training::{Precision, Training};
+pub use training::{Keep, Precision, Training};

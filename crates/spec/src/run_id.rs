@@ -126,7 +126,12 @@ pub(crate) fn canonical(cell: &Cell) -> Value {
             }
         }
     }
-    canonical.insert("training".to_owned(), without(&DEFAULTS.training, to_map(training), &[]));
+    let mut training = without(&DEFAULTS.training, to_map(training), &[]);
+    drop_default_settings(&mut training, "keep", |written| {
+        let whole = json!({ "keep": written });
+        serde_json::from_value::<Training>(whole).ok().and_then(|training| to_map(&training).remove("keep"))
+    });
+    canonical.insert("training".to_owned(), training);
     canonical.retain(|_, section| section.as_object().is_none_or(|section| !section.is_empty()));
     Value::Object(canonical)
 }

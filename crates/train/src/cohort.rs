@@ -3,9 +3,10 @@
 use anyhow::{Context as _, bail};
 use model::parameters::NamedTensor;
 use model::{Family, ImageShape};
-use spec::{Cell, Optimizer};
+use spec::{Cell, Keep, Optimizer};
 use tch::{Device, Tensor};
 
+use crate::best::Comparison;
 use crate::optimizer::Adam;
 use crate::position::Position;
 use crate::schedule;
@@ -35,6 +36,8 @@ pub struct Cohort {
     pub sums: Vec<Sums>,
     /// Whether a replica is still trained; one with a non-finite value stays in the tensors and is ignored.
     pub alive: Vec<bool>,
+    /// What each replica remembers of the epochs that were compared, where the best one is kept.
+    pub comparisons: Vec<Comparison>,
 }
 
 impl Cohort {
@@ -52,12 +55,49 @@ impl Cohort {
         let optimizer = Adam::new(&parameters, settings);
         let n = cells.len();
         let position = Position::default();
-        Ok(Cohort { cells, model, optimizer, position, sums: vec![Sums::default(); n], alive: vec![true; n] })
+        let comparisons = (0..n).map(|_| Comparison::default()).collect();
+        Ok(Cohort {
+            cells,
+            model,
+            optimizer,
+            position,
+            sums: vec![Sums::default(); n],
+            alive: vec![true; n],
+            comparisons,
+        })
     }
 
-    /// Replicas that are still trained.
-    pub fn living(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.cells.len()).filter(|&replica| self.alive[replica])
+    /// Replicas that are still trained: those that neither failed nor waited in vain for a better epoch.
+    pub fn trained(&self) -> impl Iterator<Item = usize> + '_ {
+        let is_over = |replica: usize| self.comparisons[replica].is_over(self.cells[replica].training.keep);
+        (0..self.cells.len()).filter(move |&replica| self.alive[replica] && !is_over(replica))
+    }
+
+    /// Compares the epoch that was just evaluated with those before, where a replica keeps its best one.
+    pub fn compare(&mut self, replica: usize, objective: f64) {
+        if self.cells[replica].training.keep != Keep::Last {
+            let parameters = || {
+                let exported = self.model.parameters().export(replica);
+                exported.into_iter().map(|one| NamedTensor { tensor: one.tensor.copy(), ..one }).collect()
+            };
+            self.comparisons[replica].add(self.position.epoch, objective, parameters);
+        }
+    }
+
+    /// The epoch whose weights are each replica's model.
+    pub fn kept_epochs(&self) -> Vec<u32> {
+        let kept = |comparison: &Comparison| comparison.best.as_ref().map_or(self.position.epoch, |best| best.epoch);
+        self.comparisons.iter().map(kept).collect()
+    }
+
+    /// Sets the model's parameters to those that are kept.
+    pub fn restore_best(&mut self) -> anyhow::Result<()> {
+        for (replica, comparison) in self.comparisons.iter().enumerate() {
+            if let Some(best) = &comparison.best {
+                self.model.parameters().import(replica, &best.parameters)?;
+            }
+        }
+        Ok(())
     }
 
     /// β of each replica after so many epochs.
@@ -86,6 +126,7 @@ impl Cohort {
         tensors.extend(renamed(FIRST, moments(&self.optimizer.first)));
         tensors.extend(renamed(SECOND, moments(&self.optimizer.second)));
         tensors.extend(self.sums[replica].to_tensors());
+        tensors.extend(self.comparisons[replica].to_tensors());
         crate::weights::to_bytes(&tensors, self.position.to_metadata())
     }
 
@@ -113,6 +154,7 @@ impl Cohort {
                 position.epoch + 1
             ),
         };
+        self.comparisons[replica] = Comparison::from_tensors(&tensors)?;
         self.position = position;
         self.optimizer.step = position.step;
         Ok(())

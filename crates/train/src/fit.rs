@@ -6,7 +6,7 @@ use data::{Images, Splits};
 use model::StepContext;
 use model::noise::{NoiseKey, Stream};
 use record::MetricsRow;
-use spec::{Optimizer, Split};
+use spec::{Metric, Optimizer, Split};
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::Batches;
@@ -39,13 +39,13 @@ pub type Save<'a> = dyn Fn(usize) -> anyhow::Result<Vec<u8>> + 'a;
 /// How [`fit`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FitOutcome {
-    /// All epochs were trained, or no replica is left.
+    /// All epochs were trained that are asked for, or no replica is left.
     Complete,
     /// The observer stopped it; checkpoints were written.
     Stopped,
 }
 
-/// Train a cohort from its position to its last epoch.
+/// Train a cohort from its position to its last epoch, or until none of its replicas waits for a better one.
 ///
 /// The numbers of the training split are running means over the epoch's batches, as each was trained; validation and
 /// test are evaluated whole after the epoch.
@@ -59,7 +59,7 @@ pub fn fit(
     let mut batches = Batches::new(&splits.train, &cohort.cells, device);
     let steps = batches.n_steps() as u64;
 
-    while cohort.position.epoch < epochs {
+    while cohort.position.epoch < epochs && cohort.trained().next().is_some() {
         let epoch = cohort.position.epoch;
         let started = Instant::now();
         batches.start_epoch(u64::from(epoch));
@@ -72,7 +72,7 @@ pub fn fit(
             let progress = schedule::progress(epoch, cohort.position.step_in_epoch, steps);
             let sums = train_step(cohort, &batches, progress)?;
             add(cohort, &sums, observer)?;
-            if cohort.living().next().is_none() {
+            if cohort.trained().next().is_none() {
                 return Ok(FitOutcome::Complete);
             }
             observer.progress(cohort.position, epochs, steps)?;
@@ -130,7 +130,7 @@ fn gradient_norms(gradients: &[Tensor]) -> Vec<f64> {
 
 /// Add a batch to every living replica's sums; one with a value that is not finite ends here.
 fn add(cohort: &mut Cohort, sums: &BatchSums, observer: &mut dyn Observer) -> anyhow::Result<()> {
-    for replica in cohort.living().collect::<Vec<_>>() {
+    for replica in cohort.trained().collect::<Vec<_>>() {
         let width = cohort.cells[replica].model.latent_dim;
         if let Err(NonFinite { quantity, value }) = sums.add_to(&mut cohort.sums[replica], replica, width) {
             let position = cohort.position;
@@ -169,7 +169,7 @@ fn record_epoch(
         let sums = evaluate(cohort.model.as_ref(), images, &at, device);
         measured.push((split, sums, started.elapsed().as_secs_f64()));
     }
-    for replica in cohort.living().collect::<Vec<_>>() {
+    for replica in cohort.trained().collect::<Vec<_>>() {
         let rows: Vec<_> = measured
             .iter()
             .map(|(split, sums, seconds)| row(cohort, replica, *split, &sums[replica], betas[replica], rate, *seconds))
@@ -181,7 +181,16 @@ fn record_epoch(
                 let reason = format!("`{quantity}` on the {split} split is {value} after epoch {epoch}");
                 observer.failed(replica, &reason)?;
             }
-            None => observer.epoch(replica, &rows)?,
+            None => {
+                observer.epoch(replica, &rows)?;
+                let cell = &cohort.cells[replica];
+                let validation = rows.iter().find(|row| row.split == Split::Validation);
+                if let Some(objective) = validation.and_then(|row| row.terms.get(Metric::Objective))
+                    && schedule::is_final(&cell.objective, &cell.training, epoch, steps)
+                {
+                    cohort.compare(replica, objective);
+                }
+            }
         }
     }
     Ok(())

@@ -5,6 +5,7 @@
 
 pub mod arrays;
 pub mod batches;
+pub mod best;
 pub mod cohort;
 pub mod context;
 pub mod evaluate;

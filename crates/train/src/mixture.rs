@@ -139,7 +139,8 @@ impl MixtureFit {
         }
     }
 
-    fn save(&self) -> anyhow::Result<Vec<u8>> {
+    /// A checkpoint, as the bytes of a safetensors file.
+    pub fn save(&self) -> anyhow::Result<Vec<u8>> {
         weights::to_bytes(&self.mixture.export(), self.position.to_metadata())
     }
 

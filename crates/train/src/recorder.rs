@@ -55,15 +55,20 @@ impl<'a, 'b> Recorder<'a, 'b> {
         Ok(self.context.interrupted())
     }
 
-    /// Records what a run ends with, unless it failed before.
+    /// Records what a run ends with, unless it failed before; `kept` is the epoch whose weights `model` are, where that need not be
+    /// the last.
     pub(crate) fn finish(
         &mut self,
         replica: usize,
         rows: &[Measurement],
         arrays: &Arrays,
         model: &[NamedTensor],
+        kept: Option<u32>,
     ) -> anyhow::Result<()> {
         let Some(mut writer) = self.writers[replica].take() else { return Ok(()) };
+        if let Some(epoch) = kept {
+            writer.keep(epoch);
+        }
         writer.evaluation(rows)?;
         writer.arrays(arrays)?;
         record::files::write_bytes_atomically(&writer.model_path(), &weights::to_bytes(model, Default::default())?)?;

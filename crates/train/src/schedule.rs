@@ -1,6 +1,6 @@
 //! What changes while training, as pure functions of the step.
 
-use spec::{Objective, Schedule, Training};
+use spec::{Objective, ObjectiveKind, Schedule, Training};
 
 /// Epochs of training behind a step, with the fraction of the one at hand.
 pub fn progress(epoch: u32, step_in_epoch: u64, steps_per_epoch: u64) -> f64 {
@@ -16,6 +16,22 @@ pub fn beta(objective: &Objective, training: &Training, progress: f64) -> f64 {
     let cycle = training.epochs as f64 / objective.cycles.max(1) as f64;
     let within = if progress < training.epochs as f64 { progress % cycle } else { cycle };
     objective.beta * (within / objective.warm_up_epochs as f64).min(1.0)
+}
+
+/// Whether the objective with which the evaluated splits are measured after so many epochs is the one that is minimised in the
+/// end: β and a capacity, which change with the epochs, have arrived.
+pub fn is_final(objective: &Objective, training: &Training, epoch: u32, steps_per_epoch: u64) -> bool {
+    // The weights are those of the epoch's last step.
+    let last = progress(epoch.saturating_sub(1), steps_per_epoch.saturating_sub(1), steps_per_epoch);
+    let has_risen = match objective.kind {
+        ObjectiveKind::Capacity { rise_epochs, .. } => epoch as usize >= rise_epochs,
+        ObjectiveKind::Elbo
+        | ObjectiveKind::FreeBits { .. }
+        | ObjectiveKind::ImportanceWeighted { .. }
+        | ObjectiveKind::TotalCorrelation
+        | ObjectiveKind::Mmd { .. } => true,
+    };
+    has_risen && beta(objective, training, last) == objective.beta
 }
 
 /// What the step size is multiplied with after so many epochs of training.
@@ -52,6 +68,20 @@ mod tests {
         assert_eq!([at(0, 0), at(0, 5), at(1, 0), at(2, 0), at(9, 3)], [0.0, 1.0, 2.0, 4.0, 4.0]);
         let objective = Objective { beta: 0.5, ..Objective::default() };
         assert_eq!(beta(&objective, &training(20), 0.0), 0.5);
+    }
+
+    #[test]
+    fn the_objective_is_final_once_beta_and_the_capacity_have_arrived() {
+        let finals = |objective: Objective, steps: u64| -> Vec<u32> {
+            (1..=8).filter(|&epoch| is_final(&objective, &training(8), epoch, steps)).collect()
+        };
+        let plain = Objective { beta: 4.0, ..Objective::default() };
+        assert_eq!(finals(plain, 10), [1, 2, 3, 4, 5, 6, 7, 8]);
+        // The last step of the second epoch is not quite there.
+        assert_eq!(finals(Objective { warm_up_epochs: 2, ..plain }, 10), [3, 4, 5, 6, 7, 8]);
+        assert_eq!(finals(Objective { warm_up_epochs: 2, cycles: 2, ..plain }, 10), [3, 4, 7, 8]);
+        let kind = ObjectiveKind::Capacity { nats: 25.0, rise_epochs: 7 };
+        assert_eq!(finals(Objective { kind, ..plain }, 10), [7, 8]);
     }
 
     #[test]

@@ -168,6 +168,7 @@ fn numbers(cell: &Cell) -> RunNumbers {
     let (has_arrays, has_sharpness) = (cell.training.batch_size == 64 || d != 5, d != 10);
     let measures = [sharpness(Subject::Data, 0.3), sharpness(Subject::Samples, value(0) / 50.0)];
     RunNumbers {
+        kept: None,
         seed,
         train: vec![epoch(1), epoch(2)],
         test: vec![epoch(1), epoch(2)],

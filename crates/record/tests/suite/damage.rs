@@ -128,7 +128,7 @@ fn a_damaged_run_json_hides_no_other_run() {
 #[test]
 fn a_run_with_a_damaged_run_json_can_be_trained_again() {
     let (_folder, store, _, stopped) = store();
-    std::fs::write(stopped.manifest_file(), b"{\"format_version\": \"1.1\"").unwrap();
+    std::fs::write(stopped.manifest_file(), b"{\"format_version\": \"1.2\"").unwrap();
     let writer = RunWriter::start(&store, &cell(2, 1), &provenance()).unwrap();
     assert_eq!(writer.latest_checkpoint().unwrap().checkpoint.unwrap().epoch, 2);
     assert_eq!(stopped.manifest().unwrap().last_epoch, None);
@@ -138,17 +138,17 @@ fn a_run_with_a_damaged_run_json_can_be_trained_again() {
 fn a_newer_major_version_says_what_to_do() {
     let (_folder, store, done, stopped) = store();
     let text = std::fs::read_to_string(stopped.manifest_file()).unwrap();
-    let newer = text.replace("\"format_version\": \"1.1\"", "\"format_version\": \"2.3\", \"unheard\": [1]");
+    let newer = text.replace("\"format_version\": \"1.2\"", "\"format_version\": \"2.3\", \"unheard\": [1]");
     std::fs::write(stopped.manifest_file(), &newer).unwrap();
     let message = stopped.status().unwrap_err().to_string();
-    assert!(message.contains("has format version 2.3, this program reads up to 1.1\nhint: update elbo"), "{message}");
+    assert!(message.contains("has format version 2.3, this program reads up to 1.2\nhint: update elbo"), "{message}");
     // Nor is it written over.
     let refused = RunWriter::start(&store, &cell(2, 1), &provenance()).unwrap_err();
     assert!(matches!(refused, RecordError::NewerFormat { .. }), "{refused}");
     assert_eq!(std::fs::read_to_string(stopped.manifest_file()).unwrap(), newer);
     // A newer minor version only adds.
     let text = std::fs::read_to_string(done.manifest_file()).unwrap();
-    let newer = text.replace("\"format_version\": \"1.1\"", "\"format_version\": \"1.7\", \"unheard\": [1]");
+    let newer = text.replace("\"format_version\": \"1.2\"", "\"format_version\": \"1.7\", \"unheard\": [1]");
     std::fs::write(done.manifest_file(), newer).unwrap();
     assert_eq!(done.status().unwrap(), Status::Done);
 }

@@ -158,13 +158,14 @@ fn a_writer_that_is_killed_leaves_only_whole_files() {
         eprintln!("{n_kills} kills, {n_left} of them amid a write; {n_done} runs done, {n_looks} looks meanwhile");
         assert!(n_kills >= 5 && n_looks >= 5);
     });
-    // Left alone, the run comes to its end and leaves nothing behind.
+    // Left alone, the run comes to its end and leaves nothing behind but its last checkpoint.
     assert!(start_child(folder.path()).wait().unwrap().success());
     assert_eq!(check(&store, &run), EPOCHS);
     assert_eq!(run.status().unwrap(), Status::Done);
     assert_eq!(leftovers(run.dir()), 0);
     let names: Vec<_> = std::fs::read_dir(run.dir()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names.len(), 6, "{names:?}");
+    assert_eq!(names.len(), 7, "{names:?}");
+    assert_eq!(std::fs::read_dir(run.checkpoint_dir()).unwrap().count(), 1);
     for line in std::fs::read_to_string(run.log_file()).unwrap().lines() {
         serde_json::from_str::<protocol::Event>(line).unwrap();
     }

@@ -47,6 +47,7 @@ fn runs_are_pooled_only_if_nothing_but_the_seed_differs() {
             cell,
             metrics: rows(cell, 1),
             evaluation: vec![evaluation(Metric::Nll, cell.training.seed as f64)],
+            kept: None,
         })
         .collect();
     let summary = over_seeds(&axes(), &members);
@@ -117,4 +118,20 @@ fn arrays_of_every_kind_of_model_come_back() {
         writer.arrays(&arrays).unwrap();
         assert_eq!(writer.run().arrays().unwrap(), arrays);
     }
+}
+
+/// Seeds keep different epochs, so that no epoch's mean is that of the models.
+#[test]
+fn the_epochs_that_were_kept_are_averaged_over_seeds() {
+    let cells = [cell(2, 0), cell(2, 1)];
+    let member = |(cell, kept)| {
+        let metrics = (1..=3).flat_map(|epoch| rows(cell, epoch)).collect();
+        Member { cell, metrics, evaluation: Vec::new(), kept: Some(kept) }
+    };
+    let summary = over_seeds(&axes(), &cells.iter().zip([1, 3]).map(member).collect::<Vec<_>>());
+    let kept: Vec<_> = summary.iter().filter(|row| row.epoch.is_none() && row.metric == Metric::Elbo).collect();
+    let elbo = |cell, epoch| rows(cell, epoch)[1].terms.get(Metric::Elbo).unwrap();
+    let of_test = kept.iter().find(|row| row.split == Split::Test).unwrap();
+    assert_eq!((kept.len(), of_test.estimate.n), (2, 2));
+    assert_eq!(of_test.estimate.mean, (elbo(&cells[0], 1) + elbo(&cells[1], 3)) / 2.0);
 }

@@ -226,7 +226,8 @@ fn without_bound(cells: &[Cell], request: &CompareRequest, store: &Store) -> Res
     }
     let mut names = Vec::new();
     for cell in cells {
-        let last = store.run(&cell.run_id()).manifest()?.last_epoch;
+        let manifest = store.run(&cell.run_id()).manifest()?;
+        let last = manifest.result();
         if last.is_some_and(|last| last.splits.values().all(|terms| terms.get(Metric::Elbo).is_none())) {
             names.push(cell.readable_name());
         }
@@ -257,18 +258,22 @@ fn done(cells: &[&Cell], store: &Store) -> Result<(Vec<Cell>, usize)> {
     Ok((done, n_missing))
 }
 
-/// The asked-for rows of each group, at its last epoch or of its evaluation; groups in the experiment's order.
+/// The asked-for rows of each group, at its last epoch, or the one that each run kept, or of its evaluation; groups in the experiment's order.
 fn rows(summary: &[SummaryRow], request: &CompareRequest) -> Vec<SummaryRow> {
     let metrics = request.metrics_of(summary);
     let last_epoch = |row: &SummaryRow| {
         let same_group = summary.iter().filter(|other| other.group == row.group && other.split == row.split);
         same_group.filter_map(|other| other.epoch).max()
     };
+    let keeps = |row: &SummaryRow| {
+        let same_group = |other: &&SummaryRow| other.group == row.group && other.split == row.split;
+        summary.iter().filter(same_group).any(SummaryRow::is_of_kept_epoch)
+    };
     let is_asked = |row: &&SummaryRow| {
         row.split == request.split
             && metrics.contains(&row.metric)
             && (row.epoch.is_some() || !row.settings.repeat_last_epoch(row.metric))
-            && (row.epoch.is_none() || row.epoch == last_epoch(row))
+            && (row.epoch.is_none() || (row.epoch == last_epoch(row) && !keeps(row)))
     };
     summary.iter().filter(is_asked).cloned().collect()
 }

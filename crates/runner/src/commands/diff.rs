@@ -102,7 +102,7 @@ fn differing_settings([a, b]: &[RunManifest; 2]) -> Vec<SettingJson> {
 /// Numbers of one run, or of both side by side, by split and source, with the metric of each.
 type Numbers<T> = BTreeMap<(Split, MetricSource), (Metric, T)>;
 
-/// First what the last epoch has, in the order of metrics; then by name what was measured on the trained model.
+/// First what the last epoch has, or the one kept, in the order of metrics; then by name what was measured on the trained model.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum MetricSource {
     LastEpoch(Metric),
@@ -111,7 +111,7 @@ enum MetricSource {
 
 fn numbers(run: &Run, manifest: &RunManifest) -> Result<Numbers<f64>> {
     let mut numbers = Numbers::new();
-    for (split, terms) in manifest.last_epoch.iter().flat_map(|last| &last.splits) {
+    for (split, terms) in manifest.result().iter().flat_map(|epoch| &epoch.splits) {
         numbers
             .extend(terms.iter().map(|(metric, value)| ((*split, MetricSource::LastEpoch(metric)), (metric, value))));
     }

@@ -63,10 +63,12 @@ struct RunJson<'a> {
     reason: Option<&'a str>,
     /// Epochs completed.
     epoch: Option<u32>,
+    /// The epoch whose weights are the model, where that need not be the last.
+    kept_epoch: Option<u32>,
     /// Epochs in all.
     epochs: usize,
     scale: &'static str,
-    /// At `epoch`, on `split`; nats per image, means over images; `null` for what the model does not have.
+    /// At `kept_epoch`, or else at `epoch`, on `split`; nats per image, means over images; `null` for what the model does not have.
     #[serde(flatten)]
     terms: EpochMetrics,
     /// `test`, or else `validation` or `train`, whichever was measured.
@@ -163,9 +165,9 @@ fn dataset_name(cell: &Cell) -> String {
     }
 }
 
-/// The terms at the latest epoch, on the split that says most.
+/// The terms at the latest epoch, or at the one that was kept, on the split that says most.
 fn measured(run: &ListedRun) -> Option<(Split, &EpochMetrics)> {
-    let splits = &run.manifest.last_epoch.as_ref()?.splits;
+    let splits = &run.manifest.result()?.splits;
     let best = [Split::Test, Split::Validation, Split::Train];
     best.into_iter().find_map(|split| splits.get(&split).map(|terms| (split, terms)))
 }
@@ -182,6 +184,7 @@ fn to_json(run: &ListedRun) -> RunJson<'_> {
             _ => None,
         },
         epoch: manifest.last_epoch.as_ref().map(|last| last.epoch),
+        kept_epoch: manifest.kept_epoch.as_ref().map(|kept| kept.epoch),
         epochs: manifest.cell.training.epochs,
         scale: manifest.scale.as_str(),
         terms: measured.map(|(_, terms)| terms.clone()).unwrap_or_default(),
@@ -196,8 +199,10 @@ fn to_json(run: &ListedRun) -> RunJson<'_> {
 fn legend(runs: &[&ListedRun]) -> String {
     let has_other = runs.iter().filter_map(|run| measured(run)).any(|(split, _)| split != Split::Test);
     let otherwise = if has_other { ", else on those for validation or training" } else { "" };
+    let has_kept = runs.iter().any(|run| run.manifest.kept_epoch.is_some());
+    let kept = if has_kept { " or the one kept (→)" } else { "" };
     format!(
-        "{}; at the latest epoch, on the test images{otherwise}: ELBO = −(rec. + KL), {}",
+        "{}; at the latest epoch{kept}, on the test images{otherwise}: ELBO = −(rec. + KL), {}",
         text::counted(runs.len(), "run"),
         text::units(shown(runs), |metric| metric.about().title)
     )
@@ -223,12 +228,11 @@ fn to_table(runs: &[&ListedRun]) -> TextTable {
     for run in runs {
         let manifest = &run.manifest;
         let terms = measured(run).map(|(_, terms)| terms);
-        let epoch = manifest.last_epoch.as_ref().map_or(0, |last| last.epoch);
         let mut entries = vec![
             TableEntry::toned(manifest.run_id.to_string(), Tone::Dim),
             manifest.name.as_str().into(),
             text::status(&run.status),
-            format!("{epoch}/{}", manifest.cell.training.epochs).into(),
+            text::epoch(manifest).into(),
         ];
         // Nothing where nothing was measured yet, a dash for what the model does not have.
         let shown = |terms: &EpochMetrics, metric: Metric| text::optional(metric, terms.get(metric));

@@ -1,7 +1,7 @@
 //! `elbo plan`: every cell of an experiment, where it stands, and how long the rest takes.
 
 use anyhow::Result;
-use record::Status;
+use record::{Continued, Status};
 use serde::Serialize;
 use spec::Experiment;
 
@@ -10,7 +10,7 @@ use crate::machine::Machine;
 use crate::outcome::Outcome;
 use crate::output;
 use crate::plan::estimate::{ROUGH_CPU_RATE, ROUGH_GPU_RATE};
-use crate::plan::{Goal, Plan, PlanRequest};
+use crate::plan::{Goal, Plan, PlanRequest, PlannedCell};
 use crate::settings::Settings;
 use crate::text;
 use crate::text_table::{Align, TableEntry, TextTable, Tone};
@@ -36,6 +36,8 @@ struct CellJson {
     epoch: u32,
     /// Epochs in all.
     epochs: usize,
+    /// The run of fewer epochs that it goes on from, and at which epoch.
+    continues: Option<Continued>,
     /// What its training still takes.
     seconds: Option<f64>,
     /// Whether `seconds` rests on no stored run.
@@ -108,6 +110,7 @@ fn to_json<'a>(experiment: &'a Experiment, plan: &Plan) -> PlanJson<'a> {
             },
             epoch: epoch(&planned.status, epochs, recorded.map(|last| last.epoch)),
             epochs,
+            continues: planned.continues.clone(),
             seconds: planned.estimate.map(|estimate| estimate.seconds),
             rough: planned.estimate.map(|estimate| estimate.is_rough),
             cohort: planned.cohort,
@@ -158,10 +161,18 @@ fn to_text(experiment: &Experiment, plan: &Plan, is_coloured: bool) -> String {
             text::status(&planned.status),
             planned.cohort.map(|cohort| (cohort + 1).to_string()).unwrap_or_default().into(),
             time.unwrap_or_default().into(),
-            text::remark(&planned.status).into(),
+            remark(planned).into(),
         ]);
     }
     format!("{}\n{}", table.render(is_coloured), summary(experiment, plan))
+}
+
+/// Why a cell stands where it does, or what it goes on from.
+fn remark(planned: &PlannedCell) -> String {
+    match &planned.continues {
+        Some(Continued { run_id, epoch }) => format!("goes on from epoch {epoch}, the end of {run_id}"),
+        None => text::remark(&planned.status),
+    }
 }
 
 /// A few lines under the table: how many cells stand how, and how the rest would be trained.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use record::summary::images_of_fewer;
-use record::{MetricsRow, RunManifest, Status};
+use record::{Continued, MetricsRow, RunManifest, Status};
 use serde::Serialize;
 use serde_json::Value;
 use spec::{Cell, Measurement};
@@ -54,7 +54,8 @@ pub fn show(settings: &Settings, run: &str, json: bool) -> Result<Outcome> {
     } else {
         let mut text = head(&manifest, &status, &run.dir().display().to_string(), settings.is_coloured);
         text.push_str(&settings_table(&manifest.cell).render(settings.is_coloured));
-        if let Some(numbers) = numbers(&run.metrics()?, &evaluation) {
+        let kept = manifest.kept_epoch.as_ref().map(|kept| kept.epoch);
+        if let Some(numbers) = numbers(&run.metrics()?, kept, &evaluation) {
             text.push_str("\nnats per image, means over images, unless a metric's name says otherwise:\n");
             text.push_str(&numbers.render(settings.is_coloured));
         }
@@ -80,6 +81,12 @@ fn head(manifest: &RunManifest, status: &Status, folder: &str, is_coloured: bool
     line("status", text::status(status));
     line("", text::remark(status).into());
     line("epochs", format!("{epoch} of {}", manifest.cell.training.epochs).into());
+    if let Some(kept) = &manifest.kept_epoch {
+        line("kept", format!("the weights of epoch {}, the best on the validation images", kept.epoch).into());
+    }
+    if let Some(Continued { run_id, epoch }) = &manifest.continues {
+        line("continues", format!("{run_id}, from epoch {epoch} on").into());
+    }
     line("scale", manifest.scale.as_str().into());
     line("started", manifest.timing.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string().into());
     let shared = match provenance.cohort.len() {
@@ -124,7 +131,7 @@ pub fn flat_settings(cell: &Cell) -> Vec<(String, Value)> {
     settings
 }
 
-fn numbers(metrics: &[MetricsRow], evaluation: &[Measurement]) -> Option<TextTable> {
+fn numbers(metrics: &[MetricsRow], kept: Option<u32>, evaluation: &[Measurement]) -> Option<TextTable> {
     use Align::{Left, Right};
     let mut table = TextTable::new([
         ("split", Left),
@@ -133,9 +140,9 @@ fn numbers(metrics: &[MetricsRow], evaluation: &[Measurement]) -> Option<TextTab
         ("std. error", Right),
         ("settings", Left),
     ]);
-    let last = metrics.iter().map(|row| row.epoch).max();
-    let of_last = metrics.iter().filter(|row| Some(row.epoch) == last);
-    for (row, (metric, value)) in of_last.flat_map(|row| row.terms.shown().into_iter().map(move |term| (row, term))) {
+    let epoch = kept.or_else(|| metrics.iter().map(|row| row.epoch).max());
+    let of_epoch = metrics.iter().filter(|row| Some(row.epoch) == epoch);
+    for (row, (metric, value)) in of_epoch.flat_map(|row| row.terms.shown().into_iter().map(move |term| (row, term))) {
         table.row(vec![
             row.split.as_str().into(),
             metric.name().into(),
@@ -153,5 +160,5 @@ fn numbers(metrics: &[MetricsRow], evaluation: &[Measurement]) -> Option<TextTab
             TableEntry::toned(text::settings_on(&row.settings, images_of_fewer(row, evaluation)), Tone::Dim),
         ]);
     }
-    (last.is_some() || !evaluation.is_empty()).then_some(table)
+    (epoch.is_some() || !evaluation.is_empty()).then_some(table)
 }

@@ -1,12 +1,13 @@
 //! Which cells are trained together.
 //!
 //! A resumed run equals an uninterrupted one bit for bit only in the cohort it was in before: so runs that were one
-//! cohort and can all go on stay one cohort, whatever its size. What is left goes by the key of the spec: new runs
+//! cohort and can all go on stay one cohort, whatever its size; so do those that go on from the ends of one cohort's runs. What is left goes by the key of the spec: new runs
 //! with new ones, resumable ones with those of the same epoch, narrow latents beside narrow ones (the widest sets the
 //! padding), in cohorts of nearly equal size.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use record::Continued;
 use spec::RunId;
 
 /// Cells that are trained together as one program.
@@ -38,22 +39,42 @@ pub struct Candidate {
 /// What a run that goes on has behind it.
 #[derive(Clone, Debug)]
 pub struct Past {
-    /// Epochs completed at its checkpoint.
+    /// The run whose checkpoint it goes on from: itself, or one of fewer epochs.
+    pub of: RunId,
+    /// Epochs completed at that checkpoint.
     pub epoch: u32,
-    /// The runs it was trained with, itself included.
+    /// The runs that one was trained with, itself included.
     pub cohort: Vec<RunId>,
 }
 
+impl Past {
+    /// Where it goes on from.
+    pub fn end(&self) -> Continued {
+        Continued { run_id: self.of.clone(), epoch: self.epoch }
+    }
+}
+
+impl Candidate {
+    /// The run that it is, or goes on from.
+    fn origin(&self) -> &RunId {
+        self.past.as_ref().map_or(&self.id, |past| &past.of)
+    }
+}
+
+/// Candidates by what they may be trained with, and by the run that each is or goes on from.
+type ByOrigin<'a> = BTreeMap<(&'a str, &'a RunId), &'a Candidate>;
+
 /// Groups cells into cohorts of at most `size` cells, in the order of their first cells.
 pub fn group(candidates: &[Candidate], size: usize) -> Vec<PlannedCohort> {
-    let by_id: BTreeMap<&RunId, &Candidate> = candidates.iter().map(|candidate| (&candidate.id, candidate)).collect();
+    let by_origin: ByOrigin<'_> =
+        candidates.iter().map(|candidate| ((candidate.key.as_str(), candidate.origin()), candidate)).collect();
     let mut placed: BTreeSet<&RunId> = BTreeSet::new();
     let mut cohorts: Vec<Vec<&Candidate>> = Vec::new();
     for candidate in candidates {
         if placed.contains(&candidate.id) {
             continue;
         }
-        if let Some(members) = former_cohort(candidate, &by_id) {
+        if let Some(members) = former_cohort(candidate, &by_origin) {
             placed.extend(members.iter().map(|member| &member.id));
             cohorts.push(members);
         }
@@ -71,14 +92,13 @@ pub fn group(candidates: &[Candidate], size: usize) -> Vec<PlannedCohort> {
     cohorts.into_iter().map(|members| cohort(&members)).collect()
 }
 
-/// The runs that `candidate` was trained with, in their order then, if all of them go on now.
-fn former_cohort<'a>(candidate: &Candidate, by_id: &BTreeMap<&RunId, &'a Candidate>) -> Option<Vec<&'a Candidate>> {
+/// The runs that `candidate` was trained with, or those that go on from them, in their order then, if all of them go on now.
+fn former_cohort<'a>(candidate: &Candidate, by_origin: &ByOrigin<'a>) -> Option<Vec<&'a Candidate>> {
     let former = &candidate.past.as_ref()?.cohort;
-    let members: Option<Vec<&Candidate>> = former.iter().map(|id| by_id.get(id).copied()).collect();
-    let is_same = |member: &&Candidate| {
-        member.key == candidate.key && member.past.as_ref().is_some_and(|past| past.cohort == *former)
-    };
-    members.filter(|members| !members.is_empty() && members.iter().all(is_same))
+    let member = |id| by_origin.get(&(candidate.key.as_str(), id)).copied();
+    let members: Vec<&Candidate> = former.iter().map(member).collect::<Option<_>>()?;
+    let is_same = |member: &&Candidate| member.past.as_ref().is_some_and(|past| past.cohort == *former);
+    (!members.is_empty() && members.iter().all(is_same)).then_some(members)
 }
 
 /// Cuts into the fewest parts of at most `size`, whose sizes differ by one at most.
@@ -111,7 +131,13 @@ mod tests {
 
     fn resumable(index: usize, epoch: u32, cohort: &[usize]) -> Candidate {
         let cohort = cohort.iter().map(|&n| id(n)).collect();
-        Candidate { past: Some(Past { epoch, cohort }), ..new(index, "a", 2) }
+        Candidate { past: Some(Past { of: id(index), epoch, cohort }), ..new(index, "a", 2) }
+    }
+
+    /// One that goes on from the end of run `of`, which was trained with `cohort`.
+    fn continuing(index: usize, of: usize, cohort: &[usize]) -> Candidate {
+        let cohort = cohort.iter().map(|&n| id(n)).collect();
+        Candidate { past: Some(Past { of: id(of), epoch: 5, cohort }), ..new(index, "a", 2) }
     }
 
     fn groups(candidates: &[Candidate], size: usize) -> Vec<Vec<usize>> {
@@ -145,6 +171,16 @@ mod tests {
         let cells =
             [resumable(0, 5, &[0, 1, 9]), resumable(1, 5, &[0, 1, 9]), resumable(2, 6, &[2, 9]), new(3, "a", 2)];
         assert_eq!(groups(&cells, 4), [vec![0, 1], vec![2], vec![3]]);
+    }
+
+    #[test]
+    fn what_goes_on_from_a_cohort_is_one() {
+        let former = [12, 10, 11];
+        let cells =
+            [continuing(0, 10, &former), new(1, "a", 2), continuing(2, 11, &former), continuing(3, 12, &former)];
+        assert_eq!(groups(&cells, 1), [vec![3, 0, 2], vec![1]]);
+        // Without one of them they are no longer that cohort.
+        assert_eq!(groups(&cells[..3], 1), [vec![0], vec![1], vec![2]]);
     }
 
     #[test]

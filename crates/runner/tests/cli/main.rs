@@ -1,6 +1,7 @@
 //! Tests of the built `elbo`: what it prints, what it writes, and how it ends.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod keep;
 #[path = "../../../record/tests/suite/made_up.rs"]
 mod made_up;
 mod models;

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::bail;
 use data::Splits;
 use model::parameters::NamedTensor;
-use record::{Provenance, RecordError, RunWriter, Store};
-use spec::{Cell, ModelKind, Split};
+use record::{ListedRun, Provenance, RecordError, RunWriter, Store};
+use spec::{Cell, Keep, Measurement, ModelKind, Split};
 
 use crate::arrays::{self, ReplicaArrays};
 use crate::cohort::Cohort;
 use crate::context::{TaskContext, TaskOutcome, image_shape};
 use crate::evaluate::SplitContext;
-use crate::fit::{FitOutcome, fit};
+use crate::fit::{FitOutcome, Observer as _, fit};
 use crate::messages::MessageWriter;
 use crate::mixture::MixtureFit;
 use crate::position::Position;
@@ -25,10 +26,16 @@ use crate::weights::Weights;
 pub(super) fn train(cells: &[Cell], context: &TaskContext, out: &mut MessageWriter<'_>) -> anyhow::Result<TaskOutcome> {
     let Some(first) = cells.first() else { return Ok(TaskOutcome::Done) };
     let (splits, store) = (context.splits(first)?, context.store()?);
+    if first.training.keep != Keep::Last && splits.validation.is_none() {
+        bail!(
+            "`training.keep: best` is the best epoch on the validation images, and these images have none\nhint: hold some out, such as by `dataset.validation: 1000`"
+        );
+    }
     let provenance = provenance(cells, context, &splits);
+    let stored = store.runs()?.runs;
     let mut by_position: BTreeMap<Position, Vec<Member>> = BTreeMap::new();
     for cell in cells {
-        if let Some(member) = Member::open(&store, cell, &provenance)? {
+        if let Some(member) = Member::open(&store, &stored, cell, &provenance)? {
             by_position.entry(member.position).or_default().push(member);
         }
     }
@@ -73,8 +80,14 @@ struct Member {
 }
 
 impl Member {
+    /// From the run's own checkpoint, or else from the end of one of `stored` that was trained on the same images for fewer epochs;
     /// `None` when the run is done.
-    fn open(store: &Store, cell: &Cell, provenance: &Provenance) -> anyhow::Result<Option<Member>> {
+    fn open(
+        store: &Store,
+        stored: &[ListedRun],
+        cell: &Cell,
+        provenance: &Provenance,
+    ) -> anyhow::Result<Option<Member>> {
         let mut writer = match RunWriter::start(store, cell, provenance) {
             Err(RecordError::AlreadyDone { .. }) => return Ok(None),
             other => other?,
@@ -83,13 +96,22 @@ impl Member {
         for damaged in &latest.damaged {
             eprintln!("warning: {damaged}; going on from an earlier state");
         }
+        let mut begun = None;
+        if latest.checkpoint.is_none()
+            && let Some(shorter) = store.beginning_of(cell, stored)?
+            && shorter.manifest.provenance.data_sha256 == provenance.data_sha256
+        {
+            begun = writer.begin_with(&store.run(&shorter.manifest.run_id))?;
+        }
         let (mut position, mut saved) = (Position::default(), None);
-        if let Some(checkpoint) = latest.checkpoint {
+        if let Some(checkpoint) = latest.checkpoint.as_ref().or(begun.as_ref()) {
             let state = Weights::read(&checkpoint.path.join(STATE))?;
             position = Position::from_metadata(&state.metadata)?;
             saved = Some(state.tensors);
         }
-        writer.forget_after(position.epoch)?;
+        if begun.is_none() {
+            writer.forget_after(position.epoch)?;
+        }
         Ok(Some(Member { cell: cell.clone(), writer, position, saved }))
     }
 }
@@ -125,21 +147,38 @@ fn train_cohort(
     if fit(&mut cohort, splits, context.device, &mut recorder)? == FitOutcome::Stopped {
         return recorder.interrupt(cohort.position);
     }
-    let betas: Vec<f64> = cohort.cells.iter().map(|cell| cell.objective.beta).collect();
-    if cohort.living().next().is_some() {
-        let at = SplitContext {
-            split: Split::Test,
-            epoch: cohort.position.epoch,
-            betas: &betas,
-            n_train: splits.train.shape.n,
-        };
+    // The end of training, from which a run of more epochs goes on.
+    recorder.checkpoint(cohort.position, &|replica| cohort.save(replica), true)?;
+    if cohort.alive.contains(&true) {
+        cohort.restore_best()?;
         let arrays = arrays::arrays(cohort.model.as_ref(), splits, &cohort.cells, context.device)?;
-        let rows = rows::of_cohort(&cohort, &splits.test, &at, &arrays, context.device);
+        let rows = rows_of_kept(&cohort, splits, &arrays, context.device);
         for (replica, (ReplicaArrays { arrays, .. }, rows)) in arrays.iter().zip(rows).enumerate() {
-            recorder.finish(replica, &rows, arrays, &cohort.model.parameters().export(replica))?;
+            let kept = cohort.comparisons[replica].best.as_ref().map(|best| best.epoch);
+            recorder.finish(replica, &rows, arrays, &cohort.model.parameters().export(replica), kept)?;
         }
     }
     Ok(if cohort.alive.iter().all(|&alive| alive) { TaskOutcome::Done } else { TaskOutcome::SomeFailed })
+}
+
+/// What is measured on the models of a cohort, each with the noise of the epoch whose weights were kept, so that its numbers are that
+/// epoch's.
+fn rows_of_kept(
+    cohort: &Cohort,
+    splits: &Splits,
+    arrays: &[ReplicaArrays],
+    device: tch::Device,
+) -> Vec<Vec<Measurement>> {
+    let betas: Vec<f64> = cohort.cells.iter().map(|cell| cell.objective.beta).collect();
+    let mut by_epoch: BTreeMap<u32, Vec<Vec<Measurement>>> = BTreeMap::new();
+    let mut rows_at = |epoch: u32, replica: usize| {
+        let rows = by_epoch.entry(epoch).or_insert_with(|| {
+            let at = SplitContext { split: Split::Test, epoch, betas: &betas, n_train: splits.train.shape.n };
+            rows::of_cohort(cohort, &splits.test, &at, arrays, device)
+        });
+        std::mem::take(&mut rows[replica])
+    };
+    cohort.kept_epochs().into_iter().enumerate().map(|(replica, epoch)| rows_at(epoch, replica)).collect()
 }
 
 fn train_mixture(
@@ -154,10 +193,11 @@ fn train_mixture(
     match mixture.fit(splits, &mut recorder)? {
         FitOutcome::Stopped => recorder.interrupt(mixture.position),
         FitOutcome::Complete if mixture.is_alive => {
+            recorder.checkpoint(mixture.position, &|_| mixture.save(), true)?;
             let (mut rows, arrays) = (mixture.rows(&splits.test), mixture.arrays(&splits.test)?);
             rows.extend(rows::of_data(&splits.test));
             rows.extend(rows::of_arrays(&arrays));
-            recorder.finish(0, &rows, &arrays, &mixture.export())?;
+            recorder.finish(0, &rows, &arrays, &mixture.export(), None)?;
             Ok(TaskOutcome::Done)
         }
         FitOutcome::Complete => Ok(TaskOutcome::SomeFailed),
