@@ -50,45 +50,39 @@ pub struct Drawn {
     pub skipped: Vec<(FigureKind, String)>,
     /// Runs of the experiment that are not finished: readable name and status.
     pub missing: Vec<(String, String)>,
+    /// Figures of an earlier drawing that this one does not have, and that were removed.
+    pub removed: Vec<PathBuf>,
 }
 
 /// Draws the figures that the experiment asks for, and writes its tables and its summary, under the store's
-/// `sweeps/<name>/`: `figures/*.{svg,pdf,png}`, `tables/*.{csv,tex}` and `summary.parquet`.
+/// `sweeps/<name>/`: `figures/*.{svg,pdf,png}`, `tables/*.{csv,tex}` and `summary.parquet`. Figures that an earlier drawing left
+/// and this one does not have are removed.
 ///
 /// # Errors
 /// If no run is finished, a finished run cannot be read, or a file cannot be written.
 pub fn draw(experiment: &Experiment, store: &Store) -> Result<Drawn, FiguresError> {
-    draw_kinds(experiment, store, &experiment.figures)
+    draw_over(experiment, store, &experiment.figures, FigureKind::ALL)
 }
 
-/// As [`draw`], but only these kinds of figures.
+/// As [`draw`], but only these kinds of figures; others stay as they are.
 ///
 /// # Errors
 /// As [`draw`].
 pub fn draw_kinds(experiment: &Experiment, store: &Store, kinds: &[FigureKind]) -> Result<Drawn, FiguresError> {
+    draw_over(experiment, store, kinds, kinds)
+}
+
+/// Draws `kinds`, and removes what is left of `replaced`.
+fn draw_over(
+    experiment: &Experiment,
+    store: &Store,
+    kinds: &[FigureKind],
+    replaced: &[FigureKind],
+) -> Result<Drawn, FiguresError> {
     let records = collect::collect(experiment, store)?;
     let folder = store.sweep_dir(&experiment.name);
-    let mut drawn = draw_records(&records, kinds, &folder)?;
-    drawn.files.push(collect::write_summary(experiment, store)?);
-    Ok(drawn)
-}
-
-/// Writes `sweeps/<name>/report.html`: one page without external requests, with the figures that the experiment asks
-/// for, its table of results, and where the numbers come from. It needs no earlier [`draw`]. Returns the page's path.
-///
-/// # Errors
-/// As [`draw`].
-pub fn report(experiment: &Experiment, store: &Store) -> Result<PathBuf, FiguresError> {
-    let records = collect::collect(experiment, store)?;
-    let path = store.sweep_dir(&experiment.name).join("report.html");
-    write(&path, page_of(&records, &experiment.figures)?.as_bytes())?;
-    Ok(path)
-}
-
-/// The figures and tables of an experiment's records.
-fn draw_records(records: &Records, kinds: &[FigureKind], folder: &Path) -> Result<Drawn, FiguresError> {
-    let (figures, skipped) = all_figures(records, kinds);
-    let mut drawn = Drawn { files: Vec::new(), skipped, missing: records.missing.clone() };
+    let (figures, skipped) = all_figures(&records, kinds);
+    let mut drawn = Drawn { skipped, missing: records.missing.clone(), ..Drawn::default() };
     for figure in &figures {
         let svg = output::svg(&figure.drawing, &figure.name)?;
         let path = |suffix: &str| folder.join("figures").join(format!("{}.{suffix}", figure.name));
@@ -96,13 +90,40 @@ fn draw_records(records: &Records, kinds: &[FigureKind], folder: &Path) -> Resul
         keep(&mut drawn, path("pdf"), &output::pdf(&svg)?)?;
         keep(&mut drawn, path("png"), &output::png(&svg)?)?;
     }
-    forget(&folder.join("figures"), kinds, &drawn.files)?;
-    for table in table::tables(records) {
-        let path = |suffix: &str| folder.join("tables").join(format!("{}.{suffix}", table.name));
-        keep(&mut drawn, path("csv"), table::csv(&table).as_bytes())?;
-        keep(&mut drawn, path("tex"), table::tex(&table).as_bytes())?;
-    }
+    drawn.removed = forget(&folder.join("figures"), replaced, &drawn.files)?;
+    write_tables(&mut drawn, experiment, store, &records)?;
     Ok(drawn)
+}
+
+/// Writes `sweeps/<name>/report.html`: one page without external requests, with the figures that the experiment asks
+/// for, its table of results, and where the numbers come from. It needs no earlier [`draw`]. Tables and summary are written
+/// anew with it, so that they hold the same numbers. Returns the page's path.
+///
+/// # Errors
+/// As [`draw`].
+pub fn report(experiment: &Experiment, store: &Store) -> Result<PathBuf, FiguresError> {
+    let records = collect::collect(experiment, store)?;
+    write_tables(&mut Drawn::default(), experiment, store, &records)?;
+    let path = store.sweep_dir(&experiment.name).join("report.html");
+    write(&path, page_of(&records, &experiment.figures)?.as_bytes())?;
+    Ok(path)
+}
+
+/// The tables of an experiment's records, and its summary.
+fn write_tables(
+    drawn: &mut Drawn,
+    experiment: &Experiment,
+    store: &Store,
+    records: &Records,
+) -> Result<(), FiguresError> {
+    let folder = store.sweep_dir(&experiment.name).join("tables");
+    for table in table::tables(records) {
+        let path = |suffix: &str| folder.join(format!("{}.{suffix}", table.name));
+        keep(drawn, path("csv"), table::csv(&table).as_bytes())?;
+        keep(drawn, path("tex"), table::tex(&table).as_bytes())?;
+    }
+    drawn.files.push(collect::write_summary(experiment, store)?);
+    Ok(())
 }
 
 fn keep(drawn: &mut Drawn, path: PathBuf, bytes: &[u8]) -> Result<(), FiguresError> {
@@ -112,9 +133,10 @@ fn keep(drawn: &mut Drawn, path: PathBuf, bytes: &[u8]) -> Result<(), FiguresErr
 }
 
 /// Removes figures of these kinds that an earlier drawing left and this one did not write, such as a third part.
-fn forget(folder: &Path, kinds: &[FigureKind], written: &[PathBuf]) -> Result<(), FiguresError> {
+fn forget(folder: &Path, kinds: &[FigureKind], written: &[PathBuf]) -> Result<Vec<PathBuf>, FiguresError> {
+    let mut removed = Vec::new();
     if !folder.is_dir() {
-        return Ok(());
+        return Ok(removed);
     }
     for entry in fs_err::read_dir(folder)? {
         let path = entry?.path();
@@ -126,9 +148,11 @@ fn forget(folder: &Path, kinds: &[FigureKind], written: &[PathBuf]) -> Result<()
         let is_figure = path.extension().is_some_and(|suffix| suffix == "svg" || suffix == "pdf" || suffix == "png");
         if is_ours && is_figure && !written.contains(&path) {
             fs_err::remove_file(&path)?;
+            removed.push(path);
         }
     }
-    Ok(())
+    removed.sort();
+    Ok(removed)
 }
 
 /// The report's page.

@@ -140,6 +140,19 @@ pub(crate) fn remove_folder(path: &Path) -> Result<(), RecordError> {
     remove(&hidden)
 }
 
+/// The size of a file, or of all files in a folder.
+pub(crate) fn size(path: &Path) -> Result<u64, RecordError> {
+    let data = fs_err::symlink_metadata(path)?;
+    if !data.is_dir() {
+        return Ok(data.len());
+    }
+    let mut bytes = 0;
+    for entry in fs_err::read_dir(path)? {
+        bytes += size(&entry?.path())?;
+    }
+    Ok(bytes)
+}
+
 /// The names in a folder that are UTF-8, sorted; none if there is no such folder.
 pub(crate) fn names(folder: &Path) -> Result<Vec<String>, RecordError> {
     let entries = match fs_err::read_dir(folder) {

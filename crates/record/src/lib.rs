@@ -3,7 +3,7 @@
 //! Read [`rows`] and [`manifest`] first (what is stored), then [`run`], [`store`], [`summary`] and [`published`] (how it is
 //! read), then [`files`], [`lock`], [`editor`] and [`writer`] (how it is written). Every number is in nats per image, a mean
 //! over images, unless its documentation says otherwise. polars stays inside `parquet`; HDF5 inside [`arrays`], safetensors
-//! inside [`tensors`].
+//! inside [`tensors`]. What a sweep's folder stands for is in [`kept`]; what is removed goes through [`trash`].
 //!
 //! A run has one editor at a time, [`RunEditor`], and while it trains a [`RunWriter`] around it: it holds a lock of the
 //! operating system on the run's folder; one that is killed leaves no stale lock. Readers ([`Store`], [`Run`]) take no lock
@@ -31,6 +31,7 @@ pub mod files;
 mod format;
 pub mod gc;
 mod index;
+pub mod kept;
 pub mod lock;
 pub mod manifest;
 mod metrics;
@@ -45,6 +46,7 @@ pub mod store;
 pub mod student;
 pub mod summary;
 pub mod tensors;
+pub mod trash;
 pub mod writer;
 
 pub use arrays::{Array, ArrayName, Arrays};
@@ -52,6 +54,7 @@ pub use checkpoint::{Checkpoint, LatestCheckpoint};
 pub use editor::RunEditor;
 pub use error::RecordError;
 pub use format::FormatVersion;
+pub use kept::{KeptRun, KeptSweep, SweepFolder};
 pub use manifest::{Continued, EpochTerms, Git, Host, Provenance, RunManifest, StoredStatus, Timing};
 pub use rows::{EpochMetrics, MetricsRow};
 pub use run::Run;

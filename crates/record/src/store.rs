@@ -132,33 +132,64 @@ impl Store {
         Ok(Some(ListedRun { status: run.status_of(&manifest)?, manifest }))
     }
 
-    /// The run that `text` names: an id, the beginning of an id, or a readable name, if it is the only one.
+    /// The run that `text` names: an id, the beginning of an id, or a readable name. Where several are meant, it is the one that is
+    /// done.
+    ///
+    /// # Errors
+    /// If no run is meant, or several of which none or more than one is done.
+    pub fn find(&self, text: &str) -> Result<Run, RecordError> {
+        self.chosen(text, |runs| {
+            let mut done = runs.iter().filter(|run| run.status == Status::Done);
+            done.next().filter(|_| done.next().is_none())
+        })
+    }
+
+    /// As [`Store::find`], where a mistake would cost something: no run goes before another.
     ///
     /// # Errors
     /// If no run or more than one is meant.
-    pub fn find(&self, text: &str) -> Result<Run, RecordError> {
+    pub fn find_only(&self, text: &str) -> Result<Run, RecordError> {
+        self.chosen(text, |_| None)
+    }
+
+    /// The run that `text` names; `choose` picks among several.
+    fn chosen(&self, text: &str, choose: impl Fn(&[ListedRun]) -> Option<&ListedRun>) -> Result<Run, RecordError> {
         if let Ok(id) = text.parse::<RunId>() {
             let run = self.run(&id);
             if run.dir().is_dir() {
                 return Ok(run);
             }
         }
-        let runs = self.runs()?.runs;
-        let by_name: Vec<_> = runs.iter().filter(|run| run.manifest.name == text).collect();
-        let by_id = runs.iter().filter(|run| !text.is_empty() && run.manifest.run_id.to_string().starts_with(text));
-        let found: Vec<_> = if by_name.is_empty() { by_id.collect() } else { by_name };
+        let (named, others): (Vec<_>, Vec<_>) =
+            self.runs()?.runs.into_iter().partition(|run| run.manifest.name == text);
+        let by_id = |run: &ListedRun| !text.is_empty() && run.manifest.run_id.as_str().starts_with(text);
+        let found = if named.is_empty() { others.into_iter().filter(by_id).collect() } else { named };
         match found.as_slice() {
             [] => Err(RecordError::NoSuchRun { run: text.to_owned(), store: self.root.clone() }),
             [one] => Ok(self.run(&one.manifest.run_id)),
-            several => {
-                let ids: Vec<String> = several.iter().map(|run| format!("`{}`", run.manifest.run_id)).collect();
-                Err(RecordError::refused(
-                    format!("`{text}` may be {} runs: {}", ids.len(), ids.join(", ")),
-                    "give more of the id",
-                ))
-            }
+            several => match choose(several) {
+                Some(run) => Ok(self.run(&run.manifest.run_id)),
+                None => Err(RecordError::refused(ambiguous(text, several), "give the run's id, or its beginning")),
+            },
         }
     }
+}
+
+/// Says which runs may be meant, how far each is, and in which settings they differ.
+fn ambiguous(text: &str, runs: &[ListedRun]) -> String {
+    /// Runs that are told, at most.
+    const MOST: usize = 10;
+    let paths = spec::differing_paths(runs.iter().map(|run| &run.manifest.cell));
+    let mut said = format!("`{text}` may be {} runs:", runs.len());
+    for run in runs.iter().take(MOST) {
+        let set = |path: &String| format!("  {path}: {}", run.manifest.cell.value_at(path).unwrap_or_default());
+        let set: String = paths.iter().map(set).collect();
+        said.push_str(&format!("\n  {}  {:9}{set}", run.manifest.run_id, run.status.word()));
+    }
+    if runs.len() > MOST {
+        said.push_str(&format!("\n  and {} more", runs.len() - MOST));
+    }
+    said
 }
 
 /// A name cut into text and numbers, so that `z5` comes before `z20`.

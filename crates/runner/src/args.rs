@@ -92,8 +92,18 @@ Prints the page's path.")]
     Export(ExportArgs),
     /// Look at the data sets, or fetch one
     Data(DataArgs),
-    /// Find stored runs that no experiment needs, and remove them
+    /// Move runs to the trash
+    Rm(RmArgs),
+    /// Find stored runs that nothing needs, and move them to the trash
     Gc(GcArgs),
+    /// Bring back the runs that the last `elbo rm` or `elbo gc --delete` moved to the trash
+    #[command(after_help = "\
+Example:
+  elbo undo
+
+Once more brings back what was removed before that. A run that was trained anew meanwhile stays as
+it is, and what was removed of it stays in the trash.")]
+    Undo,
     /// Print a script that completes elbo's commands in a shell
     #[command(after_help = "\
 Examples:
@@ -387,18 +397,47 @@ pub struct DataInfoArgs {
     pub format: FormatArgs,
 }
 
+/// Whether to ask before something is removed.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct ConfirmArgs {
+    /// Do not ask; needed where there is no terminal to ask on
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// `elbo rm`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo rm 3f2a            the run whose id begins so
+  elbo rm vae-mnist-z20-b1-s0 --yes
+
+The runs go to the folder `trash` of the results; `elbo undo` brings them back, and
+`elbo gc --empty-trash` removes them for good. A run that a process is training stays.")]
+pub struct RmArgs {
+    /// The runs: readable names, ids, or beginnings of ids
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<String>,
+    #[command(flatten)]
+    pub confirm: ConfirmArgs,
+}
+
 /// `elbo gc`
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   elbo gc                      what could go: nothing is removed
-  elbo gc --delete             remove it
+  elbo gc --delete             move it to the trash; `elbo undo` brings it back
   elbo gc paper.yaml           also keep what paper.yaml needs
+  elbo gc --empty-trash        remove what lies in the trash for good
 
-Kept: every run that is a cell of an experiment in the folder of experiments, or of one named here,
-and every run that a process is training.
+Kept: every run of a sweep whose folder is in `sweeps` of the results (remove the folder to let go
+of its runs), every run that is a cell of an experiment in the folder of experiments, or of one
+named here, and every run that a process is training.
 
-JSON: `runs` with `run_id, name, status, bytes`; `leftovers` with `path, bytes`; `bytes, deleted`.")]
+JSON: `runs` with `run_id, name, status, bytes`; `leftovers` with `path, bytes`; `bytes`; `deleted`;
+`trash` (the folder that they were moved to, or `null`); `unsaid` (sweeps' folders that do not say
+which runs they are made of: every run is kept for them).")]
 pub struct GcArgs {
     /// Further experiments whose runs are kept
     #[arg(value_name = "EXPERIMENT")]
@@ -406,9 +445,14 @@ pub struct GcArgs {
     /// The folder of experiments whose runs are kept
     #[arg(long, value_name = "DIR", default_value = "experiments")]
     pub keep: PathBuf,
-    /// Remove what is found
+    /// Move what is found to the trash, after asking
     #[arg(long)]
     pub delete: bool,
+    /// Remove all that lies in the trash for good, after asking
+    #[arg(long, conflicts_with_all = ["delete", "keep", "experiments", "json"])]
+    pub empty_trash: bool,
+    #[command(flatten)]
+    pub confirm: ConfirmArgs,
     #[command(flatten)]
     pub format: FormatArgs,
 }

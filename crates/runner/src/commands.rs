@@ -14,9 +14,11 @@ mod plan;
 mod reconstruct;
 mod report;
 mod reproduce;
+mod rm;
 mod sample;
 mod show;
 mod sweep;
+mod undo;
 mod weights;
 
 use anyhow::Result;
@@ -62,7 +64,9 @@ pub fn run(command: Command, settings: &Settings) -> Result<Outcome> {
             DataCommand::Prepare(args) => data::prepare(settings, &args.name),
             DataCommand::Info(args) => data::info(settings, &args.data_set.name, args.format.json),
         },
+        Command::Rm(args) => rm::rm(settings, &args),
         Command::Gc(args) => gc::gc(settings, &args),
+        Command::Undo => undo::undo(settings),
         Command::Completions { shell } => completions::completions(shell),
     }
 }

@@ -1,5 +1,6 @@
 //! Figures, tables and report of an experiment: drawn when its records are newer than what was drawn last.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -7,6 +8,8 @@ use anyhow::{Context, Result};
 use record::{Status, Store};
 use serde::Serialize;
 use spec::Experiment;
+
+use crate::output;
 
 /// What an experiment's figures are drawn from, as a stamp that is written beside them.
 #[derive(Debug)]
@@ -66,9 +69,8 @@ impl<'a> ExperimentFigures<'a> {
     /// # Errors
     /// If records cannot be read or files not be written.
     pub fn draw(&self) -> Result<()> {
-        let _alone = self.lock()?;
-        figures::draw(self.experiment, self.store)?;
-        figures::report(self.experiment, self.store)?;
+        draw(self.experiment, self.store)?;
+        report(self.experiment, self.store)?;
         record::files::write_bytes_atomically(&self.stamp_file(), self.stamp.as_bytes())?;
         Ok(())
     }
@@ -76,16 +78,41 @@ impl<'a> ExperimentFigures<'a> {
     fn stamp_file(&self) -> PathBuf {
         self.store.sweep_dir(&self.experiment.name).join(".drawn.json")
     }
+}
 
-    /// Two sweeps that end at the same moment draw one after the other.
-    fn lock(&self) -> Result<fs_err::File> {
-        let folder = self.store.sweep_dir(&self.experiment.name);
-        fs_err::create_dir_all(&folder)?;
-        let path = folder.join(".lock");
-        let file = fs_err::OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
-        file.file().lock().with_context(|| format!("cannot lock `{}`", path.display()))?;
-        Ok(file)
+/// Draws figures and tables, and says which figures of an earlier drawing are gone.
+///
+/// # Errors
+/// If records cannot be read or files not be written.
+pub fn draw(experiment: &Experiment, store: &Store) -> Result<()> {
+    let _alone = lock(experiment, store)?;
+    let drawn = figures::draw(experiment, store)?;
+    let stem = |path: &PathBuf| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let gone: BTreeSet<String> = drawn.removed.iter().filter_map(stem).collect();
+    if !gone.is_empty() {
+        let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+        output::say(&format!("figures of an earlier drawing that are gone: {}", gone.join(", ")));
     }
+    Ok(())
+}
+
+/// Writes tables and report, and returns the report's path.
+///
+/// # Errors
+/// As [`draw`].
+pub fn report(experiment: &Experiment, store: &Store) -> Result<PathBuf> {
+    let _alone = lock(experiment, store)?;
+    Ok(figures::report(experiment, store)?)
+}
+
+/// Two commands that draw the same experiment do so one after the other.
+fn lock(experiment: &Experiment, store: &Store) -> Result<fs_err::File> {
+    let folder = store.sweep_dir(&experiment.name);
+    fs_err::create_dir_all(&folder)?;
+    let path = folder.join(".lock");
+    let file = fs_err::OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
+    file.file().lock().with_context(|| format!("cannot lock `{}`", path.display()))?;
+    Ok(file)
 }
 
 /// When a file was written last, since 1970.

@@ -1,6 +1,6 @@
 //! What is printed: data to standard output, everything else to standard error. A reader that goes away is no error.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
@@ -27,6 +27,23 @@ pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 pub fn say(text: &str) {
     // There is nobody left to tell when standard error is closed.
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Asks the person in front of the terminal whether to do what `what` says; anything but `y` or `yes` is a no.
+///
+/// # Errors
+/// If there is no terminal to ask on, unless the answer is known to be yes.
+pub fn is_confirmed(what: &str, is_known: bool) -> anyhow::Result<bool> {
+    if is_known {
+        return Ok(true);
+    }
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        anyhow::bail!("there is no terminal to ask on whether to {what}\nhint: give --yes to do it without asking");
+    }
+    let _ = write!(io::stderr().lock(), "{what}? [y/N] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Prints an error, what caused it, and its hints.

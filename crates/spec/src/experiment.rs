@@ -6,7 +6,7 @@ mod load;
 mod overrides;
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,19 @@ pub struct Experiment {
     pub reference: Option<Reference>,
     /// How to run it.
     pub execution: Execution,
+    /// The file it was read from.
+    pub written: Written,
+}
+
+/// An experiment as it was written, before anything was made of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// The file's path, as it was given.
+    pub file: PathBuf,
+    /// All that the file held.
+    pub text: String,
+    /// What was set over it, each as `path=value`.
+    pub set: Vec<String>,
 }
 
 /// A path that was swept, and the values it takes.
@@ -216,7 +229,10 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
         Some(name) if problems.is_empty() => {
             let figures = figures
                 .unwrap_or_else(|| FigureKind::ALL.iter().copied().filter(|figure| figure.fits(&cells)).collect());
-            Ok(Experiment { name, about, cells, axes, figures, evaluation, reference, execution })
+            let (text, set) =
+                (sources.0[0].text.clone(), sources.0.iter().skip(1).map(|set| set.text.clone()).collect());
+            let written = Written { file: file.to_owned(), text, set };
+            Ok(Experiment { name, about, cells, axes, figures, evaluation, reference, execution, written })
         }
         _ => {
             problems.sort_by_key(|problem| problem.span.map(|span| (span.source, span.start)));

@@ -77,7 +77,7 @@ pub use dataset::{Dataset, Pixels, Source};
 pub use diagnostic::{Diagnostic, SpecError};
 pub use difference::differing_paths;
 pub use evaluation::Evaluation;
-pub use experiment::{About, Axis, Device, Execution, Experiment};
+pub use experiment::{About, Axis, Device, Execution, Experiment, Written};
 pub use fields::{is_switched_off, setting_title};
 pub use figure::FigureKind;
 pub use kind::{ModelKind, Regulariser};

@@ -1,10 +1,11 @@
-//! `elbo gc`: stored runs that no experiment needs, and what killed processes left behind.
+//! `elbo gc`: stored runs that nothing needs, and what killed processes left behind.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use record::gc::{self, Garbage};
+use record::Store;
+use record::gc::{self, Discarded, Garbage};
 use serde::Serialize;
 use spec::{Experiment, RunId};
 
@@ -21,8 +22,12 @@ struct GcJson {
     leftovers: Vec<LeftoverJson>,
     /// The size of all of it.
     bytes: u64,
-    /// Whether it was removed.
+    /// Whether it was moved to the trash.
     deleted: bool,
+    /// Where it lies now.
+    trash: Option<String>,
+    /// Sweeps' folders that do not say which runs they are made of.
+    unsaid: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -39,17 +44,21 @@ struct LeftoverJson {
     bytes: u64,
 }
 
-/// Prints what could go, and removes it if asked to.
+/// Prints what could go, and moves it to the trash if asked to.
 ///
 /// # Errors
-/// If an experiment that may need runs cannot be read (nothing is removed then), or the store cannot be.
+/// If an experiment or a sweep's folder that may need runs cannot be read (nothing is removed then), nobody can be asked, or
+/// the store cannot be read.
 pub fn gc(settings: &Settings, args: &GcArgs) -> Result<Outcome> {
     let store = settings.store()?;
+    if args.empty_trash {
+        return empty_trash(&store, args.confirm.yes);
+    }
     let mut files = experiments_in(&args.keep)?;
     files.extend(args.experiments.iter().map(|path| experiment_file(path)));
     if files.is_empty() && args.delete {
         bail!(
-            "there is no experiment in `{}`, so every run would be removed\nhint: name the folder of experiments with --keep, or one experiment whose runs are kept",
+            "there is no experiment in `{}`, so every run without a sweep's folder would be removed\nhint: name the folder of experiments with --keep, or one experiment whose runs are kept",
             args.keep.display()
         );
     }
@@ -59,14 +68,45 @@ pub fn gc(settings: &Settings, args: &GcArgs) -> Result<Outcome> {
         keep.extend(experiment.cells.iter().map(|cell| cell.run_id()));
     }
     let garbage = gc::find(&store, &keep)?;
-    let freed = if args.delete { Some(gc::remove(&store, &garbage)?) } else { None };
-    if args.delete {
-        store.rebuild_index()?;
+    if !args.format.json {
+        output::print(&to_text(&garbage, files.len(), settings.is_coloured))?;
+    }
+    let mut discarded = None;
+    if args.delete && !garbage.is_empty() {
+        let what = format!(
+            "move {} and {} ({}) of `{}` to the trash",
+            text::counted(garbage.runs.len(), "run"),
+            text::counted(garbage.leftovers.len(), "leftover"),
+            text::bytes(garbage.bytes()),
+            store.root().display()
+        );
+        if output::is_confirmed(&what, args.confirm.yes)? {
+            discarded = Some(gc::discard(&store, &garbage)?);
+            store.rebuild_index()?;
+        }
     }
     if args.format.json {
-        output::print_json(&to_json(&garbage, args.delete))?;
+        output::print_json(&to_json(&garbage, discarded.as_ref()))?;
     } else {
-        output::print(&to_text(&garbage, freed, files.len(), &args.keep, settings.is_coloured))?;
+        output::print(&format!("{}\n", last_line(&garbage, discarded.as_ref(), &store, &files, args)?))?;
+    }
+    Ok(Outcome::Well)
+}
+
+/// Removes what lies in the trash for good, after asking.
+fn empty_trash(store: &Store, is_confirmed: bool) -> Result<Outcome> {
+    let bytes = store.trash_bytes()?;
+    if bytes == 0 {
+        output::say("the trash is empty");
+        return Ok(Outcome::Well);
+    }
+    let what =
+        format!("remove {} in `{}` for good, beyond `elbo undo`", text::bytes(bytes), store.trash_dir().display());
+    if output::is_confirmed(&what, is_confirmed)? {
+        store.empty_trash()?;
+        output::say(&format!("{} freed", text::bytes(bytes)));
+    } else {
+        output::say("nothing is removed");
     }
     Ok(Outcome::Well)
 }
@@ -92,7 +132,7 @@ fn experiments_in(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn to_json(garbage: &Garbage, deleted: bool) -> GcJson {
+fn to_json(garbage: &Garbage, discarded: Option<&Discarded>) -> GcJson {
     let runs = garbage.runs.iter().map(|run| RunJson {
         run_id: run.id.to_string(),
         name: run.name.clone(),
@@ -103,48 +143,91 @@ fn to_json(garbage: &Garbage, deleted: bool) -> GcJson {
         .leftovers
         .iter()
         .map(|leftover| LeftoverJson { path: leftover.path.display().to_string(), bytes: leftover.bytes });
-    GcJson { runs: runs.collect(), leftovers: leftovers.collect(), bytes: garbage.bytes(), deleted }
+    GcJson {
+        runs: runs.collect(),
+        leftovers: leftovers.collect(),
+        bytes: garbage.bytes(),
+        deleted: discarded.is_some(),
+        trash: discarded.and_then(|found| found.trash.as_ref()).map(|path| path.display().to_string()),
+        unsaid: garbage.unsaid.iter().map(|path| path.display().to_string()).collect(),
+    }
 }
 
-fn to_text(garbage: &Garbage, freed: Option<u64>, n_experiments: usize, keep: &Path, is_coloured: bool) -> String {
-    if garbage.runs.is_empty() && garbage.leftovers.is_empty() {
-        return match n_experiments {
-            0 => "nothing to remove: there is no run\n".to_owned(),
-            1 => "nothing to remove: 1 experiment needs every run there is\n".to_owned(),
-            n => format!("nothing to remove: {n} experiments need every run there is\n"),
-        };
-    }
-    let mut table =
-        TextTable::new([("run", Align::Left), ("name", Align::Left), ("status", Align::Left), ("size", Align::Right)]);
-    for run in &garbage.runs {
-        table.row(vec![
-            TableEntry::toned(run.id.to_string(), Tone::Dim),
-            run.name.as_str().into(),
-            text::status(&run.status),
-            text::bytes(run.bytes).into(),
+/// What was found, and why the rest is kept.
+fn to_text(garbage: &Garbage, n_experiments: usize, is_coloured: bool) -> String {
+    let mut text = String::new();
+    if !garbage.is_empty() {
+        let mut table = TextTable::new([
+            ("run", Align::Left),
+            ("name", Align::Left),
+            ("status", Align::Left),
+            ("size", Align::Right),
         ]);
+        for run in &garbage.runs {
+            table.row(vec![
+                TableEntry::toned(run.id.to_string(), Tone::Dim),
+                run.name.as_str().into(),
+                text::status(&run.status),
+                text::bytes(run.bytes).into(),
+            ]);
+        }
+        for leftover in &garbage.leftovers {
+            table.row(vec![
+                TableEntry::toned("leftover", Tone::Dim),
+                leftover.path.display().to_string().into(),
+                "".into(),
+                text::bytes(leftover.bytes).into(),
+            ]);
+        }
+        text = format!("{}\n", table.render(is_coloured));
     }
-    for leftover in &garbage.leftovers {
-        table.row(vec![
-            TableEntry::toned("leftover", Tone::Dim),
-            leftover.path.display().to_string().into(),
-            "".into(),
-            text::bytes(leftover.bytes).into(),
-        ]);
+    if garbage.n_of_sweeps > 0 {
+        text.push_str(&format!(
+            "{} that none of {} needs: kept for sweeps' folders\n",
+            text::counted(garbage.n_of_sweeps, "run"),
+            text::counted(n_experiments, "experiment")
+        ));
     }
-    let last = match freed {
-        Some(bytes) => format!("removed: {} freed", text::bytes(bytes)),
-        None if n_experiments == 0 => format!(
-            "{}: all there is, since there is no experiment in `{}`; `elbo gc --delete` refuses that\n\
+    for folder in &garbage.unsaid {
+        text.push_str(&format!(
+            "`{}` does not say which runs it is made of, so that every run is kept\n\
+             hint: `elbo figures` of its experiment writes that down; or remove the folder\n",
+            folder.display()
+        ));
+    }
+    text
+}
+
+fn last_line(
+    garbage: &Garbage,
+    discarded: Option<&Discarded>,
+    store: &Store,
+    files: &[PathBuf],
+    args: &GcArgs,
+) -> Result<String> {
+    let size = text::bytes(garbage.bytes());
+    let last = match discarded {
+        Some(Discarded { bytes, trash: Some(trash) }) => format!(
+            "moved to `{}`: {}; `elbo undo` brings the runs back, `elbo gc --empty-trash` frees the disk",
+            trash.display(),
+            text::bytes(*bytes)
+        ),
+        Some(Discarded { trash: None, .. }) => "nothing is removed: somebody has begun to write it since".to_owned(),
+        None if garbage.is_empty() => "nothing to remove".to_owned(),
+        None if args.delete => "nothing is removed".to_owned(),
+        None if files.is_empty() => format!(
+            "{size}: all without a sweep's folder, since there is no experiment in `{}`; `elbo gc --delete` refuses that\n\
              hint: name the folder of experiments with --keep, or one experiment whose runs are kept",
-            text::bytes(garbage.bytes()),
-            keep.display()
+            args.keep.display()
         ),
         None => format!(
-            "{} that none of {} needs; `elbo gc --delete` removes them",
-            text::bytes(garbage.bytes()),
-            text::counted(n_experiments, "experiment")
+            "{size} that neither {} nor a sweep's folder needs; `elbo gc --delete` moves it to the trash",
+            text::counted(files.len(), "experiment")
         ),
     };
-    format!("{}\n{last}\n", table.render(is_coloured))
+    let in_trash = store.trash_bytes()?;
+    if discarded.is_none() && in_trash > 0 {
+        return Ok(format!("{last}\nin the trash: {}; `elbo gc --empty-trash` frees it", text::bytes(in_trash)));
+    }
+    Ok(last)
 }

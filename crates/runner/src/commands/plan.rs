@@ -6,6 +6,7 @@ use serde::Serialize;
 use spec::Experiment;
 
 use crate::args::PlanArgs;
+use crate::claim::Claim;
 use crate::machine::Machine;
 use crate::outcome::Outcome;
 use crate::output;
@@ -73,7 +74,7 @@ struct TotalsJson {
 /// Prints the plan.
 ///
 /// # Errors
-/// If the store or the images cannot be looked at.
+/// If the store or the images cannot be looked at, or the sweep's folder is another experiment's.
 pub fn plan(settings: &Settings, experiment: &Experiment, args: &PlanArgs) -> Result<Outcome> {
     let request = PlanRequest { goal: Goal::Train, retry_failed: args.retry.retry_failed };
     let (store, folders) = (settings.store()?, settings.folders()?);
@@ -82,6 +83,10 @@ pub fn plan(settings: &Settings, experiment: &Experiment, args: &PlanArgs) -> Re
         output::print_json(&to_json(experiment, &plan))?;
     } else {
         output::print(&to_text(experiment, &plan, settings.is_coloured))?;
+    }
+    // What would stop the sweep is told beneath the cells.
+    if let Some(changes) = Claim::of(experiment, &store)?.changes()? {
+        output::say(&changes);
     }
     Ok(Outcome::Well)
 }

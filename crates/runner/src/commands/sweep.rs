@@ -5,6 +5,7 @@ use record::{Status, Store};
 use spec::Experiment;
 
 use crate::args::SweepArgs;
+use crate::claim::Claim;
 use crate::commands::{compare, evaluate, plan};
 use crate::experiment_figures::ExperimentFigures;
 use crate::machine::Machine;
@@ -19,10 +20,11 @@ use crate::worker::find_program;
 /// Sweeps.
 ///
 /// # Errors
-/// If the store cannot be read or written, there is no worker, or figures cannot be drawn. Runs that fail are no
+/// If the store cannot be read or written, the sweep's folder is another experiment's, there is no worker, or figures cannot be drawn. Runs that fail are no
 /// error: see [`Outcome::SomeFailed`].
 pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> Result<Outcome> {
     let store = settings.store()?;
+    let claim = Claim::of(experiment, &store)?;
     let request = PlanRequest { goal: Goal::Train, retry_failed: args.retry.retry_failed };
     let plan = Plan::make(experiment, &store, &settings.folders()?, &args.execution, Machine::here(), request)?;
     output::say(&format!(
@@ -34,12 +36,15 @@ pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> 
     if !args.experiment.set.is_empty() && !args.no_figures {
         output::say(&format!("figures and report go to `{}`", store.sweep_dir(&experiment.name).display()));
     }
+    if !plan.cohorts.is_empty() {
+        find_program()?;
+    }
+    claim.keep(true)?;
     // Also when there is nothing to train: an earlier sweep may have been killed before it could do this.
     store.rebuild_index().context("cannot write the index of runs")?;
     let trained = if plan.cohorts.is_empty() {
         Tally::default()
     } else {
-        find_program()?;
         output::say(&plan::to_do(&plan));
         let trained = run_cohorts(&plan, &store, settings)?;
         store.rebuild_index().context("cannot write the index of runs")?;

@@ -224,7 +224,7 @@ training: { epochs: 1 }
 ";
     let place = trained(mixture);
     let mixture = place.store().runs().unwrap().runs[0].manifest.name.clone();
-    place.write("plain.yaml", TINY);
+    place.write("plain.yaml", &TINY.replace("name: tiny", "name: plain"));
     let said = place.elbo("sweep plain.yaml --no-figures --threads 1");
     assert_eq!(said.code, Some(0), "{said:?}");
     let unfinished =

@@ -1,4 +1,4 @@
-//! The commands that read a store: `list`, `show`, `diff`, `compare`, `plan`, `figures`, `report`, `gc`.
+//! The commands that read a store: `list`, `show`, `diff`, `compare`, `plan`, `figures`, `report`.
 
 use std::process::Stdio;
 
@@ -8,7 +8,7 @@ use spec::metric::Subject;
 use spec::{Measurement, Metric, MetricSettings};
 
 use crate::made_up::measured;
-use crate::support::{Place, SMALL, begin, experiment, filled, finish, finish_without_bound};
+use crate::support::{Place, SMALL, begin, experiment, filled, finish, finish_without_bound, names};
 
 /// A store with one run of each status but `running`.
 fn mixed() -> Place {
@@ -26,12 +26,6 @@ fn mixed() -> Place {
         place.write(&name, &manifest.to_string());
     }
     place
-}
-
-/// The names in a list, in its order.
-fn names(place: &Place, options: &str) -> Vec<String> {
-    let list = place.json(&format!("list --json {options}"));
-    list["runs"].as_array().unwrap().iter().map(|run| run["name"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -293,28 +287,6 @@ fn what_is_drawn_of_other_cells_has_a_folder_of_its_own() {
     assert!(sweep.err.contains(&format!("figures and report go to `{folder}`")), "{sweep:?}");
     assert!(sweep.out.contains(&format!("report: {folder}/report.html")), "{sweep:?}");
     assert!(!place.path("results/sweeps/small").exists(), "nothing is drawn over what the experiment itself shows");
-}
-
-#[test]
-fn gc_removes_only_when_asked_and_only_what_nobody_needs() {
-    let place = filled();
-    std::fs::create_dir(place.path("experiments")).unwrap();
-    place.write("experiments/narrow.yaml", &SMALL.replace("[2, 5]", "[2]").replace("name: small", "name: narrow"));
-    let nowhere = place.elbo("gc --keep nowhere");
-    assert_eq!(nowhere.code, Some(0), "{nowhere:?}");
-    assert!(nowhere.out.contains("no experiment in `nowhere`; `elbo gc --delete` refuses that\nhint: "), "{nowhere:?}");
-    let found = place.json("gc --json");
-    assert_eq!((found["runs"].as_array().unwrap().len(), &found["deleted"]), (4, &false.into()));
-    assert_eq!(names(&place, "").len(), 8);
-    assert_eq!(place.json("gc --json small.yaml")["runs"], Value::Array(vec![]));
-    let removed = place.elbo("gc --delete");
-    assert!(removed.code == Some(0) && removed.out.contains("removed: "), "{removed:?}");
-    assert_eq!(names(&place, "--where model.latent_dim=2").len(), 4);
-    assert_eq!(names(&place, "").len(), 4);
-    place.write("experiments/broken.yaml", "name: [");
-    assert_eq!(place.elbo("gc --delete").code, Some(2), "nothing is removed beside an experiment that cannot be read");
-    assert_eq!(place.elbo("gc --delete --keep nowhere").code, Some(2));
-    assert_eq!(names(&place, "").len(), 4);
 }
 
 #[test]

@@ -212,6 +212,12 @@ pub fn filled() -> Place {
     place
 }
 
+/// The names in a list, in its order.
+pub fn names(place: &Place, options: &str) -> Vec<String> {
+    let list = place.json(&format!("list --json {options}"));
+    list["runs"].as_array().unwrap().iter().map(|run| run["name"].as_str().unwrap().to_owned()).collect()
+}
+
 /// Waits until a file is there.
 pub fn wait_for(path: &Path) {
     for _ in 0..1000 {
