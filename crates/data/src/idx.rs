@@ -11,8 +11,8 @@ use spec::hexadecimal;
 use crate::error::DataError;
 use crate::images::bytes;
 
-/// An array of unsigned bytes.
-pub(crate) struct Idx {
+/// An array of unsigned bytes, out of one file.
+pub(crate) struct Array {
     /// Lengths of the axes, the slowest first.
     pub shape: Vec<usize>,
     /// The values.
@@ -40,7 +40,7 @@ pub(crate) fn find_compressed(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// Reads an IDX file of unsigned bytes; whether it is compressed is told by its first bytes, not by its name.
-pub(crate) fn read(path: &Path) -> Result<Idx, DataError> {
+pub(crate) fn read(path: &Path) -> Result<Array, DataError> {
     let (stream, at_most) = contents(path)?;
     parse(path, stream, at_most)
 }
@@ -52,7 +52,7 @@ pub(crate) fn shape(path: &Path) -> Result<Vec<usize>, DataError> {
 }
 
 /// The decompressed bytes of a file, and how many there can be at most.
-fn contents(path: &Path) -> Result<(Box<dyn Read>, u64), DataError> {
+pub(crate) fn contents(path: &Path) -> Result<(Box<dyn Read>, u64), DataError> {
     let mut file = open(path)?;
     let length = file.metadata()?.len();
     let mut first = [0; 2];
@@ -81,7 +81,7 @@ fn bad(path: &Path, problem: String) -> DataError {
     DataError::file(path, problem, HINT)
 }
 
-fn unreadable(path: &Path, error: std::io::Error) -> DataError {
+pub(crate) fn unreadable(path: &Path, error: std::io::Error) -> DataError {
     match error.kind() {
         std::io::ErrorKind::UnexpectedEof => bad(path, "the file ends too early".to_owned()),
         _ => bad(path, format!("cannot be read or decompressed: {error}")),
@@ -127,7 +127,7 @@ fn header(
 }
 
 /// Parses an IDX stream that cannot be longer than `at_most` bytes.
-fn parse(path: &Path, mut stream: impl Read, at_most: u64) -> Result<Idx, DataError> {
+fn parse(path: &Path, mut stream: impl Read, at_most: u64) -> Result<Array, DataError> {
     let mut digest = Sha256::new();
     let (shape, total) = header(path, &mut stream, at_most, &mut digest)?;
     let mut values = bytes(total + 1)?;
@@ -141,7 +141,7 @@ fn parse(path: &Path, mut stream: impl Read, at_most: u64) -> Result<Idx, DataEr
         return Err(bad(path, format!("goes on after the {total} values that its header declares")));
     }
     digest.update(&values);
-    Ok(Idx { shape, values, digest: hexadecimal(&digest.finalize()) })
+    Ok(Array { shape, values, digest: hexadecimal(&digest.finalize()) })
 }
 
 /// A shape as `60000×28×28`.

@@ -4,17 +4,18 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use spec::hexadecimal;
-use spec::known::{Digested, KnownDataset, Published};
+use spec::known::{Digested, Files, KnownDataset, Published};
+use spec::{ImageShape, hexadecimal};
 
+use crate::amat;
 use crate::error::DataError;
 use crate::folders::Folders;
-use crate::idx::{self, Idx};
+use crate::idx::{self, Array};
 use crate::images::{Images, Shape};
-use crate::split::Wanted;
+use crate::split::{Parts, Wanted};
 
 /// The files' names, without `.gz`: training images, training labels, test images, test labels.
-pub(crate) const FILES: [&str; 4] =
+pub(crate) const IDX_FILES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
 /// A row of the known datasets whose files are published.
@@ -37,9 +38,27 @@ pub(crate) struct PublishedFile<'a> {
     pub digested: Digested,
     /// Length of its decompressed bytes.
     pub length: u64,
+    /// How it holds them.
+    form: Form,
+}
+
+/// How a file holds its values.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Idx,
+    /// Lines of so many values.
+    Amat(usize),
 }
 
 impl PublishedFile<'_> {
+    /// Its name at a mirror, and in the cache.
+    pub(crate) fn served(&self) -> String {
+        match self.form {
+            Form::Idx => format!("{}.gz", self.name),
+            Form::Amat(_) => self.name.to_owned(),
+        }
+    }
+
     /// Where `folder` holds a file of this name, in a form that can be told by the digest.
     pub(crate) fn find(&self, folder: &Path) -> Option<PathBuf> {
         match self.digested {
@@ -49,14 +68,17 @@ impl PublishedFile<'_> {
     }
 
     /// Reads a file, and says how its digest differs from the one that is pinned, if it does.
-    pub(crate) fn read(&self, path: &Path) -> Result<(Idx, Option<String>), DataError> {
-        let idx = idx::read(path)?;
+    pub(crate) fn read(&self, path: &Path) -> Result<(Array, Option<String>), DataError> {
+        let array = match self.form {
+            Form::Idx => idx::read(path)?,
+            Form::Amat(n_pixels) => amat::read(path, n_pixels, self.length)?,
+        };
         let (what, digest) = match self.digested {
-            Digested::Contents => ("its contents have", idx.digest.clone()),
+            Digested::Contents => ("its contents have", array.digest.clone()),
             Digested::Compressed => ("it has", digest(path)?),
         };
         let differs = digest != self.sha256;
-        Ok((idx, differs.then(|| format!("{what} SHA-256 `{digest}`, not `{}`", self.sha256))))
+        Ok((array, differs.then(|| format!("{what} SHA-256 `{digest}`, not `{}`", self.sha256))))
     }
 }
 
@@ -73,17 +95,25 @@ fn digest(path: &Path) -> Result<String, DataError> {
 }
 
 impl PublishedSet<'_> {
-    /// Training images, training labels, test images, test labels.
-    pub(crate) fn files(&self) -> [PublishedFile<'_>; 4] {
-        let Published { digested, sha256, .. } = self.published;
-        let lengths =
-            [self.known.n_train, self.known.n_test].map(|n| [16 + n * self.known.image.n_pixels(), 8 + n]).concat();
-        std::array::from_fn(|i| PublishedFile {
-            name: FILES[i],
-            sha256: sha256[i],
-            digested: *digested,
-            length: lengths[i] as u64,
-        })
+    /// Of IDX files training images, training labels, test images, test labels; of text files training, validation and
+    /// test images.
+    pub(crate) fn files(&self) -> Vec<PublishedFile<'_>> {
+        let KnownDataset { image, n_train, n_validation, n_test, .. } = *self.known;
+        let n_pixels = image.n_pixels();
+        let digested = self.published.digested;
+        let file =
+            |name, sha256, length: usize, form| PublishedFile { name, sha256, digested, length: length as u64, form };
+        match &self.published.files {
+            Files::Idx(digests) => {
+                let lengths = [n_train, n_test].map(|n| [16 + n * n_pixels, 8 + n]).concat();
+                let files = IDX_FILES.iter().zip(digests).zip(lengths);
+                files.map(|((name, sha256), length)| file(name, sha256, length, Form::Idx)).collect()
+            }
+            Files::Amat(files) => {
+                let files = files.iter().zip([n_train, n_validation, n_test]);
+                files.map(|((name, sha256), n)| file(name, sha256, 2 * n * n_pixels, Form::Amat(n_pixels))).collect()
+            }
+        }
     }
 
     /// The folder of the cache that downloads go to.
@@ -105,12 +135,16 @@ impl PublishedSet<'_> {
         self.files().iter().all(|file| file.find(folder).is_some())
     }
 
-    /// Published datasets share their files' names, and only their labels are small enough to tell them apart by at no
-    /// cost: files that lie in the data folder itself are this dataset's when the test labels are.
+    /// Whether files that lie in the data folder itself, by these names, are this dataset's. Datasets in MNIST's names share
+    /// them, and only their labels are small enough to tell them apart by at no cost.
     fn may_lie_in(&self, folder: &Path) -> bool {
-        let [.., labels] = self.files();
-        let read = labels.find(folder).and_then(|path| labels.read(&path).ok());
-        read.is_some_and(|(_, difference)| difference.is_none())
+        match (&self.published.files, self.files().last()) {
+            (Files::Idx(_), Some(labels)) => {
+                let read = labels.find(folder).and_then(|path| labels.read(&path).ok());
+                read.is_some_and(|(_, difference)| difference.is_none())
+            }
+            _ => true,
+        }
     }
 
     /// Bytes on disk of the files that `folder` holds.
@@ -119,36 +153,57 @@ impl PublishedSet<'_> {
         paths.map(|path| std::fs::metadata(path).map_or(0, |metadata| metadata.len())).sum()
     }
 
-    /// Reads training and test images out of `folder`, checking the files against their digests.
-    pub(crate) fn read(&self, folder: &Path, wanted: &Wanted) -> Result<(Images, Images), DataError> {
-        let read = |file: PublishedFile<'_>| {
+    /// Reads the images out of `folder`, checking the files against their digests.
+    pub(crate) fn read(&self, folder: &Path, wanted: &Wanted) -> Result<Parts, DataError> {
+        let read = |file: &PublishedFile<'_>| {
             let path = file
                 .find(folder)
                 .ok_or_else(|| DataError::file(folder, format!("holds no `{}`", file.name), "fetch it again"))?;
             match file.read(&path)? {
-                (idx, None) => Ok(idx),
+                (array, None) => Ok(array),
                 (_, Some(difference)) => Err(DataError::file(
                     &path,
                     format!("is not {}'s: {difference}", self.known.name),
-                    format!(
-                        "move it away to have the right one fetched, or use it as `{{ idx: {} }}`",
-                        folder.display()
-                    ),
+                    match file.form {
+                        Form::Idx => format!(
+                            "move it away to have the right one fetched, or use it as `{{ idx: {} }}`",
+                            folder.display()
+                        ),
+                        Form::Amat(_) => "move it away to have the right one fetched".to_owned(),
+                    },
                 )),
             }
         };
-        let [train_images, train_labels, test_images, test_labels] = self.files();
-        let train = join(read(train_images)?, read(train_labels)?, |n| wanted.n_train(n))?;
-        let test = join(read(test_images)?, read(test_labels)?, |n| wanted.n_test(n))?;
-        Ok((train, test))
+        let arrays = self.files().iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let train = |images: Array, labels| self.images(images, labels, |n| wanted.n_train(n));
+        let test = |images: Array, labels| self.images(images, labels, |n| wanted.n_test(n));
+        let mut arrays = arrays.into_iter();
+        let mut next =
+            || arrays.next().ok_or_else(|| DataError::file(folder, "holds too few files", "fetch them again"));
+        Ok(match self.published.files {
+            Files::Idx(_) => {
+                let train = train(next()?, Some(next()?))?;
+                Parts { train, validation: None, test: test(next()?, Some(next()?))? }
+            }
+            Files::Amat(_) => {
+                let train = train(next()?, None)?;
+                Parts { train, validation: Some(self.images(next()?, None, Ok)?), test: test(next()?, None)? }
+            }
+        })
     }
-}
 
-/// Gray images [n, height, width] and their labels, limited to the first so many.
-fn join(images: Idx, labels: Idx, limit: impl Fn(usize) -> Result<usize, DataError>) -> Result<Images, DataError> {
-    let (height, width) = (images.shape[1], images.shape[2]);
-    let shape = Shape { n: images.shape[0], channels: 1, height, width };
-    let mut images = Images { pixels: images.values, shape, labels: Some(labels.values), factors: None };
-    images.truncate(limit(shape.n)?);
-    Ok(images)
+    /// Images of this dataset's height and width, limited to the first so many.
+    fn images(
+        &self,
+        images: Array,
+        labels: Option<Array>,
+        limit: impl Fn(usize) -> Result<usize, DataError>,
+    ) -> Result<Images, DataError> {
+        let ImageShape { channels, height, width } = self.known.image;
+        let shape = Shape { n: images.shape[0], channels, height, width };
+        let labels = labels.map(|labels| labels.values);
+        let mut images = Images { pixels: images.values, shape, labels, factors: None };
+        images.truncate(limit(shape.n)?);
+        Ok(images)
+    }
 }

@@ -1,5 +1,6 @@
 //! Images with labels and factors, from any source: embedded, downloaded or the user's own.
 
+mod amat;
 mod cache;
 mod catalogue;
 mod download;
@@ -29,7 +30,7 @@ pub use sheet::sheet;
 use known::PublishedSet;
 use spec::known::Origin;
 use spec::{ImageShape, Source};
-use split::Wanted;
+use split::{Parts, Wanted};
 
 /// Loads a dataset as an experiment names it, making or downloading it first where it is not here yet.
 ///
@@ -53,27 +54,29 @@ pub fn load_with(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Splits, DataError> {
     let wanted = Wanted::of(dataset);
-    let (train, test) = read(&dataset.name, &wanted, folders, fetcher, progress)?;
-    split::finish(train, test, dataset)
+    let parts = read(&dataset.name, &wanted, folders, fetcher, progress)?;
+    split::finish(parts, dataset)
 }
 
-/// Training and test images of a source, before anything is held out or drawn.
+/// The images of a source, before any are held out for validation or drawn.
 fn read(
     source: &Source,
     wanted: &Wanted,
     folders: &Folders,
     fetcher: &Fetcher,
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<(Images, Images), DataError> {
-    match source {
+) -> Result<Parts, DataError> {
+    Ok(match source {
         Source::Known(known) => match &known.origin {
-            Origin::Drawn => cache::glyphs(folders, wanted, progress),
-            Origin::Published(published) => fetcher.load(PublishedSet { known, published }, folders, wanted, progress),
+            Origin::Drawn => cache::glyphs(folders, wanted, progress)?.into(),
+            Origin::Published(published) => {
+                fetcher.load(PublishedSet { known, published }, folders, wanted, progress)?
+            }
         },
-        Source::Hdf5(path) => own::hdf5::read(&own::resolve(path, folders)?, wanted),
-        Source::Idx(path) => own::idx::read(&own::resolve(path, folders)?, wanted),
-        Source::Folder(path) => own::folder::read(&own::resolve(path, folders)?, wanted),
-    }
+        Source::Hdf5(path) => own::hdf5::read(&own::resolve(path, folders)?, wanted)?.into(),
+        Source::Idx(path) => own::idx::read(&own::resolve(path, folders)?, wanted)?.into(),
+        Source::Folder(path) => own::folder::read(&own::resolve(path, folders)?, wanted)?.into(),
+    })
 }
 
 /// The shape of a dataset's training images before any are held out for validation, without reading the images: of a

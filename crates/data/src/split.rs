@@ -11,9 +11,28 @@ use crate::noise;
 const TRAIN_STREAM: u64 = 0;
 /// Stream of the static draw of test images.
 const TEST_STREAM: u64 = 1;
+/// Stream of the static draw of a source's own validation images.
+const VALIDATION_STREAM: u64 = 2;
 /// Tells the keys of splits from those of draws.
 const VALIDATION_KEY: u64 = 2;
 const HELD_OUT_KEY: u64 = 3;
+
+/// What a source holds, before any images are held out for validation or drawn.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// Images to train on.
+    pub train: Images,
+    /// The source's own validation split.
+    pub validation: Option<Images>,
+    /// Images to test on.
+    pub test: Images,
+}
+
+impl From<(Images, Images)> for Parts {
+    fn from((train, test): (Images, Images)) -> Parts {
+        Parts { train, validation: None, test }
+    }
+}
 
 /// Which images a source is asked for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,7 +100,14 @@ fn limit(name: &str, wanted: Option<usize>, n: usize) -> Result<usize, DataError
 }
 
 /// Takes the validation split from the training images, draws static pixels, and digests what is left.
-pub(crate) fn finish(mut train: Images, mut test: Images, dataset: &spec::Dataset) -> Result<Splits, DataError> {
+pub(crate) fn finish(parts: Parts, dataset: &spec::Dataset) -> Result<Splits, DataError> {
+    let Parts { mut train, mut validation, mut test } = parts;
+    if validation.is_some() && dataset.validation > 0 {
+        return Err(DataError::setting(
+            format!("`dataset.validation` is `{}`, and there are validation images already", dataset.validation),
+            "leave `validation` out; the images' own split is used as it comes",
+        ));
+    }
     let n = train.shape.n;
     if dataset.validation >= n {
         return Err(DataError::setting(
@@ -96,20 +122,35 @@ pub(crate) fn finish(mut train: Images, mut test: Images, dataset: &spec::Datase
         held_out.sort_unstable();
         kept.sort_unstable();
     }
-    let mut validation = None;
+    let has_own = validation.is_some();
     if dataset.validation > 0 {
         validation = Some(train.select(&held_out)?);
         train = train.select(&kept)?;
     }
-    if dataset.pixels == Pixels::Static {
+    let all = |n: usize| (0..n).collect::<Vec<_>>();
+    let (draws_train, draws_others) = match dataset.pixels {
+        Pixels::Gray => (false, false),
+        Pixels::Static => (true, true),
+        Pixels::Dynamic => (false, true),
+        Pixels::Binary => {
+            are_binary([Some(&train), validation.as_ref(), Some(&test)])?;
+            (false, false)
+        }
+    };
+    if draws_train {
         draw(&mut train, dataset.seed, TRAIN_STREAM, &kept);
     }
-    if dataset.pixels != Pixels::Gray {
-        if let Some(validation) = &mut validation {
-            draw(validation, dataset.seed, TRAIN_STREAM, &held_out);
+    if draws_others {
+        match &mut validation {
+            Some(validation) if has_own => {
+                let n = validation.shape.n;
+                draw(validation, dataset.seed, VALIDATION_STREAM, &all(n));
+            }
+            Some(validation) => draw(validation, dataset.seed, TRAIN_STREAM, &held_out),
+            None => {}
         }
-        let all: Vec<usize> = (0..test.shape.n).collect();
-        draw(&mut test, dataset.seed, TEST_STREAM, &all);
+        let n = test.shape.n;
+        draw(&mut test, dataset.seed, TEST_STREAM, &all(n));
     }
     let mut digest = Sha256::new();
     for images in [Some(&train), validation.as_ref(), Some(&test)] {
@@ -120,6 +161,18 @@ pub(crate) fn finish(mut train: Images, mut test: Images, dataset: &spec::Datase
     }
     let digest = hexadecimal(&digest.finalize());
     Ok(Splits { train, validation, test, digest })
+}
+
+/// That every pixel is 0 or 1.
+fn are_binary<'a>(parts: impl IntoIterator<Item = Option<&'a Images>>) -> Result<(), DataError> {
+    let gray = parts.into_iter().flatten().flat_map(|images| &images.pixels).find(|value| !matches!(value, 0 | 255));
+    match gray {
+        None => Ok(()),
+        Some(gray) => Err(DataError::setting(
+            format!("`dataset.pixels` is `binary`, and there are pixels between 0 and 1 (such as {gray}/255)"),
+            "write `static` to draw each pixel once, `dynamic` to draw it anew every epoch, or `gray`",
+        )),
+    }
 }
 
 /// Draws every pixel once; `indices` are the images' positions before the validation split was taken, so that an image

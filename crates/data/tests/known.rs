@@ -1,4 +1,4 @@
-//! MNIST and Fashion-MNIST: found where they lie, refused when they are something else; and what is told of datasets.
+//! Published datasets: found where they lie, refused when they are something else; and what is told of datasets.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 use data::{Fetcher, Folders, Progress, info, list, load, load_with, prepare, shape, sheet};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use spec::known::{Digested, Origin};
+use spec::known::{Digested, Files, Origin};
 use spec::{KNOWN_DATASETS, KnownDataset};
 
 fn dataset(json: &str) -> spec::Dataset {
@@ -20,7 +20,7 @@ fn offline() -> Fetcher {
     Fetcher { mirrors: Some(vec!["http://127.0.0.1:9/".to_owned()]), ..Fetcher::default() }
 }
 
-/// Four small IDX files in MNIST's names, as they are and compressed.
+/// Small files in a dataset's names, as they are and compressed: four IDX files, three texts of binary images.
 fn write_set(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     for (name, n) in [("train", 20u8), ("t10k", 10)] {
@@ -30,6 +30,10 @@ fn write_set(folder: &Path) {
         let mut labels = vec![0, 0, 8, 1, 0, 0, 0, n];
         labels.extend(vec![1; usize::from(n)]);
         write(folder, &format!("{name}-labels-idx1-ubyte"), &labels);
+    }
+    let image = format!("{}1\n", "0 ".repeat(783));
+    for name in ["train", "valid", "test"] {
+        write(folder, &format!("binarized_mnist_{name}.amat"), image.as_bytes());
     }
 }
 
@@ -59,8 +63,10 @@ fn another_dataset_in_a_published_ones_folder_is_refused_by_its_digest() {
         assert!(message.contains(&*data.path().join(below).to_string_lossy()), "{message}");
         let listed = list(&folders).into_iter().find(|known| known.name == name).unwrap();
         assert_eq!(listed.place, Some(data.path().join(below)));
-        if published.digested == Digested::Contents {
-            assert_eq!(listed.n_bytes, 16 + 80 + 8 + 20 + 16 + 40 + 8 + 10);
+        match (published.digested, published.files) {
+            (Digested::Contents, Files::Idx(_)) => assert_eq!(listed.n_bytes, 16 + 80 + 8 + 20 + 16 + 40 + 8 + 10),
+            (Digested::Contents, Files::Amat(_)) => assert_eq!(listed.n_bytes, 3 * 2 * 784),
+            (Digested::Compressed, _) => {}
         }
     }
 }
@@ -70,7 +76,12 @@ fn files_in_the_data_folder_itself_count_only_when_they_are_the_datasets() {
     let data = tempfile::tempdir().unwrap();
     write_set(data.path());
     let folders = Folders { data: Some(data.path().to_path_buf()), cache: data.path().join("cache") };
-    assert!(list(&folders).iter().all(|known| known.place.is_none()));
+    // Text files are known by their names, which are of this dataset alone.
+    let is_here = |known: &&data::DatasetInfo| known.place.is_some();
+    assert_eq!(
+        list(&folders).iter().filter(is_here).map(|known| &*known.name).collect::<Vec<_>>(),
+        ["binarized-mnist"]
+    );
     let error = load_with(&dataset(r#"{"name": "mnist"}"#), &folders, &offline(), &mut |_| ()).unwrap_err();
     let message = error.to_string();
     assert!(message.contains("cannot download `train-images-idx3-ubyte` of `mnist`"), "{message}");
@@ -135,19 +146,46 @@ fn contact_sheets_hold_the_first_images() {
     assert!(sheet(&images, 0, 10, 2).unwrap_err().to_string().contains("hint: "));
 }
 
+/// Where there are copies, by `ELBO_DATA`.
+fn copies(cache: &Path) -> Option<Folders> {
+    Some(Folders { data: Some(Folders::from_env(None).unwrap().data?), cache: cache.to_path_buf() })
+}
+
+/// Whether there is a copy of this dataset.
+fn is_here(name: &str, folders: &Folders) -> bool {
+    list(folders).iter().any(|known| known.name == name && known.place.is_some())
+}
+
 /// Needs a copy of MNIST: set `ELBO_DATA` to a folder that has it.
 #[test]
 fn mnist_where_there_is_a_copy() {
     let cache = tempfile::tempdir().unwrap();
-    let Some(data) = Folders::from_env(None).unwrap().data else {
+    let Some(folders) = copies(cache.path()).filter(|folders| is_here("mnist", folders)) else {
         return;
     };
-    let folders = Folders { data: Some(data), cache: cache.path().to_path_buf() };
-    if list(&folders)[1].place.is_none() {
-        return;
-    }
     let splits = load(&dataset(r#"{"name": "mnist"}"#), &folders).unwrap();
     assert_eq!((splits.train.shape.n, splits.test.shape.n), (60_000, 10_000));
     assert_eq!(splits.train.labels.unwrap()[..5], [5, 0, 4, 1, 9]);
     assert_eq!(splits.digest, "0100ba589561dca191e173a651f9a352f455d5077e3316f93899c32185be9d06");
+}
+
+/// Needs a copy of the binarised MNIST: set `ELBO_DATA` to a folder that has it.
+#[test]
+fn binarized_mnist_where_there_is_a_copy() {
+    let cache = tempfile::tempdir().unwrap();
+    let Some(folders) = copies(cache.path()).filter(|folders| is_here("binarized-mnist", folders)) else {
+        return;
+    };
+    let splits = load(&dataset(r#"{"name": "binarized-mnist", "pixels": "binary"}"#), &folders).unwrap();
+    let validation = splits.validation.unwrap();
+    let counts = [&splits.train, &validation, &splits.test].map(|images| images.shape.n);
+    assert_eq!(counts, [50_000, 10_000, 10_000]);
+    assert_eq!(
+        (splits.train.shape.image(), splits.train.labels),
+        (spec::ImageShape { channels: 1, height: 28, width: 28 }, None)
+    );
+    let drawn = load(&dataset(r#"{"name": "binarized-mnist", "pixels": "static", "seed": 3}"#), &folders).unwrap();
+    assert_eq!(drawn.digest, splits.digest, "drawing binary pixels gives what is there");
+    let message = load(&dataset(r#"{"name": "binarized-mnist", "validation": 10}"#), &folders).unwrap_err().to_string();
+    assert!(message.contains("there are validation images already"), "{message}");
 }

@@ -63,6 +63,7 @@ impl RawCell {
     /// The valid cell.
     pub fn check(self) -> Result<Cell, CheckError> {
         let RawCell { dataset, model, objective, optimizer, training } = self;
+        let dataset = dataset.settled();
         let cell = Cell { dataset, model, objective, optimizer, training };
         cell.check()?;
         Ok(cell)
@@ -93,8 +94,8 @@ impl Cell {
     /// Values that have no meaning together: each refusal says why, and what would work.
     fn check_together(&self, checks: &mut Checks) {
         let model = &self.model;
-        if let Some(written) = self.dataset.pixels.binary() {
-            model.kind.check_binary_pixels(model.likelihood, written, checks);
+        if let Some(written) = self.dataset.pixels.drawn() {
+            model.kind.check_drawn_pixels(model.likelihood, written, checks);
         }
         // Images of other datasets are looked at when they are read.
         if let Some(known) = self.dataset.name.known() {

@@ -110,6 +110,9 @@ pub enum Pixels {
     Static,
     /// Each training pixel drawn anew every epoch; the evaluated splits are drawn once, as in `static`.
     Dynamic,
+    /// Every pixel is 0 or 1 already, and nothing is drawn. Images that are known to be so have these, whatever a spec says:
+    /// drawing them gives what is there.
+    Binary,
 }
 
 /// What may stand for a source, in words.
@@ -121,7 +124,7 @@ static SOURCES: LazyLock<String> = LazyLock::new(|| {
 pub(crate) static FIELDS: LazyLock<[Field; 6]> = LazyLock::new(|| {
     [
         field("dataset.name", &SOURCES).title("dataset"),
-        field("dataset.pixels", "`gray`, `static` or `dynamic`"),
+        field("dataset.pixels", "`gray`, `static`, `dynamic`, or `binary` for images that are 0 or 1 already"),
         field("dataset.validation", "how many training images are held out, such as `10000`; `0` for none"),
         field("dataset.seed", "a whole number, such as `0`"),
         field("dataset.train_images", "how many training images are used, such as `1000`; leave it out for all"),
@@ -169,10 +172,10 @@ impl Source {
 }
 
 impl Pixels {
-    /// As in the YAML, where pixels are 0 or 1.
-    pub(crate) fn binary(self) -> Option<&'static str> {
+    /// As in the YAML, where gray values are drawn as 0 or 1.
+    pub(crate) fn drawn(self) -> Option<&'static str> {
         match self {
-            Pixels::Gray => None,
+            Pixels::Gray | Pixels::Binary => None,
             Pixels::Static => Some("static"),
             Pixels::Dynamic => Some("dynamic"),
         }
@@ -189,7 +192,7 @@ impl Dataset {
         };
         let first = self.test_images.map_or_else(String::new, |n| format!("the first {n} of "));
         let drawn = match (self.pixels, self.seed) {
-            (Pixels::Gray, _) => String::new(),
+            (Pixels::Gray | Pixels::Binary, _) => String::new(),
             // Evaluated splits are drawn once either way.
             (Pixels::Static | Pixels::Dynamic, 0) => " binarised".to_owned(),
             (Pixels::Static | Pixels::Dynamic, seed) => format!(" binarised with seed {seed}"),
@@ -199,7 +202,15 @@ impl Dataset {
 
     /// Whether images may be held out for validation; those of the user's own are known when they are read.
     pub(crate) fn may_hold_out(&self) -> bool {
-        self.validation > 0
+        self.validation > 0 || self.name.known().is_some_and(|known| known.n_validation > 0)
+    }
+
+    /// The same images, called binary where they are known to be.
+    pub(crate) fn settled(self) -> Dataset {
+        match self.name.known() {
+            Some(known) if known.is_binary => Dataset { pixels: Pixels::Binary, ..self },
+            _ => self,
+        }
     }
 
     pub(crate) fn check(&self, checks: &mut Checks) {
@@ -225,6 +236,23 @@ impl Dataset {
                     checks.complain(path, message, format!("write at most {held}, or leave it out to use all"));
                 }
                 _ => {}
+            }
+        }
+        if let Some(known) = known {
+            if self.pixels == Pixels::Binary && !known.is_binary {
+                checks.complain(
+                    "dataset.pixels",
+                    format!(
+                        "`pixels: binary` is for images that are 0 or 1 already, and `{}` has gray values",
+                        known.name
+                    ),
+                    "write `static` to draw each pixel once, or `dynamic` to draw it anew every epoch",
+                );
+            }
+            if self.validation > 0 && known.n_validation > 0 {
+                let message = format!("`{}` has {} validation images of its own", known.name, known.n_validation);
+                checks.complain("dataset.validation", message, "leave `validation` out; they are used as they come");
+                return;
             }
         }
         let n_train = self.train_images.or(known.map(|known| known.n_train));

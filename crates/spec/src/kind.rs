@@ -151,7 +151,7 @@ impl ModelKind {
     }
 
     /// Whether pixels that are 0 or 1, as `pixels: {written}` makes them, have a meaning for it.
-    pub(crate) fn check_binary_pixels(self, likelihood: Likelihood, written: &str, checks: &mut Checks) {
+    pub(crate) fn check_drawn_pixels(self, likelihood: Likelihood, written: &str, checks: &mut Checks) {
         match self {
             ModelKind::GaussianMixture { .. } => checks.complain(
                 "dataset.pixels",
@@ -161,7 +161,7 @@ impl ModelKind {
                 "write `pixels: gray` with `kind: gaussian-mixture`",
             ),
             ModelKind::Vae | ModelKind::Autoencoder | ModelKind::Gan { .. } | ModelKind::VaeGan { .. } => {
-                likelihood.check_binary_pixels(written, checks);
+                likelihood.check_drawn_pixels(written, checks);
             }
         }
     }

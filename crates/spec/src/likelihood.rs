@@ -86,7 +86,7 @@ impl Likelihood {
     pub(crate) fn scale(self, pixels: Pixels) -> Scale {
         match (self, pixels) {
             (Likelihood::Bernoulli, Pixels::Gray) => Scale::GrayBce,
-            (Likelihood::Bernoulli, Pixels::Static | Pixels::Dynamic) => Scale::Bernoulli,
+            (Likelihood::Bernoulli, Pixels::Static | Pixels::Dynamic | Pixels::Binary) => Scale::Bernoulli,
             (Likelihood::ContinuousBernoulli, _)
             | (Likelihood::Gaussian { .. }, _)
             | (Likelihood::Laplace { .. }, _)
@@ -137,7 +137,7 @@ impl Likelihood {
     }
 
     /// Whether pixels that are 0 or 1, as `pixels: {written}` makes them, have a meaning for it.
-    pub(crate) fn check_binary_pixels(self, written: &str, checks: &mut Checks) {
+    pub(crate) fn check_drawn_pixels(self, written: &str, checks: &mut Checks) {
         let density = |name: &str, what: &str, checks: &mut Checks| {
             checks.complain(
                 "dataset.pixels",

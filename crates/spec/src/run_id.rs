@@ -96,7 +96,7 @@ pub(crate) fn canonical(cell: &Cell) -> Value {
     let mut canonical = Map::new();
 
     let mut dataset = dataset.clone();
-    if dataset.pixels == Pixels::Gray && dataset.validation == 0 {
+    if matches!(dataset.pixels, Pixels::Gray | Pixels::Binary) && dataset.validation == 0 {
         // Nothing is drawn with it.
         dataset.seed = 0;
     }

@@ -209,6 +209,22 @@ fn readable_names() {
     assert_eq!(cell(&["dataset.name={ folder: / }"]).readable_name(), "vae-images-z20-b1-s0");
 }
 
+/// Drawing binary images gives what is there: they are called binary, and have one run.
+#[test]
+fn images_that_are_binary_already_are_one_run_however_pixels_are_written() {
+    let binary = cell(&["dataset.name=binarized-mnist"]);
+    assert_eq!((binary.dataset.pixels, binary.scale()), (spec::Pixels::Binary, Scale::Bernoulli));
+    for written in ["gray", "static", "dynamic", "binary"] {
+        let same = cell(&["dataset.name=binarized-mnist", &format!("dataset.pixels={written}"), "dataset.seed=3"]);
+        assert_eq!(same.run_id(), binary.run_id(), "{written}");
+        assert_eq!(same.value_at("dataset.pixels"), Some(json!("binary")));
+    }
+    // A run that was recorded with another word is read as the same cell.
+    let mut recorded = serde_json::to_value(&binary).unwrap();
+    recorded["dataset"]["pixels"] = json!("static");
+    assert_eq!(serde_json::from_value::<Cell>(recorded).unwrap(), binary);
+}
+
 #[test]
 fn scales() {
     assert_eq!(cell(&[]).scale(), Scale::GrayBce);

@@ -9,10 +9,9 @@ use fs_err as fs;
 use crate::error::DataError;
 use crate::files;
 use crate::folders::Folders;
-use crate::images::Images;
 use crate::known::{PublishedFile, PublishedSet};
 use crate::noise;
-use crate::split::Wanted;
+use crate::split::{Parts, Wanted};
 
 /// News of what takes long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +80,7 @@ impl Failure {
 }
 
 impl Fetcher {
-    /// Reads a set's training and test images where they lie, or downloads them first; what is damaged in the cache is
+    /// Reads a set's images where they lie, or downloads them first; what is damaged in the cache is
     /// downloaded again.
     pub(crate) fn load(
         &self,
@@ -89,7 +88,7 @@ impl Fetcher {
         folders: &Folders,
         wanted: &Wanted,
         progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<(Images, Images), DataError> {
+    ) -> Result<Parts, DataError> {
         let cache = set.cache_folder(folders);
         match set.find(folders) {
             Some(folder) if folder != cache => return set.read(&folder, wanted),
@@ -116,7 +115,7 @@ impl Fetcher {
         let wait = || (report.borrow_mut())(Progress::Message(&waiting));
         files::with_lock(folder, wait, || {
             for file in set.files() {
-                let path = folder.join(format!("{}.gz", file.name));
+                let path = folder.join(file.served());
                 let here = file.find(folder);
                 if here.is_some_and(|path| check(&path, file).is_ok()) {
                     continue;
@@ -137,7 +136,7 @@ impl Fetcher {
         let mut attempts = Vec::new();
         let known = || set.published.mirrors.iter().map(|&mirror| mirror.to_owned()).collect();
         for mirror in self.mirrors.clone().unwrap_or_else(known) {
-            let url = format!("{}/{}.gz", mirror.trim_end_matches('/'), file.name);
+            let url = format!("{}/{}", mirror.trim_end_matches('/'), file.served());
             // A part is continued only from the mirror it came from, for another may have wrapped the file otherwise.
             let words: Vec<u64> = url.bytes().map(u64::from).collect();
             let part = path.with_file_name(format!(".{}.part-{:016x}", file.name, noise::key(&words)));
@@ -160,7 +159,7 @@ impl Fetcher {
             file: file.name.to_owned(),
             attempts,
             hint: format!(
-                "check the network, or put the four files of {} into `{folder}` or under `--data`; \
+                "check the network, or put the files of {} into `{folder}` or under `--data`; \
                  the dataset `glyphs` needs no download",
                 set.known.name
             ),

@@ -8,7 +8,7 @@ use std::{env, fs, thread};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
-use spec::known::{Digested, Origin, Published};
+use spec::known::{Digested, Files, Origin, Published};
 use spec::{ImageShape, KnownDataset, hexadecimal};
 use tempfile::TempDir;
 
@@ -16,13 +16,15 @@ use super::server::{Manner, Server};
 use super::*;
 use crate::folders::Folders;
 use crate::images::Shape;
-use crate::known::FILES;
+use crate::known::IDX_FILES;
 use crate::split::Wanted;
 
 /// Images of the made-up dataset, 13×60 pixels, so that no size is taken for granted.
 const IMAGE: ImageShape = ImageShape { channels: 1, height: 13, width: 60 };
 /// Its training and test images.
 const COUNTS: [u8; 2] = [200, 40];
+/// Its validation images, where it is in text files.
+const N_VALIDATION: u8 = 30;
 
 /// A made-up dataset as a row, with digests of its decompressed or its compressed files.
 fn row(digested: Digested) -> KnownDataset {
@@ -33,16 +35,23 @@ fn row(digested: Digested) -> KnownDataset {
         };
         &*hexadecimal(&Sha256::digest(bytes)).leak()
     });
+    row_of(Published { folders: &["test", "Test/raw"], mirrors: &[], digested, files: Files::Idx(sha256) })
+}
+
+fn row_of(published: Published) -> KnownDataset {
+    let is_binary = matches!(published.files, Files::Amat(_));
     KnownDataset {
         name: "test",
         subject: "noise",
         image: IMAGE,
+        is_binary,
         n_train: COUNTS[0].into(),
+        n_validation: if is_binary { N_VALIDATION.into() } else { 0 },
         n_test: COUNTS[1].into(),
         classes: &[],
         citation: "nobody",
         licence: "none",
-        origin: Origin::Published(Published { folders: ["test", "Test/raw"], mirrors: &[], digested, sha256 }),
+        origin: Origin::Published(published),
     }
 }
 
@@ -67,7 +76,7 @@ fn compressed(contents: &[u8]) -> Vec<u8> {
 
 /// The made-up dataset, and its files as they are served.
 fn set() -> (PublishedSet<'static>, Vec<(String, Vec<u8>)>) {
-    let served = contents().into_iter().zip(FILES);
+    let served = contents().into_iter().zip(IDX_FILES);
     let served = served.map(|(contents, name)| (format!("{name}.gz"), compressed(&contents)));
     (set_of(Box::leak(Box::new(row(Digested::Contents)))), served.collect())
 }
@@ -137,7 +146,8 @@ fn a_row_with_digests_of_its_compressed_files_is_fetched_found_and_read() {
     let folder = tempfile::tempdir().unwrap();
     let folders = Folders { data: Some(folder.path().join("data")), cache: folder.path().join("cache") };
     let load = || fetcher(&[&server.url]).load(set, &folders, &Wanted::default(), &mut |_| ());
-    let (train, test) = load().unwrap();
+    let Parts { train, validation, test } = load().unwrap();
+    assert_eq!(validation, None);
     assert_eq!(train.shape, Shape { n: 200, channels: 1, height: 13, width: 60 });
     assert_eq!([&train.pixels, &test.pixels], [&contents()[0][16..], &contents()[2][16..]]);
     assert_eq!(test.labels.as_deref(), Some(&contents()[3][8..]));
@@ -146,7 +156,7 @@ fn a_row_with_digests_of_its_compressed_files_is_fetched_found_and_read() {
     // The same values compressed otherwise are another file, and decompressed copies cannot be told by these digests.
     let below = folders.data.as_ref().unwrap().join("Test/raw");
     fs::create_dir_all(&below).unwrap();
-    for (name, contents) in FILES.iter().zip(contents()) {
+    for (name, contents) in IDX_FILES.iter().zip(contents()) {
         fs::write(below.join(name), contents).unwrap();
     }
     assert_eq!(set.find(&folders), Some(set.cache_folder(&folders)));
@@ -154,13 +164,67 @@ fn a_row_with_digests_of_its_compressed_files_is_fetched_found_and_read() {
         fs::write(below.join(name), bytes).unwrap();
     }
     assert_eq!(set.find(&folders), Some(below.clone()));
-    assert_eq!(load().unwrap().0, train);
+    assert_eq!(load().unwrap().train, train);
     let mut gz = GzEncoder::new(Vec::new(), Compression::best());
     gz.write_all(&contents()[0]).unwrap();
     fs::write(below.join(&served[0].0), gz.finish().unwrap()).unwrap();
     let message = load().unwrap_err().to_string();
     assert!(message.contains("is not test's: it has SHA-256") && message.contains("hint: move it away"), "{message}");
     assert_eq!(server.requests().len(), 4, "the user's own copy is not fetched again");
+}
+
+/// Text files are served uncompressed, and found compressed too; their validation images are a split of their own.
+#[test]
+fn text_files_of_binary_images_are_fetched_found_and_read() {
+    let bits = |n: u8, key| (0..usize::from(n) * IMAGE.n_pixels()).map(move |i| (noise::bits(key, i as u64) & 1) as u8);
+    let counts = [COUNTS[0], N_VALIDATION, COUNTS[1]];
+    let names = ["train.amat", "valid.amat", "test.amat"];
+    let text = |(n, key)| {
+        let values: Vec<String> = bits(n, key).map(|bit| bit.to_string()).collect();
+        values.chunks(IMAGE.n_pixels()).map(|image| format!("{}\n", image.join(" "))).collect::<String>().into_bytes()
+    };
+    let texts: Vec<Vec<u8>> = counts.into_iter().zip(0..).map(text).collect();
+    let digest = |i: usize| (names[i], &*hexadecimal(&Sha256::digest(&texts[i])).leak());
+    let files = Files::Amat([digest(0), digest(1), digest(2)]);
+    let known = row_of(Published { folders: &["test"], mirrors: &[], digested: Digested::Contents, files });
+    let set = set_of(&known);
+    let served: Vec<_> = names.iter().map(|&name| name.to_owned()).zip(texts.clone()).collect();
+    let server = Server::start(served.clone(), Manner::Right);
+    let folder = tempfile::tempdir().unwrap();
+    let folders = Folders { data: Some(folder.path().join("data")), cache: folder.path().join("cache") };
+    let load = || fetcher(&[&server.url]).load(set, &folders, &Wanted::default(), &mut |_| ());
+    let is_right = |parts: &Parts| {
+        let images = [&parts.train, parts.validation.as_ref().unwrap(), &parts.test];
+        images.into_iter().zip(counts).zip(0..).all(|((images, n), key)| {
+            images.shape == Shape { n: n.into(), channels: 1, height: 13, width: 60 }
+                && images.pixels.iter().copied().eq(bits(n, key).map(|bit| bit * 255))
+        })
+    };
+    assert!(is_right(&load().unwrap()));
+    assert_eq!(server.requests(), ["/train.amat", "/valid.amat", "/test.amat"]);
+
+    // A copy in the data folder itself is known by its names, compressed or not, and refused when it is another.
+    let data = folders.data.as_ref().unwrap();
+    fs::create_dir_all(data).unwrap();
+    for (name, text) in &served {
+        fs::write(data.join(format!("{name}.gz")), compressed(text)).unwrap();
+    }
+    assert_eq!(set.find(&folders).as_ref(), Some(data));
+    assert!(is_right(&load().unwrap()));
+    let mut other = texts[1].clone();
+    other[0] ^= 1;
+    let cases = [
+        (&texts[1][..100], "ends in the middle of image 1"),
+        (&texts[2], "goes on after the 30 images"),
+        (&other, "is not test's: its contents have SHA-256"),
+        (&[], "empty"),
+    ];
+    for (damaged, problem) in cases {
+        fs::write(data.join("valid.amat"), damaged).unwrap();
+        let message = load().err().unwrap().to_string();
+        assert!(message.contains(problem) && message.contains("hint: "), "{message}");
+    }
+    assert_eq!(server.requests().len(), 3, "the user's own copy is not fetched again");
 }
 
 #[test]
@@ -229,7 +293,7 @@ fn a_part_that_was_wrong_from_the_start_is_begun_anew() {
 
 /// Where the first file's part is kept.
 fn part_of(server: &Server, folder: &Path) -> std::path::PathBuf {
-    let name = FILES[0];
+    let name = IDX_FILES[0];
     let words: Vec<u64> = format!("{}/{name}.gz", server.url).bytes().map(u64::from).collect();
     folder.join(format!(".{name}.part-{:016x}", noise::key(&words)))
 }
