@@ -14,16 +14,22 @@
 //! | `samples_aggregate` | `[a, channels, height, width]` | decoder means of z ~ q(z\|x) of random training images x: the aggregate posterior |
 //! | `samples_mixture` | `[b, channels, height, width]` | decoder means of z from a mixture of 10 Gaussians fitted to the latent means of training images |
 //! | `manifold` | `[g, g, channels, height, width]` | decoder means on a grid of z; for two latent dimensions only |
-//! | `interpolation_linear` | `[pairs, steps, channels, height, width]` | decoder means along straight lines between the latents of two test images |
-//! | `interpolation_spherical` | `[pairs, steps, channels, height, width]` | the same along great arcs |
+//! | `manifold_z1` | `[g]` | z₁ of the grid's columns, from left to right |
+//! | `manifold_z2` | `[g]` | z₂ of the grid's rows, from top to bottom |
+//! | `interpolation_ends` | `[pairs, ends, channels, height, width]` | the two test images of each pair |
+//! | `interpolation_angle` | `[pairs]` | angle between the latents of the two, in degrees; not a number where one is zero |
+//! | `interpolation_linear` | `[pairs, steps, channels, height, width]` | decoder means along straight lines between the latents of the two |
+//! | `interpolation_spherical` | `[pairs, steps, channels, height, width]` | the same along arcs: directions turn evenly, norms change evenly |
 //! | `latent_mean` | `[t, latent_dim]` | posterior means of test images |
 //! | `latent_log_variance` | `[t, latent_dim]` | logarithms of the posterior variances of the same images |
 //! | `labels` | `[t]`, `uint8` | classes of the same images, where the data has them |
 //!
 //! Every file has `samples`; the others are there where the model has such a thing: a GAN has no encoder, hence neither
 //! reconstructions nor latents; an autoencoder has no variances. An autoencoder has no prior either; its `samples` are of
-//! z from N(0, I) all the same, which shows the holes of its latent space. Latents that are bits have no great arcs, and no
-//! Gaussian mixture.
+//! z from N(0, I) all the same, which shows the holes of its latent space. Latents that are bits have no arcs, and no
+//! Gaussian mixture. The manifold's grid lies at quantiles of the prior, on the four points of two bits, or over the codes of
+//! an autoencoder. Files of format 1.1 and before have neither the grid's z nor the pairs' ends and angles; their
+//! `interpolation_spherical` is slerp of the latents themselves, which leaves the norms of the ends where those differ.
 //!
 //! Decoder means are stored as they are and clamped to 0…1 only when drawn: those of a Gaussian may lie outside.
 //!
@@ -93,10 +99,20 @@ pub enum ArrayName {
     SamplesMixture,
     /// Decoder means on a grid of z; `[g, g, channels, height, width]`; only of two latent dimensions.
     Manifold,
-    /// Decoder means along straight lines between the latents of two test images, ends included;
+    /// z₁ of the columns of that grid, from left to right; `[g]`.
+    #[strum(serialize = "manifold_z1")]
+    ManifoldZ1,
+    /// z₂ of its rows, from top to bottom; `[g]`.
+    #[strum(serialize = "manifold_z2")]
+    ManifoldZ2,
+    /// The two test images of each pair between which is interpolated; `[pairs, ends, channels, height, width]`.
+    InterpolationEnds,
+    /// The angle between the latents of the two, in degrees; not a number where one of them is zero; `[pairs]`.
+    InterpolationAngle,
+    /// Decoder means along straight lines between the latents of the two, ends included;
     /// `[pairs, steps, channels, height, width]`.
     InterpolationLinear,
-    /// The same along great arcs, for the same pairs and steps.
+    /// The same along arcs on which directions turn evenly and norms change evenly.
     InterpolationSpherical,
     /// Posterior means of test images; `[t, latent_dim]`.
     LatentMean,
@@ -132,10 +148,21 @@ impl ArrayName {
                 "decoder means of z from a Gaussian mixture fitted to latent means, not clamped",
             ),
             ArrayName::Manifold => ("g, g, channels, height, width", "decoder means on a grid of z, not clamped"),
+            ArrayName::ManifoldZ1 => ("g", "z1 of the columns of manifold, from left to right"),
+            ArrayName::ManifoldZ2 => ("g", "z2 of the rows of manifold, from top to bottom"),
+            ArrayName::InterpolationEnds => {
+                ("pairs, ends, channels, height, width", "the two test images between which is interpolated")
+            }
+            ArrayName::InterpolationAngle => {
+                ("pairs", "angle between the latents of the two, in degrees; not a number where one is zero")
+            }
             ArrayName::InterpolationLinear => {
                 (PAIRS, "decoder means along straight lines between latents, not clamped")
             }
-            ArrayName::InterpolationSpherical => (PAIRS, "decoder means along great arcs between latents, not clamped"),
+            ArrayName::InterpolationSpherical => (
+                PAIRS,
+                "decoder means along arcs between latents on which directions turn and norms change evenly, not clamped",
+            ),
             ArrayName::LatentMean => ("t, latent_dim", "posterior means of test images"),
             ArrayName::LatentLogVariance => {
                 ("t, latent_dim", "logarithms of the posterior variances of the images of latent_mean")
@@ -145,11 +172,15 @@ impl ArrayName {
 }
 
 /// Arrays that mean nothing without another one.
-const BELONG: [(ArrayName, ArrayName); 5] = [
+const BELONG: [(ArrayName, ArrayName); 9] = [
     (ArrayName::Reconstructions, ArrayName::Originals),
     (ArrayName::DecoderSamples, ArrayName::Reconstructions),
     (ArrayName::Corrupted, ArrayName::Originals),
     (ArrayName::Denoised, ArrayName::Corrupted),
+    (ArrayName::ManifoldZ1, ArrayName::Manifold),
+    (ArrayName::ManifoldZ2, ArrayName::Manifold),
+    (ArrayName::InterpolationEnds, ArrayName::InterpolationLinear),
+    (ArrayName::InterpolationAngle, ArrayName::InterpolationLinear),
     (ArrayName::LatentLogVariance, ArrayName::LatentMean),
 ];
 
@@ -266,6 +297,21 @@ impl Arrays {
     /// # Errors
     /// If it is missing, damaged, of a newer major version, or lacks `samples`.
     pub fn read(path: &Path) -> Result<Arrays, RecordError> {
+        let arrays = Arrays::read_some(path, |_| true)?;
+        arrays.check().map_err(|reason| RecordError::damaged(path, reason))?;
+        Ok(arrays)
+    }
+
+    /// Reads one array of the file and nothing else; `None` where it has none of this name.
+    ///
+    /// # Errors
+    /// If the file is missing, damaged, or of a newer major version.
+    pub fn read_one(path: &Path, name: ArrayName) -> Result<Option<Array>, RecordError> {
+        Ok(Arrays::read_some(path, |other| other == name)?.remove(name))
+    }
+
+    /// The arrays that are wanted, as far as there are such, and the labels.
+    fn read_some(path: &Path, wanted: impl Fn(ArrayName) -> bool) -> Result<Arrays, RecordError> {
         let size = fs_err::File::open(path)?.metadata()?.len();
         let damaged = |reason: String| RecordError::damaged(path, reason);
         if size == 0 {
@@ -283,7 +329,7 @@ impl Arrays {
             .map_err(|error| damaged(format!("it has no `format_version`: {}", short(&error))))?;
         RecordError::refuse_newer(path, FormatVersion::try_from(version.as_str().to_owned()).map_err(damaged)?)?;
         let mut arrays = Arrays::default();
-        for name in ArrayName::iter().filter(|name| file.link_exists(name.name())) {
+        for name in ArrayName::iter().filter(|name| wanted(*name) && file.link_exists(name.name())) {
             let (shape, values) =
                 read_dataset(&file, name.name(), TypeDescriptor::Float(FloatSize::U4), size).map_err(damaged)?;
             arrays.insert(name, Array { shape, values });
@@ -296,7 +342,6 @@ impl Arrays {
             }
             arrays.labels = Some(values);
         }
-        arrays.check().map_err(damaged)?;
         Ok(arrays)
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use spec::{Evaluation, Measurement, Metric, MetricSettings, RunId, Split};
 
-use crate::arrays::Arrays;
+use crate::arrays::{Array, ArrayName, Arrays};
 use crate::checkpoint::{self, LatestCheckpoint};
 use crate::error::RecordError;
 use crate::manifest::RunManifest;
@@ -181,6 +181,14 @@ impl Run {
     /// If the file is missing, damaged or of a newer major version.
     pub fn arrays(&self) -> Result<Arrays, RecordError> {
         Arrays::read(&self.arrays_file())
+    }
+
+    /// One of the arrays for figures, without reading the others; `None` where the run has none of this name.
+    ///
+    /// # Errors
+    /// If there is no such file, it is damaged or of a newer major version.
+    pub fn array(&self, name: ArrayName) -> Result<Option<Array>, RecordError> {
+        Arrays::read_one(&self.arrays_file(), name)
     }
 
     /// The newest whole checkpoint; reads and hashes all its files.

@@ -29,6 +29,19 @@ pub enum Latent {
     },
 }
 
+/// Where the latents of a model lie, by which their plane is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LatentSpace {
+    /// Under the prior N(0, I).
+    Normal,
+    /// Under a prior that is learned with the rest.
+    Learned,
+    /// On the corners of a cube: they are bits.
+    Bits,
+    /// Wherever an autoencoder puts its codes, which have no prior.
+    Codes,
+}
+
 pub(crate) const FIELDS: &[Field] = &[
     field("model.latent_dim", "the width of the latent space, such as `20`").title("latent dimension D"),
     field(

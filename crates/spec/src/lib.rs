@@ -82,7 +82,7 @@ pub use fields::{is_switched_off, setting_title};
 pub use figure::FigureKind;
 pub use kind::{ModelKind, Regulariser};
 pub use known::{KNOWN_DATASETS, KnownDataset};
-pub use latent::Latent;
+pub use latent::{Latent, LatentSpace};
 pub use layout::{ImageShape, Layout};
 pub use likelihood::{Likelihood, SharedVariance};
 pub use measurement::{Measurement, Split};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::Checks;
 use crate::corruption::Corruption;
 use crate::kind::ModelKind;
-use crate::latent::{Latent, MAX_LATENT_DIM};
+use crate::latent::{Latent, LatentSpace, MAX_LATENT_DIM};
 use crate::likelihood::Likelihood;
 use crate::net::{self, Activation, Init, Net};
 use crate::prior::Prior;
@@ -37,6 +37,19 @@ pub struct Model {
 }
 
 impl Model {
+    /// Where its latents lie; `None` for a Gaussian mixture, which has none.
+    pub fn latent_space(&self) -> Option<LatentSpace> {
+        Some(match (self.kind, self.latent, self.prior) {
+            (ModelKind::GaussianMixture { .. }, ..) => return None,
+            (ModelKind::Autoencoder, ..) => LatentSpace::Codes,
+            (_, Latent::Bernoulli { .. }, _) => LatentSpace::Bits,
+            (_, Latent::Gaussian, Prior::Standard) => LatentSpace::Normal,
+            (_, Latent::Gaussian, Prior::Mixture { .. } | Prior::Vamp { .. } | Prior::Flow { .. }) => {
+                LatentSpace::Learned
+            }
+        })
+    }
+
     pub(crate) fn check(&self, checks: &mut Checks) {
         // Exhaustive, so that a new part is thought about here.
         let Model { kind, net, hidden, activation: _, init: _, latent_dim, latent, prior, likelihood, corruption } =

@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::batches::{Batches, in_order};
 use crate::evaluate::{BATCH, SplitContext};
+use crate::manifold;
 use crate::sampling::Sampler;
 use crate::statistics::Mean;
 
@@ -17,8 +18,6 @@ use crate::statistics::Mean;
 const N_RECONSTRUCTIONS: usize = 20;
 /// Samples of each source that are kept.
 pub(crate) const N_SAMPLES: usize = 100;
-/// Points along each axis of the two-dimensional latent manifold.
-const N_MANIFOLD: usize = 20;
 /// Pairs of test images between which is interpolated.
 const N_PAIRS: usize = 5;
 /// Latents on the way from one image of a pair to the other, both ends included.
@@ -63,23 +62,25 @@ pub fn arrays(
             let z = fitted.map(|(r, fitted)| fitted.map(|mixture| sampler.from_mixture(r, mixture, N_SAMPLES, 0)));
             OfSome::new(z.collect(), padded, decode)
         });
-        let manifolds = replicas.iter().any(|replica| replica.width == 2).then(|| {
-            let grid = manifold_grid(padded);
-            decode(&grid.unsqueeze(0).expand([replicas.len() as i64, -1, -1], false).contiguous())
-        });
+        let space = cells.first().and_then(|cell| cell.model.latent_space());
+        let grids =
+            space.and_then(|space| manifold::grids(model, space, latents.as_ref().map(|latents| &latents.mean)));
+        let manifolds = grids.as_ref().map(|grids| decode(&grids.latents));
 
         let pairs = pairs(test, &chosen);
+        let end = |of: fn(&(usize, usize)) -> usize| pairs.iter().map(of).collect::<Vec<_>>();
+        let ends = latents.as_ref().filter(|_| !pairs.is_empty()).map(|latents| {
+            let of = |end: Vec<usize>| of_images(&latents.mean, &end);
+            (of(end(|pair| pair.0)), of(end(|pair| pair.1)))
+        });
         let path = |between: fn(&Tensor, &Tensor, usize) -> Tensor| {
-            let latents = latents.as_ref().filter(|_| !pairs.is_empty())?;
-            let ends = |end: fn(&(usize, usize)) -> usize| {
-                of_images(&latents.mean, &pairs.iter().map(end).collect::<Vec<_>>())
-            };
-            Some(decode(&between(&ends(|pair| pair.0), &ends(|pair| pair.1), N_STEPS).flatten(1, 2)))
+            ends.as_ref().map(|(from, to)| decode(&between(from, to, N_STEPS).flatten(1, 2)))
         };
         let linear = path(interpolation::linear);
         // Off the straight line probabilities would leave 0…1.
         let are_bits = latents.as_ref().is_some_and(|latents| latents.are_bits);
         let spherical = if are_bits { None } else { path(interpolation::spherical) };
+        let angles = ends.as_ref().map(|(from, to)| interpolation::angle(from, to)); // [R, pairs]
 
         let images = |values: &Tensor, r: usize, leading: &[usize]| -> anyhow::Result<Array> {
             let shape = [test.shape.channels, test.shape.height, test.shape.width];
@@ -90,6 +91,11 @@ pub fn arrays(
         };
         let (n, steps) = ([chosen.len()], [pairs.len(), N_STEPS]);
         let originals = images(&stacked(test, &chosen, 1, Device::Cpu), 0, &n)?;
+        let both_ends: Vec<usize> = pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect();
+        let end_images = match &ends {
+            Some(_) => Some(images(&stacked(test, &both_ends, 1, Device::Cpu), 0, &[pairs.len(), 2])?),
+            None => None,
+        };
         let reconstructions = z.as_ref().map(decode);
         replicas
             .iter()
@@ -100,7 +106,13 @@ pub fn arrays(
                     Array::new(vec![test.shape.n, replica.width], values)
                 };
                 let log_variance = latents.as_ref().and_then(|latents| latents.log_variance.as_ref());
-                let manifold = manifolds.as_ref().filter(|_| replica.width == 2);
+                let grid = grids.as_ref().and_then(|grids| grids.of_replicas[r].as_ref());
+                let manifold = match (&manifolds, grid) {
+                    (Some(all), Some(grid)) => Some(images(all, r, &[grid.z2.len(), grid.z1.len()])?),
+                    _ => None,
+                };
+                let axis = |values: &Vec<f32>| Array::new(vec![values.len()], values.clone());
+                let angle = |all: &Tensor| Array::new(vec![pairs.len()], to_vec(&all.get(r as i64)));
                 let mixture = mixture.as_ref().filter(|of_some| of_some.is_there[r]);
                 let latent_log_density = match (&latents, mixtures.as_ref().map(|mixtures| &mixtures[r])) {
                     (Some(latents), Some(Ok(mixture))) => {
@@ -109,7 +121,6 @@ pub fn arrays(
                     }
                     _ => None,
                 };
-                let grid = [N_MANIFOLD, N_MANIFOLD];
                 let mut arrays = Arrays::from_iter([
                     (ArrayName::Originals, Some(originals.clone())),
                     (ArrayName::Reconstructions, some(&reconstructions, r, &n)?),
@@ -119,7 +130,11 @@ pub fn arrays(
                     (ArrayName::Samples, Some(images(&samples, r, &[N_SAMPLES])?)),
                     (ArrayName::SamplesAggregate, some(&aggregate, r, &[N_SAMPLES])?),
                     (ArrayName::SamplesMixture, mixture.map(|all| images(&all.all, r, &[N_SAMPLES])).transpose()?),
-                    (ArrayName::Manifold, manifold.map(|all| images(all, r, &grid)).transpose()?),
+                    (ArrayName::Manifold, manifold),
+                    (ArrayName::ManifoldZ1, grid.map(|grid| axis(&grid.z1)).transpose()?),
+                    (ArrayName::ManifoldZ2, grid.map(|grid| axis(&grid.z2)).transpose()?),
+                    (ArrayName::InterpolationEnds, end_images.clone()),
+                    (ArrayName::InterpolationAngle, angles.as_ref().map(angle).transpose()?),
                     (ArrayName::InterpolationLinear, some(&linear, r, &steps)?),
                     (ArrayName::InterpolationSpherical, some(&spherical, r, &steps)?),
                     (ArrayName::LatentMean, latents.as_ref().map(|latents| own(&latents.mean)).transpose()?),
@@ -221,17 +236,6 @@ fn pairs(images: &Images, indices: &[usize]) -> Vec<(usize, usize)> {
     let mut pairs = if different.is_empty() { all } else { different };
     pairs.truncate(N_PAIRS);
     pairs
-}
-
-/// Quantiles of the standard normal along both axes, 5 % to 95 %: equal steps of prior probability (Kingma & Welling
-/// 2014, fig. 4). The first axis runs from high to low, so that up is up in a picture; shape `[g², D]`.
-fn manifold_grid(padded: usize) -> Tensor {
-    let options = (Kind::Double, Device::Cpu);
-    let quantiles = Tensor::linspace(0.05, 0.95, N_MANIFOLD as i64, options).special_ndtri().to_kind(Kind::Float);
-    let down = quantiles.flip([0]).view([-1, 1]).expand([N_MANIFOLD as i64, N_MANIFOLD as i64], false);
-    let right = quantiles.view([1, -1]).expand([N_MANIFOLD as i64, N_MANIFOLD as i64], false);
-    let z = Tensor::stack(&[right, down], -1).view([-1, 2]);
-    z.constant_pad_nd([0, padded as i64 - 2])
 }
 
 /// Up to [`N_RECONSTRUCTIONS`] images: class after class the first of each, then the second, …; without labels the first.

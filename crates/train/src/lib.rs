@@ -10,6 +10,7 @@ pub mod cohort;
 pub mod context;
 pub mod evaluate;
 pub mod fit;
+mod manifold;
 pub mod messages;
 pub mod mixture;
 pub mod optimizer;

@@ -164,6 +164,13 @@ fn a_model_has_the_arrays_that_mean_something_for_it() {
     assert!(corrupted.iter().zip(&originals).all(|(a, b)| a == b || *a == 0.0));
     assert!((250..350).contains(&n_masked), "{n_masked} of 600");
 
+    // Beside the paths there are the images themselves, and how far their latents turn.
+    let (ends, originals) = (vae.get(ArrayName::InterpolationEnds).unwrap(), values(&vae, ArrayName::Originals));
+    assert_eq!(ends.shape, [5, 2, 1, 5, 6]);
+    assert_eq!(ends.values, originals[..10 * 30]);
+    let angles = values(&vae, ArrayName::InterpolationAngle);
+    assert!(angles.len() == 5 && angles.iter().all(|angle| (0.0..=180.0).contains(angle)), "{angles:?}");
+
     // Paths begin and end at reconstructions of images of different classes: the first two classes, then the next two.
     for name in [ArrayName::InterpolationLinear, ArrayName::InterpolationSpherical] {
         let path = values(&vae, name);
@@ -174,6 +181,63 @@ fn a_model_has_the_arrays_that_mean_something_for_it() {
                 assert!(end.iter().zip(&whole).all(|(a, b)| (a - b).abs() < 1e-5), "pair {pair}, step {step}");
             }
         }
+    }
+}
+
+/// z₁ from left to right and z₂ from top to bottom of the manifold of an untrained model of two dimensions, and the model.
+fn plane(model: &Value) -> (Box<dyn Family>, Arrays, Vec<Vec<f32>>) {
+    let cells = cells(model, &[2]);
+    let model = build(&cells);
+    let arrays = arrays(model.as_ref(), &splits(), &cells, Device::Cpu).unwrap().remove(0).arrays;
+    let axes = [ArrayName::ManifoldZ1, ArrayName::ManifoldZ2].map(|name| arrays.get(name).unwrap().values.clone());
+    (model, arrays, axes.to_vec())
+}
+
+#[test]
+fn a_manifold_lies_where_the_prior_does() {
+    let (model, standard, axes) = plane(&json!({}));
+    assert_eq!(standard.get(ArrayName::Manifold).unwrap().shape, [16, 16, 1, 5, 6]);
+    // The 5 % and 95 % quantiles of N(0, 1).
+    assert!((axes[0][0] + 1.6449).abs() < 1e-3 && (axes[0][15] - 1.6449).abs() < 1e-3, "{axes:?}");
+    assert!(axes[0].iter().rev().eq(&axes[1]), "z₂ falls from top to bottom");
+    // The second image of the third row is what the decoder makes of these two.
+    let z = Tensor::from_slice(&[axes[0][1], axes[1][2]]).view([1, 1, 2]);
+    let image: Vec<f32> = model.generator().mean(&z).view([-1]).try_into().unwrap();
+    let stored = &standard.get(ArrayName::Manifold).unwrap().values[(2 * 16 + 1) * 30..][..30];
+    assert!(image.iter().zip(stored).all(|(a, b)| (a - b).abs() < 1e-5));
+
+    // A learned prior's own quantiles: 5 % of its draws lie below the first.
+    for prior in [json!({ "mixture": { "components": 3 } }), json!({ "vamp": { "components": 4 } }), json!("flow")] {
+        let prior = if prior == json!("flow") { json!({ "flow": {} }) } else { prior };
+        let (model, _, axes) = plane(&json!({ "prior": prior }));
+        let draws =
+            model.generator().sample_prior(20_000, model::noise::NoiseKey::new(model::noise::Stream::Prior, 0, 7));
+        for (dimension, axis) in axes.iter().enumerate() {
+            let own = draws.select(0, 0).select(1, dimension as i64);
+            let (low, high) = if dimension == 0 { (axis[0], axis[15]) } else { (axis[15], axis[0]) };
+            let below = |z: f32| own.lt(f64::from(z)).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+            assert!((below(low) - 0.05).abs() < 0.01 && (below(high) - 0.95).abs() < 0.01, "{prior}: {axis:?}");
+        }
+    }
+
+    // Two bits have four values.
+    let (_, bits, axes) = plane(&json!({ "latent": { "bernoulli": {} } }));
+    assert_eq!((axes[0].as_slice(), axes[1].as_slice()), (&[0.0, 1.0][..], &[1.0, 0.0][..]));
+    assert_eq!(bits.get(ArrayName::Manifold).unwrap().shape, [2, 2, 1, 5, 6]);
+
+    // The codes of an autoencoder: all but the outermost lie within, and the grid reaches no further.
+    let (_, codes, axes) = plane(&json!({ "kind": "autoencoder" }));
+    let means = &codes.get(ArrayName::LatentMean).unwrap().values;
+    for dimension in 0..2 {
+        let own: Vec<f32> = means.iter().skip(dimension).step_by(2).copied().collect();
+        let (least, most) = own.iter().fold((f32::MAX, f32::MIN), |(low, high), &z| (low.min(z), high.max(z)));
+        let mut axis = axes[dimension].clone();
+        axis.sort_by(f32::total_cmp);
+        assert!(least <= axis[0] && axis[15] <= most, "{axis:?}");
+        let n_within = own.iter().filter(|&&z| axis[0] <= z && z <= axis[15]).count();
+        assert!(n_within >= own.len() - 2, "{n_within} of {}", own.len());
+        let step = |i: usize| axis[i + 1] - axis[i];
+        assert!((step(0) - step(14)).abs() < 1e-4 * step(0), "equal steps");
     }
 }
 

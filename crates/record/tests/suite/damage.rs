@@ -250,7 +250,7 @@ fn arrays_whose_shapes_disagree_are_refused() {
         arrays.insert(name, Array { shape: shape.to_vec(), values });
     };
     let other = |name: ArrayName| all_arrays().remove(name).unwrap();
-    let changes: [&dyn Fn(&mut Arrays); 12] = [
+    let changes: [&dyn Fn(&mut Arrays); 14] = [
         &|arrays| reshape(arrays, ArrayName::Samples, &[6, 1, 20]),
         &|arrays| reshape(arrays, ArrayName::Originals, &[2, 1, 4, 5]),
         &|arrays| arrays.insert(ArrayName::Originals, other(ArrayName::Samples)),
@@ -264,6 +264,8 @@ fn arrays_whose_shapes_disagree_are_refused() {
             arrays.insert(ArrayName::InterpolationLinear, other(ArrayName::InterpolationLinear));
             arrays.insert(ArrayName::InterpolationSpherical, other(ArrayName::Manifold));
         },
+        &|arrays| arrays.insert(ArrayName::ManifoldZ1, Array { shape: vec![1, 2], ..other(ArrayName::ManifoldZ1) }),
+        &|arrays| arrays.insert(ArrayName::InterpolationAngle, other(ArrayName::InterpolationAngle)),
         &|arrays| arrays.labels = Some(vec![1]),
         &|arrays| arrays.insert(ArrayName::Samples, Array::default()),
     ];

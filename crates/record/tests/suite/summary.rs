@@ -111,12 +111,16 @@ fn arrays_of_every_kind_of_model_come_back() {
     let gan = Arrays::from_iter([(ArrayName::Samples, all_arrays().remove(ArrayName::Samples))]);
     let mut autoencoder = all_arrays();
     autoencoder.remove(ArrayName::LatentLogVariance);
-    autoencoder.remove(ArrayName::Manifold);
+    for name in [ArrayName::ManifoldZ1, ArrayName::ManifoldZ2, ArrayName::Manifold] {
+        autoencoder.remove(name);
+    }
     autoencoder.labels = None;
     for (seed, arrays) in [gan, autoencoder, all_arrays()].into_iter().enumerate() {
         let mut writer = RunWriter::start(&store, &cell(2, seed as u64), &provenance()).unwrap();
         writer.arrays(&arrays).unwrap();
         assert_eq!(writer.run().arrays().unwrap(), arrays);
+        let latents = writer.run().array(ArrayName::LatentMean).unwrap();
+        assert_eq!(latents.as_ref(), arrays.get(ArrayName::LatentMean));
     }
 }
 

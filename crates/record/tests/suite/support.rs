@@ -89,6 +89,10 @@ pub fn all_arrays() -> Arrays {
     add(ArrayName::Denoised, 3e3, &[3, 1, 4, 5]);
     add(ArrayName::SamplesAggregate, 4e3, &[8, 1, 4, 5]);
     add(ArrayName::SamplesMixture, 5e3, &[9, 1, 4, 5]);
+    add(ArrayName::ManifoldZ1, 8e3, &[2]);
+    add(ArrayName::ManifoldZ2, 9e3, &[2]);
+    add(ArrayName::InterpolationEnds, 1e4, &[2, 2, 1, 4, 5]);
+    add(ArrayName::InterpolationAngle, 90.0, &[2]);
     add(ArrayName::InterpolationLinear, 6e3, &[2, 3, 1, 4, 5]);
     add(ArrayName::InterpolationSpherical, 7e3, &[2, 3, 1, 4, 5]);
     arrays

@@ -149,7 +149,7 @@ fn a_done_run_is_not_trained_again() {
     assert_eq!(shape(ArrayName::Originals), [20, 1, SIDE, SIDE]);
     assert_eq!(shape(ArrayName::Reconstructions), [20, 1, SIDE, SIDE]);
     assert_eq!(shape(ArrayName::Samples), [100, 1, SIDE, SIDE]);
-    assert_eq!(shape(ArrayName::Manifold), [20, 20, 1, SIDE, SIDE]);
+    assert_eq!(shape(ArrayName::Manifold), [16, 16, 1, SIDE, SIDE]);
     assert_eq!(shape(ArrayName::LatentMean), [150, 2]);
     let elbo = run.evaluation().unwrap().into_iter().find(|row| row.metric == Metric::Elbo).unwrap();
     let last = metrics(results.path(), &cells[0]).pop().unwrap();
