@@ -10,6 +10,8 @@ use crate::tiles::ImageStack;
 #[derive(Clone, Debug, Default)]
 pub struct RunArrays {
     images: BTreeMap<ArrayName, StoredImages>,
+    /// Arrays of one axis.
+    vectors: BTreeMap<ArrayName, Vec<f32>>,
     /// Posterior means of test images; none without an encoder.
     pub latents: Option<Latents>,
     /// Classes of the same images.
@@ -24,7 +26,7 @@ struct StoredImages {
     stack: ImageStack,
 }
 
-/// Posterior means of images.
+/// Posterior means of images, or an autoencoder's codes of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Latents {
     /// How many images.
@@ -44,13 +46,42 @@ pub struct Paths<'a> {
     pub images: &'a ImageStack,
 }
 
+impl Latents {
+    /// The value of an image in a latent dimension.
+    pub fn at(&self, image: usize, dimension: usize) -> f64 {
+        f64::from(self.mean[image * self.dim + dimension])
+    }
+
+    /// The variance over images of each dimension, by which active units are told (Burda et al. 2016, §5.2).
+    pub fn variances(&self) -> Vec<f64> {
+        let over_images = |value: &dyn Fn(usize) -> f64| (0..self.n).map(value).sum::<f64>() / self.n as f64;
+        let variance = |d: usize| {
+            let mean = over_images(&|image| self.at(image, d));
+            over_images(&|image| (self.at(image, d) - mean).powi(2))
+        };
+        (0..self.dim).map(variance).collect()
+    }
+}
+
 impl RunArrays {
     /// From the stored form.
     pub fn new(mut stored: record::Arrays) -> RunArrays {
         let latents = stored.remove(ArrayName::LatentMean).and_then(latents);
         let labels = stored.labels.take();
-        let images = stored.into_iter().filter_map(|(name, array)| Some((name, images(array)?))).collect();
-        RunArrays { images, latents, labels }
+        let (mut images, mut vectors) = (BTreeMap::new(), BTreeMap::new());
+        for (name, array) in stored {
+            if array.shape.len() == 1 {
+                vectors.insert(name, array.values);
+            } else if let Some(stack) = self::images(array) {
+                images.insert(name, stack);
+            }
+        }
+        RunArrays { images, vectors, latents, labels }
+    }
+
+    /// An array of one axis; `None` where the run has none.
+    pub fn vector(&self, name: ArrayName) -> Option<&[f32]> {
+        self.vectors.get(&name).map(Vec::as_slice)
     }
 
     /// Images in a row; `None` where the model has none.
@@ -77,8 +108,8 @@ fn images(array: Array) -> Option<StoredImages> {
     Some(StoredImages { counts, stack })
 }
 
-/// Shape `[t, latent_dim]`.
-fn latents(array: Array) -> Option<Latents> {
+/// From shape `[t, latent_dim]`.
+pub fn latents(array: Array) -> Option<Latents> {
     let [n, dim] = array.shape[..] else { return None };
     Some(Latents { n, dim, mean: array.values })
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use record::{Status, Store};
+use record::{ArrayName, Status, Store};
 use serde_json::Value;
 use spec::{Cell, Experiment, Keep, Measurement, Split, listed};
 
-use crate::arrays::RunArrays;
+use crate::arrays::{self, RunArrays};
 use crate::error::FiguresError;
 use crate::origins::Origins;
 use crate::records::{Epoch, Group, MeasurementKey, Records, RunNumbers};
@@ -39,6 +39,11 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Records, Figure
                 Err(e) if e.is_not_found() => None,
                 Err(e) => return Err(e.into()),
             };
+        }
+        if !run.kl_per_dim.is_empty() {
+            let latents = stored.array(ArrayName::LatentMean);
+            let latents = latents.or_else(|error| if error.is_not_found() { Ok(None) } else { Err(error) })?;
+            run.latent_variances = latents.and_then(arrays::latents).map(|latents| latents.variances());
         }
         origins.add(&manifest);
         match known {

@@ -57,6 +57,8 @@ pub struct RunNumbers {
     pub kept: Option<u32>,
     /// KL of each latent dimension on the test images at the end, or at the epoch kept, in nats per image; empty where there is none.
     pub kl_per_dim: Vec<f64>,
+    /// The variance over test images of each dimension's posterior mean; `None` where the means were not stored.
+    pub latent_variances: Option<Vec<f64>>,
     /// What else was measured on the trained model, and the value.
     pub measures: Vec<(MeasurementKey, f64)>,
     /// Images and latents; read for a group's first run only.

@@ -268,7 +268,10 @@ training: { epochs: 1 }
     assert_eq!(reason(FigureKind::RateDistortion), Some("there is a single β (1)"));
     let sources = "the finished runs have stored samples from no other source than the prior";
     assert_eq!(reason(FigureKind::SampleSources), Some(sources));
-    assert_eq!(reason(FigureKind::Interpolations), Some("the finished runs have stored no interpolations"));
+    assert_eq!(
+        reason(FigureKind::Interpolations),
+        Some("the finished runs have stored no interpolations with the images at their ends")
+    );
     let denoising = "no finished run was trained on corrupted images and has stored them";
     assert_eq!(reason(FigureKind::Denoising), Some(denoising));
     assert_eq!(reason(FigureKind::Sharpness), Some("the sharpness of no finished run's images was measured"));

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::{Display, EnumIter, EnumString, IntoEnumIterator, IntoStaticStr};
 
+/// Units are active whose posterior mean has more than this variance over images (Burda et al. 2016, §5.2).
+pub const ACTIVE_UNIT_VARIANCE: f64 = 0.01;
+
 /// A scalar that is measured; its name in files and on the command line is in snake case, such as `active_units`.
 ///
 /// The order is that of tables and panels.

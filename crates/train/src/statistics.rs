@@ -8,8 +8,7 @@ use model::parameters::NamedTensor;
 use spec::Metric;
 use tch::{Device, Kind, Tensor};
 
-/// Units are active whose posterior mean has more than this variance over images (Burda et al. 2016, §5.2).
-pub const ACTIVE_UNIT_VARIANCE: f64 = 0.01;
+pub use spec::metric::ACTIVE_UNIT_VARIANCE;
 
 /// Sums over images for one replica. What the model does not have is absent.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,12 +1,16 @@
-//! Posterior means of test images in two latent dimensions, coloured by class.
+//! What encoders say of test images in two latent dimensions, a colour and a marker for each class.
+
+use std::f64::consts::TAU;
+
+use spec::{LatentSpace, listed};
 
 use super::facets::{self, Along};
 use super::labels::{self, LABEL, Titles};
 use super::{Choice, Drawn, PAGE, Page, Shown};
 use crate::arrays::{Latents, RunArrays};
 use crate::axis::{PlotAxis, range};
-use crate::colour::{self, BLUE, Colour, N_CLASSES};
-use crate::drawing::{Drawing, Mark, WIDTH};
+use crate::colour::{self, BLUE, GREY, N_CLASSES};
+use crate::drawing::{Drawing, Point, WIDTH};
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::marker::Marker;
 use crate::notes;
@@ -18,28 +22,74 @@ const MAX_COLUMNS: usize = 4;
 /// The most points in one file, so that it stays a file one can open.
 const MAX_POINTS: usize = 9000;
 /// Fewer points than these in a panel are too few to see a class.
-const MIN_POINTS: usize = 500;
-/// The most points in a panel: more would only cover one another.
-const MAX_POINTS_PER_PANEL: usize = 3000;
+const MIN_POINTS: usize = 200;
+/// Square points of a panel for each of its points: more would only cover one another.
+const AREA_OF_POINT: f64 = 24.0;
+/// A point's size; 1 is a marker 4 points wide.
+const SIZE: f64 = 0.55;
+/// The circle of the prior N(0, I), in its standard deviations.
+const CIRCLE: f64 = 2.0;
+/// How the circle is drawn.
+const DASH: (f64, f64) = (2.4, 1.6);
+
+/// A point with its class, where the data has classes.
+type Classed = (Point, Option<usize>);
 
 /// One panel's points.
 struct Cloud {
     label: String,
     shown: Shown,
+    space: LatentSpace,
     /// Which two dimensions, counted from 1.
     dims: (usize, usize),
-    points: Vec<(f64, f64, Colour)>,
+    points: Vec<Classed>,
 }
 
 impl Cloud {
-    /// Axes around the points, both of one length, so that distances compare; of at least one unit, which is the prior's
-    /// standard deviation, so that a collapsed posterior looks it.
-    fn axes(&self) -> (PlotAxis, PlotAxis) {
-        let (left, right) = range(self.points.iter().map(|(x, ..)| *x));
-        let (low, high) = range(self.points.iter().map(|(_, y, _)| *y));
-        let reach = 0.55 * (right - left).max(high - low).max(1.0);
-        let around = |from: f64, to: f64| PlotAxis::between((from + to) / 2.0 - reach, (from + to) / 2.0 + reach, 4);
-        (around(left, right), around(low, high))
+    /// What its axes must reach: all points, and for a Gaussian latent space the circle.
+    fn reach(&self) -> [(f64, f64); 2] {
+        let circle: &[f64] = match self.space {
+            LatentSpace::Normal | LatentSpace::Learned => &[-CIRCLE, CIRCLE],
+            LatentSpace::Bits => &[0.0, 1.0],
+            LatentSpace::Codes => &[],
+        };
+        let of =
+            |at: fn(&Point) -> f64| range(self.points.iter().map(|(point, _)| at(point)).chain(circle.iter().copied()));
+        [of(|point| point.0), of(|point| point.1)]
+    }
+
+    /// The clouds whose latents are measured alike, and so share their axes: codes of an autoencoder have a scale of their own.
+    fn kind(&self) -> LatentSpace {
+        match self.space {
+            LatentSpace::Learned => LatentSpace::Normal,
+            own @ (LatentSpace::Normal | LatentSpace::Bits | LatentSpace::Codes) => own,
+        }
+    }
+}
+
+/// The axes of the clouds of one kind, both of one length, so that distances compare.
+struct Axes {
+    kind: LatentSpace,
+    x: PlotAxis,
+    y: PlotAxis,
+}
+
+impl Axes {
+    /// For each kind of latent space.
+    fn all(clouds: &[&Cloud]) -> Vec<Axes> {
+        let mut found: Vec<Axes> = Vec::new();
+        for kind in clouds.iter().map(|cloud| cloud.kind()) {
+            if found.iter().any(|axes| axes.kind == kind) {
+                continue;
+            }
+            let own = || clouds.iter().filter(|cloud| cloud.kind() == kind).map(|cloud| cloud.reach());
+            let [(left, right), (low, high)] =
+                [0, 1].map(|axis| range(own().flat_map(|reach| [reach[axis].0, reach[axis].1])));
+            let half = 0.53 * (right - left).max(high - low).max(f64::MIN_POSITIVE);
+            let around = |from: f64, to: f64| PlotAxis::between((from + to) / 2.0 - half, (from + to) / 2.0 + half, 4);
+            found.push(Axes { kind, x: around(left, right), y: around(low, high) });
+        }
+        found
     }
 }
 
@@ -60,9 +110,10 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         .collect();
     let n_classes = groups.iter().filter_map(|g| classes(g.arrays()?.1)).max();
     let coloured = n_classes.is_some_and(|n| n <= N_CLASSES);
-    let per_page = (((PAGE - 40.0) / (panel_size(columns) + LABEL + 26.0)) as usize).max(1);
+    let size = panel_size(columns);
+    let per_page = (((PAGE - 40.0) / (size + LABEL + 26.0)) as usize).max(1);
     let n_panels: usize = rows.iter().take(per_page).map(|(_, groups)| groups.len()).sum();
-    let n_points = (MAX_POINTS / n_panels.max(1)).clamp(MIN_POINTS, MAX_POINTS_PER_PANEL);
+    let n_points = ((size * size / AREA_OF_POINT) as usize).max(MIN_POINTS).min(MAX_POINTS / n_panels.max(1));
     let (mut shown, mut stored) = (0, 0);
     let clouds: Vec<(String, Vec<Cloud>)> = rows
         .into_iter()
@@ -72,27 +123,50 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
                 let latents = arrays.latents.as_ref()?;
                 (shown, stored) = (latents.n.min(n_points), latents.n);
                 let labels = arrays.labels.as_deref().filter(|_| coloured);
+                let (dims, points) = points(latents, labels, n_points);
                 let title = along.value(group);
-                let shown = Shown::new(group, [label.clone(), title.clone()]);
-                Some(cloud(latents, labels, n_points, title, shown))
+                Some(Cloud {
+                    shown: Shown::new(group, [label.clone(), title.clone()]),
+                    label: title,
+                    space: group.cell.model.latent_space()?,
+                    dims,
+                    points,
+                })
             };
             let clouds = groups.iter().filter_map(cloud).collect();
             (label, clouds)
         })
         .collect();
+    let all: Vec<&Cloud> = clouds.iter().flat_map(|(_, clouds)| clouds).collect();
+    let axes = Axes::all(&all);
     let caption = format!(
-        "Posterior means of {shown} of {stored} test images{}, {}. Latent dimensions are counted from 1; where there are \
-         more than two, those are shown whose mean varies most over the images.",
+        "{} of {shown} of {stored} test images{}, {}.{}{}{}",
+        what(&all),
         match n_classes {
-            Some(_) if coloured => ", coloured by class".to_owned(),
-            Some(n) => format!("; {n} classes are too many to colour"),
+            Some(_) if coloured => ", a colour and a marker for each class".to_owned(),
+            Some(n) => format!("; {n} classes are too many to tell apart"),
             None => "; the data has no classes".to_owned(),
         },
-        notes::seed_of_arrays(groups)
+        notes::seed_of_arrays(groups),
+        if all.iter().any(|cloud| cloud.space == LatentSpace::Normal) {
+            " The dashed circle has two standard deviations of the prior N(0, I)."
+        } else {
+            ""
+        },
+        match axes.len() {
+            1 if all.len() > 1 => " All panels have the same axes.",
+            0 | 1 => "",
+            _ => " Panels of one kind of latents have the same axes.",
+        },
+        if all.iter().any(|cloud| cloud.dims != (1, 2)) {
+            " Latent dimensions are counted from 1; of more than two, those are shown whose value varies most over the images."
+        } else {
+            ""
+        },
     );
     let n_coloured = if coloured { n_classes.unwrap_or(0) } else { 0 };
     let pages = clouds.chunks(per_page).map(|rows| Page {
-        drawing: page(rows, columns, n_coloured),
+        drawing: page(rows, columns, n_coloured, &axes),
         caption: caption.clone(),
         shown: rows.iter().flat_map(|(_, clouds)| clouds).map(|cloud| cloud.shown.clone()).collect(),
     });
@@ -100,49 +174,62 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     Ok(choice.into_pages(pages))
 }
 
+/// What the points are: `Posterior means and autoencoders' codes`.
+fn what(clouds: &[&Cloud]) -> String {
+    let has = |kind: LatentSpace| clouds.iter().any(|cloud| cloud.kind() == kind);
+    let kinds = [
+        (LatentSpace::Normal, "posterior means"),
+        (LatentSpace::Bits, "posterior probabilities of bits"),
+        (LatentSpace::Codes, "codes of autoencoders, which have no posterior,"),
+    ];
+    let words: Vec<&str> = kinds.into_iter().filter(|(kind, _)| has(*kind)).map(|(_, words)| words).collect();
+    let text = listed(&words, "and");
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// How many classes the labels name.
 fn classes(arrays: &RunArrays) -> Option<usize> {
     arrays.labels.as_ref()?.iter().max().map(|&most| usize::from(most) + 1)
 }
 
-/// Coloured by the images' classes where there are `labels`.
-fn cloud(latents: &Latents, labels: Option<&[u8]>, n_points: usize, label: String, shown: Shown) -> Cloud {
-    let Latents { n, dim, .. } = *latents;
-    let at = |image: usize, d: usize| f64::from(latents.mean[image * dim + d]);
-    let variance = |d: usize| {
-        let mean = (0..n).map(|i| at(i, d)).sum::<f64>() / n as f64;
-        (0..n).map(|i| (at(i, d) - mean).powi(2)).sum::<f64>() / n as f64
-    };
-    let mut order: Vec<(usize, f64)> = (0..dim).map(|d| (d, variance(d))).collect();
-    if dim > 2 {
+/// The two dimensions that vary most, counted from 1, and the images in them, with their classes where there are `labels`.
+fn points(latents: &Latents, labels: Option<&[u8]>, n_points: usize) -> ((usize, usize), Vec<Classed>) {
+    let mut order: Vec<(usize, f64)> = latents.variances().into_iter().enumerate().collect();
+    if order.len() > 2 {
         order.sort_by(|a, b| b.1.total_cmp(&a.1));
     }
     let (first, second) = (order[0].0, order[1].0);
     let class = |image: usize| labels?.get(image).map(|&class| usize::from(class));
-    let colour = |image: usize| class(image).map_or(BLUE, colour::class);
-    let points = super::spread(&(0..n).collect::<Vec<_>>(), n_points)
+    let points = super::spread(&(0..latents.n).collect::<Vec<_>>(), n_points)
         .into_iter()
-        .map(|image| (at(image, first), at(image, second), colour(image)))
-        .filter(|(x, y, _)| x.is_finite() && y.is_finite())
+        .map(|image| ((latents.at(image, first), latents.at(image, second)), class(image)))
+        .filter(|((x, y), _)| x.is_finite() && y.is_finite())
         .collect();
-    Cloud { label, shown, dims: (first + 1, second + 1), points }
+    ((first + 1, second + 1), points)
 }
 
 const LEFT: f64 = 30.0;
 const BETWEEN: f64 = 4.0;
 
 fn panel_size(columns: usize) -> f64 {
-    ((WIDTH - 6.0 - BETWEEN * (columns - 1) as f64) / columns as f64 - LEFT).min(200.0)
+    ((WIDTH - 6.0 - BETWEEN * (columns - 1) as f64) / columns as f64 - LEFT).min(240.0)
 }
 
-fn page(rows: &[(String, Vec<Cloud>)], columns: usize, n_classes: usize) -> Drawing {
+fn page(rows: &[(String, Vec<Cloud>)], columns: usize, n_classes: usize, axes: &[Axes]) -> Drawing {
     let mut drawing = Drawing::new();
     let mut top = 4.0;
+    let mut entries = Vec::new();
     if n_classes > 0 {
-        let mut entries = vec![LegendEntry::new(Swatch::Heading, "class")];
+        entries.push(LegendEntry::new(Swatch::Heading, "class"));
         let entry =
-            |class: usize| LegendEntry::new(Swatch::Marker(colour::class(class), Marker::Disc), class.to_string());
+            |class: usize| LegendEntry::new(Swatch::Marker(colour::class(class), Marker::of(class)), class.to_string());
         entries.extend((0..n_classes).map(entry));
+    }
+    if rows.iter().flat_map(|(_, clouds)| clouds).any(|cloud| cloud.space == LatentSpace::Normal) {
+        entries.push(LegendEntry::new(Swatch::Line(GREY, 0.7, Some(DASH)), "2σ of the prior"));
+    }
+    if !entries.is_empty() {
         top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 3.0;
     }
     let size = panel_size(columns);
@@ -157,15 +244,25 @@ fn page(rows: &[(String, Vec<Cloud>)], columns: usize, n_classes: usize) -> Draw
         let titles = Titles::of(clouds.iter().map(|cloud| cloud.label.clone()), size + LEFT - 9.0);
         top += 12.0 + titles.extra;
         for (column, cloud) in clouds.iter().enumerate() {
-            let (x, y) = cloud.axes();
+            let Some(axes) = axes.iter().find(|axes| axes.kind == cloud.kind()) else { continue };
             let left = start + LEFT + column as f64 * (size + LEFT + BETWEEN);
-            let panel = Panel { left, top, width: size, height: size, x, y };
+            let panel = Panel { left, top, width: size, height: size, x: axes.x.clone(), y: axes.y.clone() };
             let (x, y) = (subscript(cloud.dims.0), subscript(cloud.dims.1));
             let labels = Labels { title: None, x: Some(&x), y: Some(&y), x_ticks: true, y_ticks: true };
             panel.frame(&mut drawing, labels);
             titles.draw(&mut drawing, column, (left + size / 2.0, top - 4.0));
-            for &(x, y, colour) in &cloud.points {
-                drawing.marks.push(Mark::Dot { at: panel.at(x, y), radius: 0.6, colour, opacity: 1.0 });
+            for &((x, y), class) in &cloud.points {
+                let (marker, colour) =
+                    class.map_or((Marker::Disc, BLUE), |class| (Marker::of(class), colour::class(class)));
+                marker.draw_sized(&mut drawing, panel.at(x, y), colour, SIZE);
+            }
+            if cloud.space == LatentSpace::Normal {
+                let on_circle = |i: u32| {
+                    let angle = f64::from(i) / 72.0 * TAU;
+                    (CIRCLE * angle.cos(), CIRCLE * angle.sin())
+                };
+                let circle: Vec<Point> = (0..=72).map(on_circle).collect();
+                panel.line(&mut drawing, &circle, GREY, 0.7, Some(DASH));
             }
         }
         top += size + 24.0;

@@ -172,6 +172,7 @@ fn numbers(cell: &Cell) -> RunNumbers {
         seed,
         train: vec![epoch(1), epoch(2)],
         test: vec![epoch(1), epoch(2)],
+        latent_variances: has_arrays.then(|| kl_per_dim.iter().map(|kl| kl / 100.0).collect()),
         kl_per_dim,
         measures: if has_sharpness { measures.to_vec() } else { Vec::new() },
         arrays: has_arrays.then(|| arrays(cell)),
@@ -193,12 +194,17 @@ fn arrays(cell: &Cell) -> RunArrays {
             (ArrayName::Reconstructions, array(&[2])),
             (ArrayName::SamplesAggregate, array(&[4])),
             (ArrayName::InterpolationLinear, array(&[2, 3])),
+            (ArrayName::InterpolationEnds, array(&[2, 2])),
+            (ArrayName::InterpolationAngle, Array::new(vec![2], vec![90.0, 170.0]).unwrap()),
             (ArrayName::LatentMean, latents),
         ] {
             arrays.insert(name, array);
         }
         if d == 2 {
             arrays.insert(ArrayName::Manifold, array(&[2, 2]));
+            for name in [ArrayName::ManifoldZ1, ArrayName::ManifoldZ2] {
+                arrays.insert(name, Array::new(vec![2], vec![-1.0, 1.0]).unwrap());
+            }
         }
         if cell.model.corruption != spec::Corruption::None {
             arrays.insert(ArrayName::Corrupted, array(&[2]));

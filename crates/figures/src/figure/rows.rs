@@ -17,6 +17,8 @@ const LARGE: f64 = 20.0;
 /// Room for labels, in points: the first in which each of them has two lines at most, which fit beside an image.
 const LABEL_ROOMS: [f64; 3] = [130.0, 165.0, 200.0];
 const GAP: f64 = 0.96;
+/// How far the ends of a path stand apart from it.
+const APART: f64 = 3.84;
 
 /// One row of images.
 pub struct Row<'a> {
@@ -45,6 +47,8 @@ pub struct RowLayout {
     tile: f64,
     /// From the top of a row to that of the next.
     pub pitch: f64,
+    /// How far the first and the last image of a row stand apart from the others.
+    apart: f64,
 }
 
 impl RowLayout {
@@ -57,19 +61,22 @@ impl RowLayout {
         let is_up = |columns: &usize| matches!(zoom(columns), Zoom::Up(_));
         let is_large = |columns: &usize| is_up(columns) && zoom(columns).points(images.width) >= LARGE;
         let columns = (least..=most).rev().find(is_large).or_else(|| (least..=most).rev().find(is_up));
-        RowLayout::with(images, label, columns.unwrap_or(most.min(8)))
+        RowLayout::with(images, label, columns.unwrap_or(most.min(8)), 0.0)
     }
 
     /// For rows of exactly so many images.
-    pub fn of_columns<'a>(images: &ImageStack, labels: impl IntoIterator<Item = &'a str>, columns: usize) -> RowLayout {
-        RowLayout::with(images, label_room(labels), columns)
+    /// For paths of so many images between two ends, which stand apart.
+    pub fn of_paths<'a>(images: &ImageStack, labels: impl IntoIterator<Item = &'a str>, steps: usize) -> RowLayout {
+        RowLayout::with(images, label_room(labels), steps + 2, APART)
     }
 
-    fn with(images: &ImageStack, label: f64, columns: usize) -> RowLayout {
-        let zoom = fitting(images, label, columns);
-        let wide = columns as f64 * zoom.points(images.width) + GAP * columns.saturating_sub(1) as f64;
+    fn with(images: &ImageStack, label: f64, columns: usize, apart: f64) -> RowLayout {
+        let zoom = fitting(images, label + 2.0 * apart, columns);
+        let gaps = GAP * columns.saturating_sub(1) as f64 + 2.0 * apart;
+        let wide = columns as f64 * zoom.points(images.width) + gaps;
         let tile = zoom.points(images.height);
-        RowLayout { columns, zoom, left: (WIDTH - wide - label) / 2.0 + label, room: label, tile, pitch: tile + GAP }
+        let left = (WIDTH - wide - label) / 2.0 + label;
+        RowLayout { columns, zoom, left, room: label, tile, pitch: tile + GAP, apart }
     }
 
     /// Draws a row at `top`.
@@ -80,9 +87,20 @@ impl RowLayout {
         for (below, line) in lines.iter().enumerate() {
             drawing.text((self.left - 5.0, first + LINE * below as f64), line, NORMAL, INK, Anchor::End);
         }
-        if images.n > 0 {
-            drawing.image((self.left, top), sheet(&images, self.columns, self.zoom, GAP));
+        let pitch = self.zoom.points(images.width) + GAP;
+        let mut left = self.left;
+        for part in self.parts(images.n) {
+            let images = images.pick(&part.collect::<Vec<_>>());
+            if images.n > 0 {
+                drawing.image((left, top), sheet(&images, self.columns, self.zoom, GAP));
+                left += pitch * images.n as f64 + self.apart;
+            }
         }
+    }
+
+    /// The images of a row that stand together.
+    fn parts(&self, n: usize) -> Vec<std::ops::Range<usize>> {
+        if self.apart > 0.0 && n > 2 { vec![0..1, 1..n - 1, n - 1..n] } else { vec![0..n] }
     }
 }
 

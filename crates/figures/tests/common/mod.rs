@@ -237,6 +237,10 @@ pub fn arrays(cell: &Cell, look: Look) -> Arrays {
         let array = images(side * side, look, cell);
         Array::new(vec![side, side, look.channels, look.height, look.width], array.values).unwrap()
     });
+    let axis = |sign: f32| {
+        let at = |i: usize| (i as f32 / (side - 1).max(1) as f32 - 0.5) * 4.0 * sign;
+        (dim == 2).then(|| Array::new(vec![side], (0..side).map(at).collect()).unwrap())
+    };
     let latent_mean = Array::new(vec![look.n_latents, dim], latents.concat()).unwrap();
     let latent_log_variance = Array::new(vec![look.n_latents, dim], vec![-1.0; look.n_latents * dim]).unwrap();
     let samples = images(look.n_samples, look, |i| {
@@ -247,6 +251,8 @@ pub fn arrays(cell: &Cell, look: Look) -> Arrays {
         (ArrayName::Reconstructions, Some(images(n, look, |i| of(i, blur)))),
         (ArrayName::Samples, Some(samples)),
         (ArrayName::Manifold, manifold),
+        (ArrayName::ManifoldZ1, axis(1.0)),
+        (ArrayName::ManifoldZ2, axis(-1.0)),
         (ArrayName::LatentMean, Some(latent_mean)),
         (ArrayName::LatentLogVariance, Some(latent_log_variance)),
     ]);
@@ -293,6 +299,19 @@ pub fn measure_more(store: &Store, experiment: &Experiment, look: Look) {
         arrays.insert(ArrayName::Denoised, denoised);
         arrays.insert(ArrayName::SamplesAggregate, drawn(1000, 1.0, 1.2 * blur));
         arrays.insert(ArrayName::SamplesMixture, drawn(2000, 1.1, 1.3 * blur));
+        let ends = images(8, look, |i| {
+            let pair = i / 2;
+            let (a, b) = (normal(pair as u64), normal(pair as u64 + 50));
+            if i % 2 == 0 {
+                image((3 * pair + 1) % 10, a, b, 0.0, look)
+            } else {
+                image((3 * pair + 2) % 10, b, -a + b, 0.0, look)
+            }
+        });
+        let shape = vec![4, 2, look.channels, look.height, look.width];
+        arrays.insert(ArrayName::InterpolationEnds, Array::new(shape, ends.values).unwrap());
+        let angles = Array::new(vec![4], vec![87.3, 112.0, 174.2, 64.8]).unwrap();
+        arrays.insert(ArrayName::InterpolationAngle, angles);
         arrays.insert(ArrayName::InterpolationLinear, paths(0.5));
         arrays.insert(ArrayName::InterpolationSpherical, paths(0.2));
         let mut editor = RunEditor::open(&run).unwrap();
