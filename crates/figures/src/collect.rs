@@ -29,7 +29,9 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Records, Figure
         }
         let manifest = stored.manifest()?;
         let mut run = numbers(&stored.metrics()?, manifest.kept_epoch.as_ref().map(|kept| kept.epoch), cell);
-        run.measures = stored.evaluation()?.into_iter().filter(|row| !is_term(row)).map(measure).collect();
+        let evaluation = stored.evaluation()?;
+        let measured = evaluation.iter().filter(|row| !is_term(row));
+        run.measures = measured.map(|row| (MeasurementKey::of(row, &evaluation, cell), row.value)).collect();
         let known = groups.iter().position(|group| group.key == key);
         // One seed's images are enough for the figures, and the smallest seed's are chosen.
         let is_first = known.is_none_or(|i| groups[i].runs.iter().all(|other| other.seed > run.seed));
@@ -141,10 +143,6 @@ fn file_name(path: &str) -> String {
 /// Whether a number is among those of the last epoch already. A reconstruction from corrupted images is none of them.
 fn is_term(row: &Measurement) -> bool {
     row.metric.about().per_epoch.is_some() && row.settings.input.is_none()
-}
-
-fn measure(row: Measurement) -> (MeasurementKey, f64) {
-    (MeasurementKey { metric: row.metric, split: row.split, settings: row.settings }, row.value)
 }
 
 fn numbers(rows: &[record::MetricsRow], kept: Option<u32>, cell: &Cell) -> RunNumbers {

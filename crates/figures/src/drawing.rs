@@ -118,6 +118,11 @@ impl Drawing {
         self.area(vec![(left, top), (right, top), (right, bottom), (left, bottom)], colour, 1.0);
     }
 
+    /// A small point for the value of a single seed, beside the mark of their mean.
+    pub fn single(&mut self, at: Point, colour: Colour) {
+        self.marks.push(Mark::Dot { at, radius: 0.9, colour, opacity: 0.55 });
+    }
+
     /// Horizontal text whose anchor lies at `at`, on the baseline.
     pub fn text(&mut self, at: Point, text: impl Into<String>, size: f64, colour: Colour, anchor: Anchor) {
         self.marks.push(Mark::Text { at, text: text.into(), size, colour, anchor, upright: false });

@@ -34,6 +34,9 @@ pub fn tex(text: &str) -> String {
             'σ' => out.push_str("$\\sigma$"),
             '−' => out.push_str("$-$"),
             '±' => out.push_str("$\\pm$"),
+            '–' => out.push_str("--"),
+            '|' => out.push_str("\\textbar{}"),
+            'ₓ' => out.push_str("$_x$"),
             c => out.push(c),
         }
     }

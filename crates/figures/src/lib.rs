@@ -29,6 +29,7 @@ mod records;
 mod report;
 mod setting;
 mod table;
+mod tex;
 mod tiles;
 
 use std::path::{Path, PathBuf};
@@ -120,7 +121,7 @@ fn write_tables(
     for table in table::tables(records) {
         let path = |suffix: &str| folder.join(format!("{}.{suffix}", table.name));
         keep(drawn, path("csv"), table::csv(&table).as_bytes())?;
-        keep(drawn, path("tex"), table::tex(&table).as_bytes())?;
+        keep(drawn, path("tex"), tex::tex(&table).as_bytes())?;
     }
     drawn.files.push(collect::write_summary(experiment, store)?);
     Ok(())

@@ -1,6 +1,8 @@
 //! Sentences that captions have in common.
 
-use crate::records::{Group, MeasurementKey, Records};
+use std::collections::BTreeSet;
+
+use crate::records::{FEWEST_FOR_INTERVAL, Group, MeasurementKey, Records};
 
 /// The most missing runs that a caption names; the report lists all of them.
 const MAX_NAMED: usize = 8;
@@ -20,7 +22,8 @@ pub fn missing(records: &Records) -> String {
 /// What the reconstruction term cannot fall below on gray values: the smallest cross-entropy, in nats per image. Absent
 /// where it was not measured or where it differs between groups.
 pub fn gray_bce_floor(groups: &[&Group]) -> Option<f64> {
-    let floors: Vec<f64> = groups.iter().filter_map(|g| g.measure(MeasurementKey::is_floor)).map(|e| e.mean).collect();
+    let floors: Vec<f64> =
+        groups.iter().filter_map(|g| g.measure(MeasurementKey::is_floor)).map(|e| e.mean()).collect();
     let first = *floors.first()?;
     floors.iter().all(|floor| (floor - first).abs() <= 1e-6 * first.abs()).then_some(first)
 }
@@ -42,15 +45,25 @@ pub fn one_sample(groups: &[&Group]) -> &'static str {
     }
 }
 
-/// How many seeds the means are over, in words.
-pub fn seeds(groups: &[&Group]) -> String {
-    let least = groups.iter().map(|g| g.runs.len()).min().unwrap_or(0);
-    let most = groups.iter().map(|g| g.runs.len()).max().unwrap_or(0);
-    match (least, most) {
-        (1, 1) => "one seed, so without an interval".to_owned(),
-        (a, b) if a == b => format!("mean over {a} seeds with its 95 % t-interval"),
-        (a, b) => format!("mean over {a} to {b} seeds with its 95 % t-interval"),
+/// How many seeds the means are over, in words, and how the figure shows their spread: those of few seeds by each seed's
+/// own value, drawn as `singles` says.
+pub fn seeds(groups: &[&Group], singles: &str) -> String {
+    let counts: BTreeSet<usize> = groups.iter().map(|group| group.runs.len()).collect();
+    let (least, most) = (counts.first().copied().unwrap_or(0), counts.last().copied().unwrap_or(0));
+    if most < 2 {
+        return "one seed, so without an interval".to_owned();
     }
+    let over = if least == most { format!("{most}") } else { format!("{least} to {most}") };
+    let few = counts.iter().any(|n| (2..FEWEST_FOR_INTERVAL).contains(n));
+    let spread = match (few, most >= FEWEST_FOR_INTERVAL) {
+        (false, true) if least > 1 => "with its 95 % t-interval".to_owned(),
+        (false, true) => "with its 95 % t-interval, none for a single seed".to_owned(),
+        (_, false) => format!("too few for an interval: {singles} are the seeds themselves"),
+        (true, true) => format!(
+            "with its 95 % t-interval from {FEWEST_FOR_INTERVAL} seeds on; of fewer, {singles} are the seeds themselves"
+        ),
+    };
+    format!("mean over {over} seeds, {spread}")
 }
 
 /// Whose images are shown: `seed 0`, or that the seeds differ.

@@ -127,6 +127,14 @@ impl Panel {
         }
     }
 
+    /// Each seed's own value at one place of the horizontal axis, as small points.
+    pub fn singles(&self, drawing: &mut Drawing, x: f64, values: &[f64], colour: Colour) {
+        for at in values.iter().map(|&value| self.at(x, value)).filter(|at| (self.top..=self.bottom()).contains(&at.1))
+        {
+            drawing.single(at, colour);
+        }
+    }
+
     /// The pieces of a polyline within the panel.
     fn cut(&self, points: &[Point]) -> Vec<Vec<Point>> {
         let mut pieces: Vec<Vec<Point>> = Vec::new();

@@ -1,10 +1,10 @@
 //! The finished runs of an experiment as plain numbers, grouped by everything but the seed.
 
-use record::summary::{Estimate, estimate};
+use record::summary::{Estimate, estimate, images_of_fewer};
 use record::{ArrayName, EpochMetrics};
 use serde_json::Value;
 use spec::metric::{Subject, Unit};
-use spec::{Basis, Cell, Metric, MetricSettings, ObjectiveKind, Split};
+use spec::{Basis, Cell, Measurement, Metric, MetricSettings, ObjectiveKind, Split, Term};
 
 use crate::arrays::RunArrays;
 use crate::setting::{GroupKey, phrase};
@@ -74,13 +74,82 @@ pub struct Epoch {
     pub terms: EpochMetrics,
 }
 
+/// The fewest seeds whose interval is drawn; that of fewer is so wide that it hides what it is about, so that the seeds'
+/// own values are drawn instead.
+pub const FEWEST_FOR_INTERVAL: usize = 4;
+
+/// A number over the seeds of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OverSeeds {
+    /// Its mean and interval.
+    pub estimate: Estimate,
+    /// Each seed's value.
+    pub values: Vec<f64>,
+    /// No value is below this.
+    least: f64,
+}
+
+impl OverSeeds {
+    /// Of these values of a metric; `None` without any.
+    pub fn of(metric: Metric, values: Vec<f64>) -> Option<OverSeeds> {
+        let least = if metric.is_never_negative() { 0.0 } else { f64::NEG_INFINITY };
+        Some(OverSeeds { estimate: estimate(&values)?, values, least })
+    }
+
+    /// The mean.
+    pub fn mean(&self) -> f64 {
+        self.estimate.mean
+    }
+
+    /// The ends of the 95 % interval, where there are seeds enough to draw it; within what the metric can be.
+    pub fn interval(&self) -> Option<(f64, f64)> {
+        let half = self.estimate.half_width.filter(|_| self.values.len() >= FEWEST_FOR_INTERVAL)?;
+        // An estimate of what cannot be negative may be, by chance.
+        Some(((self.mean() - half).max(self.least.min(self.mean())), self.mean() + half))
+    }
+
+    /// The seeds' own values, where there are several but too few for an interval.
+    pub fn singles(&self) -> &[f64] {
+        if (2..FEWEST_FOR_INTERVAL).contains(&self.values.len()) { &self.values } else { &[] }
+    }
+
+    /// All that is drawn of it, for axes.
+    pub fn extent(&self) -> Vec<f64> {
+        let (low, high) = self.interval().unwrap_or((self.mean(), self.mean()));
+        [low, high].into_iter().chain(self.singles().iter().copied()).collect()
+    }
+}
+
 /// The metrics of an epoch in nats per image, in the order of panels and columns.
 pub fn terms_in_nats() -> impl Iterator<Item = Metric> {
     Metric::per_epoch().filter(|metric| metric.about().unit == Unit::Nats)
 }
 
-/// What was measured on a trained model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The terms of these metrics that some of the groups have, in order.
+pub fn terms(groups: &[&Group], metrics: impl IntoIterator<Item = Metric>) -> Vec<Term> {
+    let mut terms: Vec<Term> = Vec::new();
+    for metric in metrics {
+        for group in groups.iter().filter(|group| group.last(metric).is_some()) {
+            let term = group.cell.term(metric);
+            if !terms.contains(&term) {
+                terms.push(term);
+            }
+        }
+    }
+    terms
+}
+
+/// Whether those of the groups that minimise a bound or a reconstruction minimise the same: their values can be compared.
+pub fn minimise_alike(groups: &[&Group]) -> bool {
+    let one =
+        |group: &&&Group| group.cell.term(Metric::Objective).is_minimised() && group.last(Metric::Objective).is_some();
+    let of = |group: &Group| (std::mem::discriminant(&group.cell.model.kind), group.value("objective").cloned());
+    let mut minimised = groups.iter().filter(one).map(|group| of(group));
+    minimised.next().is_none_or(|first| minimised.all(|other| other == first))
+}
+
+/// What was measured on a trained model: numbers with equal keys may stand in one column.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MeasurementKey {
     /// The metric.
     pub metric: Metric,
@@ -88,15 +157,45 @@ pub struct MeasurementKey {
     pub split: Split,
     /// What it was computed with.
     pub settings: MetricSettings,
+    /// How many images it is a mean over, where that is not the whole split.
+    pub images: Option<u64>,
+    /// Width of the latent space that it is a density over.
+    pub width: Option<usize>,
 }
 
 impl MeasurementKey {
-    /// For programs: `nll (test, samples 5000)`.
-    pub fn name(&self) -> String {
-        match self.settings.to_string() {
-            none if none.is_empty() => format!("{} ({})", self.metric, self.split),
-            settings => format!("{} ({}, {settings})", self.metric, self.split),
+    /// Of a row among all of a run's.
+    pub fn of(row: &Measurement, all: &[Measurement], cell: &Cell) -> MeasurementKey {
+        let Measurement { metric, split, settings, .. } = row;
+        let width = metric.is_over_latents().then_some(cell.model.latent_dim);
+        MeasurementKey {
+            metric: *metric,
+            split: *split,
+            settings: settings.clone(),
+            images: images_of_fewer(row, all),
+            width,
         }
+    }
+
+    /// For programs: `nll (test, samples 5000, 50 images)`.
+    pub fn name(&self) -> String {
+        let parts = std::iter::once(self.split.to_string()).chain(self.settings_in_words());
+        format!("{} ({})", self.metric, parts.collect::<Vec<_>>().join(", "))
+    }
+
+    /// For people: `−log p(x) (samples 5000, 50 images)`.
+    pub fn title(&self) -> String {
+        let split = (self.split != Split::Test).then(|| self.split.to_string());
+        let parts: Vec<String> = split.into_iter().chain(self.settings_in_words()).collect();
+        let title = self.metric.about().title;
+        if parts.is_empty() { title.to_owned() } else { format!("{title} ({})", parts.join(", ")) }
+    }
+
+    fn settings_in_words(&self) -> impl Iterator<Item = String> {
+        let settings = Some(self.settings.to_string()).filter(|settings| !settings.is_empty());
+        let images = self.images.map(|n| format!("{n} image{}", if n == 1 { "" } else { "s" }));
+        let width = self.width.map(|width| format!("{width} dimensions"));
+        settings.into_iter().chain(images).chain(width)
     }
 
     /// Whether it is the floor of the cross-entropy on gray values, of the test images.
@@ -132,10 +231,15 @@ impl Group {
         self.value(path)?.as_f64()
     }
 
-    /// A metric of the test images at the last epoch, or at the one that each run kept, over seeds; `None` where the model has no such thing.
-    pub fn last(&self, metric: Metric) -> Option<Estimate> {
-        let values: Vec<f64> = self.runs.iter().filter_map(|run| run.result()?.get(metric)).collect();
-        estimate(&values)
+    /// A metric of the test images at the last epoch, or at the one that each run kept, over seeds; `None` where the model has no
+    /// such thing.
+    pub fn last(&self, metric: Metric) -> Option<OverSeeds> {
+        OverSeeds::of(metric, self.runs.iter().filter_map(|run| run.result()?.get(metric)).collect())
+    }
+
+    /// As [`Group::last`], of a term; `None` where these models mean something else by the metric.
+    pub fn last_term(&self, term: Term) -> Option<OverSeeds> {
+        if self.cell.term(term.metric) == term { self.last(term.metric) } else { None }
     }
 
     /// Whether its training objective is an importance-weighted bound.
@@ -150,13 +254,14 @@ impl Group {
     }
 
     /// What each run has of the first measure of it that is `wanted`, over seeds.
-    pub fn measure(&self, wanted: impl Fn(&MeasurementKey) -> bool) -> Option<Estimate> {
+    pub fn measure(&self, wanted: impl Fn(&MeasurementKey) -> bool) -> Option<OverSeeds> {
         let of = |run: &RunNumbers| run.measures.iter().find(|(measure, _)| wanted(measure)).map(|(_, value)| *value);
-        estimate(&self.runs.iter().filter_map(of).collect::<Vec<_>>())
+        let key = self.runs.iter().flat_map(|run| &run.measures).map(|(measure, _)| measure).find(|key| wanted(key))?;
+        OverSeeds::of(key.metric, self.runs.iter().filter_map(of).collect())
     }
 
     /// The sharpness of these images: of the test split, or else of whichever it was measured on.
-    pub fn sharpness(&self, of: Subject) -> Option<Estimate> {
+    pub fn sharpness(&self, of: Subject) -> Option<OverSeeds> {
         let is_one = |measure: &MeasurementKey| measure.metric == Metric::Sharpness && measure.settings.of == Some(of);
         let on_test = self.measure(|measure| is_one(measure) && measure.split == Split::Test);
         on_test.or_else(|| self.measure(is_one))
@@ -252,10 +357,4 @@ pub fn numbers(groups: &[&Group], path: &str) -> Vec<f64> {
     numbers.sort_by(f64::total_cmp);
     numbers.dedup();
     numbers
-}
-
-/// The ends of the 95 % interval; the mean twice where there is none.
-pub fn interval(estimate: &Estimate) -> (f64, f64) {
-    let half = estimate.half_width.unwrap_or(0.0);
-    (estimate.mean - half, estimate.mean + half)
 }

@@ -1,22 +1,23 @@
-//! Tables of the final terms, as CSV for programs and as TeX (booktabs) for papers.
+//! Tables of the final terms, and as CSV for programs; [`crate::tex`] makes them for papers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use record::summary::Estimate;
 use serde_json::Value;
 use spec::metric::Unit;
-use spec::{Metric, Scale};
+use spec::{Metric, Scale, Term};
 
 use crate::axis::number;
 use crate::csv;
-use crate::escape;
 use crate::notes;
-use crate::records::{Group, MeasurementKey, Part, Records, differing_others, phrase_among, terms_in_nats};
+use crate::records::{self, Group, MeasurementKey, Part, Records, differing_others, phrase_among, terms_in_nats};
 use crate::setting::{BETA, LATENT_DIM};
 
 /// One table: a line for each group of runs that differ in their seed alone.
 #[derive(Clone, Debug)]
 pub struct Table {
+    /// The experiment's name.
+    pub experiment: String,
     /// Its files' name without a suffix.
     pub name: String,
     /// What its lines have in common and what its numbers are.
@@ -64,10 +65,17 @@ pub struct Line {
 }
 
 impl Table {
-    fn new(name: String, caption: String, columns: Vec<Column>, lines: Vec<Line>, groups: &[&Group]) -> Table {
+    fn new(
+        records: &Records,
+        name: String,
+        caption: String,
+        columns: Vec<Column>,
+        lines: Vec<Line>,
+        groups: &[&Group],
+    ) -> Table {
         let has_phrases = lines.iter().any(|line| line.phrase != lines[0].phrase);
-        let scale = groups[0].cell.scale();
-        Table { name, caption, columns, lines, scale, paths: differing_others(groups), has_phrases }
+        let (experiment, scale) = (records.name.clone(), groups[0].cell.scale());
+        Table { experiment, name, caption, columns, lines, scale, paths: differing_others(groups), has_phrases }
     }
 
     /// Whether a line differs from the one before in more than the latent dimension.
@@ -89,78 +97,91 @@ pub fn tables(records: &Records) -> Vec<Table> {
 
 fn terms(records: &Records, part: &Part<'_>) -> Table {
     let groups = part.groups.as_slice();
+    let objectives = !records::minimise_alike(groups);
     // What is counted stands behind what is in nats.
     let others = Metric::per_epoch().filter(|metric| !terms_in_nats().any(|term| term == *metric));
-    let metrics: Vec<Metric> = terms_in_nats().chain(others).collect();
-    let column = |metric: &Metric| Column {
-        title: metric.about().title.to_owned(),
-        key: metric.name().to_owned(),
-        decimals: metric.about().decimals,
+    let terms = records::terms(groups, terms_in_nats().chain(others));
+    let terms: Vec<Term> = terms.into_iter().filter(|term| !(objectives && term.is_minimised())).collect();
+    let column = |term: &Term| Column {
+        title: term.title.to_owned(),
+        key: term.key.to_owned(),
+        decimals: term.metric.about().decimals,
     };
-    let mut columns: Vec<Column> = metrics.iter().map(column).collect();
-    let mut lines = lines(groups, |group| metrics.iter().map(|&metric| group.last(metric)).collect());
+    let columns: Vec<Column> = terms.iter().map(column).collect();
+    let mut lines = lines(groups, |group| terms.iter().map(|&term| Some(group.last_term(term)?.estimate)).collect());
     // The ELBO alone ranks runs of different β; the other terms are traded against each other.
-    let elbo = |line: &Line| line.values[0].map(|e| e.mean);
-    let best = lines.iter().filter_map(elbo).fold(f64::NEG_INFINITY, f64::max);
-    if lines.len() > 1 {
-        for line in &mut lines {
-            line.best = (elbo(line) == Some(best)).then_some(0);
-        }
+    let elbo = terms.iter().position(|term| term.metric == Metric::Elbo);
+    let best = elbo.and_then(|column| best(&lines, column));
+    if let Some(best) = best {
+        lines[best].best = elbo;
     }
-    let has_bound = lines.iter().any(|line| elbo(line).is_some());
     let caption = format!(
-        "{} on {}: {} on the test images after training, in nats per image (scale {}), and active units; {}.{}{}{}{}",
+        "{} on {}: {} on the test images after training, in nats per image (scale {}), and active units; {}.{}{}{}{}{}",
         records.name,
         records.dataset,
-        if has_bound { "terms of the ELBO" } else { "the terms of models without a bound" },
+        if elbo.is_some() { "terms of the ELBO" } else { "the terms of models without a bound" },
         part.basis,
         over(&lines),
-        if has_bound { " Best ELBO in bold." } else { "" },
+        if best.is_some() { " The ELBO in bold is the best, and its interval overlaps no other." } else { "" },
+        if objectives { " What is minimised differs between these models, so that it has no column." } else { "" },
         notes::floor(groups),
         notes::one_sample(groups),
         notes::missing(records),
     );
-    // Models of other families have no use for a column, such as the discriminator's.
-    let is_used: Vec<bool> = (0..columns.len()).map(|i| lines.iter().any(|line| line.values[i].is_some())).collect();
-    let mut used = is_used.iter();
-    columns.retain(|_| used.next() == Some(&true));
-    for line in &mut lines {
-        let mut used = is_used.iter();
-        line.values.retain(|_| used.next() == Some(&true));
-    }
-    Table::new(format!("elbo-terms{}", part.suffix), caption, columns, lines, groups)
+    Table::new(records, format!("elbo-terms{}", part.suffix), caption, columns, lines, groups)
+}
+
+/// The line with the largest value in a column, if its interval overlaps that of no other line; of a single seed nothing is known.
+fn best(lines: &[Line], column: usize) -> Option<usize> {
+    let of = |line: &Line| line.values[column];
+    let valued = || lines.iter().enumerate().filter_map(|(index, line)| Some((index, of(line)?)));
+    let (best, largest) = valued().max_by(|(_, a), (_, b)| a.mean.total_cmp(&b.mean))?;
+    let low = largest.mean - largest.half_width?;
+    let mut others = valued().filter(|(index, _)| *index != best).peekable();
+    others.peek()?;
+    others.all(|(_, other)| other.half_width.is_some_and(|half| other.mean + half < low)).then_some(best)
 }
 
 /// What was measured on the trained models besides the terms; none where that is nothing or the floor alone.
 fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
     let groups = part.groups.as_slice();
-    let all = groups.iter().flat_map(|group| &group.runs).flat_map(|run| &run.measures);
-    let by_name: BTreeMap<String, &MeasurementKey> = all.map(|(measure, _)| (measure.name(), measure)).collect();
+    let all = groups.iter().flat_map(|group| &group.runs).flat_map(|run| &run.measures).map(|(measure, _)| measure);
     let has_floor = notes::gray_bce_floor(groups).is_some();
-    let measures: Vec<&MeasurementKey> =
-        by_name.into_values().filter(|measure| !(has_floor && measure.is_floor())).collect();
+    let measures: BTreeSet<&MeasurementKey> = all.filter(|measure| !(has_floor && measure.is_floor())).collect();
     if measures.is_empty() {
         return None;
     }
-    let column = |measure: &&MeasurementKey| {
-        let key = measure.name();
-        Column { title: key.replace('_', " "), key, decimals: measure.metric.about().decimals }
+    let column = |measure: &&MeasurementKey| Column {
+        title: measure.title(),
+        key: measure.name(),
+        decimals: measure.metric.about().decimals,
     };
-    let lines = lines(groups, |group| measures.iter().map(|&wanted| group.measure(|one| one == wanted)).collect());
+    let value = |group: &Group, wanted: &MeasurementKey| Some(group.measure(|one| one == wanted)?.estimate);
+    let lines = lines(groups, |group| measures.iter().map(|wanted| value(group, wanted)).collect());
     let abouts = measures.iter().map(|measure| measure.metric.about()).filter(|about| about.unit != Unit::Nats);
     let units: BTreeSet<String> = abouts.map(|about| format!("{}: {}", about.title, about.unit.words())).collect();
     let units: Vec<String> = units.into_iter().collect();
     let caption = format!(
-        "{} on {}: measured on the trained models (scale {}), in nats per image unless the name says otherwise{}; {}.{}",
+        "{} on {}: measured on the trained models on the test images (scale {}), in nats per image{}; {}.{}{}{}",
         records.name,
         records.dataset,
         part.basis,
         if units.is_empty() { String::new() } else { format!(" ({})", units.join("; ")) },
         over(&lines),
+        if measures.iter().any(|measure| measure.images.is_some()) {
+            " A column that names a number of images is over so many, and does not compare with what is over all."
+        } else {
+            ""
+        },
+        if measures.iter().any(|measure| measure.width.is_some()) {
+            " The density of latent means depends on the units of each model's latent space and ranks no models."
+        } else {
+            ""
+        },
         notes::missing(records),
     );
     let columns = measures.iter().map(column).collect();
-    Some(Table::new(format!("evaluation{}", part.suffix), caption, columns, lines, groups))
+    Some(Table::new(records, format!("evaluation{}", part.suffix), caption, columns, lines, groups))
 }
 
 fn lines(groups: &[&Group], values: impl Fn(&Group) -> Vec<Option<Estimate>>) -> Vec<Line> {
@@ -183,6 +204,7 @@ fn over(lines: &[Line]) -> String {
     match seeds.into_iter().collect::<Vec<_>>().as_slice() {
         [1] => "one seed each, so without intervals".to_owned(),
         [n] => format!("mean ± half width of the 95 % t-interval over n = {n} seeds"),
+        [1, ..] => "mean ± half width of the 95 % t-interval over n seeds, without one where n = 1".to_owned(),
         _ => "mean ± half width of the 95 % t-interval over n seeds".to_owned(),
     }
 }
@@ -213,52 +235,9 @@ fn written(value: &Value) -> String {
     }
 }
 
-/// A `table` environment that needs the package booktabs.
-pub fn tex(table: &Table) -> String {
-    let (setting, head) = if table.has_phrases { ("l", "setting & ") } else { ("", "") };
-    let titles: Vec<String> = table.columns.iter().map(|column| escape::tex(&column.title)).collect();
-    let mut out = format!(
-        "% needs \\usepackage{{booktabs}}\n\\begin{{table}}\n  \\centering\n  \\small\n  \\caption{{{}}}\n  \\label{{tab:{}}}\n  \
-         \\begin{{tabular}}{{{setting}rrr{}}}\n    \\toprule\n    {head}$\\beta$ & $D$ & $n$ & {} \\\\\n    \\midrule\n",
-        escape::tex(&table.caption),
-        table.name,
-        "r".repeat(titles.len()),
-        titles.join(" & "),
-    );
-    for (index, line) in table.lines.iter().enumerate() {
-        let is_new = table.begins_block(index);
-        if is_new && index > 0 {
-            out.push_str("    \\addlinespace\n");
-        }
-        let once = |text: String| if is_new { escape::tex(&text) } else { String::new() };
-        let mut fields = Vec::new();
-        if table.has_phrases {
-            fields.push(once(line.phrase.clone()));
-        }
-        fields.push(once(quantity(line.beta, "--")));
-        fields.extend([quantity(line.latent_dim, "--"), line.n.to_string()]);
-        for (index, (estimate, column)) in line.values.iter().zip(&table.columns).enumerate() {
-            fields.push(tex_number(estimate.as_ref(), line.best == Some(index), column.decimals));
-        }
-        out.push_str(&format!("    {} \\\\\n", fields.join(" & ")));
-    }
-    out.push_str("    \\bottomrule\n  \\end{tabular}\n\\end{table}\n");
-    out
-}
-
 /// A quantity as short as it can be told, or what stands for one that a model does not have.
 pub fn quantity(value: Option<f64>, absent: &str) -> String {
     value.map_or_else(|| absent.to_owned(), number)
-}
-
-fn tex_number(estimate: Option<&Estimate>, best: bool, decimals: usize) -> String {
-    let Some(estimate) = estimate else { return "--".to_owned() };
-    let (mean, half) = rounded(estimate, decimals);
-    let mean = if best { format!("\\mathbf{{{mean}}}") } else { mean };
-    match half {
-        Some(half) => format!("${mean} \\pm {half}$"),
-        None => format!("${mean}$"),
-    }
 }
 
 /// Mean and half width with so many decimals; whole counts of one run have none.

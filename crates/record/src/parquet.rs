@@ -53,6 +53,8 @@ pub(crate) enum Values {
     U32(Vec<u32>),
     /// Unsigned 32-bit integers or null.
     OptionalU32(Vec<Option<u32>>),
+    /// Unsigned 64-bit integers or null.
+    OptionalU64(Vec<Option<u64>>),
     /// Unsigned 64-bit integers.
     U64(Vec<u64>),
     /// Signed 64-bit integers or null.
@@ -168,6 +170,7 @@ fn column(name: &str, values: Values) -> Column {
         Values::OptionalText(values) => Column::new(name.into(), values),
         Values::U32(values) => Column::new(name.into(), values),
         Values::OptionalU32(values) => Column::new(name.into(), values),
+        Values::OptionalU64(values) => Column::new(name.into(), values),
         Values::U64(values) => Column::new(name.into(), values),
         Values::OptionalI64(values) => Column::new(name.into(), values),
         Values::F64(values) => Column::new(name.into(), values),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use spec::metric::Subject;
-use spec::{Axis, Cell, Measurement, Metric, MetricSettings, Scale, Split};
+use spec::{Axis, Basis, Cell, Measurement, Metric, MetricSettings, Split, Term};
 
 use crate::error::RecordError;
 use crate::files;
@@ -64,13 +64,17 @@ pub struct SummaryRow {
     pub group: Vec<(String, Value)>,
     /// The images it was measured on.
     pub split: Split,
-    /// The scale of the likelihood.
-    pub scale: Scale,
+    /// What its numbers in nats are on.
+    pub basis: Basis,
     /// Epochs completed; `None` for what was measured on the trained model, and for the epoch that each run kept, where that need not
     /// be the last.
     pub epoch: Option<u32>,
     /// What was measured. What a model does not have has no row.
     pub metric: Metric,
+    /// The metric as these models mean it: rows of different terms do not compare.
+    pub term: Term,
+    /// Width of the latent space that the metric is a density over; rows of different widths do not compare.
+    pub width: Option<usize>,
     /// The settings of a metric of `evaluation.parquet`; none otherwise.
     pub settings: MetricSettings,
     /// How many images a metric of `evaluation.parquet` is a mean over, where that is not the whole split.
@@ -87,12 +91,13 @@ impl SummaryRow {
     }
 }
 
-/// How many images a number was measured on, where they are fewer than were ever looked at on its split.
+/// How many images a number was measured on, where they are fewer than were ever looked at on its split; of samples, where they
+/// are not as many.
 pub fn images_of_fewer(row: &Measurement, evaluation: &[Measurement]) -> Option<u64> {
     // Samples are no images of the split.
     let is_of_split = |other: &Measurement| other.split == row.split && other.settings.of != Some(Subject::Samples);
     let whole = evaluation.iter().filter(|other| is_of_split(other)).map(|other| other.n).max();
-    Some(row.n).filter(|&n| is_of_split(row) && whole.is_some_and(|whole| n < whole))
+    Some(row.n).filter(|&n| whole.is_some_and(|whole| n != whole))
 }
 
 /// A cell with its seed left out: what all members of a group share.
@@ -140,9 +145,11 @@ pub fn over_seeds(axes: &[Axis], members: &[Member<'_>]) -> Vec<SummaryRow> {
             Some(SummaryRow {
                 group: group.collect(),
                 split,
-                scale: cell.scale(),
+                basis: cell.basis(),
                 epoch,
                 metric,
+                term: cell.term(metric),
+                width: metric.is_over_latents().then_some(cell.model.latent_dim),
                 settings,
                 images,
                 estimate: estimate(&values)?,
@@ -170,7 +177,7 @@ impl Store {
     }
 
     /// Writes `sweeps/<sweep>/summary.parquet` and returns its path: one column for each axis but the seed, then
-    /// `split, scale, epoch, metric, settings, mean, standard_deviation, half_width_95, n`.
+    /// `split, scale, epoch, metric, settings, mean, standard_deviation, half_width_95, n, images`.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -196,7 +203,7 @@ fn write(path: &Path, rows: &[SummaryRow]) -> Result<(), RecordError> {
     };
     columns.extend([
         ("split", Values::Text(rows.iter().map(|row| row.split.as_str().to_owned()).collect())),
-        ("scale", Values::Text(rows.iter().map(|row| row.scale.as_str().to_owned()).collect())),
+        ("scale", Values::Text(rows.iter().map(|row| row.basis.scale.as_str().to_owned()).collect())),
         ("epoch", Values::OptionalU32(rows.iter().map(|row| row.epoch).collect())),
         ("metric", Values::Text(rows.iter().map(|row| row.metric.name().to_owned()).collect())),
         ("settings", Values::Text(rows.iter().map(|row| row.settings.to_json()).collect())),
@@ -204,6 +211,7 @@ fn write(path: &Path, rows: &[SummaryRow]) -> Result<(), RecordError> {
         ("standard_deviation", estimates(&|estimate| estimate.standard_deviation)),
         ("half_width_95", estimates(&|estimate| estimate.half_width)),
         ("n", Values::U32(rows.iter().map(|row| u32::try_from(row.estimate.n).unwrap_or(u32::MAX)).collect())),
+        ("images", Values::OptionalU64(rows.iter().map(|row| row.images).collect())),
     ]);
     parquet::extend(path, "summary", columns)
 }

@@ -67,17 +67,19 @@ pub fn interval(metric: Metric, mean: f64, half_width: Option<f64>) -> String {
     }
 }
 
-/// The settings of a metric, with the number of images where they are not the whole split: `samples 5, 50 images`.
-pub fn settings_on(settings: &MetricSettings, images: Option<u64>) -> String {
+/// The settings of a metric, with the number of images where they are not the whole split and the width of the latent space that
+/// it is a density over: `samples 5, 50 images`.
+pub fn settings_on(settings: &MetricSettings, images: Option<u64>, width: Option<usize>) -> String {
     let images = images.map(|n| counted(usize::try_from(n).unwrap_or(usize::MAX), "image"));
-    let parts = [Some(settings.to_string()).filter(|settings| !settings.is_empty()), images];
+    let width = width.map(|width| counted(width, "dimension"));
+    let parts = [Some(settings.to_string()).filter(|settings| !settings.is_empty()), images, width];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// A metric's name with what it was computed with: `nll (samples 5, 50 images)`.
-pub fn metric_with(metric: Metric, settings: &MetricSettings, images: Option<u64>) -> String {
-    match settings_on(settings, images) {
-        none if none.is_empty() => metric.to_string(),
+pub fn metric_with(metric: &str, settings: &MetricSettings, images: Option<u64>, width: Option<usize>) -> String {
+    match settings_on(settings, images, width) {
+        none if none.is_empty() => metric.to_owned(),
         settings => format!("{metric} ({settings})"),
     }
 }
@@ -182,8 +184,8 @@ mod tests {
         assert_eq!([number(-105.564), number(-0.001), number(3.0)], ["−105.56", "0.00", "3.00"]);
         assert_eq!(interval(Metric::Elbo, -1.0, Some(0.25)), "−1.00 ± 0.25");
         assert_eq!([measured(Metric::Sharpness, 0.02086), measured(Metric::Sharpness, -0.00001)], ["0.0209", "0.0000"]);
-        assert_eq!(settings_on(&MetricSettings::samples(5), Some(50)), "samples 5, 50 images");
-        assert_eq!([Some(1), None].map(|n| settings_on(&MetricSettings::default(), n)), ["1 image", ""]);
+        assert_eq!(settings_on(&MetricSettings::samples(5), Some(50), None), "samples 5, 50 images");
+        assert_eq!([Some(1), None].map(|n| settings_on(&MetricSettings::default(), n, None)), ["1 image", ""]);
         assert_eq!([1.0, 0.5, 1e-8, 100.0].map(|number| value(&number.into())), ["1", "0.5", "1e-8", "100"]);
     }
 }

@@ -36,6 +36,7 @@ pub mod measurement;
 pub mod metric;
 pub mod reference;
 pub mod sweep;
+mod term;
 
 pub mod corruption;
 pub mod dataset;
@@ -97,5 +98,6 @@ pub use reference::{Reference, ReferenceMetric, ReferenceRow};
 pub use run_id::{NUMBERS_VERSION, RunId, RunIdError};
 pub use scale::{Basis, Scale};
 pub use sweep::MAX_CELLS;
+pub use term::Term;
 pub use text::{duration, hexadecimal, listed, thousands};
 pub use training::{Keep, Precision, Training};

@@ -197,12 +197,9 @@ impl Metric {
             Metric::Nll => {
                 About { title: "−log p(x)", better: Better::Lower, source: "Burda et al. 2016, eq. 8", ..ONCE }
             }
-            Metric::LatentLogDensity => About {
-                title: "log density of latent means",
-                better: Better::Higher,
-                source: "Ghosh et al. 2020",
-                ..ONCE
-            },
+            Metric::LatentLogDensity => {
+                About { title: "log density of latent means", source: "Ghosh et al. 2020", ..ONCE }
+            }
             Metric::GrayBceFloor => About {
                 title: "floor of the cross-entropy",
                 source: "entropy of gray values read as probabilities",
@@ -228,6 +225,27 @@ impl Metric {
     /// The name in files, such as `active_units`.
     pub fn name(self) -> &'static str {
         self.into()
+    }
+
+    /// Whether no value of it lies below zero.
+    pub fn is_never_negative(self) -> bool {
+        match self {
+            Metric::Kl | Metric::ActiveUnits | Metric::PosteriorSigma | Metric::GrayBceFloor | Metric::Sharpness => {
+                true
+            }
+            Metric::Elbo
+            | Metric::Reconstruction
+            | Metric::Objective
+            | Metric::Discriminator
+            | Metric::Nll
+            | Metric::LatentLogDensity
+            | Metric::Psnr => false,
+        }
+    }
+
+    /// Whether it is a density over latents, which is another one for each width of the latent space.
+    pub fn is_over_latents(self) -> bool {
+        self == Metric::LatentLogDensity
     }
 
     /// All metrics, in order.

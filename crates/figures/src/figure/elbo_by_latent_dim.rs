@@ -12,14 +12,13 @@ use crate::drawing::{Drawing, NORMAL, WIDTH};
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
-use crate::records::{Group, interval, numbers};
+use crate::records::{Group, OverSeeds, numbers};
 use crate::setting::{BETA, GroupKey, LATENT_DIM};
-use record::summary::Estimate;
 
-/// One line: its look, and for each term `(latent dimension, estimate over seeds)`.
+/// One line: its look, and for each term `(latent dimension, the term over seeds)`.
 struct Line {
     style: Style,
-    terms: Vec<Vec<(f64, Estimate)>>,
+    terms: Vec<Vec<(f64, OverSeeds)>>,
 }
 
 /// One row of panels.
@@ -82,7 +81,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let caption = format!(
         "Terms of the ELBO on the test images after training, in nats per image, against the latent dimension{}; {}.{}",
         if many_betas { ", a line for each β" } else { "" },
-        notes::seeds(groups),
+        notes::seeds(groups, "small points"),
         if without_bound > 0 { " Models without a bound have a reconstruction alone." } else { "" },
     );
     let pages = rows.chunks(per_page).map(|rows| Page {
@@ -101,10 +100,9 @@ fn page(rows: &[Row], terms: &[Metric], styles: &[Style], (x, height): (&PlotAxi
     let entries: Vec<LegendEntry> =
         styles.map(|s| LegendEntry::new(Swatch::Marked(s.colour, s.marker), s.label.clone())).collect();
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;
-    let ends = |e: &Estimate| [interval(e).0, interval(e).1];
     let axis = |term: usize| {
         let lines = rows.iter().flat_map(|row| &row.lines);
-        PlotAxis::around(lines.flat_map(|l| &l.terms[term]).flat_map(|(_, e)| ends(e)), 5)
+        PlotAxis::around(lines.flat_map(|l| &l.terms[term]).flat_map(|(_, over)| over.extent()), 5)
     };
     let axes: Vec<PlotAxis> = (0..terms.len()).map(axis).collect();
     let x_title = spec::setting_title(LATENT_DIM);
@@ -142,13 +140,14 @@ fn page(rows: &[Row], terms: &[Metric], styles: &[Style], (x, height): (&PlotAxi
             panel.frame(&mut drawing, labels);
             for line in lines {
                 let series = &line.terms[term];
-                let means: Vec<(f64, f64)> = series.iter().map(|(x, e)| (*x, e.mean)).collect();
+                let means: Vec<(f64, f64)> = series.iter().map(|(x, over)| (*x, over.mean())).collect();
                 panel.line(&mut drawing, &means, line.style.colour, 1.0, None);
-                for (x, estimate) in series {
-                    if estimate.half_width.is_some() {
-                        panel.error_bar(&mut drawing, *x, interval(estimate), line.style.colour);
+                for (x, over) in series {
+                    if let Some(interval) = over.interval() {
+                        panel.error_bar(&mut drawing, *x, interval, line.style.colour);
                     }
-                    line.style.marker.draw(&mut drawing, panel.at(*x, estimate.mean), line.style.colour);
+                    panel.singles(&mut drawing, *x, over.singles(), line.style.colour);
+                    line.style.marker.draw(&mut drawing, panel.at(*x, over.mean()), line.style.colour);
                 }
             }
             left += width + gap;

@@ -154,6 +154,15 @@ pub fn rows<'a>(groups: &[&'a Group], within: &[Along]) -> Vec<Facet<'a>> {
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
+/// As [`rows`], of some of a figure's groups, with what tells these from the others ahead of each label.
+pub fn rows_of<'a>(groups: &[&'a Group], within: &[Along], of: &str) -> Vec<Facet<'a>> {
+    let labelled = |row: Facet<'a>| {
+        let words = [of.to_owned(), row.label].into_iter().filter(|words| !words.is_empty());
+        Facet { label: words.collect::<Vec<_>>().join("; "), ..row }
+    };
+    rows(groups, within).into_iter().map(labelled).collect()
+}
+
 /// What tells a group from the others, in words.
 pub fn title(group: &Group, all: &[&Group], along: &Along) -> String {
     let own =

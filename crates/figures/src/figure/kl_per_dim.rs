@@ -12,8 +12,7 @@ use crate::font;
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
-use crate::records::{Group, interval};
-use record::summary::{Estimate, estimate};
+use crate::records::{Group, OverSeeds};
 
 /// The most panels side by side.
 const MAX_COLUMNS: usize = 4;
@@ -25,7 +24,7 @@ struct Bars {
     label: String,
     shown: Shown,
     /// By rank, largest first.
-    kl: Vec<Estimate>,
+    kl: Vec<OverSeeds>,
     /// Active units, a mean over seeds, where they were counted.
     active: Option<f64>,
 }
@@ -48,14 +47,15 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         })
         .collect();
     // One scale for all panels of all pages, so that their bars can be compared.
-    let ends = rows.iter().flat_map(|(_, bars)| bars).flat_map(|b| &b.kl).map(|e| 1.12 * interval(e).1);
+    let ends =
+        rows.iter().flat_map(|(_, bars)| bars).flat_map(|b| &b.kl).flat_map(OverSeeds::extent).map(|end| 1.12 * end);
     let y = PlotAxis::from_zero(ends, 4);
     let height = if rows.len() == 1 { 100.0 } else { 66.0 };
     let per_page = (((PAGE - 60.0) / (height + LABEL + 24.0)) as usize).max(1);
     let caption = format!(
         "KL of each latent dimension on the test images, in nats per image, largest first; {} at each rank. Blue: active \
          units, Var_x(E_q[z]) > 0.01; the dashed line is the border (number of active units, a mean over seeds).{}",
-        notes::seeds(groups),
+        notes::seeds(groups, "points"),
         if groups.iter().flat_map(|g| &g.runs).any(|run| run.kl_per_dim.len() > MAX_BARS) {
             " Only the 128 largest are drawn."
         } else {
@@ -77,13 +77,13 @@ fn bars_of(group: &Group, along: &Along, row: &str) -> Bars {
         kl.sort_by(|a, b| b.total_cmp(a));
     }
     let n = sorted.iter().map(Vec::len).max().unwrap_or(0).min(MAX_BARS);
-    let rank = |r: usize| estimate(&sorted.iter().filter_map(|kl| kl.get(r).copied()).collect::<Vec<_>>());
+    let rank = |r: usize| OverSeeds::of(Metric::Kl, sorted.iter().filter_map(|kl| kl.get(r).copied()).collect());
     let label = along.value(group);
     Bars {
         shown: Shown::new(group, [row.to_owned(), label.clone()]),
         label,
         kl: (0..n).filter_map(rank).collect(),
-        active: group.last(Metric::ActiveUnits).map(|e| e.mean),
+        active: group.last(Metric::ActiveUnits).map(|over| over.mean()),
     }
 }
 
@@ -155,16 +155,19 @@ fn bars_in(drawing: &mut Drawing, panel: &Panel, bars: &Bars) {
     let n = bars.kl.len();
     let slot = panel.width / n.max(1) as f64;
     let half = (0.4 * slot).min(6.0);
-    for (rank, estimate) in bars.kl.iter().enumerate() {
-        let (x, y) = panel.at(rank as f64 + 1.0, estimate.mean.max(0.0));
+    for (rank, over) in bars.kl.iter().enumerate() {
+        let (x, y) = panel.at(rank as f64 + 1.0, over.mean().max(0.0));
         let is_active = bars.active.is_none_or(|active| (rank as f64) + 0.5 < active);
         let colour = if is_active { BLUE } else { FAINT };
         drawing.bar((x - half, y.min(panel.bottom())), (x + half, panel.bottom()), colour);
-        if let (Some(_), true) = (estimate.half_width, slot > 5.0) {
-            let (low, high) = interval(estimate);
+        if slot <= 5.0 {
+            continue;
+        }
+        if let Some((low, high)) = over.interval() {
             let (from, to) = (panel.at(0.5, low.max(0.0)).1, panel.at(0.5, high).1);
             drawing.path(vec![(x, from), (x, to.max(panel.top))], INK, 0.5);
         }
+        panel.singles(drawing, rank as f64 + 1.0, over.singles(), INK);
     }
     let Some(active) = bars.active else { return };
     if active < n as f64 {

@@ -1,6 +1,6 @@
 //! Every term of the objective against the epoch: a column per term, a row per β, a line per latent dimension.
 
-use spec::Metric;
+use spec::{Metric, Term};
 
 use super::facets::{self, Along, Style};
 use super::grid::Grid;
@@ -12,15 +12,16 @@ use crate::drawing::{Drawing, Mark, SMALL, WIDTH};
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
-use crate::records::{Epoch, Group, RunNumbers, interval, terms_in_nats};
-use record::summary::{Estimate, estimate};
+use crate::records::{Epoch, Group, OverSeeds, RunNumbers, minimise_alike, terms_in_nats};
 
 const SOLID: f64 = 1.0;
 const THIN: f64 = 0.7;
+/// Width of a single seed's line.
+const SEED: f64 = 0.35;
 const DASH: (f64, f64) = (2.4, 1.6);
 
-/// A term over epochs: `(epoch, estimate over seeds)`.
-type Series = Vec<(f64, Estimate)>;
+/// A term over epochs: `(epoch, the term over seeds)`.
+type Series = Vec<(f64, OverSeeds)>;
 
 /// One group's curves.
 #[derive(Clone, Debug)]
@@ -54,12 +55,14 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     // A panel for each term that some model has: a GAN has no bound, and most have no discriminator.
     let drawn: Vec<Metric> =
         terms_in_nats().filter(|&term| groups.iter().any(|group| group.last(term).is_some())).collect();
+    let families = families(groups);
     let mut styles = facets::styles(groups, &along);
     if let [only] = styles.as_mut_slice() {
         only.label = facets::shared(groups);
     }
-    let rows: Vec<Row> = facets::rows(groups, std::slice::from_ref(&along))
-        .into_iter()
+    let rows: Vec<Row> = families
+        .iter()
+        .flat_map(|(family, groups)| facets::rows_of(groups, std::slice::from_ref(&along), family))
         .map(|facet| {
             let (mut curves, mut shown) = (Vec::new(), Vec::new());
             for group in &facet.groups {
@@ -75,10 +78,11 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
     let caption = format!(
         "{} against the epoch, in nats per image: test images solid, training images (averaged while the \
-         weights change) dashed; {}.{}{}{}{}",
+         weights change) dashed; {}.{}{}{}{}{}",
         if drawn.contains(&Metric::Elbo) { "ELBO terms" } else { "Terms of the objective" },
-        notes::seeds(groups),
+        notes::seeds(groups, "thin lines"),
         if rows.len() > 1 { format!(" One colour per {}.", along.name()) } else { String::new() },
+        if minimise_alike(groups) { "" } else { " Objectives are of what each model minimises, and do not compare." },
         notes::floor(groups),
         match notes::one_sample(groups) {
             "" => String::new(),
@@ -95,6 +99,26 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     Ok(choice.into_pages(pages))
 }
 
+/// Groups by what they mean by their losses, each with a name where there are several: a GAN's generator has nothing to share an
+/// axis with a bound.
+fn families<'a>(groups: &[&'a Group]) -> Vec<(String, Vec<&'a Group>)> {
+    let mut families: Vec<(Vec<Term>, Vec<&Group>)> = Vec::new();
+    for group in groups {
+        let losses: Vec<Term> = Metric::losses().map(|metric| group.cell.term(metric)).collect();
+        match families.iter_mut().find(|(known, _)| *known == losses) {
+            Some((_, family)) => family.push(group),
+            None => families.push((losses, vec![group])),
+        }
+    }
+    let is_one = families.len() < 2;
+    let name = |losses: &[Term]| match losses.first() {
+        Some(objective) if !is_one && objective.is_minimised() => "without a discriminator".to_owned(),
+        Some(objective) if !is_one => format!("objective: {}", objective.title),
+        _ => String::new(),
+    };
+    families.into_iter().map(|(losses, family)| (name(&losses), family)).collect()
+}
+
 fn series(group: &Group, terms: &[Metric]) -> Vec<(Series, Series)> {
     let series = |term: Metric, of: fn(&RunNumbers) -> &[Epoch]| {
         let mut epochs: Vec<u32> = group.runs.iter().flat_map(|run| of(run).iter().map(|t| t.epoch)).collect();
@@ -102,7 +126,7 @@ fn series(group: &Group, terms: &[Metric]) -> Vec<(Series, Series)> {
         epochs.dedup();
         let at = |epoch: u32| {
             let values = group.runs.iter().filter_map(|run| of(run).iter().find(|t| t.epoch == epoch));
-            estimate(&values.filter_map(|t| t.terms.get(term)).collect::<Vec<_>>())
+            OverSeeds::of(term, values.filter_map(|t| t.terms.get(term)).collect())
         };
         epochs.into_iter().filter_map(|epoch| Some((f64::from(epoch), at(epoch)?))).collect()
     };
@@ -116,7 +140,7 @@ fn series(group: &Group, terms: &[Metric]) -> Vec<(Series, Series)> {
 /// The axes of all pages, so that panels can be compared.
 struct Axes {
     x: PlotAxis,
-    /// By drawn term; the objective's is each row's own, since its values depend on β.
+    /// By drawn term; losses have each row's own, since their values depend on β and on the family.
     shared: Vec<Option<PlotAxis>>,
     /// Whether some of the first epochs lie beyond the axes.
     cut: bool,
@@ -132,7 +156,7 @@ fn settled(last: f64) -> f64 {
 /// The values that the axes span: those of the test images from an epoch on, those of the training images once settled.
 fn values<'a>(rows: impl Iterator<Item = &'a Row>, term: usize, from: f64, last: f64) -> Vec<f64> {
     let of = |series: &Series, from: f64| -> Vec<f64> {
-        series.iter().filter(|(epoch, _)| *epoch >= from).flat_map(|(_, estimate)| ends(estimate)).collect()
+        series.iter().filter(|(epoch, _)| *epoch >= from).flat_map(|(_, over)| over.extent()).collect()
     };
     rows.flat_map(|row| &row.curves)
         .flat_map(|curve| {
@@ -155,13 +179,13 @@ impl Axes {
         let is_steep = |term| span(first, term) > 2.5 * span(late, term);
         let from = if last > 5.0 && (0..drawn.len()).any(is_steep) { late } else { first };
         let axis = |term: usize| PlotAxis::around(values(rows.iter(), term, from, last), 5);
-        let own = |term: usize| drawn[term] == Metric::Objective;
+        let own = |term: usize| Metric::losses().any(|loss| loss == drawn[term]);
         let shared: Vec<Option<PlotAxis>> = (0..drawn.len()).map(|term| (!own(term)).then(|| axis(term))).collect();
         let all = rows.iter().flat_map(|row| &row.curves).flat_map(|c| c.terms.iter().zip(&shared));
-        let is_beyond = |estimate: &Estimate, axis: &PlotAxis| estimate.mean < axis.low || estimate.mean > axis.high;
+        let is_beyond = |over: &OverSeeds, axis: &PlotAxis| over.mean() < axis.low || over.mean() > axis.high;
         let cut = all
             .filter_map(|((test, train), axis)| Some((test.iter().chain(train), axis.as_ref()?)))
-            .any(|(mut series, axis)| series.any(|(_, estimate)| is_beyond(estimate, axis)));
+            .any(|(mut series, axis)| series.any(|(_, over)| is_beyond(over, axis)));
         let x = if last > first {
             PlotAxis::whole(first.min(1.0), last, 4)
         } else {
@@ -174,11 +198,6 @@ impl Axes {
         let own = || PlotAxis::around(values(std::iter::once(row), term, self.from, self.x.high), 5);
         self.shared[term].clone().unwrap_or_else(own)
     }
-}
-
-fn ends(estimate: &Estimate) -> [f64; 2] {
-    let (low, high) = interval(estimate);
-    [low, high]
 }
 
 fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
@@ -236,17 +255,19 @@ fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f
 fn curve_in(drawing: &mut Drawing, panel: &Panel, curve: &Curve, term: usize) {
     let (test, train) = &curve.terms[term];
     let colour = curve.style.colour;
-    let means = |series: &Series| series.iter().map(|(x, e)| (*x, e.mean)).collect::<Vec<_>>();
-    if test.iter().any(|(_, e)| e.half_width.is_some()) {
-        let band: Vec<(f64, f64, f64)> = test.iter().map(|(x, e)| (*x, interval(e).0, interval(e).1)).collect();
-        panel.band(drawing, &band, colour);
+    let means = |series: &Series| series.iter().map(|(x, over)| (*x, over.mean())).collect::<Vec<_>>();
+    let band = test.iter().filter_map(|(x, over)| over.interval().map(|(low, high)| (*x, low, high)));
+    panel.band(drawing, &band.collect::<Vec<_>>(), colour);
+    for seed in 0..test.iter().map(|(_, over)| over.singles().len()).max().unwrap_or(0) {
+        let own = test.iter().filter_map(|(x, over)| Some((*x, *over.singles().get(seed)?)));
+        panel.line(drawing, &own.collect::<Vec<_>>(), colour, SEED, None);
     }
     // A single epoch makes no line.
     if let [(x, only)] = train.as_slice() {
-        drawing.marks.push(Mark::Dot { at: panel.at(*x, only.mean), radius: 1.2, colour: GREY, opacity: 1.0 });
+        drawing.marks.push(Mark::Dot { at: panel.at(*x, only.mean()), radius: 1.2, colour: GREY, opacity: 1.0 });
     }
     if let [(x, only)] = test.as_slice() {
-        curve.style.marker.draw(drawing, panel.at(*x, only.mean), colour);
+        curve.style.marker.draw(drawing, panel.at(*x, only.mean()), colour);
     }
     panel.line(drawing, &means(train), colour, THIN, Some(DASH));
     panel.line(drawing, &means(test), colour, SOLID, None);

@@ -162,7 +162,8 @@ fn numbers(cell: &Cell) -> RunNumbers {
     };
     let epoch = |epoch: u32| Epoch { epoch, terms: terms.clone() };
     let sharpness = |of: Subject, value: f64| {
-        (MeasurementKey { metric: Metric::Sharpness, split: Split::Test, settings: MetricSettings::of(of) }, value)
+        let (metric, settings) = (Metric::Sharpness, MetricSettings::of(of));
+        (MeasurementKey { metric, split: Split::Test, settings, images: None, width: None }, value)
     };
     // Some runs were stopped before arrays were stored, some before anything was measured.
     let (has_arrays, has_sharpness) = (cell.training.batch_size == 64 || d != 5, d != 10);

@@ -13,9 +13,8 @@ use crate::legend::{self, LegendEntry, Swatch};
 use crate::marker::Marker;
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
-use crate::records::{Group, interval, numbers};
+use crate::records::{Group, OverSeeds, numbers};
 use crate::setting::{BETA, LATENT_DIM};
-use record::summary::Estimate;
 
 /// One line: its look and its points by β.
 struct Line {
@@ -29,8 +28,8 @@ struct Line {
 /// One group's numbers.
 struct RatePoint {
     beta: f64,
-    kl: Estimate,
-    reconstruction: Estimate,
+    kl: OverSeeds,
+    reconstruction: OverSeeds,
 }
 
 pub fn draw(mut choice: Choice<'_>) -> Drawn {
@@ -56,7 +55,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
             "Rate against distortion on the test images after training, in nats per image{}; {}.{} On a dotted line the \
              ELBO is constant, and it is better further down and to the left.",
             if facet.label.is_empty() { String::new() } else { format!(" ({})", facet.label) },
-            notes::seeds(&facet.groups),
+            notes::seeds(&facet.groups, "small points"),
             match betas(lines.iter().map(|line| &line.points)) {
                 Some(betas) => format!(" Each line runs through β = {betas}."),
                 None => " Lines run through the β of models that share all else.".to_owned(),
@@ -128,12 +127,11 @@ fn page(lines: &[Line], title: &str) -> Drawing {
         top += LABEL;
     }
     let points = || lines.iter().flat_map(|line| &line.points);
-    let ends = |e: &Estimate| [interval(e).0, interval(e).1];
-    let (low, high) = range(points().flat_map(|p| ends(&p.kl)));
+    let (low, high) = range(points().flat_map(|p| p.kl.extent()));
     let pad = 0.06 * (high - low).max(1e-9);
     let x = PlotAxis::between(low - pad, high + pad, 7);
     // Room below for the names of β.
-    let (low, high) = range(points().flat_map(|p| ends(&p.reconstruction)));
+    let (low, high) = range(points().flat_map(|p| p.reconstruction.extent()));
     let pad = 0.06 * (high - low).max(1e-9);
     let y = PlotAxis::between(low - 1.6 * pad, high + pad, 6);
     let left = 34.0f64.max(16.0 + y_label_room(&y));
@@ -148,23 +146,20 @@ fn page(lines: &[Line], title: &str) -> Drawing {
     panel.frame(&mut drawing, labels);
     guides(&mut drawing, &panel);
     for line in lines {
-        let means: Vec<(f64, f64)> = line.points.iter().map(|p| (p.kl.mean, p.reconstruction.mean)).collect();
+        let means: Vec<(f64, f64)> = line.points.iter().map(|p| (p.kl.mean(), p.reconstruction.mean())).collect();
         panel.line(&mut drawing, &means, line.colour, 1.0, None);
         for p in &line.points {
-            if p.reconstruction.half_width.is_some() {
-                panel.error_bar(&mut drawing, p.kl.mean, interval(&p.reconstruction), line.colour);
+            if let Some(interval) = p.reconstruction.interval() {
+                panel.error_bar(&mut drawing, p.kl.mean(), interval, line.colour);
             }
-            if p.kl.half_width.is_some() {
-                let (low, high) = interval(&p.kl);
-                panel.line(
-                    &mut drawing,
-                    &[(low, p.reconstruction.mean), (high, p.reconstruction.mean)],
-                    line.colour,
-                    0.7,
-                    None,
-                );
+            if let Some((low, high)) = p.kl.interval() {
+                let ends = [(low, p.reconstruction.mean()), (high, p.reconstruction.mean())];
+                panel.line(&mut drawing, &ends, line.colour, 0.7, None);
             }
-            line.marker.draw(&mut drawing, panel.at(p.kl.mean, p.reconstruction.mean), line.colour);
+            for (&kl, reconstruction) in p.kl.singles().iter().zip(p.reconstruction.singles()) {
+                panel.singles(&mut drawing, kl, std::slice::from_ref(reconstruction), line.colour);
+            }
+            line.marker.draw(&mut drawing, panel.at(p.kl.mean(), p.reconstruction.mean()), line.colour);
         }
     }
     name_betas(&mut drawing, &panel, lines);
@@ -205,10 +200,10 @@ fn name_betas(drawing: &mut Drawing, panel: &Panel, lines: &[Line]) {
     let mut ordered: Vec<&Line> = lines.iter().collect();
     ordered.sort_by(|a, b| reach(b).total_cmp(&reach(a)));
     let markers: Vec<(f64, f64)> =
-        lines.iter().flat_map(|line| &line.points).map(|p| panel.at(p.kl.mean, p.reconstruction.mean)).collect();
+        lines.iter().flat_map(|line| &line.points).map(|p| panel.at(p.kl.mean(), p.reconstruction.mean())).collect();
     let mut taken: Vec<[f64; 4]> = markers.iter().map(|(x, y)| [x - 2.0, y - 2.0, x + 2.0, y + 2.0]).collect();
     for p in ordered.into_iter().flat_map(|line| &line.points) {
-        let (x, y) = panel.at(p.kl.mean, p.reconstruction.mean);
+        let (x, y) = panel.at(p.kl.mean(), p.reconstruction.mean());
         let text = format!("β = {}", number(p.beta));
         let width = font::width(&text, SMALL);
         // Lines fall to the right, so that they leave both of these corners free.
@@ -230,6 +225,6 @@ fn name_betas(drawing: &mut Drawing, panel: &Panel, lines: &[Line]) {
 }
 
 fn reach(line: &Line) -> f64 {
-    let (low, high) = range(line.points.iter().map(|p| p.kl.mean));
+    let (low, high) = range(line.points.iter().map(|p| p.kl.mean()));
     high - low
 }

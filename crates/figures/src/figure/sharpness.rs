@@ -13,8 +13,7 @@ use crate::legend::{self, LegendEntry, Swatch};
 use crate::marker::Marker;
 use crate::notes;
 use crate::panel::{Labels, Panel};
-use crate::records::{Group, interval};
-use record::summary::Estimate;
+use crate::records::{Group, OverSeeds};
 
 /// Height of a model's line whose label has one line of text, in points.
 const PITCH: f64 = 15.0;
@@ -30,13 +29,13 @@ const PAD: f64 = 2.5;
 struct Line {
     label: String,
     shown: Shown,
-    data: Option<Estimate>,
-    reconstructions: Option<Estimate>,
-    samples: Option<Estimate>,
+    data: Option<OverSeeds>,
+    reconstructions: Option<OverSeeds>,
+    samples: Option<OverSeeds>,
 }
 
 impl Line {
-    fn all(&self) -> impl Iterator<Item = &Estimate> {
+    fn all(&self) -> impl Iterator<Item = &OverSeeds> {
         [&self.data, &self.reconstructions, &self.samples].into_iter().flatten()
     }
 }
@@ -47,7 +46,7 @@ struct Series {
     colour: Colour,
     marker: Marker,
     below: f64,
-    of: fn(&Line) -> Option<Estimate>,
+    of: fn(&Line) -> Option<&OverSeeds>,
 }
 
 fn series() -> [Series; 2] {
@@ -58,9 +57,9 @@ fn series() -> [Series; 2] {
             colour: blue,
             marker: Marker::Disc,
             below: -ASIDE,
-            of: |l| l.reconstructions,
+            of: |l| l.reconstructions.as_ref(),
         },
-        Series { name: "samples", colour: orange, marker: Marker::Up, below: ASIDE, of: |l| l.samples },
+        Series { name: "samples", colour: orange, marker: Marker::Up, below: ASIDE, of: |l| l.samples.as_ref() },
     ]
 }
 
@@ -75,12 +74,12 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         .into_iter()
         .map(|facet| (facet.label.clone(), lines(&facet)))
         .collect();
-    let ends = facets.iter().flat_map(|(_, lines)| lines).flat_map(Line::all).map(|estimate| interval(estimate).1);
+    let ends = facets.iter().flat_map(|(_, lines)| lines).flat_map(Line::all).flat_map(OverSeeds::extent);
     let x = PlotAxis::from_zero(ends, 7);
     let caption = format!(
         "Sharpness of test images, of their reconstructions and of samples from the prior: the variance of the Laplacian \
          of gray values in 0…1, a mean over images; {}. Blurred images lie left of the data's line.",
-        notes::seeds(groups)
+        notes::seeds(groups, "small points")
     );
     let all = || facets.iter().flat_map(|(_, lines)| lines);
     let most = all().map(|line| labels::wrap(&line.label, LABEL_ROOM, NORMAL).len()).max().unwrap_or(1);
@@ -152,7 +151,7 @@ fn page(facets: &[(usize, &str, &[Line])], x: &PlotAxis, pitch: f64) -> Drawing 
             row += alike.len();
             let to = if row == lines.len() { panel.bottom() } else { top + PAD + pitch * row as f64 };
             if let Some(data) = &alike[0].data {
-                let (x, _) = panel.at(data.mean, 0.0);
+                let (x, _) = panel.at(data.mean(), 0.0);
                 drawing.path(vec![(x, from), (x, to)], INK, 1.0);
             }
         }
@@ -172,16 +171,18 @@ fn line_in(drawing: &mut Drawing, panel: &Panel, line: &Line, middle: f64) {
         drawing.text((panel.left - 5.0, first + LINE * below as f64), text, NORMAL, INK, Anchor::End);
     }
     for series in series() {
-        let Some(estimate) = (series.of)(line) else { continue };
+        let Some(over) = (series.of)(line) else { continue };
         let y = middle + series.below;
-        if estimate.half_width.is_some() {
-            let (low, high) = interval(&estimate);
+        for &value in over.singles() {
+            drawing.single((panel.at(value, 0.0).0, y), series.colour);
+        }
+        if let Some((low, high)) = over.interval() {
             let (from, to) = (panel.at(low.max(panel.x.low), 0.0).0, panel.at(high, 0.0).0);
             drawing.path(vec![(from, y), (to, y)], series.colour, 0.7);
             for end in [from, to] {
                 drawing.path(vec![(end, y - 1.6), (end, y + 1.6)], series.colour, 0.7);
             }
         }
-        series.marker.draw(drawing, (panel.at(estimate.mean, 0.0).0, y), series.colour);
+        series.marker.draw(drawing, (panel.at(over.mean(), 0.0).0, y), series.colour);
     }
 }

@@ -124,7 +124,7 @@ fn of_family(family: Family, row: MetricsRow) -> MetricsRow {
 fn evaluation(cell: &Cell) -> Vec<Measurement> {
     let row = |metric: Metric, value: f64, settings: MetricSettings| measured(metric, value, None, settings);
     let elbo = row_of_last_epoch(cell).terms.get(Metric::Elbo).unwrap();
-    let nll = elbo + 4.5 + 0.1 * normal(cell.training.seed);
+    let nll = -elbo - 4.5 + 0.1 * normal(cell.training.seed);
     let mut rows =
         vec![row(Metric::Elbo, elbo, MetricSettings::samples(1)), row(Metric::Nll, nll, MetricSettings::samples(5000))];
     if cell.scale() == spec::Scale::GrayBce {

@@ -1,13 +1,13 @@
 //! `elbo compare`: an experiment's cells beside each other, mean ± 95 % interval over seeds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 use record::summary::SummaryRow;
 use record::{Status, Store};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use spec::{Cell, Evaluation, Experiment, Metric, MetricSettings, Scale, Split};
+use spec::{Basis, Cell, Evaluation, Experiment, Metric, MetricSettings, Split};
 
 use crate::args::CompareArgs;
 use crate::filter::{self, Condition};
@@ -17,6 +17,8 @@ use crate::settings::Settings;
 use crate::text;
 use crate::text_table::{Align, TableEntry, TextTable};
 
+/// What is said where there are several test splits.
+const IMAGES: &str = "numbers over different test images cannot be compared";
 /// What is said where there are several scales.
 const SCALES: &str = "numbers on different scales cannot be compared: gray-bce is a cross-entropy on gray values, bernoulli a likelihood of \
                       binary pixels, gray-levels one of 256 gray levels, gaussian-density a density";
@@ -146,28 +148,33 @@ pub fn compare(settings: &Settings, experiment: &Experiment, request: &CompareRe
     let (cells, n_missing) = done(&chosen, &store)?;
     let summary = store.summary(&experiment.axes, &cells)?;
     request.check(&summary)?;
-    let of_scale = |(scale, cells): (Scale, Vec<Cell>)| {
-        let summary: Vec<SummaryRow> = summary.iter().filter(|row| row.scale == scale).cloned().collect();
-        (scale, cells, rows(&summary, request))
+    let of_basis = |(basis, cells): (Basis, Vec<Cell>)| {
+        let summary: Vec<SummaryRow> = summary.iter().filter(|row| row.basis == basis).cloned().collect();
+        (basis, cells, rows(&summary, request))
     };
-    let parts: Vec<(Scale, Vec<Cell>, Vec<SummaryRow>)> = by_scale(&cells).into_iter().map(of_scale).collect();
+    let parts: Vec<(Basis, Vec<Cell>, Vec<SummaryRow>)> = by_basis(&cells).into_iter().map(of_basis).collect();
+    let differ = |of: fn(&Basis) -> String| parts.iter().any(|(basis, ..)| of(basis) != of(&parts[0].0));
+    let (scales, images) = (differ(|basis| basis.scale.to_string()), differ(|basis| basis.images.clone()));
     if json {
-        let scale = if let [(scale, ..)] = parts.as_slice() { Some(scale.as_str()) } else { None };
+        let scale = parts.first().filter(|_| !scales).map(|(basis, ..)| basis.scale.as_str());
         let rows = parts.into_iter().flat_map(|(_, _, rows)| rows).map(to_json).collect();
         output::print_json(&CompareJson { name: &experiment.name, split: request.split.as_str(), scale, rows })?;
     } else {
         let mut notes = Vec::new();
-        for (scale, cells, rows) in parts.iter().filter(|(_, _, rows)| !rows.is_empty()) {
+        for (basis, cells, rows) in parts.iter().filter(|(_, _, rows)| !rows.is_empty()) {
             let table = match &request.by {
                 Some(path) => by_path(rows, request, path, settings.is_coloured),
                 None => one_row_each(rows, request, settings.is_coloured),
             };
-            output::print(&format!("{}{table}", heading(rows, request.split, *scale)))?;
+            output::print(&format!("{}{table}", heading(rows, request.split, basis, images)))?;
             notes.extend(without_bound(cells, request, &store)?);
         }
         notes.iter().for_each(|note| output::say(note));
-        if parts.len() > 1 {
+        if scales {
             output::say(SCALES);
+        }
+        if images {
+            output::say(IMAGES);
         }
     }
     let n_chosen = text::counted(chosen.len(), "cell");
@@ -182,10 +189,13 @@ pub fn compare(settings: &Settings, experiment: &Experiment, request: &CompareRe
     Ok(Outcome::Well)
 }
 
-/// Cells by scale; scales without any are left out.
-fn by_scale(cells: &[Cell]) -> Vec<(Scale, Vec<Cell>)> {
-    let of = |scale: Scale| cells.iter().filter(|cell| cell.scale() == scale).cloned().collect::<Vec<_>>();
-    Scale::ALL.into_iter().map(|scale| (scale, of(scale))).filter(|(_, cells)| !cells.is_empty()).collect()
+/// Cells by what their numbers are on.
+fn by_basis(cells: &[Cell]) -> Vec<(Basis, Vec<Cell>)> {
+    let mut bases: BTreeMap<Basis, Vec<Cell>> = BTreeMap::new();
+    for cell in cells {
+        bases.entry(cell.basis()).or_default().push(cell.clone());
+    }
+    bases.into_iter().collect()
 }
 
 /// The table under a sweep, one part for each scale, since scales are never mixed; with `measured` where it is on record.
@@ -200,19 +210,21 @@ pub fn results(
 ) -> Result<String> {
     let (cells, _) = done(&experiment.cells.iter().collect::<Vec<_>>(), store)?;
     let mut text = String::new();
-    for (scale, of_scale) in by_scale(&cells) {
+    let bases = by_basis(&cells);
+    let has_images = bases.iter().any(|(basis, _)| basis.images != bases[0].0.images);
+    for (basis, of_basis) in bases {
         let mut is_measured = false;
-        for cell in &of_scale {
+        for cell in &of_basis {
             is_measured =
                 is_measured || measured.map_or(Ok(false), |asked| store.run(&cell.run_id()).is_evaluated(asked))?;
         }
         // What was measured has a bound, and so its terms.
         let metrics = if is_measured { Metric::listed().chain([Metric::Nll]).collect() } else { Vec::new() };
         let request = CompareRequest::usual(metrics);
-        let rows = rows(&store.summary(&experiment.axes, &of_scale)?, &request);
-        text.push_str(&heading(&rows, request.split, scale));
+        let rows = rows(&store.summary(&experiment.axes, &of_basis)?, &request);
+        text.push_str(&heading(&rows, request.split, &basis, has_images));
         text.push_str(&one_row_each(&rows, &request, is_coloured));
-        if let Some(note) = without_bound(&of_scale, &request, store)? {
+        if let Some(note) = without_bound(&of_basis, &request, store)? {
             text.push_str(&format!("{note}\n"));
         }
     }
@@ -240,10 +252,16 @@ fn without_bound(cells: &[Cell], request: &CompareRequest, store: &Store) -> Res
     Ok((!names.is_empty()).then(|| format!("no variational bound, hence no ELBO: {}{others}", listed(&named))))
 }
 
-fn heading(rows: &[SummaryRow], split: Split, scale: Scale) -> String {
+/// What a table's numbers are; it names the test images where there are others.
+fn heading(rows: &[SummaryRow], split: Split, basis: &Basis, has_images: bool) -> String {
     let metrics: BTreeSet<Metric> = rows.iter().map(|row| row.metric).collect();
     let units = text::units(metrics, Metric::name);
-    format!("{split} split, {units}, scale {}, mean ± 95 % interval over seeds\n", scale.as_str())
+    let of = if has_images { format!(" of {}", basis.images) } else { String::new() };
+    let over = match rows.iter().map(|row| row.estimate.n).max() {
+        Some(2..) => "mean ± 95 % interval over seeds",
+        _ => "one seed, so without an interval",
+    };
+    format!("{split} split{of}, {units}, scale {}, {over}\n", basis.scale)
 }
 
 /// The cells whose runs are done, and how many are not.
@@ -281,7 +299,7 @@ fn rows(summary: &[SummaryRow], request: &CompareRequest) -> Vec<SummaryRow> {
 fn to_json(row: SummaryRow) -> RowJson {
     RowJson {
         group: row.group.into_iter().collect(),
-        scale: row.scale.as_str(),
+        scale: row.basis.scale.as_str(),
         metric: row.metric,
         settings: row.settings,
         epoch: row.epoch,
@@ -295,7 +313,7 @@ fn to_json(row: SummaryRow) -> RowJson {
 
 /// A metric's name with what it was computed with.
 fn title(row: &SummaryRow) -> String {
-    text::metric_with(row.metric, &row.settings, row.images)
+    text::metric_with(row.term.key, &row.settings, row.images, row.width)
 }
 
 fn entry(row: Option<&&SummaryRow>) -> TableEntry {

@@ -7,7 +7,8 @@ use record::summary::images_of_fewer;
 use record::{Run, RunManifest, Status};
 use serde::Serialize;
 use serde_json::Value;
-use spec::{Metric, Split};
+use spec::metric::Unit;
+use spec::{Basis, Metric, Split, Term};
 
 use crate::commands::show::flat_settings;
 use crate::outcome::Outcome;
@@ -49,7 +50,7 @@ struct MetricJson {
     kind: Metric,
     a: Option<f64>,
     b: Option<f64>,
-    /// b − a; `null` where the scales differ or one is missing.
+    /// b − a; `null` where one is missing, where the test images differ, and for nats where the scales do.
     difference: Option<f64>,
 }
 
@@ -62,16 +63,20 @@ pub fn diff(settings: &Settings, a: &str, b: &str, json: bool) -> Result<Outcome
     let (a, b) = (store.find(a)?, store.find(b)?);
     let manifests = [a.manifest()?, b.manifest()?];
     let statuses = [a.status()?, b.status()?];
-    let is_comparable = manifests[0].scale == manifests[1].scale;
+    let bases = manifests.each_ref().map(|manifest| manifest.cell.basis());
+    let [a_basis, b_basis] = &bases;
+    // Images and latents are measured alike on every scale.
+    let compares =
+        |metric: Metric| a_basis == b_basis || (a_basis.images == b_basis.images && metric.about().unit != Unit::Nats);
     let found = DiffJson {
         settings: differing_settings(&manifests),
-        metrics: side_by_side(numbers(&a, &manifests[0])?, numbers(&b, &manifests[1])?, is_comparable),
+        metrics: side_by_side(numbers(&a, &manifests[0])?, numbers(&b, &manifests[1])?, compares),
         runs: [described(&manifests[0], &statuses[0]), described(&manifests[1], &statuses[1])],
     };
     if json {
         output::print_json(&found)?;
     } else {
-        output::print(&to_text(&found, is_comparable, settings.is_coloured))?;
+        output::print(&to_text(&found, &bases, settings.is_coloured))?;
     }
     Ok(Outcome::Well)
 }
@@ -105,25 +110,26 @@ type Numbers<T> = BTreeMap<(Split, MetricSource), (Metric, T)>;
 /// First what the last epoch has, or the one kept, in the order of metrics; then by name what was measured on the trained model.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum MetricSource {
-    LastEpoch(Metric),
+    LastEpoch(Term),
     Evaluation(String),
 }
 
 fn numbers(run: &Run, manifest: &RunManifest) -> Result<Numbers<f64>> {
     let mut numbers = Numbers::new();
+    let of = |metric: Metric| MetricSource::LastEpoch(manifest.cell.term(metric));
     for (split, terms) in manifest.result().iter().flat_map(|epoch| &epoch.splits) {
-        numbers
-            .extend(terms.iter().map(|(metric, value)| ((*split, MetricSource::LastEpoch(metric)), (metric, value))));
+        numbers.extend(terms.iter().map(|(metric, value)| ((*split, of(metric)), (metric, value))));
     }
     let evaluation = run.evaluation()?;
     for row in evaluation.iter().filter(|row| !row.settings.repeat_last_epoch(row.metric)) {
-        let name = text::metric_with(row.metric, &row.settings, images_of_fewer(row, &evaluation));
+        let width = row.metric.is_over_latents().then_some(manifest.cell.model.latent_dim);
+        let name = text::metric_with(row.metric.name(), &row.settings, images_of_fewer(row, &evaluation), width);
         numbers.insert((row.split, MetricSource::Evaluation(name)), (row.metric, row.value));
     }
     Ok(numbers)
 }
 
-fn side_by_side(a: Numbers<f64>, b: Numbers<f64>, is_comparable: bool) -> Vec<MetricJson> {
+fn side_by_side(a: Numbers<f64>, b: Numbers<f64>, compares: impl Fn(Metric) -> bool) -> Vec<MetricJson> {
     let mut both: Numbers<[Option<f64>; 2]> = BTreeMap::new();
     for (side, numbers) in [a, b].into_iter().enumerate() {
         for (key, (metric, value)) in numbers {
@@ -131,9 +137,9 @@ fn side_by_side(a: Numbers<f64>, b: Numbers<f64>, is_comparable: bool) -> Vec<Me
         }
     }
     let rows = both.into_iter().map(|((split, source), (kind, [a, b]))| {
-        let difference = a.zip(b).filter(|_| is_comparable).map(|(a, b)| b - a);
+        let difference = a.zip(b).filter(|_| compares(kind)).map(|(a, b)| b - a);
         let metric = match source {
-            MetricSource::LastEpoch(metric) => metric.to_string(),
+            MetricSource::LastEpoch(term) => term.key.to_owned(),
             MetricSource::Evaluation(name) => name,
         };
         MetricJson { split: split.as_str(), metric, kind, a, b, difference }
@@ -141,7 +147,7 @@ fn side_by_side(a: Numbers<f64>, b: Numbers<f64>, is_comparable: bool) -> Vec<Me
     rows.collect()
 }
 
-fn to_text(found: &DiffJson, is_comparable: bool, is_coloured: bool) -> String {
+fn to_text(found: &DiffJson, bases: &[Basis; 2], is_coloured: bool) -> String {
     use Align::{Left, Right};
     let [a, b] = &found.runs;
     let mut text = format!("a  {}  {}\nb  {}  {}\n\n", a.run_id, a.name, b.run_id, b.name);
@@ -171,9 +177,15 @@ fn to_text(found: &DiffJson, is_comparable: bool, is_coloured: bool) -> String {
         text.push('\n');
         text.push_str(&table.render(is_coloured));
     }
-    if !is_comparable {
+    let [a, b] = bases;
+    if a.images != b.images {
         text.push_str(&format!(
-            "\nno differences of numbers: a is on the scale {}, b on {}, which cannot be compared\n",
+            "\nno differences of numbers: a is over the test images {}, b over {}, which cannot be compared\n",
+            a.images, b.images
+        ));
+    } else if a.scale != b.scale {
+        text.push_str(&format!(
+            "\nno differences of nats: a is on the scale {}, b on {}, which cannot be compared\n",
             a.scale, b.scale
         ));
     }

@@ -157,7 +157,7 @@ fn numbers(metrics: &[MetricsRow], kept: Option<u32>, evaluation: &[Measurement]
             row.metric.name().into(),
             text::measured(row.metric, row.value).into(),
             row.standard_error.map(|error| text::measured(row.metric, error)).unwrap_or_default().into(),
-            TableEntry::toned(text::settings_on(&row.settings, images_of_fewer(row, evaluation)), Tone::Dim),
+            TableEntry::toned(text::settings_on(&row.settings, images_of_fewer(row, evaluation), None), Tone::Dim),
         ]);
     }
     (epoch.is_some() || !evaluation.is_empty()).then_some(table)

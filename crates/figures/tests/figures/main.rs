@@ -1,7 +1,9 @@
 //! Figures of made-up records: the same bytes every time, text where it can be read, and reasons for what is skipped.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod comparisons;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -345,7 +347,7 @@ fn gans_have_their_losses_and_samples() {
     let svg = String::from_utf8(found["figures/loss-curves.svg"].clone()).unwrap();
     assert!(svg.contains("discriminator") && svg.contains("objective") && !svg.contains("ELBO"));
     let csv = String::from_utf8(found["tables/elbo-terms.csv"].clone()).unwrap();
-    let heads = "scale,variant,beta,latent_dim,n_seeds,objective,objective_half_width_95,discriminator,";
+    let heads = "scale,variant,beta,latent_dim,n_seeds,discriminator,";
     assert!(csv.starts_with(heads), "{csv}");
 }
 
@@ -413,110 +415,6 @@ sweep:
     assert_eq!((count("ELBO"), count("nats per image")), (1, 3), "{svg}");
     // A row for each setting; ELBO and KL end with the first, and each column has its axis named once.
     assert_eq!(count("epoch"), 4);
-}
-
-/// The CSV of a table, by line and column.
-fn table(store: &record::Store, experiment: &spec::Experiment, name: &str) -> Vec<BTreeMap<String, String>> {
-    let path = store.sweep_dir(&experiment.name).join("tables").join(format!("{name}.csv"));
-    let text = fs_err::read_to_string(path).unwrap();
-    let fields = |line: &str| -> Vec<String> {
-        let quoted = line.split('"').enumerate();
-        let parts = quoted.map(|(i, part)| if i % 2 == 1 { part.replace(',', ";") } else { part.to_owned() });
-        parts.collect::<String>().split(',').map(str::to_owned).collect()
-    };
-    let mut lines = text.lines().map(fields);
-    let head = lines.next().unwrap();
-    lines.map(|line| head.iter().cloned().zip(line).collect()).collect()
-}
-
-/// A setting that changes with the latent width is told all the same, and no line joins models of different ones.
-#[test]
-fn what_is_zipped_with_the_latent_dimension_is_told() {
-    let text = "
-name: zipped
-dataset: { name: glyphs }
-model: { hidden: [8], latent_dim: 2 }
-training: { epochs: 1 }
-sweep: { zip: { model.latent_dim: [2, 5], model.activation: [relu, tanh] } }
-";
-    let root = tempfile::tempdir().unwrap();
-    let experiment = experiment(text);
-    let store = fill(root.path(), &experiment, Look::TINY, |_| true);
-    figures::draw_kinds(&experiment, &store, &[FigureKind::ElboByLatentDim]).unwrap();
-    let svg = &svgs(&store.sweep_dir("zipped").join("figures"))["elbo-by-latent-dim.svg"];
-    for line in ["activation relu", "activation tanh"] {
-        assert!(svg.contains(line), "{line} is not in {svg}");
-    }
-    let lines = table(&store, &experiment, "elbo-terms");
-    assert_eq!(
-        lines.iter().map(|line| line["variant"].as_str()).collect::<Vec<_>>(),
-        ["activation relu", "activation tanh"]
-    );
-}
-
-/// Rate and distortion of whatever has both: models that are no plain β-VAE are points beside its line.
-#[test]
-fn rate_and_distortion_are_shown_of_all_that_have_them() {
-    let text = "
-name: objectives
-dataset: { name: glyphs }
-model: { hidden: [8], latent_dim: 5 }
-training: { epochs: 1 }
-sweep:
-  include:
-    - { objective: { beta: 1 } }
-    - { objective: { beta: 4 } }
-    - { objective: { kind: { free-bits: { nats: 1 } }, beta: 4 } }
-    - { model.kind: autoencoder }
-";
-    let root = tempfile::tempdir().unwrap();
-    let experiment = experiment(text);
-    let family = |cell: &spec::Cell| {
-        Some(if cell.model.kind == spec::ModelKind::Vae { Family::Vae } else { Family::Autoencoder })
-    };
-    let store = fill_families(root.path(), &experiment, Look::TINY, family);
-    let drawn = figures::draw_kinds(&experiment, &store, &[FigureKind::RateDistortion]).unwrap();
-    assert_eq!(drawn.skipped, []);
-    let folder = store.sweep_dir("objectives").join("figures");
-    assert_readable(&folder);
-    let svg = &svgs(&folder)["rate-distortion.svg"];
-    for line in ["elbo (β = 1, 4)", "free-bits nats 1 (β = 4)"] {
-        assert!(svg.contains(line), "{line} is not in {svg}");
-    }
-    let experiment = spec::Experiment { figures: vec![FigureKind::RateDistortion], ..experiment };
-    let page = fs_err::read_to_string(figures::report(&experiment, &store).unwrap()).unwrap();
-    assert!(page.contains("Not shown (no KL beside a reconstruction): autoencoder."), "{page}");
-}
-
-/// Images are compared across likelihoods, and each row says which; nats are not.
-#[test]
-fn what_is_measured_in_images_is_on_one_figure() {
-    let text = "
-name: decoders
-dataset: { name: glyphs }
-model: { hidden: [8], latent_dim: 5 }
-training: { epochs: 1 }
-sweep:
-  grid: { model.likelihood: [bernoulli, discretised-logistic, { gaussian: { sigma: 1 } }] }
-  include:
-    - { model: { kind: { gaussian-mixture: { components: 5 } } } }
-";
-    let root = tempfile::tempdir().unwrap();
-    let experiment = experiment(text);
-    let store = fill(root.path(), &experiment, Look::TINY, |_| true);
-    measure_more(&store, &experiment, Look::TINY);
-    figures::draw_kinds(&experiment, &store, FigureKind::ALL).unwrap();
-    let found = svgs(&store.sweep_dir("decoders").join("figures"));
-    for name in ["sharpness.svg", "reconstructions.svg", "samples.svg"] {
-        let svg = found.get(name).unwrap_or_else(|| panic!("{name} is not in {:?}", found.keys()));
-        for decoder in ["bernoulli", "discretised-logistic", "gaussian sigma 1", "gaussian-mixture"] {
-            assert!(svg.contains(decoder), "{name} does not name {decoder}");
-        }
-        assert!(!svg.contains("D = 0"));
-    }
-    for scale in ["gray-bce", "gray-levels", "gaussian-density"] {
-        assert!(found.contains_key(&format!("loss-curves-{scale}.svg")), "{:?}", found.keys());
-    }
 }
 
 #[test]
