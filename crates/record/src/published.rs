@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use spec::metric::Role;
-use spec::{Cell, Experiment, Measurement, Metric, MetricSettings, RunId, Scale, Split};
+use spec::{Cell, Experiment, Measurement, Metric, MetricSettings, NUMBERS_VERSION, RunId, Scale, Split};
 
 use crate::error::RecordError;
 use crate::files;
@@ -52,6 +52,16 @@ pub struct PublishedRow {
     pub seconds: f64,
     /// What it was trained on: the processor's model, and `cuda` where a GPU computed.
     pub processor: String,
+    /// The numbers version of the program that trained and measured it; 1 in files without this column.
+    pub numbers_version: u32,
+}
+
+impl PublishedRow {
+    /// Whether it is of this cell's run, by a program of whichever numbers version.
+    pub fn is_of(&self, cell: &Cell) -> bool {
+        // Ids are hashes; the seed tells most cells apart at no cost.
+        self.seed == cell.training.seed && self.run_id == cell.run_id_at(self.numbers_version)
+    }
 }
 
 impl Store {
@@ -97,6 +107,7 @@ impl Store {
             epochs,
             seconds: manifest.timing.seconds / manifest.provenance.cohort.len().max(1) as f64,
             processor: processor.clone(),
+            numbers_version: NUMBERS_VERSION,
         };
         let mut rows = Vec::new();
         for row in metrics.iter().filter(|row| row.split == Split::Test) {
@@ -150,6 +161,7 @@ pub fn write(path: &Path, rows: &[PublishedRow]) -> Result<(), RecordError> {
         ("epochs", Values::U32(rows.iter().map(|row| row.epochs).collect())),
         ("seconds", Values::F64(rows.iter().map(|row| row.seconds).collect())),
         ("processor", text(rows, |row| &row.processor)),
+        ("numbers_version", Values::U32(rows.iter().map(|row| row.numbers_version).collect())),
     ];
     parquet::write(path, KIND, columns)
 }
@@ -178,6 +190,10 @@ pub fn read(path: &Path) -> Result<Vec<PublishedRow>, RecordError> {
     let epochs = table.u32("epochs")?;
     let seconds = table.f64("seconds")?;
     let mut processor = table.text("processor")?;
+    let numbers_version = match table.has("numbers_version") {
+        true => table.u32("numbers_version")?,
+        false => vec![1; table.height()],
+    };
     (0..table.height())
         .map(|row| {
             Ok(PublishedRow {
@@ -196,6 +212,7 @@ pub fn read(path: &Path) -> Result<Vec<PublishedRow>, RecordError> {
                 epochs: epochs[row],
                 seconds: seconds[row],
                 processor: std::mem::take(&mut processor[row]),
+                numbers_version: numbers_version[row],
             })
         })
         .collect()

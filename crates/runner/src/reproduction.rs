@@ -6,5 +6,5 @@ mod curve;
 mod lines;
 mod render;
 
-pub use lines::{Line, SetUp, Uncertainty, Verdict, lines};
+pub use lines::{Line, Obtained, SetUp, Verdict, lines};
 pub use render::{csv, markdown};

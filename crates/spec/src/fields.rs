@@ -95,6 +95,7 @@ const OF_EXPERIMENT: &[Field] = &[
         "reference.rows.full_epochs",
         "the epochs of the published schedule, such as `10`; leave it out if they are not stated",
     ),
+    field("reference.rows.tuned", "`true` where settings were chosen by how near they come to the published number"),
     field("reference.rows.note", "what differs from what was published, as text"),
     field("figures", "a list such as `[loss-curves, samples]`; leave it out for every figure that fits, `[]` for none"),
 ];

@@ -10,7 +10,8 @@
 //!
 //! A row is one published number. It concerns the experiment's cells that match its `where`, all of them when there is none;
 //! these differ in nothing but their seed, so that a mean over them is one over seeds. The number is reproduced when the one
-//! obtained is within `tolerance` of `value`, or, with `below`, when it is smaller than that of another row and has the sign
+//! obtained is within `tolerance` of `value`, over enough seeds that its interval is no wider than that, and with settings that were
+//! not chosen by it (`tuned`). With `below`, its order is reproduced when it is smaller than that of another row and has the sign
 //! that was published. A row with neither is shown and not judged.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +68,9 @@ pub struct ReferenceRow {
     /// state it.
     #[serde(default)]
     pub full_epochs: Option<usize>,
+    /// Whether settings that the source leaves open were chosen by how near they come to `value`: agreement then shows little.
+    #[serde(default)]
+    pub tuned: bool,
     /// What else there is to say, such as what differs from the published set-up.
     #[serde(default)]
     pub note: Option<String>,

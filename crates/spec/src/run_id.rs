@@ -83,7 +83,12 @@ impl TryFrom<String> for RunId {
 impl Cell {
     /// The id of this cell's run.
     pub fn run_id(&self) -> RunId {
-        let text = canonical_text(&json!({ "numbers_version": NUMBERS_VERSION, "cell": canonical(self) }));
+        self.run_id_at(NUMBERS_VERSION)
+    }
+
+    /// The id of this cell's run by a program of another numbers version, for records that outlive it.
+    pub fn run_id_at(&self, numbers_version: u32) -> RunId {
+        let text = canonical_text(&json!({ "numbers_version": numbers_version, "cell": canonical(self) }));
         let digest = Sha256::digest(text.as_bytes());
         RunId(hexadecimal(&digest[..8]))
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use record::published::{self, PublishedRow};
-use spec::{Experiment, RunId};
+use spec::Experiment;
 
 use crate::args::ReproduceArgs;
 use crate::outcome::Outcome;
@@ -105,12 +105,12 @@ fn plain(path: &Path) -> PathBuf {
 /// experiment's are dropped.
 fn renewed(experiment: &Experiment, earlier: &[PublishedRow], stored: Vec<PublishedRow>) -> Vec<PublishedRow> {
     let mut rows = Vec::new();
-    for id in experiment.cells.iter().map(spec::Cell::run_id) {
-        let of_run = |rows: &[PublishedRow], id: &RunId| -> Vec<PublishedRow> {
-            rows.iter().filter(|row| row.run_id == *id).cloned().collect()
+    for cell in &experiment.cells {
+        let of_cell = |rows: &[PublishedRow]| -> Vec<PublishedRow> {
+            rows.iter().filter(|row| row.is_of(cell)).cloned().collect()
         };
-        let new = of_run(&stored, &id);
-        rows.extend(if new.is_empty() { of_run(earlier, &id) } else { new });
+        let new = of_cell(&stored);
+        rows.extend(if new.is_empty() { of_cell(earlier) } else { new });
     }
     rows
 }
@@ -150,12 +150,10 @@ fn summary(lines: &[Line<'_>], is_coloured: bool) -> String {
     let mut table = TextTable::new(heads.into_iter().chain([("seeds", Align::Right), ("reproduced", Align::Left)]));
     for line in lines {
         let obtained = line.obtained.as_ref();
-        let half_width = obtained.and_then(|obtained| match obtained.uncertainty {
-            reproduction::Uncertainty::OverSeeds(half_width) => Some(half_width),
-            reproduction::Uncertainty::OverImages(_) | reproduction::Uncertainty::Unknown => None,
-        });
+        let half_width = obtained.and_then(reproduction::Obtained::half_width);
         let tone = match line.verdict {
-            Verdict::Reproduced => Tone::Good,
+            Verdict::Reproduced { is_tuned: false } => Tone::Good,
+            Verdict::Reproduced { is_tuned: true } | Verdict::NotEnoughSeeds { .. } | Verdict::OrderOnly => Tone::Busy,
             Verdict::NotReproduced => Tone::Bad,
             Verdict::NotJudged | Verdict::NotRun => Tone::Dim,
         };

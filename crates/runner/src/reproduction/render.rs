@@ -1,6 +1,6 @@
 //! The table of published and obtained numbers as CSV and as Markdown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use spec::ReferenceMetric;
@@ -9,7 +9,7 @@ use super::curve::{Point, curve, shown as shown_metrics};
 use super::lines::{Line, Obtained, Uncertainty};
 use crate::text;
 
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 25] = [
     "id",
     "set_up",
     "experiment",
@@ -33,6 +33,8 @@ const COLUMNS: [&str; 23] = [
     "processor",
     "command",
     "note",
+    "tuned",
+    "numbers_version",
 ];
 
 /// One line for each published number; fields without a value are empty.
@@ -70,6 +72,8 @@ pub fn csv(lines: &[Line<'_>]) -> String {
             obtained.map(|obtained| joined(&obtained.processors)).unwrap_or_default(),
             line.command(),
             line.row.note.clone().unwrap_or_default(),
+            line.row.tuned.to_string(),
+            obtained.map(|obtained| versions(&obtained.numbers_versions)).unwrap_or_default(),
         ];
         fields.to_vec()
     });
@@ -85,8 +89,12 @@ byte for byte, so edit neither.
 
 All numbers are of the test images: nats per image, means over images, the smaller the better, but for active units, which
 are counted. *Obtained* is the mean over seeds ± half its 95 % interval by Student's t; of a single seed it is the value with
-its standard error over images (s.e.). Numbers on different scales (in parentheses) mean different things and are never
-compared. *Training* is the wall-clock time of all seeds together. `--data FOLDER` after a command says where MNIST lies.
+its standard error over images (s.e.). *Reproduced* is `yes` only where the interval, too, is no wider than what the number may be off by;
+`not enough seeds` where it is, or where there is a single seed; `tuned` where settings that the source leaves open were chosen by how near
+they come to the published number, so that agreement shows little; `order only` where the order of set-ups and the sign are as published and
+the value is not. Numbers on different scales (in parentheses) mean different things and are never
+compared. *Training* is the wall-clock time of all seeds together. Below the table stands which numbers version
+of the program obtained a number; CHANGELOG.md says what changed since then. `--data FOLDER` after a command says where MNIST lies.
 ";
 
 /// A page for people: one table, notes, and the curves of set-ups on a shortened schedule.
@@ -185,6 +193,15 @@ fn notes(lines: &[Line<'_>]) -> String {
         .filter_map(|line| line.obtained.as_ref())
         .flat_map(|obtained| obtained.processors.clone())
         .collect();
+    let mut by_version: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for line in lines {
+        if let Some(obtained) = &line.obtained {
+            by_version.entry(versions(&obtained.numbers_versions)).or_default().push(&line.row.id);
+        }
+    }
+    for (version, ids) in by_version {
+        let _ = writeln!(text, "- obtained by numbers version {version}: {}", ids.join(", "));
+    }
     if !processors.is_empty() {
         let _ = writeln!(text, "- trained on: {}", joined(&processors));
     }
@@ -222,6 +239,11 @@ fn curves(lines: &[Line<'_>]) -> String {
 /// Importance samples of the number.
 fn samples(obtained: &Obtained<'_>) -> Option<u64> {
     obtained.example.settings.samples.map(|samples| samples as u64)
+}
+
+/// Numbers versions in words.
+fn versions(of: &BTreeSet<u32>) -> String {
+    of.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn joined(words: &BTreeSet<&str>) -> String {

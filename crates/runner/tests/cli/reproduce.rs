@@ -74,8 +74,13 @@ fn the_table_is_made_of_finished_runs() {
     let said = place.elbo("reproduce");
     assert_eq!(said.code, Some(0), "{said:?}");
     insta::assert_snapshot!("reproduce-out", said.out);
-    insta::assert_snapshot!("reproduce-md", place.read("results/published/reproduction.md"));
-    insta::assert_snapshot!("reproduce-csv", place.read("results/published/reproduction.csv"));
+    // Every change of numbers raises the version.
+    let version = spec::NUMBERS_VERSION;
+    let page = place.read("results/published/reproduction.md");
+    let page = page.replace(&format!("numbers version {version}:"), "numbers version [VERSION]:");
+    insta::assert_snapshot!("reproduce-md", page);
+    let csv = place.read("results/published/reproduction.csv");
+    insta::assert_snapshot!("reproduce-csv", csv.replace(&format!(",{version}\n"), ",[VERSION]\n"));
 }
 
 #[test]
@@ -133,6 +138,30 @@ fn what_cannot_be_held_against_anything_is_refused() {
     let bare = Place::new();
     let said = bare.elbo("reproduce");
     assert!(said.code == Some(2) && said.err.contains("there is no folder `experiments/reference`"), "{said:?}");
+}
+
+#[test]
+fn records_of_an_earlier_numbers_version_stay_and_are_called_so() {
+    let place = place();
+    train(&place, SINGLE);
+    place.elbo("reproduce");
+    let path = place.path("results/published/records/reference-single.parquet");
+    let cell = &experiment(SINGLE).cells[0];
+    let earlier = record::published::read(&path).unwrap().into_iter().map(|row| record::published::PublishedRow {
+        run_id: cell.run_id_at(0),
+        numbers_version: 0,
+        ..row
+    });
+    record::published::write(&path, &earlier.collect::<Vec<_>>()).unwrap();
+    std::fs::remove_dir_all(place.path("results/runs")).unwrap();
+    assert_eq!(place.elbo("reproduce").code, Some(0));
+    let page = place.read("results/published/reproduction.md");
+    assert!(page.contains("- obtained by numbers version 0: T\n"), "{page}");
+    // A run of today takes their place.
+    train(&place, SINGLE);
+    assert_eq!(place.elbo("reproduce").code, Some(0));
+    let page = place.read("results/published/reproduction.md");
+    assert!(page.contains(&format!("- obtained by numbers version {}: T\n", spec::NUMBERS_VERSION)), "{page}");
 }
 
 /// The published table is what the committed records give, byte for byte.
