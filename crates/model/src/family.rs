@@ -51,7 +51,8 @@ pub struct Terms {
     pub kl: Option<Tensor>,
     /// The KL of each latent dimension, zero in the padding, where it is a sum over them; shape `[R, B, D]`.
     pub kl_per_dim: Option<Tensor>,
-    /// E[z|x], whose variance over images tells the active units; shape `[R, B, D]`.
+    /// E[z|x], whose variance over images tells the active units; shape `[R, B, D]`. `None` while training, where each
+    /// batch sees other weights, and for a code, which is no distribution.
     pub latent_mean: Option<Tensor>,
     /// What is minimised, its mean over images; shape `[R, B]`. Terms of the whole batch are shared evenly.
     pub objective: Tensor,

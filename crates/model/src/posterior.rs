@@ -89,6 +89,14 @@ impl Posterior {
         }
     }
 
+    /// Whether z is drawn at all, rather than being the code itself.
+    pub fn is_distribution(&self) -> bool {
+        match self {
+            Posterior::Gaussian(_) | Posterior::Bits(_) => true,
+            Posterior::Point(_) => false,
+        }
+    }
+
     /// Images that it is about.
     pub fn n_images(&self) -> usize {
         let parameter = match self {

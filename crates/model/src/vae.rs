@@ -116,14 +116,14 @@ impl Vae {
         objective::loss(self.objective, bound, &context)
     }
 
-    /// What is reported of a bound, beside an objective `[R, B]`; constants to the derivative.
-    pub(crate) fn terms(&self, bound: Bound, objective: Tensor) -> Terms {
+    /// What is reported of a bound of training or of evaluation, beside an objective `[R, B]`; constants to the derivative.
+    pub(crate) fn terms(&self, bound: Bound, objective: Tensor, is_training: bool) -> Terms {
         tch::no_grad(|| {
             let sigma = bound.q.log_variance().map(|log_variance| (log_variance * 0.5).exp());
             Terms {
                 reconstruction: Some(bound.reconstruction()),
                 kl: bound.kl(),
-                latent_mean: Some(bound.q.mean()),
+                latent_mean: (!is_training && bound.q.is_distribution()).then(|| bound.q.mean()),
                 kl_per_dim: bound.kl_per_dim,
                 objective,
                 discriminator: None,
@@ -170,7 +170,7 @@ impl Family for Vae {
                 Loss::new(&others, self.parameters.trained(|part| part != Part::Encoder)),
             ],
         };
-        Step { terms: self.terms(bound, value), losses, buffers }
+        Step { terms: self.terms(bound, value, true), losses, buffers }
     }
 
     fn evaluate(&self, x: &Tensor, at: &StepContext) -> Terms {
@@ -207,7 +207,7 @@ impl Encode for Vae {
     fn evaluate_from(&self, input: &Tensor, x: &Tensor, at: &StepContext) -> Terms {
         let (bound, _) = self.bound(x, input, at, false);
         let objective = self.objective(&bound, at).value;
-        self.terms(bound, objective)
+        self.terms(bound, objective, false)
     }
 }
 

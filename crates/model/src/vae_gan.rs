@@ -72,9 +72,9 @@ impl VaeGan {
     }
 
     /// The objective is the sum of the encoder's and the decoder's loss.
-    fn terms(&self, bound: Bound, losses: &Losses) -> Terms {
+    fn terms(&self, bound: Bound, losses: &Losses, is_training: bool) -> Terms {
         let discriminator = Some(losses.discriminator.shallow_clone());
-        Terms { discriminator, ..self.vae.terms(bound, &losses.encoder + &losses.decoder) }
+        Terms { discriminator, ..self.vae.terms(bound, &losses.encoder + &losses.decoder, is_training) }
     }
 }
 
@@ -111,7 +111,7 @@ impl Family for VaeGan {
             .into_iter()
             .map(|(parts, per_image)| Loss::new(per_image, self.parameters().trained(|part| parts.contains(&part))));
         let differentiated = of_parts.filter(|loss| !loss.parameters.is_empty()).collect();
-        Step { terms: self.terms(bound, &losses), losses: differentiated, buffers }
+        Step { terms: self.terms(bound, &losses, true), losses: differentiated, buffers }
     }
 
     fn evaluate(&self, x: &Tensor, at: &StepContext) -> Terms {
@@ -147,6 +147,6 @@ impl Encode for VaeGan {
     fn evaluate_from(&self, input: &Tensor, x: &Tensor, at: &StepContext) -> Terms {
         let (bound, _) = self.vae.bound(x, input, at, false);
         let losses = self.losses(x, &bound, &self.discriminator.critic(), at);
-        self.terms(bound, &losses)
+        self.terms(bound, &losses, false)
     }
 }

@@ -13,6 +13,9 @@ const KIND: &str = "metrics";
 /// The metrics that version 1.0 of the format had; every file has their columns.
 const FIRST: [Metric; 5] = [Metric::Elbo, Metric::Reconstruction, Metric::Kl, Metric::Objective, Metric::ActiveUnits];
 
+/// A column that was added later.
+const LATENT_MEAN_VARIANCE: &str = "latent_mean_variance";
+
 /// Writes rows as one parquet file, atomically.
 pub(crate) fn write(path: &Path, rows: &[MetricsRow]) -> Result<(), RecordError> {
     parquet::write(path, KIND, columns(rows))
@@ -23,7 +26,7 @@ pub(crate) fn replace(path: &Path, rows: &[MetricsRow]) -> Result<(), RecordErro
     parquet::extend(path, KIND, columns(rows))
 }
 
-/// All columns, in the order that files have had ever since; metrics that were added later stand at the end.
+/// All columns, in the order that files have had ever since; what was added later stands at the end, metrics first.
 fn columns(rows: &[MetricsRow]) -> Vec<(&'static str, Values)> {
     fn all<T>(rows: &[MetricsRow], value: impl Fn(&MetricsRow) -> T) -> Vec<T> {
         rows.iter().map(value).collect()
@@ -56,10 +59,11 @@ fn columns(rows: &[MetricsRow]) -> Vec<(&'static str, Values)> {
         ("seconds", Values::F64(all(rows, |row| row.seconds))),
     ]);
     columns.extend(Metric::per_epoch().filter(|metric| !FIRST.contains(metric)).map(term));
+    columns.push((LATENT_MEAN_VARIANCE, Values::ListF64(all(rows, |row| row.latent_mean_variance.clone()))));
     columns
 }
 
-/// Reads the rows of one parquet file. A metric that was added after the file was written is absent from its rows.
+/// Reads the rows of one parquet file. What was added after the file was written is absent from its rows.
 pub(crate) fn read(path: &Path) -> Result<Vec<MetricsRow>, RecordError> {
     let table = ParquetTable::read(path, KIND)?;
     let run_id = table.text("run_id")?;
@@ -70,6 +74,10 @@ pub(crate) fn read(path: &Path) -> Result<Vec<MetricsRow>, RecordError> {
     let scale = table.text("scale")?;
     let beta = table.f64("beta")?;
     let mut kl_per_dim = table.list_f64("kl_per_dim")?;
+    let mut latent_mean_variance = match table.has(LATENT_MEAN_VARIANCE) {
+        true => table.list_f64(LATENT_MEAN_VARIANCE)?,
+        false => vec![Vec::new(); table.height()],
+    };
     let learning_rate = table.f64("learning_rate")?;
     let gradient_norm = table.optional_f64("gradient_norm")?;
     let seconds = table.f64("seconds")?;
@@ -93,6 +101,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<MetricsRow>, RecordError> {
                 terms: std::mem::take(&mut terms[row]),
                 beta: beta[row],
                 kl_per_dim: std::mem::take(&mut kl_per_dim[row]),
+                latent_mean_variance: std::mem::take(&mut latent_mean_variance[row]),
                 learning_rate: learning_rate[row],
                 gradient_norm: gradient_norm[row],
                 seconds: seconds[row],
@@ -131,7 +140,8 @@ mod tests {
         let schema: Vec<_> = schema.iter().map(|(name, dtype)| (name.as_str(), dtype.as_str())).collect();
         let (fixed, later) = schema.split_at(17);
         assert_eq!(FormatVersion::CURRENT.to_string(), "1.2");
-        assert!(later.iter().all(|(name, _)| name.parse::<Metric>().is_ok()), "{later:?}");
+        let later: Vec<_> = later.iter().filter(|(name, _)| name.parse::<Metric>().is_err()).collect();
+        assert_eq!(later, [&(LATENT_MEAN_VARIANCE, "list[f64]")]);
         assert_eq!(
             fixed,
             [
@@ -169,6 +179,7 @@ mod tests {
             let term = |metric| row.terms.get(metric);
             assert_eq!(term(Metric::Discriminator), None);
             assert_eq!((row.kl_per_dim.len(), term(Metric::ActiveUnits)), (2, Some(0.0)));
+            assert!(row.latent_mean_variance.is_empty());
             let elbo = term(Metric::Elbo).unwrap();
             let sum = term(Metric::Reconstruction).unwrap() + term(Metric::Kl).unwrap();
             assert!((elbo + sum).abs() < 1e-4 && elbo < -500.0, "{elbo}");
@@ -207,6 +218,7 @@ mod tests {
                 terms: terms.clone(),
                 beta: values[1],
                 kl_per_dim: per_dim.clone(),
+                latent_mean_variance: per_dim.iter().rev().copied().collect(),
                 learning_rate: values[2],
                 gradient_norm: norm,
                 seconds: values[3],

@@ -98,6 +98,10 @@ pub struct MetricsRow {
     /// KL of each latent dimension, `[latent_dim]`, whose sum is the KL; nats per image, a mean over images. Empty where
     /// there is no KL, or it is no sum over dimensions (under a prior whose dimensions are not independent).
     pub kl_per_dim: Vec<f64>,
+    /// Variance over the split's images of E[z|x] of each latent dimension, `[latent_dim]`, in squared units of z; those
+    /// above 0.01 are the active units (Burda et al. 2016, §5.2). Empty on the training split, whose images were each seen
+    /// under other weights, and without a distribution of z.
+    pub latent_mean_variance: Vec<f64>,
     /// The optimizer's step size at `step`; no unit.
     pub learning_rate: f64,
     /// Euclidean norm of the objective's gradient over all parameters, a mean over every 16th step of the epoch; `None`

@@ -36,6 +36,7 @@ COLUMNS = {
     "seconds": pl.Float64,
     "discriminator": pl.Float64,
     "posterior_sigma": pl.Float64,
+    "latent_mean_variance": pl.List(pl.Float64),
 }
 
 
@@ -49,6 +50,8 @@ def check(rows):
         reconstruction = 100 / (epoch + 1) + (split == "test")
         assert row["reconstruction"] == reconstruction and row["kl"] == sum(kl_per_dim), row
         assert row["elbo"] == -(row["reconstruction"] + row["kl"]), row
+        variances = [kl / 2 for kl in kl_per_dim] if split == "test" else []
+        assert list(row["latent_mean_variance"]) == variances, row
         norm = row["gradient_norm"]
         assert norm == 3.5 if split == "train" else norm is None or norm != norm, row
         assert row["scale"] == "gray-bce" and row["images"] == (60_000 if split == "train" else 10_000), row

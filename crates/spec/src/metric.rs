@@ -43,7 +43,7 @@ pub enum Metric {
     /// Of an importance-weighted run it is minus the bound on the training split, with all its samples; other splits are
     /// evaluated with one sample, where it is reconstruction + β·kl: at β = 1 that is −elbo, not the bound.
     Objective,
-    /// Latent dimensions in use: `Var_x(E_q[z]) > 0.01` over the split.
+    /// Latent dimensions in use: `Var_x(E_q[z]) > 0.01` over an evaluated split.
     ActiveUnits,
     /// Loss of a GAN's discriminator.
     Discriminator,

@@ -211,6 +211,7 @@ fn row(cohort: &Cohort, replica: usize, split: Split, sums: &Sums, beta: f64, ra
         terms: sums.terms(),
         beta,
         kl_per_dim: sums.kl_per_dim(),
+        latent_mean_variance: sums.latent_mean_variance(),
         learning_rate: adam.learning_rate * rate,
         gradient_norm: (n_norms > 0.0).then(|| norm / n_norms),
         seconds,

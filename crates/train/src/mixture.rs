@@ -133,6 +133,7 @@ impl MixtureFit {
             terms: EpochMetrics::from([(Metric::Elbo, log_likelihood), (Metric::Objective, -log_likelihood)]),
             beta: self.cell.objective.beta,
             kl_per_dim: Vec::new(),
+            latent_mean_variance: Vec::new(),
             learning_rate: 0.0,
             gradient_norm: None,
             seconds: started.elapsed().as_secs_f64(),

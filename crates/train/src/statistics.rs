@@ -58,7 +58,7 @@ impl BatchSums {
             let mut parts = vec![Tensor::stack(&pairs, -1).flatten(1, 2)];
             parts.extend(terms.kl_per_dim.as_ref().map(over_batch));
             if let Some(mean) = &terms.latent_mean {
-                parts.extend([over_batch(mean), over_batch(&mean.square())]);
+                parts.extend([over_batch(mean), over_batch(&mean.to_kind(Kind::Double).square())]);
             }
             let all = Tensor::cat(&parts, 1).contiguous().to_device(Device::Cpu);
             BatchSums {
@@ -144,7 +144,7 @@ impl Sums {
         self.scalars.iter().map(|(&metric, &sums)| (metric, Mean::of(sums, self.images)))
     }
 
-    /// What a row of metrics.parquet has of this split: the means, and the active units where there is an encoder.
+    /// What a row of metrics.parquet has of this split: the means, and the active units where they were counted.
     pub fn terms(&self) -> record::EpochMetrics {
         let mut terms: record::EpochMetrics = self.means().map(|(metric, mean)| (metric, mean.value)).collect();
         if let Some(units) = self.active_units() {
@@ -158,15 +158,21 @@ impl Sums {
         self.kl_per_dim.iter().flatten().map(|sum| sum / self.images).collect()
     }
 
-    /// Latent dimensions whose posterior mean varies over images by more than [`ACTIVE_UNIT_VARIANCE`]; `None` without an
-    /// encoder.
-    pub fn active_units(&self) -> Option<u32> {
-        let active = |&[sum, squares]: &[f64; 2]| {
+    /// Variance over images of the posterior mean of each latent dimension; empty where it was not summed up.
+    pub fn latent_mean_variance(&self) -> Vec<f64> {
+        let variance = |[sum, squares]: &[f64; 2]| {
             let mean = sum / self.images;
-            squares / self.images - mean * mean > ACTIVE_UNIT_VARIANCE
+            (squares / self.images - mean * mean).max(0.0)
         };
-        let latent_mean = self.latent_mean.as_ref()?;
-        Some(latent_mean.iter().map(|pair| u32::from(active(pair))).sum())
+        self.latent_mean.iter().flatten().map(variance).collect()
+    }
+
+    /// Latent dimensions whose posterior mean varies over images by more than [`ACTIVE_UNIT_VARIANCE`]; `None` where it was
+    /// not summed up: while training, where each batch sees other weights, and without a distribution of z.
+    pub fn active_units(&self) -> Option<u32> {
+        self.latent_mean.as_ref()?;
+        let is_active = |variance: f64| u32::from(variance > ACTIVE_UNIT_VARIANCE);
+        Some(self.latent_mean_variance().into_iter().map(is_active).sum())
     }
 
     /// A tensor of doubles for each sum, for a checkpoint: `sums.images`, `sums.gradient_norm`, a pair for each metric such

@@ -102,17 +102,16 @@ fn of_family(family: Family, row: MetricsRow) -> MetricsRow {
     let without_bound = |terms: Vec<(Metric, f64)>| MetricsRow {
         terms: terms.into_iter().collect(),
         kl_per_dim: Vec::new(),
+        latent_mean_variance: Vec::new(),
         ..row.clone()
     };
     let reconstruction = row.terms.get(Metric::Reconstruction).unwrap();
-    let active_units = row.terms.get(Metric::ActiveUnits).unwrap();
     match family {
         Family::Vae => row,
         Family::Mixture => MetricsRow { kl_per_dim: Vec::new(), ..row },
         Family::Autoencoder => without_bound(vec![
             (Metric::Reconstruction, reconstruction),
             (Metric::Objective, reconstruction),
-            (Metric::ActiveUnits, active_units),
         ]),
         Family::Gan => without_bound(vec![
             (Metric::Objective, 0.7 + 0.2 / f64::from(row.epoch)),
