@@ -259,7 +259,8 @@ class Model(nn.Module):
 
     def importance_weighted(self, q, z, reconstruction, kl, samples, gradient="reparametrised"):
         if gradient == "doubly-reparametrised":
-            # As Tucker et al. do it: log q with constant parameters, and the weights once more on the gradient by z.
+            # As Tucker et al. do it: log q with constant parameters, and a further weight on the gradient by z, which for
+            # weights p(x|z) (p(z)/q(z|x))^beta is 1 - beta + beta * share.
             q = D.Independent(D.Normal(q.base_dist.loc.detach(), q.base_dist.scale.detach()), 1)
         log_w = -reconstruction - BETA * (q.log_prob(z) - self.p_z().log_prob(z))
         bound = torch.logsumexp(log_w, 0) - math.log(samples)
@@ -268,7 +269,7 @@ class Model(nn.Module):
                 share = torch.softmax(log_w, 0)
             assert share.max() < 0.95, "one sample outweighs the others, and squares would not show"
             if z.requires_grad:
-                z.register_hook(lambda slope: slope * share.unsqueeze(-1))
+                z.register_hook(lambda slope: slope * (1 - BETA + BETA * share).unsqueeze(-1))
             carrier = (share * log_w).sum(0)
             bound = bound.detach() + carrier - carrier.detach()
         return -bound

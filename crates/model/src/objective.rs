@@ -78,7 +78,7 @@ pub fn loss(kind: ObjectiveKind, bound: &Bound, context: &Context<'_>) -> Object
             (None, _) => (reconstruction + beta * kl).into(),
             (Some(log_w), ImportanceGradient::Reparametrised) => minus_log_mean(&log_w).into(),
             (Some(log_w), ImportanceGradient::DoublyReparametrised) => {
-                Objective { value: minus_log_mean(&log_w), surrogates: Some(doubly_reparametrised(&log_w)) }
+                Objective { value: minus_log_mean(&log_w), surrogates: Some(doubly_reparametrised(&log_w, beta)) }
             }
         },
     }
@@ -123,12 +123,19 @@ fn minus_log_mean(log_weights: &Tensor) -> Tensor {
     -(log_weights.logsumexp(1, false) - (log_weights.size()[1] as f64).ln())
 }
 
-/// Doubly reparametrised gradients (Tucker et al. 2019, eq. 8) from log weights, `[R, n, B]`, in which log q(z|x) has
-/// constant parameters: in the encoder's the normalised weights are squared.
-fn doubly_reparametrised(log_weights: &Tensor) -> Surrogates {
+/// Doubly reparametrised gradients (Tucker et al. 2019, eq. 8, for any β) from log weights, `[R, n, B]`, in which
+/// log q(z|x) has constant parameters; `beta` is `[R, 1]`.
+///
+/// With w = p(x|z)·(p(z)/q(z|x))^β and shares w̃ = w/Σw, the bound's derivative by a parameter φ of the encoder is
+/// E[Σ w̃·(∂log w/∂z·∂z/∂φ − β·∂log q/∂φ)]. Its second part is reparametrised once more by
+/// E_q[f·∂log q/∂φ] = E[∂f/∂z·∂z/∂φ], where f = w̃ and ∂w̃/∂z = (w̃ − w̃²)·∂log w/∂z. So the path through a draw weighs
+/// w̃ − β·(w̃ − w̃²) = (1 − β)·w̃ + β·w̃², which at β = 1 is the paper's w̃².
+fn doubly_reparametrised(log_weights: &Tensor, beta: &Tensor) -> Surrogates {
     let share = log_weights.detach().softmax(1, Kind::Float);
+    let beta = beta.unsqueeze(1); // [R, 1, 1]
+    let path = &share - beta * (&share - share.square());
     let weighted = |weight: &Tensor| -(weight * log_weights).sum_dim_intlist(1, false, Kind::Float);
-    Surrogates { encoder: weighted(&share.square()), others: weighted(&share) }
+    Surrogates { encoder: weighted(&path), others: weighted(&share) }
 }
 
 /// The capacity C of Burgess et al. (2018) after so many epochs: it rises linearly to `nats`, then stays.
@@ -201,6 +208,62 @@ mod tests {
     }
 
     const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+    /// Both gradients by mean and log-variance of q of the bound of two draws in one dimension, in expectation: by the
+    /// midpoint rule over both draws' noise, each point of the plane an image of its own.
+    #[test]
+    fn doubly_reparametrised_gradients_are_unbiased_for_every_beta() {
+        let n = 240i64;
+        let points = (Tensor::arange(n, (Kind::Double, Device::Cpu)) + 0.5) * (16.0 / n as f64) - 8.0;
+        let weights = (points.square() * -0.5).softmax(0, Kind::Double);
+        let of_pairs = weights.unsqueeze(1) * weights.unsqueeze(0);
+        let pairs = Tensor::meshgrid(&[&points, &points]);
+        let noise = Tensor::cat(&[pairs[0].flatten(0, -1), pairs[1].flatten(0, -1)], 0).view([1, -1, 1]);
+        let gradient = |kind: ImportanceGradient, beta: f64| {
+            let [mean, log_variance] =
+                [0.7, -0.4].map(|value| Tensor::from_slice(&[value]).view([1, 1, 1]).set_requires_grad(true));
+            let q = DiagonalGaussian { mean: mean.shallow_clone(), log_variance: log_variance.shallow_clone() };
+            let z = q.sample(&noise);
+            let of_draws = match kind {
+                ImportanceGradient::Reparametrised => q.log_prob(&z),
+                ImportanceGradient::DoublyReparametrised => {
+                    DiagonalGaussian { mean: mean.detach(), log_variance: log_variance.detach() }.log_prob(&z)
+                }
+            };
+            let standard = DiagonalGaussian { mean: z.zeros_like(), log_variance: z.zeros_like() };
+            let bound = Bound {
+                // Waves on a slope, as no Gaussian has.
+                log_likelihood: ((&z * 2.0).sin() * 1.5 - (&z - 1.0).square() * 0.5).squeeze_dim(-1),
+                log_prior: Some(standard.log_prob(&z)),
+                log_q: Some(of_draws),
+                output: z.shallow_clone(),
+                z,
+                q: Posterior::Gaussian(q),
+                kl_per_dim: None,
+                n_samples: 2,
+            };
+            let kind = ObjectiveKind::ImportanceWeighted { samples: 2, gradient: kind };
+            let context = Context {
+                beta: Tensor::from_slice(&[beta]).view([1, 1]),
+                progress: 0.0,
+                n_train: 1,
+                mask: &mask(1, 1),
+                prior: &|_| Tensor::new(),
+            };
+            let Objective { value, surrogates } = loss(kind, &bound, &context);
+            let differentiated = surrogates.map_or(value, |surrogates| surrogates.encoder);
+            let expected = (differentiated.view([n, n]) * &of_pairs).sum(Kind::Double);
+            let slopes = Tensor::run_backward(&[expected], &[&mean, &log_variance], false, false);
+            [0, 1].map(|i| slopes[i].double_value(&[0, 0, 0]))
+        };
+        for beta in [0.0, 0.5, 1.0, 2.0] {
+            let [plain, double] = [ImportanceGradient::Reparametrised, ImportanceGradient::DoublyReparametrised]
+                .map(|kind| gradient(kind, beta));
+            for (plain, double) in plain.into_iter().zip(double) {
+                assert!((plain - double).abs() < 1e-4, "β = {beta}: {double} where the derivative is {plain}");
+            }
+        }
+    }
 
     #[test]
     fn capacity_rises_linearly_then_stays() {
