@@ -78,19 +78,21 @@ impl Vamp {
 }
 
 impl Components {
-    /// log p(z) in nats for `z` of shape `[R, N, D]`; the result is `[R, N]`.
+    /// log p(z) in nats for `z` of shape `[R, N, D]`; the result is `[R, N]` in single precision.
     ///
-    /// The squares are multiplied out, so that N·K densities are three matrix products and no `[R, N, K, D]` exists.
+    /// The squares are multiplied out, so that N·K densities are two matrix products and no `[R, N, K, D]` exists. That is
+    /// done in double precision: z²/σ² and μ²/σ² are large where σ is small, and cancel.
     pub fn log_prob(&self, z: &Tensor, mask: &Mask) -> Tensor {
-        let DiagonalGaussian { mean, log_variance } = &self.gaussians;
-        let precision = mask.apply(&(-log_variance).exp()); // [R, K, D]
-        let scaled = mean * &precision;
+        let [z, mean, log_variance] =
+            [z, &self.gaussians.mean, &self.gaussians.log_variance].map(|tensor| tensor.to_kind(Kind::Double));
+        let precision = mask.apply(&(-&log_variance).exp()); // [R, K, D]
+        let scaled = &mean * &precision;
         let log_two_pi = (2.0 * std::f64::consts::PI).ln();
         let constant =
-            (mean * &scaled + mask.apply(&(log_variance + log_two_pi))).sum_dim_intlist(-1, false, Kind::Float);
+            (mean * &scaled + mask.apply(&(log_variance + log_two_pi))).sum_dim_intlist(-1, false, Kind::Double);
         let squared = z.square().matmul(&precision.transpose(1, 2)) - z.matmul(&scaled.transpose(1, 2)) * 2.0;
         let per_component = (squared + constant.unsqueeze(1)) * -0.5 + &self.log_weights; // [R, N, K]
-        per_component.logsumexp(-1, false)
+        per_component.logsumexp(-1, false).to_kind(Kind::Float)
     }
 
     /// `n` draws for every replica from its own seed; shape `[R, n, D]`, zero in the padding.
@@ -156,6 +158,49 @@ mod tests {
         assert!((&ours - textbook).abs().max().double_value(&[]) < 1e-3);
         let mass = ours.exp().sum(Kind::Double).double_value(&[]) * 0.04 * 0.04;
         assert!((mass - 1.0).abs() < 1e-3, "{mass}");
+    }
+
+    /// As the formula stands, in double precision and without multiplying out: values of `[R, N]` and their derivative by z.
+    fn by_differences(prior: &Components, z: &Tensor) -> (Tensor, Tensor) {
+        let double = |tensor: &Tensor| tensor.to_kind(Kind::Double);
+        let z = double(z).detach().set_requires_grad(true);
+        let all = DiagonalGaussian {
+            mean: double(&prior.gaussians.mean).unsqueeze(1),
+            log_variance: double(&prior.gaussians.log_variance).unsqueeze(1),
+        };
+        let per_component = all.log_prob_per_dim(&z.unsqueeze(2)).sum_dim_intlist(-1, false, Kind::Double);
+        let value = (per_component + double(&prior.log_weights)).logsumexp(-1, false);
+        let slope = Tensor::run_backward(&[value.sum(Kind::Double)], &[&z], false, false).remove(0);
+        (value.detach(), slope)
+    }
+
+    /// Beside a component, within it, and between components; among means of the size that a trained prior has.
+    #[test]
+    fn narrow_components_have_their_density() {
+        let (n_components, width) = (30, 20);
+        let replicas = vec![Replica { seed: 3, width: width as usize }];
+        let mask = Mask::new(&Parameters::new(replicas, Init::Pytorch, Device::Cpu));
+        let options = (Kind::Float, Device::Cpu);
+        for sigma in [1.0f64, 0.1, 0.01, 0.003, 0.001] {
+            let prior = Components {
+                gaussians: DiagonalGaussian {
+                    mean: Tensor::randn([1, n_components, width], options) * 2.0,
+                    log_variance: Tensor::full([1, n_components, width], 2.0 * sigma.ln(), options),
+                },
+                log_weights: Tensor::randn([1, 1, n_components], options).log_softmax(-1, Kind::Float),
+            };
+            let mean = &prior.gaussians.mean;
+            let near = mean + Tensor::randn([1, n_components, width], options) * sigma;
+            let beside = mean + Tensor::randn([1, n_components, width], options) * (5.0 * sigma);
+            let z = Tensor::cat(&[near, beside], 1).set_requires_grad(true);
+            let (expected, expected_slope) = by_differences(&prior, &z);
+            let found = prior.log_prob(&z, &mask);
+            let slope = Tensor::run_backward(&[found.sum(Kind::Float)], &[&z], false, false).remove(0);
+            let error = (found - expected).abs().max().double_value(&[]);
+            assert!(error < 1e-3, "σ = {sigma}: {error} nats");
+            let error = (slope - &expected_slope).abs().max() / expected_slope.abs().max();
+            assert!(error.double_value(&[]) < 1e-5, "σ = {sigma}: the derivative is {error} of the largest off");
+        }
     }
 
     #[test]
