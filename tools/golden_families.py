@@ -241,7 +241,8 @@ class Model(nn.Module):
         objective = getattr(self, self.objective_kind.replace("-", "_"))
         kl = self.kl(q, z)
         return {
-            "reconstruction": reconstruction.mean(0),
+            # Of relaxed bits it is no expectation under q, and with the KL of bits no bound.
+            "reconstruction": None if temperature else reconstruction.mean(0),
             "kl": kl,
             "objective": objective(q, z, reconstruction, kl, **self.objective_settings),
         }

@@ -45,7 +45,7 @@ impl StepContext {
 /// What a batch says about a model, in nats per image; a term that the family does not have is `None`.
 #[derive(Debug)]
 pub struct Terms {
-    /// −log p(x|z); shape `[R, B]`.
+    /// −log p(x|z); shape `[R, B]`. `None` while training with bits, where z is relaxed.
     pub reconstruction: Option<Tensor>,
     /// KL(q(z|x) ‖ p(z)), or an estimate of it; shape `[R, B]`.
     pub kl: Option<Tensor>,

@@ -97,6 +97,14 @@ impl Posterior {
         }
     }
 
+    /// Whether draws of it are relaxed while training, where E_q is then no expectation under q.
+    pub fn is_relaxed_in_training(&self) -> bool {
+        match self {
+            Posterior::Bits(_) => true,
+            Posterior::Gaussian(_) | Posterior::Point(_) => false,
+        }
+    }
+
     /// Images that it is about.
     pub fn n_images(&self) -> usize {
         let parameter = match self {

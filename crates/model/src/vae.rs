@@ -117,11 +117,14 @@ impl Vae {
     }
 
     /// What is reported of a bound of training or of evaluation, beside an objective `[R, B]`; constants to the derivative.
+    ///
+    /// Of relaxed bits no reconstruction is reported, and so no ELBO: together with the KL of bits it would be no bound.
     pub(crate) fn terms(&self, bound: Bound, objective: Tensor, is_training: bool) -> Terms {
         tch::no_grad(|| {
+            let is_relaxed = is_training && bound.q.is_relaxed_in_training();
             let sigma = bound.q.log_variance().map(|log_variance| (log_variance * 0.5).exp());
             Terms {
-                reconstruction: Some(bound.reconstruction()),
+                reconstruction: (!is_relaxed).then(|| bound.reconstruction()),
                 kl: bound.kl(),
                 latent_mean: (!is_training && bound.q.is_distribution()).then(|| bound.q.mean()),
                 kl_per_dim: bound.kl_per_dim,
