@@ -56,8 +56,9 @@ pub fn loss(kind: ObjectiveKind, bound: &Bound, context: &Context<'_>) -> Object
             None => (reconstruction + beta * kl).into(),
         },
 
-        // β·|KL − C| with a capacity C that rises (Burgess et al. 2018, eq. 8)
+        // β·|KL − C| with a capacity C that rises (Burgess et al. 2018, eq. 8), KL being the batch's mean as in the authors' code
         ObjectiveKind::Capacity { nats, rise_epochs } => {
+            let kl = kl.mean_dim(1, true, Kind::Float); // [R, 1]
             (reconstruction + beta * (kl - capacity(nats, rise_epochs, *progress)).abs()).into()
         }
 
@@ -270,6 +271,38 @@ mod tests {
         let at = |progress| capacity(20.0, 4, progress);
         assert_eq!([at(0.0), at(1.0), at(4.0), at(9.0)], [0.0, 5.0, 20.0, 20.0]);
         assert_eq!(capacity(3.0, 0, 0.0), 3.0);
+    }
+
+    /// One image above the capacity and one as far below it: the batch is at C, and nothing holds either image to it.
+    #[test]
+    fn capacity_is_that_of_the_batch() {
+        let of = |values: &[f32]| Tensor::from_slice(values).view([1, 2]);
+        let kl_per_dim = of(&[1.0, 5.0]).unsqueeze(-1).set_requires_grad(true);
+        let zeros = of(&[0.0; 2]).unsqueeze(-1);
+        let bound = Bound {
+            q: Posterior::Gaussian(DiagonalGaussian { mean: zeros.shallow_clone(), log_variance: zeros.shallow_clone() }),
+            z: zeros.shallow_clone(),
+            output: zeros,
+            log_likelihood: of(&[-10.0, -20.0]),
+            log_prior: None,
+            log_q: None,
+            kl_per_dim: Some(kl_per_dim.shallow_clone()),
+            n_samples: 1,
+        };
+        let with = |nats: f64| {
+            let context = Context {
+                beta: Tensor::from_slice(&[4.0f32]).view([1, 1]),
+                progress: 0.0,
+                n_train: 1,
+                mask: &mask(1, 1),
+                prior: &|_| Tensor::new(),
+            };
+            let value = loss(ObjectiveKind::Capacity { nats, rise_epochs: 0 }, &bound, &context).value;
+            let slopes = Tensor::run_backward(&[value.mean(Kind::Float)], &[&kl_per_dim], true, false);
+            [value.view(-1), slopes[0].view(-1)].map(|tensor| Vec::<f32>::try_from(tensor).expect("floats"))
+        };
+        assert_eq!(with(3.0)[0], [10.0, 20.0], "the mean of 1 and 5 is the capacity");
+        assert_eq!(with(2.0), [vec![14.0, 24.0], vec![2.0, 2.0]]);
     }
 
     #[test]

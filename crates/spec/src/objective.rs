@@ -40,7 +40,8 @@ pub enum ObjectiveKind {
         #[serde(default = "half")]
         nats: f64,
     },
-    /// reconstruction + β·|KL − C|, where C rises linearly from 0 (Burgess et al. 2018; their γ is β).
+    /// reconstruction + β·|KL − C|, KL a mean over the batch, where C rises linearly from 0 (Burgess et al. 2018; their γ
+    /// is β).
     Capacity {
         /// C at the end of its rise.
         #[serde(default = "twenty_five")]
