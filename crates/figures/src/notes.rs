@@ -35,16 +35,6 @@ pub fn floor(groups: &[&Group]) -> String {
     })
 }
 
-/// What the objective of importance-weighted runs is on the test images; nothing where there are none.
-pub fn one_sample(groups: &[&Group]) -> &'static str {
-    if groups.iter().any(|group| group.is_importance_weighted()) {
-        " Importance-weighted bounds are evaluated with one sample of z: their objective on test images is reconstruction + \
-         β·KL, not the bound."
-    } else {
-        ""
-    }
-}
-
 /// How many seeds the means are over, in words, and how the figure shows their spread: those of few seeds by each seed's
 /// own value, drawn as `singles` says.
 pub fn seeds(groups: &[&Group], singles: &str) -> String {

@@ -4,7 +4,7 @@ use record::summary::{Estimate, estimate, images_of_fewer};
 use record::{ArrayName, EpochMetrics};
 use serde_json::Value;
 use spec::metric::{Subject, Unit};
-use spec::{Basis, Cell, Measurement, Metric, MetricSettings, ObjectiveKind, Split, Term};
+use spec::{Basis, Cell, Measurement, Metric, MetricSettings, Split, Term};
 
 use crate::arrays::RunArrays;
 use crate::setting::{GroupKey, phrase};
@@ -120,9 +120,9 @@ impl OverSeeds {
     }
 }
 
-/// The metrics of an epoch in nats per image, in the order of panels and columns.
+/// The metrics of an epoch in nats per image that compare between models, in the order of panels and columns.
 pub fn terms_in_nats() -> impl Iterator<Item = Metric> {
-    Metric::per_epoch().filter(|metric| metric.about().unit == Unit::Nats)
+    Metric::per_epoch().filter(|metric| metric.about().unit == Unit::Nats && !metric.needs_settings())
 }
 
 /// The terms of these metrics that some of the groups have, in order.
@@ -240,17 +240,6 @@ impl Group {
     /// As [`Group::last`], of a term; `None` where these models mean something else by the metric.
     pub fn last_term(&self, term: Term) -> Option<OverSeeds> {
         if self.cell.term(term.metric) == term { self.last(term.metric) } else { None }
-    }
-
-    /// Whether its training objective is an importance-weighted bound.
-    pub fn is_importance_weighted(&self) -> bool {
-        matches!(self.cell.objective.kind, ObjectiveKind::ImportanceWeighted { .. })
-    }
-
-    /// Whether the evaluated splits have this metric as training has it. An importance-weighted bound is trained with many
-    /// samples of z and evaluated with one.
-    pub fn is_evaluated_as_trained(&self, metric: Metric) -> bool {
-        !(self.is_importance_weighted() && metric == Metric::Objective)
     }
 
     /// What each run has of the first measure of it that is `wanted`, over seeds.

@@ -99,7 +99,7 @@ fn terms(records: &Records, part: &Part<'_>) -> Table {
     let groups = part.groups.as_slice();
     let objectives = !records::minimise_alike(groups);
     // What is counted stands behind what is in nats.
-    let others = Metric::per_epoch().filter(|metric| !terms_in_nats().any(|term| term == *metric));
+    let others = Metric::per_epoch().filter(|metric| metric.about().unit != Unit::Nats);
     let terms = records::terms(groups, terms_in_nats().chain(others));
     let terms: Vec<Term> = terms.into_iter().filter(|term| !(objectives && term.is_minimised())).collect();
     let column = |term: &Term| Column {
@@ -116,7 +116,7 @@ fn terms(records: &Records, part: &Part<'_>) -> Table {
         lines[best].best = elbo;
     }
     let caption = format!(
-        "{} on {}: {} on the test images after training, in nats per image (scale {}), and active units; {}.{}{}{}{}{}",
+        "{} on {}: {} on the test images after training, in nats per image (scale {}), and active units; {}.{}{}{}{}",
         records.name,
         records.dataset,
         if elbo.is_some() { "terms of the ELBO" } else { "the terms of models without a bound" },
@@ -125,7 +125,6 @@ fn terms(records: &Records, part: &Part<'_>) -> Table {
         if best.is_some() { " The ELBO in bold is the best, and its interval overlaps no other." } else { "" },
         if objectives { " What is minimised differs between these models, so that it has no column." } else { "" },
         notes::floor(groups),
-        notes::one_sample(groups),
         notes::missing(records),
     );
     Table::new(records, format!("elbo-terms{}", part.suffix), caption, columns, lines, groups)

@@ -14,15 +14,17 @@ const ROWS: usize = 4000;
 /// The noise is that of (stream, epoch, step + k) of `at` for the k-th portion of the samples.
 pub fn importance_sampled(model: &dyn Density, x: &Tensor, n_samples: usize, at: &StepContext) -> Tensor {
     tch::no_grad(|| {
-        let portion = (ROWS / (x.size()[1] as usize).max(1)).clamp(1, n_samples.max(1));
-        let mut sums: Vec<Tensor> = Vec::new();
-        let mut done = 0;
-        while done < n_samples {
-            let n = portion.min(n_samples - done);
-            let at = at.at_step(at.key.step + sums.len() as u64);
-            sums.push(model.log_weights(x, n, &at).to_kind(Kind::Double).logsumexp(1, false));
-            done += n;
-        }
+        let sum = |(k, n): (usize, usize)| {
+            let at = at.at_step(at.key.step + k as u64);
+            model.log_weights(x, n, &at).to_kind(Kind::Double).logsumexp(1, false)
+        };
+        let sums: Vec<Tensor> = portions(x, n_samples).into_iter().enumerate().map(sum).collect();
         Tensor::stack(&sums, 0).logsumexp(0, false).to_device(Device::Cpu) - (n_samples as f64).ln()
     })
+}
+
+/// How many of `n_samples` samples of images `x`, `[R, B, P]`, are decoded at once, one portion after another.
+pub(crate) fn portions(x: &Tensor, n_samples: usize) -> Vec<usize> {
+    let most = (ROWS / (x.size()[1] as usize).max(1)).max(1);
+    (0..n_samples).step_by(most).map(|done| most.min(n_samples - done)).collect()
 }

@@ -27,8 +27,13 @@ pub struct StepContext {
 impl StepContext {
     /// The same, at another step.
     pub fn at_step(&self, step: u64) -> StepContext {
+        self.with(NoiseKey { step, ..self.key })
+    }
+
+    /// The same, with other noise where none is given.
+    pub(crate) fn with(&self, key: NoiseKey) -> StepContext {
         let noise = self.noise.as_ref().map(Tensor::shallow_clone);
-        StepContext { key: NoiseKey { step, ..self.key }, betas: self.betas.clone(), noise, ..*self }
+        StepContext { key, betas: self.betas.clone(), noise, ..*self }
     }
 
     /// The noise of another stream at this step.
@@ -60,6 +65,9 @@ pub struct Terms {
     pub discriminator: Option<Tensor>,
     /// Standard deviation of q(z|x), a mean over latent dimensions; shape `[R, B]`.
     pub posterior_sigma: Option<Tensor>,
+    /// The importance-weighted bound on log p(x) with all samples of the objective and without β; shape `[R, B]`. `None`
+    /// where the objective has one sample.
+    pub importance_bound: Option<Tensor>,
 }
 
 impl Terms {
@@ -73,6 +81,7 @@ impl Terms {
             objective,
             discriminator: None,
             posterior_sigma: None,
+            importance_bound: None,
         }
     }
 
@@ -80,14 +89,23 @@ impl Terms {
     ///
     /// The ELBO, −(reconstruction + kl), is among them where there are both.
     pub fn scalars(&self) -> Vec<(Metric, Tensor)> {
-        let Terms { reconstruction, kl, objective, discriminator, posterior_sigma, kl_per_dim: _, latent_mean: _ } =
-            self;
+        let Terms {
+            reconstruction,
+            kl,
+            objective,
+            discriminator,
+            posterior_sigma,
+            importance_bound,
+            kl_per_dim: _,
+            latent_mean: _,
+        } = self;
         let own = [
             (Metric::Reconstruction, reconstruction.as_ref()),
             (Metric::Kl, kl.as_ref()),
             (Metric::Objective, Some(objective)),
             (Metric::Discriminator, discriminator.as_ref()),
             (Metric::PosteriorSigma, posterior_sigma.as_ref()),
+            (Metric::ImportanceBound, importance_bound.as_ref()),
         ];
         let elbo = reconstruction.as_ref().zip(kl.as_ref()).map(|(reconstruction, kl)| -(reconstruction + kl));
         let own = own.into_iter().filter_map(|(metric, term)| Some((metric, term?.shallow_clone())));
@@ -149,8 +167,8 @@ pub trait Family: Debug {
     /// A training step on images `x`, `[R, B, P]` in 0…1.
     fn train(&self, x: &Tensor, at: &StepContext) -> Step;
 
-    /// The terms of images `x`, `[R, B, P]`, as they are reported for a split: one sample of z an image, no corruption,
-    /// hard bits.
+    /// The terms of images `x`, `[R, B, P]`, as they are reported for a split: one sample of z an image, as many as training
+    /// has in an importance-weighted objective; no corruption, hard bits.
     fn evaluate(&self, x: &Tensor, at: &StepContext) -> Terms;
 
     /// From latents to images.

@@ -40,6 +40,8 @@ pub enum Stream {
     Component = 14,
     /// Which training images stand for the aggregate posterior, and ε of their z.
     Aggregate = 15,
+    /// z of an importance-weighted objective while evaluating; `epoch` is a hash of the batch's key, `step` the portion.
+    HeldOutBound = 16,
 }
 
 /// What noise is a function of, besides a run's seed.

@@ -77,9 +77,9 @@ pub fn loss(kind: ObjectiveKind, bound: &Bound, context: &Context<'_>) -> Object
         // −log (1/K) Σ_k p(x, z_k)/q(z_k|x) (Burda et al. 2016, eq. 8); with one draw it is minus the ELBO
         ObjectiveKind::ImportanceWeighted { gradient, .. } => match (bound.log_weights(beta), gradient) {
             (None, _) => (reconstruction + beta * kl).into(),
-            (Some(log_w), ImportanceGradient::Reparametrised) => minus_log_mean(&log_w).into(),
+            (Some(log_w), ImportanceGradient::Reparametrised) => (-log_mean(&log_w)).into(),
             (Some(log_w), ImportanceGradient::DoublyReparametrised) => {
-                Objective { value: minus_log_mean(&log_w), surrogates: Some(doubly_reparametrised(&log_w, beta)) }
+                Objective { value: -log_mean(&log_w), surrogates: Some(doubly_reparametrised(&log_w, beta)) }
             }
         },
     }
@@ -119,9 +119,9 @@ impl From<Tensor> for Objective {
     }
 }
 
-/// −log of the mean over draws of the weights with these logarithms, `[R, n, B]`; `[R, B]`.
-fn minus_log_mean(log_weights: &Tensor) -> Tensor {
-    -(log_weights.logsumexp(1, false) - (log_weights.size()[1] as f64).ln())
+/// Logarithm of the mean over draws of the weights with these logarithms, `[R, n, B]`; `[R, B]`.
+pub(crate) fn log_mean(log_weights: &Tensor) -> Tensor {
+    log_weights.logsumexp(1, false) - (log_weights.size()[1] as f64).ln()
 }
 
 /// Doubly reparametrised gradients (Tucker et al. 2019, eq. 8, for any β) from log weights, `[R, n, B]`, in which
@@ -280,7 +280,10 @@ mod tests {
         let kl_per_dim = of(&[1.0, 5.0]).unsqueeze(-1).set_requires_grad(true);
         let zeros = of(&[0.0; 2]).unsqueeze(-1);
         let bound = Bound {
-            q: Posterior::Gaussian(DiagonalGaussian { mean: zeros.shallow_clone(), log_variance: zeros.shallow_clone() }),
+            q: Posterior::Gaussian(DiagonalGaussian {
+                mean: zeros.shallow_clone(),
+                log_variance: zeros.shallow_clone(),
+            }),
             z: zeros.shallow_clone(),
             output: zeros,
             log_likelihood: of(&[-10.0, -20.0]),

@@ -4,6 +4,7 @@ use spec::{Cell, Corruption, ImageShape, Latent, ModelKind, ObjectiveKind, TooDe
 use tch::{Device, Tensor};
 
 use crate::bound::Bound;
+use crate::bounds;
 use crate::corruption::corrupt;
 use crate::encoder::Encoder;
 use crate::family::{Density, Encode, Family, Generator, Loss, Step, StepContext, Terms};
@@ -116,11 +117,44 @@ impl Vae {
         objective::loss(self.objective, bound, &context)
     }
 
+    /// log p(x|z) and log p(z) − log q(z|x) of `n` draws of z for each image of `x`, `[R, B, P]`, of hard bits; both
+    /// `[R, n, B]`. An autoencoder's q has no density, which is left out.
+    fn log_densities(&self, q: &Posterior, x: &Tensor, n: usize, at: &StepContext) -> [Tensor; 2] {
+        let q = q.repeated(n);
+        let z = self.draws(&q, at, None);
+        let log_likelihood = self.likelihood.log_prob(&self.decoder.forward(&z), &repeated(x, n));
+        let log_prior = self.prior.log_prob(&z, &self.encoder);
+        let log_ratio = match q.log_prob_per_dim(&z) {
+            Some(per_dim) => log_prior - self.encoder.mask.sum(&per_dim),
+            None => log_prior,
+        };
+        [log_likelihood, log_ratio].map(|of_draws| of_draws.view([x.size()[0], n as i64, -1]))
+    }
+
+    /// The importance-weighted bounds of images `x` with `n_samples` draws from `q` each: with β as in training, and
+    /// without; both `[R, B]`.
+    fn importance_bounds(&self, q: &Posterior, x: &Tensor, n_samples: usize, at: &StepContext) -> [Tensor; 2] {
+        let beta = at.beta(&self.parameters).unsqueeze(1); // [R, 1, 1]
+        let mut sums = [Vec::new(), Vec::new()];
+        for (k, n) in bounds::portions(x, n_samples).into_iter().enumerate() {
+            let key = NoiseKey::new(Stream::HeldOutBound, at.key.hash(0), k as u64);
+            let [log_likelihood, log_ratio] = self.log_densities(q, x, n, &StepContext { noise: None, ..at.with(key) });
+            let log_weights = [&log_likelihood + &beta * &log_ratio, log_likelihood + log_ratio];
+            for (sums, log_weights) in sums.iter_mut().zip(log_weights) {
+                sums.push(log_weights.logsumexp(1, false));
+            }
+        }
+        sums.map(|sums| Tensor::stack(&sums, 1).logsumexp(1, false) - (n_samples as f64).ln())
+    }
+
     /// What is reported of a bound of training or of evaluation, beside an objective `[R, B]`; constants to the derivative.
     ///
     /// Of relaxed bits no reconstruction is reported, and so no ELBO: together with the KL of bits it would be no bound.
     pub(crate) fn terms(&self, bound: Bound, objective: Tensor, is_training: bool) -> Terms {
         tch::no_grad(|| {
+            let has_several = bound.n_samples > 1;
+            let log_weights = has_several.then(|| bound.log_weights(&Tensor::from(1f32))).flatten();
+            let importance_bound = log_weights.map(|log_weights| objective::log_mean(&log_weights));
             let is_relaxed = is_training && bound.q.is_relaxed_in_training();
             let sigma = bound.q.log_variance().map(|log_variance| (log_variance * 0.5).exp());
             Terms {
@@ -131,6 +165,7 @@ impl Vae {
                 objective,
                 discriminator: None,
                 posterior_sigma: sigma.map(|sigma| self.encoder.mask.mean(&sigma)),
+                importance_bound,
             }
         })
     }
@@ -209,8 +244,16 @@ impl Encode for Vae {
 
     fn evaluate_from(&self, input: &Tensor, x: &Tensor, at: &StepContext) -> Terms {
         let (bound, _) = self.bound(x, input, at, false);
-        let objective = self.objective(&bound, at).value;
-        self.terms(bound, objective, false)
+        match self.objective.n_samples() {
+            1 => {
+                let objective = self.objective(&bound, at).value;
+                self.terms(bound, objective, false)
+            }
+            n => {
+                let [weighted, plain] = self.importance_bounds(&bound.q, x, n, at);
+                Terms { importance_bound: Some(plain), ..self.terms(bound, -weighted, false) }
+            }
+        }
     }
 }
 
@@ -236,12 +279,7 @@ impl Generator for Vae {
 
 impl Density for Vae {
     fn log_weights(&self, x: &Tensor, n_samples: usize, at: &StepContext) -> Tensor {
-        let q = self.encoder.posterior(x).repeated(n_samples);
-        let z = self.draws(&q, at, None);
-        let log_q = q.log_prob_per_dim(&z).map(|per_dim| self.encoder.mask.sum(&per_dim));
-        let log_likelihood = self.likelihood.log_prob(&self.decoder.forward(&z), &repeated(x, n_samples));
-        let log_joint = log_likelihood + self.prior.log_prob(&z, &self.encoder);
-        let log_weights = log_q.map_or_else(|| log_joint.shallow_clone(), |log_q| &log_joint - log_q);
-        log_weights.view([x.size()[0], n_samples as i64, -1])
+        let [log_likelihood, log_ratio] = self.log_densities(&self.encoder.posterior(x), x, n_samples, at);
+        log_likelihood + log_ratio
     }
 }

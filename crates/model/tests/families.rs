@@ -326,6 +326,43 @@ fn importance_weighted_bounds_are_ordered() {
     assert!(bounds[0] > bounds[1] && bounds[1] > bounds[2], "{bounds:?}");
 }
 
+/// Evaluation has the objective of training, with all its samples, and the bound without β; in portions, of other noise.
+#[test]
+fn a_held_out_importance_weighted_bound_has_all_samples() {
+    for (beta, samples) in [(1.0, 5), (2.0, 5), (1.0, 1200)] {
+        let objective = json!({ "kind": { "importance-weighted": { "samples": samples } }, "beta": beta });
+        let cells = [cell(&json!({}), &objective, 3, 5)];
+        let model = build(&cells);
+        let n = if samples > 5 { 20 } else { 400 };
+        let of = |evaluated: bool| {
+            let draws: Vec<Tensor> = (0..n)
+                .map(|step| {
+                    let (x, at) = (images(1), at_step(&cells, step));
+                    let terms = tch::no_grad(|| match evaluated {
+                        true => model.evaluate(&x, &at),
+                        false => model.train(&x, &at).terms,
+                    });
+                    let plain = terms.importance_bound.unwrap();
+                    if beta == 1.0 {
+                        assert!(
+                            largest(&(&plain + &terms.objective)) < 1e-3,
+                            "at β = 1 the objective is minus the bound"
+                        );
+                    }
+                    Tensor::stack(&[terms.objective, plain], 0).to_kind(Kind::Double).view(-1)
+                })
+                .collect();
+            let draws = Tensor::stack(&draws, 0);
+            (draws.mean_dim(0, false, Kind::Double), draws.std_dim(0, true, false) / (n as f64).sqrt())
+        };
+        let ((trained, one), (evaluated, other)) = (of(false), of(true));
+        let errors = (&trained - &evaluated).abs() / (one.square() + other.square()).sqrt();
+        assert!(errors.max().double_value(&[]) < 5.0, "β = {beta}: {trained} and {evaluated}");
+    }
+    let plain = [cell(&json!({}), &json!({ "kind": { "importance-weighted": { "samples": 1 } } }), 3, 5)];
+    assert!(build(&plain).evaluate(&images(1), &at_step(&plain, 0)).importance_bound.is_none(), "it is the ELBO");
+}
+
 /// Averaged over draws, the doubly reparametrised gradient of the encoder is the reparametrised one, whatever β.
 #[test]
 fn doubly_reparametrised_gradients_have_the_same_mean() {
@@ -350,7 +387,10 @@ fn doubly_reparametrised_gradients_have_the_same_mean() {
         let (double, double_error) = mean("doubly-reparametrised", beta);
         let error = (plain_error.square() + double_error.square()).sqrt();
         let largest = ((&plain - &double).abs() / error).max().double_value(&[]);
-        assert!(largest < 5.0, "β = {beta}: {double} where the plain gradient is {plain}, {largest} standard errors off");
+        assert!(
+            largest < 5.0,
+            "β = {beta}: {double} where the plain gradient is {plain}, {largest} standard errors off"
+        );
     }
 }
 

@@ -13,8 +13,10 @@ const KIND: &str = "metrics";
 /// The metrics that version 1.0 of the format had; every file has their columns.
 const FIRST: [Metric; 5] = [Metric::Elbo, Metric::Reconstruction, Metric::Kl, Metric::Objective, Metric::ActiveUnits];
 
-/// A column that was added later.
+/// Columns that were added later, beside those of metrics.
 const LATENT_MEAN_VARIANCE: &str = "latent_mean_variance";
+const OBJECTIVE_SAMPLES: &str = "objective_samples";
+const OBJECTIVE_BATCH: &str = "objective_batch";
 
 /// Writes rows as one parquet file, atomically.
 pub(crate) fn write(path: &Path, rows: &[MetricsRow]) -> Result<(), RecordError> {
@@ -59,7 +61,11 @@ fn columns(rows: &[MetricsRow]) -> Vec<(&'static str, Values)> {
         ("seconds", Values::F64(all(rows, |row| row.seconds))),
     ]);
     columns.extend(Metric::per_epoch().filter(|metric| !FIRST.contains(metric)).map(term));
-    columns.push((LATENT_MEAN_VARIANCE, Values::ListF64(all(rows, |row| row.latent_mean_variance.clone()))));
+    columns.extend([
+        (LATENT_MEAN_VARIANCE, Values::ListF64(all(rows, |row| row.latent_mean_variance.clone()))),
+        (OBJECTIVE_SAMPLES, Values::OptionalU32(all(rows, |row| row.objective_samples))),
+        (OBJECTIVE_BATCH, Values::OptionalU32(all(rows, |row| row.objective_batch))),
+    ]);
     columns
 }
 
@@ -78,6 +84,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<MetricsRow>, RecordError> {
         true => table.list_f64(LATENT_MEAN_VARIANCE)?,
         false => vec![Vec::new(); table.height()],
     };
+    let later_u32 = |name: &str| match table.has(name) {
+        true => table.optional_u32(name),
+        false => Ok(vec![None; table.height()]),
+    };
+    let (objective_samples, objective_batch) = (later_u32(OBJECTIVE_SAMPLES)?, later_u32(OBJECTIVE_BATCH)?);
     let learning_rate = table.f64("learning_rate")?;
     let gradient_norm = table.optional_f64("gradient_norm")?;
     let seconds = table.f64("seconds")?;
@@ -99,6 +110,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<MetricsRow>, RecordError> {
                 images: images[row],
                 scale: table.scale(&scale[row])?,
                 terms: std::mem::take(&mut terms[row]),
+                objective_samples: objective_samples[row],
+                objective_batch: objective_batch[row],
                 beta: beta[row],
                 kl_per_dim: std::mem::take(&mut kl_per_dim[row]),
                 latent_mean_variance: std::mem::take(&mut latent_mean_variance[row]),
@@ -141,7 +154,8 @@ mod tests {
         let (fixed, later) = schema.split_at(17);
         assert_eq!(FormatVersion::CURRENT.to_string(), "1.2");
         let later: Vec<_> = later.iter().filter(|(name, _)| name.parse::<Metric>().is_err()).collect();
-        assert_eq!(later, [&(LATENT_MEAN_VARIANCE, "list[f64]")]);
+        let others = [(LATENT_MEAN_VARIANCE, "list[f64]"), (OBJECTIVE_SAMPLES, "u32"), (OBJECTIVE_BATCH, "u32")];
+        assert_eq!(later, others.iter().collect::<Vec<_>>());
         assert_eq!(
             fixed,
             [
@@ -180,6 +194,7 @@ mod tests {
             assert_eq!(term(Metric::Discriminator), None);
             assert_eq!((row.kl_per_dim.len(), term(Metric::ActiveUnits)), (2, Some(0.0)));
             assert!(row.latent_mean_variance.is_empty());
+            assert_eq!((row.objective_samples, row.objective_batch), (None, None));
             let elbo = term(Metric::Elbo).unwrap();
             let sum = term(Metric::Reconstruction).unwrap() + term(Metric::Kl).unwrap();
             assert!((elbo + sum).abs() < 1e-4 && elbo < -500.0, "{elbo}");
@@ -216,6 +231,8 @@ mod tests {
                 images,
                 scale: Scale::GaussianDensity,
                 terms: terms.clone(),
+                objective_samples: units,
+                objective_batch: units.map(|units| units / 2),
                 beta: values[1],
                 kl_per_dim: per_dim.clone(),
                 latent_mean_variance: per_dim.iter().rev().copied().collect(),

@@ -93,6 +93,11 @@ pub struct MetricsRow {
     pub scale: Scale,
     /// Every metric that [`Metric::per_epoch`] lists and the model has; [`Metric::about`] tells the unit of each.
     pub terms: EpochMetrics,
+    /// Samples of z for each image in `objective`; `None` (null) for a model that draws no z of images, and in earlier files.
+    pub objective_samples: Option<u32>,
+    /// Images whose `objective` is computed together, on every split; `None` (null) where each image has its own, and in
+    /// earlier files.
+    pub objective_batch: Option<u32>,
     /// The weight of the KL in the objective at this epoch (it changes during a warm-up); no unit.
     pub beta: f64,
     /// KL of each latent dimension, `[latent_dim]`, whose sum is the KL; nats per image, a mean over images. Empty where

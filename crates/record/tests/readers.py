@@ -36,7 +36,10 @@ COLUMNS = {
     "seconds": pl.Float64,
     "discriminator": pl.Float64,
     "posterior_sigma": pl.Float64,
+    "importance_bound": pl.Float64,
     "latent_mean_variance": pl.List(pl.Float64),
+    "objective_samples": pl.UInt32,
+    "objective_batch": pl.UInt32,
 }
 
 
@@ -52,6 +55,7 @@ def check(rows):
         assert row["elbo"] == -(row["reconstruction"] + row["kl"]), row
         variances = [kl / 2 for kl in kl_per_dim] if split == "test" else []
         assert list(row["latent_mean_variance"]) == variances, row
+        assert row["objective_samples"] == 1, row
         norm = row["gradient_norm"]
         assert norm == 3.5 if split == "train" else norm is None or norm != norm, row
         assert row["scale"] == "gray-bce" and row["images"] == (60_000 if split == "train" else 10_000), row

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::dataset::Dataset;
+use crate::kind::ModelKind;
 use crate::model::Model;
 use crate::objective::Objective;
 use crate::optimizer::Optimizer;
@@ -28,6 +29,19 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// Samples of z for each image in the objective; `None` for a model that draws no z of images.
+    pub fn objective_samples(&self) -> Option<usize> {
+        match self.model.kind {
+            ModelKind::Vae | ModelKind::VaeGan { .. } => Some(self.objective.kind.n_samples()),
+            ModelKind::Autoencoder | ModelKind::Gan { .. } | ModelKind::GaussianMixture { .. } => None,
+        }
+    }
+
+    /// Images whose objective is computed together, the last batch's being fewer; `None` where each image has its own.
+    pub fn objective_batch(&self) -> Option<usize> {
+        self.objective.kind.is_of_batch().then_some(self.training.batch_size)
+    }
+
     /// The value at a path as in the YAML, such as `model.latent_dim`; defaults are filled in.
     pub fn value_at(&self, path: &str) -> Option<Value> {
         let cell = self.to_json();

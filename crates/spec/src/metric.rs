@@ -38,10 +38,8 @@ pub enum Metric {
     Reconstruction,
     /// KL(q(z|x) ‖ p(z)) over all latent dimensions.
     Kl,
-    /// What is minimised: reconstruction + β·kl, minus an importance-weighted bound, or the loss of a GAN's generator.
-    ///
-    /// Of an importance-weighted run it is minus the bound on the training split, with all its samples; other splits are
-    /// evaluated with one sample, where it is reconstruction + β·kl: at β = 1 that is −elbo, not the bound.
+    /// What is minimised, on every split as training has it: reconstruction + β·kl, minus an importance-weighted bound of all
+    /// its samples, or the loss of a GAN's generator.
     Objective,
     /// Latent dimensions in use: `Var_x(E_q[z]) > 0.01` over an evaluated split.
     ActiveUnits,
@@ -49,6 +47,8 @@ pub enum Metric {
     Discriminator,
     /// Standard deviation of q(z|x), a mean over latent dimensions: 1 where a dimension says nothing about the image.
     PosteriorSigma,
+    /// The importance-weighted bound on log p(x) of as many samples as the objective has, without β.
+    ImportanceBound,
     /// −log p(x): by importance sampling, or exact where it has a closed form.
     Nll,
     /// log density of latent means under a mixture of Gaussians fitted to those of training images.
@@ -194,6 +194,13 @@ impl Metric {
                 source: "Kingma & Welling 2014, eq. 9",
                 ..NATS
             },
+            Metric::ImportanceBound => About {
+                title: "importance-weighted bound",
+                better: Better::Higher,
+                source: "Burda et al. 2016, eq. 8",
+                of_trained: true,
+                ..NATS
+            },
             Metric::Nll => {
                 About { title: "−log p(x)", better: Better::Lower, source: "Burda et al. 2016, eq. 8", ..ONCE }
             }
@@ -237,6 +244,7 @@ impl Metric {
             | Metric::Reconstruction
             | Metric::Objective
             | Metric::Discriminator
+            | Metric::ImportanceBound
             | Metric::Nll
             | Metric::LatentLogDensity
             | Metric::Psnr => false,
@@ -272,6 +280,12 @@ impl Metric {
     pub fn while_training() -> impl Iterator<Item = Metric> {
         let is_one = |metric: &Metric| metric.about().role == Role::Diagnostic && !metric.about().of_trained;
         Metric::per_epoch().filter(is_one)
+    }
+
+    /// Whether values of it compare only where settings are equal, which rows of evaluation.parquet tell and those of an epoch
+    /// do not: bounds of other numbers of samples are other quantities.
+    pub fn needs_settings(self) -> bool {
+        self == Metric::ImportanceBound
     }
 
     /// What runs are listed by: the terms of the bound, then diagnostics of training alone.
@@ -406,6 +420,7 @@ mod tests {
                 "active_units",
                 "discriminator",
                 "posterior_sigma",
+                "importance_bound",
                 "nll",
                 "latent_log_density",
                 "gray_bce_floor",

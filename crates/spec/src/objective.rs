@@ -176,6 +176,18 @@ impl ObjectiveKind {
         }
     }
 
+    /// Whether it is no mean of values that images have each, but one of a batch: of a mean over its images, or of its draws of
+    /// z together.
+    pub(crate) fn is_of_batch(self) -> bool {
+        match self {
+            ObjectiveKind::Elbo | ObjectiveKind::ImportanceWeighted { .. } => false,
+            ObjectiveKind::FreeBits { .. }
+            | ObjectiveKind::Capacity { .. }
+            | ObjectiveKind::TotalCorrelation
+            | ObjectiveKind::Mmd { .. } => true,
+        }
+    }
+
     /// Whether the encoder's gradient is doubly reparametrised.
     pub fn is_doubly_reparametrised(self) -> bool {
         let gradient = ImportanceGradient::DoublyReparametrised;

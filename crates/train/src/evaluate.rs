@@ -4,14 +4,20 @@ use data::Images;
 use model::bounds::importance_sampled;
 use model::noise::{NoiseKey, Stream};
 use model::{Density, Family, StepContext};
-use spec::Split;
+use spec::{Cell, Split};
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::in_order;
 use crate::statistics::{BatchSums, Mean, Sums};
 
-/// Images evaluated at once; also fixes which noise an image sees.
+/// Images evaluated at once where it makes no difference to their numbers; also fixes which noise an image sees.
 pub(crate) const BATCH: usize = 500;
+
+/// Images of a cohort's split that are evaluated at once: as many as in a step of training where an objective is that of a
+/// batch, so that its values are the same quantity.
+pub fn batch_of(cells: &[Cell]) -> usize {
+    cells.first().and_then(Cell::objective_batch).unwrap_or(BATCH)
+}
 
 /// The split that is evaluated, and at which epoch.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +46,8 @@ impl SplitContext<'_> {
 }
 
 /// Sums over every image of a split, the partial last batch included; one for each replica. One sample of z per image,
-/// whose noise depends on (seed, split, epoch) alone.
-pub fn evaluate(model: &dyn Family, images: &Images, at: &SplitContext<'_>, device: Device) -> Vec<Sums> {
+/// whose noise depends on (seed, split, epoch) and `batch` alone, the images that are evaluated at once, see [`batch_of`].
+pub fn evaluate(model: &dyn Family, images: &Images, at: &SplitContext<'_>, batch: usize, device: Device) -> Vec<Sums> {
     let stream = match at.split {
         Split::Train => Stream::EvaluateTrain,
         Split::Validation => Stream::EvaluateValidation,
@@ -50,8 +56,8 @@ pub fn evaluate(model: &dyn Family, images: &Images, at: &SplitContext<'_>, devi
     let replicas = model.parameters().replicas();
     let mut sums = vec![Sums::default(); replicas.len()];
     tch::no_grad(|| {
-        for (i, start) in (0..images.shape.n).step_by(BATCH).enumerate() {
-            let end = (start + BATCH).min(images.shape.n);
+        for (i, start) in (0..images.shape.n).step_by(batch.max(1)).enumerate() {
+            let end = (start + batch).min(images.shape.n);
             let x = in_order(images, start, end, replicas.len(), device);
             let terms = model.evaluate(&x, &at.batch(stream, i as u64));
             let batch = BatchSums::read(&terms, model.parameters().padded_width());
@@ -133,4 +139,51 @@ pub fn importance_sampled_nll(
         add_to(&mut sums, &nll);
     }
     Some(sums.into_iter().map(|sum| Mean::of(sum, n_images as f64)).collect())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use data::Shape;
+    use serde_json::json;
+    use spec::Metric;
+
+    use super::*;
+
+    /// The objective of a batch is evaluated in batches of training's size, and says so; that of an image need not be.
+    #[test]
+    fn an_objective_of_a_batch_is_evaluated_in_batches_as_in_training() {
+        let shape = Shape { n: 23, channels: 1, height: 4, width: 4 };
+        let pixels: Vec<u8> = (0..shape.n * 16).map(|i| ((i * 2_654_435_761) >> 7) as u8).collect();
+        let test = Images { pixels, shape, labels: None, factors: None };
+        let image = spec::ImageShape { channels: 1, height: 4, width: 4 };
+        for (kind, of_batch) in [
+            (json!("elbo"), None),
+            (json!({ "importance-weighted": { "samples": 3 } }), None),
+            (json!({ "free-bits": { "nats": 0.1 } }), Some(5)),
+            (json!({ "capacity": { "nats": 0.1, "rise_epochs": 0 } }), Some(5)),
+            (json!("total-correlation"), Some(5)),
+            (json!({ "mmd": { "weight": 10.0 } }), Some(5)),
+        ] {
+            let cell: Cell = serde_json::from_value(json!({
+                "dataset": { "name": { "folder": "/images" } }, "model": { "hidden": [8], "latent_dim": 2 },
+                "objective": { "kind": kind, "beta": 3.0 }, "training": { "batch_size": 5 },
+            }))
+            .unwrap();
+            assert_eq!(cell.objective_batch(), of_batch, "{kind}");
+            let batch = batch_of(std::slice::from_ref(&cell));
+            assert_eq!(batch, of_batch.unwrap_or(BATCH), "{kind}");
+            let model = model::build(&[&cell], image, Device::Cpu).unwrap().unwrap();
+            let at = SplitContext { split: Split::Test, epoch: 2, betas: &[3.0], n_train: 40 };
+            let sums = evaluate(model.as_ref(), &test, &at, batch, Device::Cpu);
+            let found = sums[0].scalars[&Metric::Objective][0];
+            let one = |(i, start): (usize, usize)| {
+                let x = in_order(&test, start, (start + batch).min(23), 1, Device::Cpu);
+                let terms = model.evaluate(&x, &at.batch(Stream::EvaluateTest, i as u64));
+                terms.objective.expand([1, x.size()[1]], false).sum(Kind::Double).double_value(&[])
+            };
+            let expected: f64 = (0..23).step_by(batch).enumerate().map(one).sum();
+            assert!((found - expected).abs() < 1e-3, "{kind}: {found} and {expected}");
+        }
+    }
 }

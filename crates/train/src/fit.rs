@@ -11,7 +11,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::batches::Batches;
 use crate::cohort::Cohort;
-use crate::evaluate::{SplitContext, evaluate};
+use crate::evaluate::{SplitContext, batch_of, evaluate};
 use crate::position::Position;
 use crate::schedule;
 use crate::statistics::{BatchSums, NonFinite, Sums};
@@ -166,7 +166,7 @@ fn record_epoch(
         let Some(images) = images else { continue };
         let started = Instant::now();
         let at = SplitContext { split, epoch, betas: &betas, n_train: splits.train.shape.n };
-        let sums = evaluate(cohort.model.as_ref(), images, &at, device);
+        let sums = evaluate(cohort.model.as_ref(), images, &at, batch_of(&cohort.cells), device);
         measured.push((split, sums, started.elapsed().as_secs_f64()));
     }
     for replica in cohort.trained().collect::<Vec<_>>() {
@@ -209,6 +209,8 @@ fn row(cohort: &Cohort, replica: usize, split: Split, sums: &Sums, beta: f64, ra
         images: sums.images as u64,
         scale: cell.scale(),
         terms: sums.terms(),
+        objective_samples: cell.objective_samples().map(|n| n as u32),
+        objective_batch: cell.objective_batch().map(|n| n as u32),
         beta,
         kl_per_dim: sums.kl_per_dim(),
         latent_mean_variance: sums.latent_mean_variance(),

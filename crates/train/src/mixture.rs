@@ -131,6 +131,8 @@ impl MixtureFit {
             images,
             scale: self.cell.scale(),
             terms: EpochMetrics::from([(Metric::Elbo, log_likelihood), (Metric::Objective, -log_likelihood)]),
+            objective_samples: None,
+            objective_batch: None,
             beta: self.cell.objective.beta,
             kl_per_dim: Vec::new(),
             latent_mean_variance: Vec::new(),

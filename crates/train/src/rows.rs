@@ -10,7 +10,7 @@ use tch::{Device, Kind};
 use crate::arrays::ReplicaArrays;
 use crate::batches::in_order;
 use crate::cohort::Cohort;
-use crate::evaluate::{BATCH, SplitContext, add_to, evaluate, reconstruction_of_corrupted};
+use crate::evaluate::{BATCH, SplitContext, add_to, batch_of, evaluate, reconstruction_of_corrupted};
 use crate::sampling::N_COMPONENTS;
 use crate::statistics::{ACTIVE_UNIT_VARIANCE, Mean, Sums};
 
@@ -29,7 +29,7 @@ pub fn of_cohort(
     device: Device,
 ) -> Vec<Vec<Measurement>> {
     let model = cohort.model.as_ref();
-    let sums = evaluate(model, test, at, device);
+    let sums = evaluate(model, test, at, batch_of(&cohort.cells), device);
     let of_corrupted = reconstruction_of_corrupted(model, test, at, device);
     let psnr = tch::no_grad(|| psnr(model, test, device));
     let of_data = of_data(test);
@@ -70,7 +70,13 @@ pub fn of_sums(cell: &Cell, sums: &Sums, of_corrupted: Option<Mean>, test: &Imag
     let one_sample = || MetricSettings::samples(1);
     let mut rows = Vec::new();
     for (metric, value) in sums.means().filter(|(metric, _)| metric.about().of_trained) {
-        rows.push(mean(metric, value, n, one_sample()));
+        let settings = match metric {
+            Metric::ImportanceBound => {
+                MetricSettings { samples: cell.objective_samples(), ..MetricSettings::default() }
+            }
+            _ => one_sample(),
+        };
+        rows.push(mean(metric, value, n, settings));
         if let (Metric::Reconstruction, Some(value)) = (metric, of_corrupted) {
             let settings = MetricSettings { input: Some(Input::Corrupted), ..one_sample() };
             rows.push(mean(metric, value, n, settings));

@@ -78,16 +78,12 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
     let caption = format!(
         "{} against the epoch, in nats per image: test images solid, training images (averaged while the \
-         weights change) dashed; {}.{}{}{}{}{}",
+         weights change) dashed; {}.{}{}{}{}",
         if drawn.contains(&Metric::Elbo) { "ELBO terms" } else { "Terms of the objective" },
         notes::seeds(groups, "thin lines"),
         if rows.len() > 1 { format!(" One colour per {}.", along.name()) } else { String::new() },
         if minimise_alike(groups) { "" } else { " Objectives are of what each model minimises, and do not compare." },
         notes::floor(groups),
-        match notes::one_sample(groups) {
-            "" => String::new(),
-            note => format!("{note} So it is drawn on the training images alone."),
-        },
         if axes.cut { " Some of the first epochs lie beyond the panels." } else { "" },
     );
     let pages = rows.chunks(per_page).map(|rows| Page {
@@ -130,11 +126,7 @@ fn series(group: &Group, terms: &[Metric]) -> Vec<(Series, Series)> {
         };
         epochs.into_iter().filter_map(|epoch| Some((f64::from(epoch), at(epoch)?))).collect()
     };
-    let test = |term: Metric| match group.is_evaluated_as_trained(term) {
-        true => series(term, |run| &run.test),
-        false => Vec::new(),
-    };
-    terms.iter().map(|&term| (test(term), series(term, |run| &run.train))).collect()
+    terms.iter().map(|&term| (series(term, |run| &run.test), series(term, |run| &run.train))).collect()
 }
 
 /// The axes of all pages, so that panels can be compared.

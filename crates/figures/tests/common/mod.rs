@@ -109,10 +109,9 @@ fn of_family(family: Family, row: MetricsRow) -> MetricsRow {
     match family {
         Family::Vae => row,
         Family::Mixture => MetricsRow { kl_per_dim: Vec::new(), ..row },
-        Family::Autoencoder => without_bound(vec![
-            (Metric::Reconstruction, reconstruction),
-            (Metric::Objective, reconstruction),
-        ]),
+        Family::Autoencoder => {
+            without_bound(vec![(Metric::Reconstruction, reconstruction), (Metric::Objective, reconstruction)])
+        }
         Family::Gan => without_bound(vec![
             (Metric::Objective, 0.7 + 0.2 / f64::from(row.epoch)),
             (Metric::Discriminator, 1.38 - 0.3 / f64::from(row.epoch)),

@@ -27,6 +27,8 @@ pub fn row(cell: &Cell, epoch: u32, split: Split, reconstruction: f64, kl_per_di
         images: if split == Split::Test { 10_000 } else { 60_000 },
         scale: cell.scale(),
         terms,
+        objective_samples: cell.objective_samples().map(|n| n as u32),
+        objective_batch: cell.objective_batch().map(|n| n as u32),
         beta,
         latent_mean_variance: if is_evaluated { variances.collect() } else { Vec::new() },
         kl_per_dim,

@@ -291,7 +291,7 @@ fn rows(summary: &[SummaryRow], request: &CompareRequest) -> Vec<SummaryRow> {
         row.split == request.split
             && metrics.contains(&row.metric)
             && (row.epoch.is_some() || !row.settings.repeat_last_epoch(row.metric))
-            && (row.epoch.is_none() || (row.epoch == last_epoch(row) && !keeps(row)))
+            && (row.epoch.is_none() || (row.epoch == last_epoch(row) && !keeps(row) && !row.metric.needs_settings()))
     };
     summary.iter().filter(is_asked).cloned().collect()
 }

@@ -38,7 +38,8 @@ pub(super) fn evaluate_weights(
         let epoch = first_epoch.saturating_add(u32::try_from(draw).unwrap_or(u32::MAX));
         let at =
             SplitContext { split: Split::Test, epoch, betas: &[cell.objective.beta], n_train: splits.train.shape.n };
-        let sums = evaluate::evaluate(model, &splits.test, &at, context.device);
+        let n_at_once = evaluate::batch_of(std::slice::from_ref(cell));
+        let sums = evaluate::evaluate(model, &splits.test, &at, n_at_once, context.device);
         draws.extend(sums.first().map(|sums| rows::of_sums(cell, sums, None, &splits.test)));
     }
     let mut rows = mean_of(draws, samples.get());

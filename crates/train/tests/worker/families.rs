@@ -81,6 +81,15 @@ fn every_variant_trains_and_is_recorded() {
             assert_eq!(term(row, Metric::ActiveUnits), has_variances.then_some(active as f64), "{name}");
             let sums = is_variational && cell.model.prior == spec::Prior::Standard;
             assert_eq!(row.kl_per_dim.len(), if sums { 3 } else { 0 }, "{name}");
+            let (samples, batch) = (cell.objective_samples().map(|n| n as u32), cell.objective_batch());
+            assert_eq!((row.objective_samples, row.objective_batch), (samples, batch.map(|n| n as u32)), "{name}");
+            let bound = term(row, Metric::ImportanceBound);
+            assert_eq!(bound.is_some(), samples == Some(3), "{name}: {row:?}");
+            if let Some(bound) = bound {
+                let objective = term(row, Metric::Objective).unwrap();
+                assert!((bound + objective).abs() < 1e-4 * bound.abs(), "{name}: at β = 1 it is minus the bound");
+                assert!(bound > term(row, Metric::Elbo).unwrap(), "{name}: three samples tighten the ELBO");
+            }
             if let (Some(elbo), Some(reconstruction), Some(kl)) =
                 (term(row, Metric::Elbo), term(row, Metric::Reconstruction), term(row, Metric::Kl))
             {
@@ -98,6 +107,16 @@ fn every_variant_trains_and_is_recorded() {
         assert!(run.model_file().exists() && run.arrays().is_ok(), "{name}");
         let metrics: Vec<Metric> = run.evaluation().unwrap().into_iter().map(|row| row.metric).collect();
         assert_eq!(metrics.contains(&Metric::Elbo), is_variational, "{name}: {metrics:?}");
+        let held_out = run.evaluation().unwrap().into_iter().find(|row| row.metric == Metric::ImportanceBound);
+        assert_eq!(held_out.is_some(), cell.objective_samples() == Some(3), "{name}");
+        if let Some(row) = held_out {
+            assert_eq!(row.settings.to_json(), r#"{"samples":3}"#);
+            assert_eq!(
+                Some(row.value),
+                term(rows.last().unwrap(), Metric::ImportanceBound),
+                "{name}: the last epoch's"
+            );
+        }
         assert_eq!(metrics.contains(&Metric::LatentLogDensity), !are_bits, "{name}: {metrics:?}");
     }
 }
