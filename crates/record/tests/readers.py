@@ -1,6 +1,7 @@
 """Reads a store as a Python user would, while other processes write it, and checks every value.
 
-usage: readers.py FOLDER README SECONDS: FOLDER holds `results`; the Python in README is run there as well.
+usage: readers.py FOLDER GAN SECONDS README...: FOLDER holds `results`, GAN as well but of a model without an encoder; the Python
+in each README is run in both.
 """
 
 import contextlib
@@ -107,7 +108,8 @@ def with_h5py():
 
 
 def main():
-    folder, readme, seconds = sys.argv[1], os.path.abspath(sys.argv[2]), float(sys.argv[3])
+    folder, gan, seconds = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), float(sys.argv[3])
+    readmes = [os.path.abspath(path) for path in sys.argv[4:]]
     os.chdir(folder)
     readers = [with_polars, with_lazy_polars, with_duckdb, with_pandas, with_h5py]
     for reader in readers:
@@ -117,14 +119,19 @@ def main():
             n_reads += 1
         print(f"{reader.__name__}: {n_reads} reads, {n_runs} runs in the last", flush=True)
         assert n_reads > 0 and n_runs > 0, reader.__name__
-    with open(readme, encoding="utf-8") as file:
-        snippets = re.findall(r"^```python\n(.*?)^```", file.read(), flags=re.MULTILINE | re.DOTALL)
-    assert len(snippets) == 5, len(snippets)
-    for snippet in snippets:
-        output = io.StringIO()
-        with contextlib.redirect_stdout(output):
-            exec(compile(snippet, "README.md", "exec"), {})
-        assert output.getvalue().strip(), snippet
+    snippets = []
+    for readme in readmes:
+        with open(readme, encoding="utf-8") as file:
+            found = re.findall(r"^```python\n(.*?)^```", file.read(), flags=re.MULTILINE | re.DOTALL)
+        assert found, readme
+        snippets += found
+    for place in (folder, gan):
+        os.chdir(place)
+        for snippet in snippets:
+            output = io.StringIO()
+            with contextlib.redirect_stdout(output):
+                exec(compile(snippet, "README.md", "exec"), {})
+            assert output.getvalue().strip(), snippet
 
 
 main()

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::args::common::count;
 
 pub use common::FormatArgs;
-pub use model::{EncodeArgs, ExportArgs, GivenArgs, ReconstructArgs, SampleArgs};
+pub use model::{DecoderArg, EncodeArgs, ExportArgs, GivenArgs, ReconstructArgs, SampleArgs};
 
 const EXAMPLES: &str = "\
 First steps:

@@ -43,7 +43,8 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
             // A block's label stands where it begins, and again on the next page.
             let is_labelled = |begins: bool| begins && !block.label.is_empty();
             let mut labelled = is_labelled(chunk_index == 0);
-            let titles = Titles::of(chunk.iter().map(|group| along.value(group)), layout.wide + layout.between - 3.0);
+            let titles = chunk.iter().map(|group| title(group, &along, groups.len()));
+            let titles = Titles::of(titles, layout.wide + layout.between - 3.0);
             let label = if labelled { LABEL + labels::row_label_extra(index, &block.label) } else { 0.0 };
             let height = LABEL + titles.extra + layout.tall + label;
             if top + height > PAGE && !drawing.marks.is_empty() {
@@ -57,7 +58,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
             top += titles.extra;
             for (column, group) in chunk.iter().enumerate() {
                 let Some(images) = samples(group) else { continue };
-                shown.push(Shown::new(group, [block.label.clone(), along.value(group)]));
+                shown.push(Shown::new(group, [block.label.clone(), title(group, &along, groups.len())]));
                 let left = layout.left + column as f64 * (layout.wide + layout.between);
                 titles.draw(&mut drawing, column, (left + layout.wide / 2.0, top + 8.0));
                 let images = images.first(layout.side * layout.side);
@@ -79,6 +80,14 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let page = |(drawing, shown)| Page { drawing, caption: caption.clone(), shown };
     let pages = pages.into_iter().map(page).collect();
     Ok(choice.into_pages(pages))
+}
+
+/// A grid's title; beside decoder means it marks what has noise.
+fn title(group: &Group, along: &Along, n_groups: usize) -> String {
+    match DrawnFrom::of(&group.cell) {
+        DrawnFrom::Pixels if n_groups > 1 => format!("{}: draws with noise", along.value(group)),
+        DrawnFrom::Prior(_) | DrawnFrom::NoPrior | DrawnFrom::Noise | DrawnFrom::Pixels => along.value(group),
+    }
 }
 
 /// What a model's samples are decoded from.
@@ -122,7 +131,7 @@ fn drawn(groups: &[&Group]) -> String {
     let others = [
         (DrawnFrom::NoPrior, "N(0, I) for autoencoders, which have none"),
         (DrawnFrom::Noise, "N(0, I) for GANs"),
-        (DrawnFrom::Pixels, "Gaussian mixtures over pixels are drawn from themselves"),
+        (DrawnFrom::Pixels, "Gaussian mixtures over pixels are drawn from themselves, with their noise"),
     ];
     let remarks: Vec<&str> = others.into_iter().filter(|(source, _)| has(*source)).map(|(_, words)| words).collect();
     let remarks = if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join("; ")) };

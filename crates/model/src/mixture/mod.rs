@@ -212,19 +212,7 @@ impl GaussianMixture {
     /// `n` draws from the mixture, a pure function of the generator's state; shape `[n, D]`, of kind double.
     pub fn sample(&self, n: usize, generator: &mut impl Rng) -> Tensor {
         let n_dimensions = self.n_dimensions();
-        let mut uniform = Vec::with_capacity(n);
-        let mut normal: Vec<f64> = Vec::with_capacity(n * n_dimensions as usize);
-        for _ in 0..n {
-            uniform.push(generator.random::<f64>());
-            normal.extend((0..n_dimensions).map(|_| generator.sample::<f64, _>(StandardNormal)));
-        }
-        let device = self.means.device();
-        let uniform = Tensor::from_slice(&uniform).to_device(device).unsqueeze(1);
-        let normal = Tensor::from_slice(&normal).view([n as i64, n_dimensions]).to_device(device);
-        // Divided by its last entry, so that this is exactly one and no uniform number lies beyond it.
-        let cumulative = self.weights.cumsum(0, Kind::Double);
-        let cumulative = &cumulative / cumulative.select(0, -1);
-        let component = uniform.ge_tensor(&cumulative).sum_dim_intlist(1, false, Kind::Int64);
+        let (component, normal) = self.draw(n, generator);
         let mean = self.means.index_select(0, &component);
         match &self.spread {
             Spread::Diagonal { variances } => mean + variances.sqrt().index_select(0, &component) * normal,
@@ -241,6 +229,30 @@ impl GaussianMixture {
                 mean + Tensor::cat(&parts, 0)
             }
         }
+    }
+
+    /// The means E[x|k] of the components k of `n` draws; `[n, D]`. Those of [`GaussianMixture::sample`] by the same generator
+    /// are of the same components.
+    pub fn sample_means(&self, n: usize, generator: &mut impl Rng) -> Tensor {
+        self.means.index_select(0, &self.draw(n, generator).0)
+    }
+
+    /// Components of `n` draws, `[n]`, and noise N(0, I) for each, `[n, D]`.
+    fn draw(&self, n: usize, generator: &mut impl Rng) -> (Tensor, Tensor) {
+        let n_dimensions = self.n_dimensions();
+        let mut uniform = Vec::with_capacity(n);
+        let mut normal: Vec<f64> = Vec::with_capacity(n * n_dimensions as usize);
+        for _ in 0..n {
+            uniform.push(generator.random::<f64>());
+            normal.extend((0..n_dimensions).map(|_| generator.sample::<f64, _>(StandardNormal)));
+        }
+        let device = self.means.device();
+        let uniform = Tensor::from_slice(&uniform).to_device(device).unsqueeze(1);
+        let normal = Tensor::from_slice(&normal).view([n as i64, n_dimensions]).to_device(device);
+        // Divided by its last entry, so that this is exactly one and no uniform number lies beyond it.
+        let cumulative = self.weights.cumsum(0, Kind::Double);
+        let cumulative = &cumulative / cumulative.select(0, -1);
+        (uniform.ge_tensor(&cumulative).sum_dim_intlist(1, false, Kind::Int64), normal)
     }
 
     /// Rows to be treated at once.

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use record::{RunWriter, Store};
-use spec::Metric;
+use record::{Array, ArrayName, Arrays, MetricsRow, RunWriter, Store};
+use spec::kind::Regulariser;
+use spec::{Metric, ModelKind};
 
 use crate::support::{arrays, cell, evaluation, provenance, rows};
 
@@ -53,6 +54,23 @@ fn start_child(root: &Path, seed: u64) -> Child {
         .unwrap()
 }
 
+/// One finished run of a model that has neither a bound nor an encoder.
+fn fill_with_a_gan(store: &Store) {
+    let mut cell = cell(2, 0);
+    cell.model.kind = ModelKind::Gan { regulariser: Regulariser::SpectralNorm };
+    let mut writer = RunWriter::start(store, &cell, &provenance()).unwrap();
+    let without_bound = |row: MetricsRow| MetricsRow {
+        terms: [(Metric::Objective, 0.7), (Metric::Discriminator, 1.3)].into_iter().collect(),
+        kl_per_dim: Vec::new(),
+        ..row
+    };
+    writer.epoch(&rows(&cell, 1).into_iter().map(without_bound).collect::<Vec<_>>()).unwrap();
+    let samples = Array::new(vec![3, 1, 4, 5], vec![0.5; 60]).unwrap();
+    writer.arrays(&Arrays::from_iter([(ArrayName::Samples, Some(samples))])).unwrap();
+    writer.finish(1.0).unwrap();
+    store.rebuild_index().unwrap();
+}
+
 #[test]
 fn python_reads_all_runs_while_they_are_written() {
     let Some(python) = std::env::var_os("ELBO_PYTHON") else {
@@ -73,13 +91,15 @@ fn python_reads_all_runs_while_they_are_written() {
     writer.arrays(&arrays()).unwrap();
     writer.finish(1.0).unwrap();
     store.rebuild_index().unwrap();
+    let gan = folder.path().join("gan");
+    fill_with_a_gan(&Store::open(&gan.join("results")).unwrap());
 
     let mut children = [start_child(&root, 1000), start_child(&root, 2000)];
     let output = Command::new(python)
         .arg(here.join("tests/readers.py"))
-        .arg(folder.path())
-        .arg(here.join("../../results/README.md"))
+        .args([folder.path(), &gan])
         .arg("20")
+        .args([here.join("../../README.md"), here.join("../../results/README.md")])
         .output();
     for child in &mut children {
         child.kill().unwrap();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use protocol::usage;
+use spec::ModelKind;
 
 use crate::args::common::{FormatArgs, count};
 
@@ -39,9 +40,15 @@ impl LatentSourceArg {
 }
 
 impl DecoderArg {
-    /// As a worker is told.
-    pub fn kind(self) -> usage::Decoder {
-        match self {
+    /// As a worker is told: what was asked for, or what a model of this kind is drawn with.
+    pub fn kind(asked: Option<DecoderArg>, model: ModelKind) -> usage::Decoder {
+        let usual = match model {
+            ModelKind::GaussianMixture { .. } => DecoderArg::Sample,
+            ModelKind::Vae | ModelKind::Autoencoder | ModelKind::Gan { .. } | ModelKind::VaeGan { .. } => {
+                DecoderArg::Mean
+            }
+        };
+        match asked.unwrap_or(usual) {
             DecoderArg::Mean => usage::Decoder::Mean,
             DecoderArg::Sample => usage::Decoder::Sample,
         }
@@ -51,9 +58,9 @@ impl DecoderArg {
 /// How a decoder's images are made, and where they go.
 #[derive(Args, Debug)]
 pub struct DrawnArgs {
-    /// How latents become images
-    #[arg(long, value_name = "DECODER", default_value = "mean")]
-    pub decoder: DecoderArg,
+    /// How latents become images [default: mean; of a mixture over pixels: sample]
+    #[arg(long, value_name = "DECODER")]
+    pub decoder: Option<DecoderArg>,
     /// Other draws for other seeds; 0 gives those of the run's figures
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use record::{EpochMetrics, ListedRun, Status};
 use serde::Serialize;
 use serde_json::Value;
+use spec::metric::Unit;
 use spec::{Cell, Metric, Split};
 
 use crate::args::ListArgs;
@@ -98,7 +99,7 @@ pub fn list(settings: &Settings, selection: &Selection, json: bool) -> Result<Ou
     }
     let n_stored = listing.runs.len();
     let mut runs: Vec<&ListedRun> = listing.runs.iter().filter(|run| selection.takes(run)).collect();
-    sort(&mut runs, &selection.key, selection.is_reversed)?;
+    let is_apart = sort(&mut runs, &selection.key, selection.is_reversed)?;
     if json {
         output::print_json(&ListJson { runs: runs.iter().map(|run| to_json(run)).collect() })?;
     } else if n_stored == 0 {
@@ -110,11 +111,18 @@ pub fn list(settings: &Settings, selection: &Selection, json: bool) -> Result<Ou
         output::say(&format!("none of the {} meets these conditions", text::counted(n_stored, "stored run")));
     } else {
         output::print(&format!("{}\n{}\n", to_table(&runs).render(settings.is_coloured), legend(&runs)))?;
+        if is_apart {
+            output::say(&format!("sorted by {} within each scale and each test split: {APART}", selection.key));
+        }
     }
     Ok(Outcome::Well)
 }
 
-fn sort(runs: &mut [&ListedRun], key: &str, is_reversed: bool) -> Result<()> {
+/// Why runs are not ranked all together.
+const APART: &str = "nats of two scales, or over other images, cannot be compared";
+
+/// Whether the order is one within each scale and each test split, of which there are several.
+fn sort(runs: &mut [&ListedRun], key: &str, is_reversed: bool) -> Result<bool> {
     // A run without the value comes last, whichever way the others go.
     let by_value = |value: &dyn Fn(&ListedRun) -> Value, a: &ListedRun, b: &ListedRun| match (value(a), value(b)) {
         (Value::Null, Value::Null) => Ordering::Equal,
@@ -129,7 +137,7 @@ fn sort(runs: &mut [&ListedRun], key: &str, is_reversed: bool) -> Result<()> {
             if is_reversed {
                 runs.reverse();
             }
-            return Ok(());
+            return Ok(false);
         }
         "id" => Box::new(|run| run.manifest.run_id.to_string().into()),
         "status" => Box::new(|run| run.status.word().into()),
@@ -138,8 +146,13 @@ fn sort(runs: &mut [&ListedRun], key: &str, is_reversed: bool) -> Result<()> {
         path => {
             if let Some(metric) = Metric::listed().find(|metric| metric.name() == path) {
                 let of = move |run: &ListedRun| measured(run).and_then(|(_, terms)| terms.get(metric)).into();
-                runs.sort_by(|a, b| by_value(&of, a, b));
-                return Ok(());
+                // Nats are ranked apart where they cannot be compared.
+                let basis = |run: &ListedRun| {
+                    let split = measured(run).map(|(split, _)| split);
+                    (metric.about().unit == Unit::Nats).then(|| (run.manifest.cell.basis(), split))
+                };
+                runs.sort_by(|a, b| basis(a).cmp(&basis(b)).then_with(|| by_value(&of, a, b)));
+                return Ok(runs.windows(2).any(|pair| basis(pair[0]) != basis(pair[1])));
             }
             if !runs.is_empty() && runs.iter().all(|run| run.manifest.cell.value_at(path).is_none()) {
                 let metrics: Vec<&str> = Metric::listed().map(Metric::name).collect();
@@ -153,7 +166,7 @@ fn sort(runs: &mut [&ListedRun], key: &str, is_reversed: bool) -> Result<()> {
         }
     };
     runs.sort_by(|a, b| by_value(&*value, a, b));
-    Ok(())
+    Ok(false)
 }
 
 /// What `--dataset` compares: `mnist`, or the path of a user's own.

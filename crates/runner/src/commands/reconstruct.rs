@@ -3,7 +3,7 @@
 use anyhow::Result;
 use protocol::usage::{IMAGES, ORIGINALS, Operation};
 
-use crate::args::ReconstructArgs;
+use crate::args::{DecoderArg, ReconstructArgs};
 use crate::model::{Format, StoredModel, UseOutcome, check_output, write};
 use crate::outcome::Outcome;
 use crate::output;
@@ -18,8 +18,8 @@ pub fn reconstruct(settings: &Settings, args: &ReconstructArgs) -> Result<Outcom
     check_output(&args.drawn.output)?;
     let model = StoredModel::find(settings, &args.run)?;
     let images = model.images(&args.given)?;
-    let operation =
-        Operation::Reconstruct { images: images.source, decoder: args.drawn.decoder.kind(), seed: args.drawn.seed };
+    let decoder = DecoderArg::kind(args.drawn.decoder, model.manifest.cell.model.kind);
+    let operation = Operation::Reconstruct { images: images.source, decoder, seed: args.drawn.seed };
     let answer = match model.perform(operation, images.own.as_ref())? {
         UseOutcome::Answered(answer) => answer,
         UseOutcome::Stopped(signal) => return Ok(Outcome::Stopped(signal)),

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use protocol::usage::{IMAGES, Operation};
 
-use crate::args::SampleArgs;
+use crate::args::{DecoderArg, SampleArgs};
 use crate::machine::Machine;
 use crate::model::{Format, StoredModel, UseOutcome, check_output, write};
 use crate::outcome::Outcome;
@@ -19,7 +19,8 @@ pub fn sample(settings: &Settings, args: &SampleArgs) -> Result<Outcome> {
     check_output(&args.drawn.output)?;
     let model = StoredModel::find(settings, &args.run)?;
     check_memory(&model, args.count)?;
-    let (from, decoder) = (args.from.source(), args.drawn.decoder.kind());
+    let decoder = DecoderArg::kind(args.drawn.decoder, model.manifest.cell.model.kind);
+    let from = args.from.source();
     let answer = match model.perform(Operation::Sample { from, n: args.count, decoder, seed: args.drawn.seed }, None)? {
         UseOutcome::Answered(answer) => answer,
         UseOutcome::Stopped(signal) => return Ok(Outcome::Stopped(signal)),

@@ -46,13 +46,16 @@ struct ModelUse<'a> {
 impl ModelUse<'_> {
     /// A mixture over pixels has draws and nothing else; `false` never.
     fn mixture(&self, mixture: &GaussianMixture) -> anyhow::Result<bool> {
-        let Operation::Sample { from: LatentSource::Prior, n, seed, .. } = self.usage.operation else {
+        let Operation::Sample { from: LatentSource::Prior, n, seed, decoder } = self.usage.operation else {
             bail!(
                 "a Gaussian mixture over pixels has neither latents nor an encoder\nhint: `elbo sample` draws from it"
             );
         };
-        let draws = mixture.sample(n, &mut NoiseKey::new(Stream::Prior, 0, seed).generator(self.cell.training.seed));
-        self.write_images(&draws)?;
+        let mut generator = NoiseKey::new(Stream::Prior, 0, seed).generator(self.cell.training.seed);
+        self.write_images(&match decoder {
+            Decoder::Mean => mixture.sample_means(n, &mut generator),
+            Decoder::Sample => mixture.sample(n, &mut generator),
+        })?;
         Ok(true)
     }
 
