@@ -95,7 +95,9 @@ impl SummaryRow {
 /// are not as many.
 pub fn images_of_fewer(row: &Measurement, evaluation: &[Measurement]) -> Option<u64> {
     // Samples are no images of the split.
-    let is_of_split = |other: &Measurement| other.split == row.split && other.settings.of != Some(Subject::Samples);
+    let is_of_split = |other: &Measurement| {
+        other.split == row.split && !matches!(other.settings.of, Some(Subject::Samples | Subject::Draws))
+    };
     let whole = evaluation.iter().filter(|other| is_of_split(other)).map(|other| other.n).max();
     Some(row.n).filter(|&n| whole.is_some_and(|whole| n != whole))
 }

@@ -338,6 +338,8 @@ pub enum Subject {
     Reconstructions,
     /// Samples from the prior.
     Samples,
+    /// Samples of a model that has no means of images, with its noise.
+    Draws,
 }
 
 impl MetricSettings {

@@ -159,13 +159,17 @@ impl MixtureFit {
         vec![rows::mean(Metric::Nll, Mean { value: -value, standard_error }, test.shape.n, exact)]
     }
 
-    /// Draws from the mixture.
+    /// `n` draws from the mixture, `[n, P]`; with more of them the first stay what they are.
+    pub fn draws(&self, n: usize) -> Tensor {
+        let mut generator = NoiseKey::new(Stream::Prior, 0, 0).generator(self.cell.training.seed);
+        self.mixture.sample(n, &mut generator).to_kind(Kind::Float).contiguous().to_device(Device::Cpu)
+    }
+
+    /// The first draws from the mixture, for figures.
     ///
     /// Errors only for a bug: shapes that do not agree.
     pub fn arrays(&self, test: &Images) -> anyhow::Result<Arrays> {
-        let mut generator = NoiseKey::new(Stream::Prior, 0, 0).generator(self.cell.training.seed);
-        let draws =
-            self.mixture.sample(N_SAMPLES, &mut generator).to_kind(Kind::Float).contiguous().to_device(Device::Cpu);
+        let draws = self.draws(N_SAMPLES);
         let mut values = vec![0f32; draws.numel()];
         draws.copy_data(&mut values, draws.numel());
         let shape = vec![N_SAMPLES, test.shape.channels, test.shape.height, test.shape.width];

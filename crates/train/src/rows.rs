@@ -2,10 +2,10 @@
 
 use data::{Images, Shape, Sharpness};
 use model::Family;
-use record::{Array, ArrayName, Arrays};
+use model::noise::{NoiseKey, Stream};
 use spec::metric::{Input, Subject};
 use spec::{Cell, Measurement, Metric, MetricSettings, Scale, Split};
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 use crate::arrays::ReplicaArrays;
 use crate::batches::in_order;
@@ -31,15 +31,16 @@ pub fn of_cohort(
     let model = cohort.model.as_ref();
     let sums = evaluate(model, test, at, batch_of(&cohort.cells), device);
     let of_corrupted = reconstruction_of_corrupted(model, test, at, device);
-    let psnr = tch::no_grad(|| psnr(model, test, device));
+    let made = tch::no_grad(|| of_made(model, test, device));
     let of_data = of_data(test);
     let of_replica = |(replica, decoded): (usize, &ReplicaArrays)| {
         let of_corrupted = of_corrupted.as_ref().map(|means| means[replica]);
         let mut rows = of_sums(&cohort.cells[replica], &sums[replica], of_corrupted, test);
         rows.extend(decoded.latent_log_density.map(|density| latent_log_density(density, test)));
-        rows.extend(psnr.as_ref().map(|means| mean(Metric::Psnr, means[replica], test.shape.n, Default::default())));
         rows.extend(of_data.clone());
-        rows.extend(of_arrays(&decoded.arrays));
+        rows.extend(
+            made.iter().map(|(metric, settings, means)| mean(*metric, means[replica], test.shape.n, settings.clone())),
+        );
         rows
     };
     decoded.iter().enumerate().map(of_replica).collect()
@@ -48,19 +49,54 @@ pub fn of_cohort(
 /// An image's squared error never counts as less than this, so that a perfect reconstruction has 100 dB.
 const LEAST_SQUARED_ERROR: f64 = 1e-10;
 
-/// Peak signal-to-noise ratio of decoder means at the posterior's mean, −10·log₁₀ of an image's mean squared error, in dB: a mean
-/// over the test images for each replica. `None` for a model without an encoder.
-fn psnr(model: &dyn Family, test: &Images, device: Device) -> Option<Vec<Mean>> {
-    let encoder = model.encoder()?;
+/// What is measured on images that the models made, as means over them for each replica: PSNR and sharpness of the decoder means
+/// at the posterior's mean of all test images, and sharpness of the decoder means of as many draws from the prior.
+///
+/// PSNR is −10·log₁₀ of an image's mean squared error, in dB; sharpness that of [`sharpness_of`]. What a model or such images
+/// do not have is absent.
+fn of_made(model: &dyn Family, test: &Images, device: Device) -> Vec<(Metric, MetricSettings, Vec<Mean>)> {
     let n_replicas = model.parameters().replicas().len();
-    let mut sums = vec![[0.0; 2]; n_replicas];
+    let prior = model.generator().sample_prior(test.shape.n, NoiseKey::new(Stream::Prior, 0, 0));
+    let none = vec![[0.0; 2]; n_replicas];
+    let (mut psnr, mut of_reconstructions, mut of_samples) = (none.clone(), none.clone(), none);
     for start in (0..test.shape.n).step_by(BATCH) {
-        let x = in_order(test, start, (start + BATCH).min(test.shape.n), n_replicas, device);
-        let made = model.generator().mean(&encoder.posterior(&x).mean());
-        let squared_error = (made - x).square().mean_dim(-1, false, Kind::Double);
-        add_to(&mut sums, &(squared_error.clamp_min(LEAST_SQUARED_ERROR).log10() * -10.0));
+        let end = (start + BATCH).min(test.shape.n);
+        if let Some(encoder) = model.encoder() {
+            let x = in_order(test, start, end, n_replicas, device);
+            let made = model.generator().mean(&encoder.posterior(&x).mean());
+            let squared_error = (&made - x).square().mean_dim(-1, false, Kind::Double);
+            add_to(&mut psnr, &(squared_error.clamp_min(LEAST_SQUARED_ERROR).log10() * -10.0));
+            sharpness_of(&made, test.shape).iter().for_each(|values| add_to(&mut of_reconstructions, values));
+        }
+        let z = prior.narrow(1, start as i64, (end - start) as i64).to_device(device);
+        sharpness_of(&model.generator().mean(&z), test.shape).iter().for_each(|values| add_to(&mut of_samples, values));
     }
-    Some(sums.into_iter().map(|sum| Mean::of(sum, test.shape.n as f64)).collect())
+    let of_replicas = |sums: Vec<[f64; 2]>| sums.into_iter().map(|sum| Mean::of(sum, test.shape.n as f64)).collect();
+    let sharp = |subject: Subject, sums| (Metric::Sharpness, MetricSettings::of(subject), of_replicas(sums));
+    let mut made = Vec::new();
+    if model.encoder().is_some() {
+        made.push((Metric::Psnr, MetricSettings::default(), of_replicas(psnr)));
+        made.push(sharp(Subject::Reconstructions, of_reconstructions));
+    }
+    made.push(sharp(Subject::Samples, of_samples));
+    let has_interior = test.shape.height > 2 && test.shape.width > 2;
+    made.retain(|(metric, ..)| *metric != Metric::Sharpness || has_interior);
+    made
+}
+
+/// Sharpness of each image, the variance of its Laplacian over the interior pixels, of gray values that are means over channels and
+/// clamped to 0…1; `[R, B, P]` to `[R, B]` in double precision. `None` for images of less than 3 × 3 pixels.
+fn sharpness_of(images: &Tensor, Shape { channels, height, width, .. }: Shape) -> Option<Tensor> {
+    if height < 3 || width < 3 {
+        return None;
+    }
+    let [channels, height, width] = [channels, height, width].map(|length| length as i64);
+    let (n_replicas, n) = (images.size()[0], images.size()[1]);
+    let gray = images.clamp(0.0, 1.0).to_kind(Kind::Double).view([n_replicas, n, channels, height, width]);
+    let gray = gray.mean_dim(2, false, Kind::Double);
+    let at = |row: i64, column: i64| gray.narrow(2, row, height - 2).narrow(3, column, width - 2);
+    let laplacian = at(0, 1) + at(2, 1) + at(1, 0) + at(1, 2) - at(1, 1) * 4.0;
+    Some(laplacian.flatten(2, 3).var_dim(-1, false, false).to_device(Device::Cpu))
 }
 
 /// What every trained run has: its metrics that are measured at each epoch too, from its sums over the test split, and the
@@ -106,16 +142,13 @@ pub fn of_data(test: &Images) -> Option<Measurement> {
     sharpness(Subject::Data, &values, test.shape)
 }
 
-/// What is measured on the images that a model made: sharpness of decoder means, clamped to 0…1, of the reconstructions,
-/// where there are any, and of the samples from the prior.
-pub fn of_arrays(arrays: &Arrays) -> Vec<Measurement> {
-    let of = |subject: Subject, array: &Array| {
-        let &[n, channels, height, width] = array.shape.as_slice() else { return None };
-        let values: Vec<f32> = array.values.iter().map(|value| value.clamp(0.0, 1.0)).collect();
-        sharpness(subject, &values, Shape { n, channels, height, width })
-    };
-    let subjects = [(Subject::Reconstructions, ArrayName::Reconstructions), (Subject::Samples, ArrayName::Samples)];
-    subjects.into_iter().filter_map(|(subject, name)| of(subject, arrays.get(name)?)).collect()
+/// Sharpness of draws `[n, P]` of a model that has no means of images, clamped to 0…1.
+pub fn of_draws(draws: &Tensor, test: &Images) -> Option<Measurement> {
+    let values = sharpness_of(&draws.unsqueeze(0), test.shape)?;
+    let mut sums = vec![[0.0; 2]];
+    add_to(&mut sums, &values);
+    let n = draws.size()[0] as usize;
+    Some(mean(Metric::Sharpness, Mean::of(sums[0], n as f64), n, MetricSettings::of(Subject::Draws)))
 }
 
 /// The latent means' log density under a mixture of Gaussians.
@@ -156,7 +189,8 @@ mod tests {
         let test = Images { pixels, shape, labels: None, factors: None };
         let image = spec::ImageShape { channels: 1, height: 3, width: 4 };
         let model = model::build(&[&cell(2), &cell(3)], image, Device::Cpu).unwrap().unwrap();
-        let found = tch::no_grad(|| psnr(model.as_ref(), &test, Device::Cpu)).unwrap()[1];
+        let found = tch::no_grad(|| of_made(model.as_ref(), &test, Device::Cpu));
+        let found = found.iter().find(|(metric, ..)| *metric == Metric::Psnr).unwrap().2[1];
 
         let x = in_order(&test, 0, shape.n, 2, Device::Cpu);
         let made = model.generator().mean(&model.encoder().unwrap().posterior(&x).mean());
@@ -173,5 +207,33 @@ mod tests {
         assert!((found.value - expected).abs() < 1e-6, "{found:?} and {expected}");
         let squares: f64 = of_images.iter().map(|value| (value - expected).powi(2)).sum();
         assert!((found.standard_error - squares.sqrt() / shape.n as f64).abs() < 1e-6, "{found:?}");
+    }
+
+    /// Of all test images and as many draws from the prior, as `data::sharpness` has it for one image after another.
+    #[test]
+    fn sharpness_is_of_the_whole_split() {
+        let cell = |latent_dim: usize| -> Cell {
+            let model = json!({ "hidden": [8], "latent_dim": latent_dim });
+            serde_json::from_value(json!({ "dataset": { "name": { "folder": "/images" } }, "model": model })).unwrap()
+        };
+        let shape = Shape { n: 700, channels: 1, height: 3, width: 4 };
+        let pixels: Vec<u8> = (0..shape.n * 12).map(|i| ((i * 2_654_435_761) >> 7) as u8).collect();
+        let test = Images { pixels, shape, labels: None, factors: None };
+        let image = spec::ImageShape { channels: 1, height: 3, width: 4 };
+        let model = model::build(&[&cell(2), &cell(3)], image, Device::Cpu).unwrap().unwrap();
+        let found = tch::no_grad(|| of_made(model.as_ref(), &test, Device::Cpu));
+        let of = |subject: Subject| {
+            let wanted = MetricSettings::of(subject);
+            found.iter().find(|(metric, settings, _)| *metric == Metric::Sharpness && *settings == wanted).unwrap().2[1]
+        };
+        let x = in_order(&test, 0, shape.n, 2, Device::Cpu);
+        let reconstructions = model.generator().mean(&model.encoder().unwrap().posterior(&x).mean());
+        let samples =
+            model.generator().mean(&model.generator().sample_prior(shape.n, NoiseKey::new(Stream::Prior, 0, 0)));
+        for (subject, images) in [(Subject::Reconstructions, reconstructions), (Subject::Samples, samples)] {
+            let expected = data::sharpness(&to_vec(&images.get(1)), shape).unwrap();
+            let found = of(subject);
+            assert!((found.value - expected.mean).abs() < 1e-9, "{subject:?}: {found:?} and {expected:?}");
+        }
     }
 }

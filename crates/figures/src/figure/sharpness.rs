@@ -1,5 +1,8 @@
 //! Sharpness of reconstructions and samples beside that of the data: a line of points for each model.
 
+use std::collections::BTreeSet;
+
+use spec::Metric;
 use spec::metric::Subject;
 
 use super::facets::{self, Along, Facet};
@@ -32,11 +35,12 @@ struct Line {
     data: Option<OverSeeds>,
     reconstructions: Option<OverSeeds>,
     samples: Option<OverSeeds>,
+    draws: Option<OverSeeds>,
 }
 
 impl Line {
     fn all(&self) -> impl Iterator<Item = &OverSeeds> {
-        [&self.data, &self.reconstructions, &self.samples].into_iter().flatten()
+        [&self.data, &self.reconstructions, &self.samples, &self.draws].into_iter().flatten()
     }
 }
 
@@ -49,7 +53,7 @@ struct Series {
     of: fn(&Line) -> Option<&OverSeeds>,
 }
 
-fn series() -> [Series; 2] {
+fn series() -> [Series; 3] {
     let (blue, orange) = (BLUE, category(1));
     [
         Series {
@@ -60,12 +64,20 @@ fn series() -> [Series; 2] {
             of: |l| l.reconstructions.as_ref(),
         },
         Series { name: "samples", colour: orange, marker: Marker::Up, below: ASIDE, of: |l| l.samples.as_ref() },
+        Series {
+            name: "draws with noise",
+            colour: category(2),
+            marker: Marker::Diamond,
+            below: ASIDE,
+            of: |l| l.draws.as_ref(),
+        },
     ]
 }
 
 pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let of = |group: &Group, subject| group.sharpness(subject).is_some();
-    let has = |group: &Group| of(group, Subject::Reconstructions) || of(group, Subject::Samples);
+    let made = [Subject::Reconstructions, Subject::Samples, Subject::Draws];
+    let has = |group: &Group| made.into_iter().any(|subject| of(group, subject));
     choice.keep("no sharpness measured", "the sharpness of no finished run's images was measured", has)?;
     let groups = choice.groups.as_slice();
     let along = Along::choose(groups);
@@ -77,9 +89,14 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let ends = facets.iter().flat_map(|(_, lines)| lines).flat_map(Line::all).flat_map(OverSeeds::extent);
     let x = PlotAxis::from_zero(ends, 7);
     let caption = format!(
-        "Sharpness of test images, of their reconstructions and of samples from the prior: the variance of the Laplacian \
-         of gray values in 0…1, a mean over images; {}. Blurred images lie left of the data's line.",
-        notes::seeds(groups, "small points")
+        "Sharpness of test images, of their reconstructions and of samples from the prior, both of them decoder means: the \
+         variance of the Laplacian of gray values in 0…1, a mean over images{}; {}. Blurred images lie left of the data's line.{}",
+        images_in_words(groups),
+        notes::seeds(groups, "small points"),
+        match facets.iter().flat_map(|(_, lines)| lines).any(|line| line.draws.is_some()) {
+            true => " Noise sharpens too: draws of a model without decoder means have it.",
+            false => "",
+        },
     );
     let all = || facets.iter().flat_map(|(_, lines)| lines);
     let most = all().map(|line| labels::wrap(&line.label, LABEL_ROOM, NORMAL).len()).max().unwrap_or(1);
@@ -110,12 +127,25 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     Ok(choice.into_pages(pages))
 }
 
+/// Over how many images: the whole split, or how many they are where older runs measured fewer.
+fn images_in_words(groups: &[&Group]) -> String {
+    let keys = groups.iter().flat_map(|group| &group.runs).flat_map(|run| &run.measures).map(|(key, _)| key);
+    let fewer: BTreeSet<u64> =
+        keys.filter(|key| key.metric == Metric::Sharpness).filter_map(|key| key.images).collect();
+    let fewer: Vec<String> = fewer.iter().map(u64::to_string).collect();
+    if fewer.is_empty() {
+        ", the whole split and as many samples".to_owned()
+    } else {
+        format!(", of which some models have only {}", fewer.join(" or "))
+    }
+}
+
 fn line(group: &Group, along: &Along, row: &str) -> Line {
     let of = |subject| group.sharpness(subject);
     let (data, reconstructions) = (of(Subject::Data), of(Subject::Reconstructions));
     let label = along.value(group);
     let shown = Shown::new(group, [row.to_owned(), label.clone()]);
-    Line { label, shown, data, reconstructions, samples: of(Subject::Samples) }
+    Line { label, shown, data, reconstructions, samples: of(Subject::Samples), draws: of(Subject::Draws) }
 }
 
 fn page(facets: &[(usize, &str, &[Line])], x: &PlotAxis, pitch: f64) -> Drawing {

@@ -196,7 +196,7 @@ fn train_mixture(
             recorder.checkpoint(mixture.position, &|_| mixture.save(), true)?;
             let (mut rows, arrays) = (mixture.rows(&splits.test), mixture.arrays(&splits.test)?);
             rows.extend(rows::of_data(&splits.test));
-            rows.extend(rows::of_arrays(&arrays));
+            rows.extend(rows::of_draws(&mixture.draws(splits.test.shape.n), &splits.test));
             recorder.finish(0, &rows, &arrays, &mixture.export(), None)?;
             Ok(TaskOutcome::Done)
         }
