@@ -1,9 +1,10 @@
 //! Prepared datasets, kept as HDF5 in the cache folder; a damaged one is made again.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 
 use fs_err as fs;
-use hdf5::types::FixedAscii;
+use hdf5::types::{FixedAscii, FixedUnicode};
 
 use crate::download::Progress;
 use crate::error::DataError;
@@ -11,10 +12,13 @@ use crate::files;
 use crate::folders::Folders;
 use crate::glyphs::{self, Part};
 use crate::images::{Factors, Images, Shape};
+use crate::own::Whole;
 use crate::split::Wanted;
 
 /// Raised when the layout of a cached file changes; older ones are then made again.
 const FORMAT: u32 = 1;
+/// Bytes of a file's longest name, and so of a class that is called by a folder.
+const NAME: usize = 255;
 
 /// Where the glyphs are kept.
 pub(crate) fn glyphs_path(folders: &Folders) -> PathBuf {
@@ -119,25 +123,51 @@ fn read_file(path: &Path) -> hdf5::Result<(Images, Images)> {
 
 fn write(path: &Path, train: &Images, test: &Images) -> Result<(), DataError> {
     let temporary = files::temporary(path);
-    let written = write_file(&temporary, train, test);
+    let names = spec::KnownDataset::named("glyphs").map(crate::classes_of).unwrap_or_default();
+    let written = write_file(&temporary, [("", train), ("test_", test)], &names);
+    publish(written, &temporary, path)
+}
+
+/// Keeps the decoded images of a user's own folder.
+pub(crate) fn write_own(path: &Path, whole: &Whole) -> Result<(), DataError> {
+    let temporary = files::temporary(path);
+    let written = write_file(&temporary, whole.splits(), &whole.class_names);
+    publish(written, &temporary, path)
+}
+
+fn publish(written: hdf5::Result<()>, temporary: &Path, path: &Path) -> Result<(), DataError> {
     if let Err(error) = written {
-        let _ = fs::remove_file(&temporary);
+        let _ = fs::remove_file(temporary);
         let hint = "check that the disk is not full, or move the cache by `XDG_CACHE_HOME`";
         return Err(DataError::file(path, format!("cannot be written: {error}"), hint));
     }
-    files::publish(&temporary, path)
+    files::publish(temporary, path)
 }
 
 /// The layout is that of a user's own HDF5 file, so that the file also serves as an example of one.
-fn write_file(path: &Path, train: &Images, test: &Images) -> hdf5::Result<()> {
+fn write_file<'a>(
+    path: &Path,
+    splits: impl IntoIterator<Item = (&'static str, &'a Images)>,
+    class_names: &[String],
+) -> hdf5::Result<()> {
     let file = unlocked().create(path)?;
     file.new_attr::<u32>().create("format")?.write_scalar(&FORMAT)?;
-    for (prefix, images) in [("", train), ("test_", test)] {
-        let Shape { n, height, width, .. } = images.shape;
-        let pixels = file.new_dataset::<u8>().shape((n, height, width)).create(format!("{prefix}images").as_str())?;
-        pixels.write_raw(&images.pixels)?;
+    for (prefix, images) in splits {
+        let Shape { n, channels, height, width } = images.shape;
+        let pixels = file.new_dataset::<u8>();
+        let pixels = match channels {
+            1 => pixels.shape((n, height, width)),
+            _ => pixels.shape((n, channels, height, width)),
+        };
+        pixels.create(format!("{prefix}images").as_str())?.write_raw(&images.pixels)?;
         if let Some(labels) = &images.labels {
-            file.new_dataset::<u8>().shape(n).create(format!("{prefix}labels").as_str())?.write_raw(labels)?;
+            let dataset = file.new_dataset::<u8>().shape(n).create(format!("{prefix}labels").as_str())?;
+            dataset.write_raw(labels)?;
+            if !class_names.is_empty() {
+                let text = |name: &String| FixedUnicode::<NAME>::from_str(name).unwrap_or_default();
+                let names: Vec<_> = class_names.iter().map(text).collect();
+                dataset.new_attr::<FixedUnicode<NAME>>().shape(names.len()).create("names")?.write_raw(&names)?;
+            }
         }
         if let Some(factors) = &images.factors {
             let shape = (n, factors.names.len());

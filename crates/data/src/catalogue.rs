@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use serde::Serialize;
 use spec::known::Origin;
-use spec::{Dataset, KNOWN_DATASETS, KnownDataset, Source};
+use spec::{Dataset, KNOWN_DATASETS, KnownDataset, OwnKind, OwnSource, Source};
 
 use crate::cache;
 use crate::download::{Fetcher, Progress};
@@ -54,6 +54,10 @@ pub struct Info {
     pub licence: String,
     /// SHA-256 of the splits, as in [`Splits::digest`].
     pub digest: String,
+    /// SHA-256 that the user's own images are known by: `dataset.digest`; `None` for a known dataset.
+    pub content: Option<String>,
+    /// Whether every pixel is 0 or 1.
+    pub is_binary: bool,
     /// The splits, the training images first.
     pub splits: Vec<SplitInfo>,
     /// The known factors of the training images.
@@ -140,14 +144,7 @@ pub fn prepare(
     fetcher: &Fetcher,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Prepared, DataError> {
-    let dataset = Dataset {
-        name: source.clone(),
-        pixels: spec::Pixels::Gray,
-        validation: 0,
-        seed: 0,
-        train_images: None,
-        test_images: None,
-    };
+    let dataset = Dataset::plain(source.clone());
     let digest = load_with(&dataset, folders, fetcher, progress)?.digest;
     let (place, n_bytes) = match source {
         Source::Known(known) => {
@@ -161,8 +158,8 @@ pub fn prepare(
             let n_bytes = n_bytes(known, &place);
             (place, n_bytes)
         }
-        Source::Hdf5(path) | Source::Idx(path) | Source::Folder(path) => {
-            let path = crate::own::resolve(path, folders)?;
+        Source::Own(own) => {
+            let path = crate::own::find(own, &dataset, folders)?.path;
             let n_bytes = tree_length(&path, 4);
             (path, n_bytes)
         }
@@ -180,7 +177,8 @@ pub fn info(
     fetcher: &Fetcher,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Info, DataError> {
-    let Splits { train, validation, test, digest } = load_with(dataset, folders, fetcher, progress)?;
+    let content = crate::identify(dataset, folders, progress)?;
+    let Splits { train, validation, test, class_names, digest } = load_with(dataset, folders, fetcher, progress)?;
     let own = |path: &Path, what: &str| {
         let owner = "the user's own".to_owned();
         (path.display().to_string(), what.to_owned(), owner.clone(), owner)
@@ -189,29 +187,33 @@ pub fn info(
         Source::Known(known) => {
             (known.name.to_owned(), known.summary(), known.citation.to_owned(), known.licence.to_owned())
         }
-        Source::Hdf5(path) => own(path, "an HDF5 file"),
-        Source::Idx(path) => own(path, "a folder of IDX files"),
-        Source::Folder(path) => own(path, "a folder of images"),
+        Source::Own(OwnSource { kind, path }) => own(
+            path,
+            match kind {
+                OwnKind::Hdf5 => "an HDF5 file",
+                OwnKind::Npy | OwnKind::Npz => "arrays of NumPy's",
+                OwnKind::Idx => "a folder of IDX files",
+                OwnKind::Folder => "a folder of images",
+            },
+        ),
     };
-    let class_names = dataset.name.known().map_or(&[][..], |known| known.classes);
     let splits = [("train", Some(&train)), ("validation", validation.as_ref()), ("test", Some(&test))];
-    let describe = |(split, images): (&str, Option<&Images>)| images.map(|images| describe(split, images, class_names));
+    let describe =
+        |(split, images): (&str, Option<&Images>)| images.map(|images| describe(split, images, &class_names));
     let splits = splits.into_iter().filter_map(describe).collect();
-    Ok(Info { name, what, citation, licence, digest, splits, factors: ranges(&train) })
+    let (content, is_binary) = content.map_or((None, false), |content| (Some(content.digest), content.is_binary));
+    let is_binary = is_binary || dataset.name.known().is_some_and(|known| known.is_binary);
+    Ok(Info { name, what, citation, licence, digest, content, is_binary, splits, factors: ranges(&train) })
 }
 
-fn describe(split: &str, images: &Images, class_names: &[&str]) -> SplitInfo {
+fn describe(split: &str, images: &Images, class_names: &[String]) -> SplitInfo {
     let shape = images.shape;
     let sum: u64 = images.pixels.iter().map(|&value| u64::from(value)).sum();
     let mut counts = [0; 256];
     for &label in images.labels.iter().flatten() {
         counts[usize::from(label)] += 1;
     }
-    let class = |(label, n): (u8, usize)| ClassCount {
-        label,
-        name: class_names.get(usize::from(label)).map(|&name| name.to_owned()),
-        n,
-    };
+    let class = |(label, n): (u8, usize)| ClassCount { label, name: class_names.get(usize::from(label)).cloned(), n };
     SplitInfo {
         split: split.to_owned(),
         n: shape.n,

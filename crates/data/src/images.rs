@@ -49,6 +49,8 @@ pub struct Splits {
     pub validation: Option<Images>,
     /// What is reported on.
     pub test: Images,
+    /// Names of the classes, in the labels' order; empty where they have none.
+    pub class_names: Vec<String>,
     /// SHA-256, in hexadecimal, of shape, pixels and labels of all three splits as they are here.
     pub digest: String,
 }

@@ -183,11 +183,17 @@ impl PublishedSet<'_> {
         Ok(match self.published.files {
             Files::Idx(_) => {
                 let train = train(next()?, Some(next()?))?;
-                Parts { train, validation: None, test: test(next()?, Some(next()?))? }
+                Parts {
+                    train,
+                    validation: None,
+                    test: test(next()?, Some(next()?))?,
+                    class_names: crate::classes_of(self.known),
+                }
             }
             Files::Amat(_) => {
                 let train = train(next()?, None)?;
-                Parts { train, validation: Some(self.images(next()?, None, Ok)?), test: test(next()?, None)? }
+                let validation = Some(self.images(next()?, None, Ok)?);
+                Parts { train, validation, test: test(next()?, None)?, class_names: Vec::new() }
             }
         })
     }

@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod folders;
 pub mod glyphs;
+mod guess;
 mod idx;
 mod images;
 mod known;
@@ -21,6 +22,7 @@ pub use catalogue::{ClassCount, DatasetInfo, FactorInfo, Info, Prepared, SplitIn
 pub use download::{Fetcher, Progress};
 pub use error::DataError;
 pub use folders::Folders;
+pub use guess::guess;
 pub use images::{Factors, Images, Shape, Splits, gray_bce_floor};
 pub use noise::binarise;
 pub use own::{OwnImages, read_images};
@@ -54,29 +56,53 @@ pub fn load_with(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Splits, DataError> {
     let wanted = Wanted::of(dataset);
-    let parts = read(&dataset.name, &wanted, folders, fetcher, progress)?;
+    let parts = read(dataset, &wanted, folders, fetcher, progress)?;
     split::finish(parts, dataset)
 }
 
 /// The images of a source, before any are held out for validation or drawn.
 fn read(
-    source: &Source,
+    dataset: &spec::Dataset,
     wanted: &Wanted,
     folders: &Folders,
     fetcher: &Fetcher,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Parts, DataError> {
-    Ok(match source {
+    Ok(match &dataset.name {
         Source::Known(known) => match &known.origin {
-            Origin::Drawn => cache::glyphs(folders, wanted, progress)?.into(),
+            Origin::Drawn => {
+                Parts { class_names: classes_of(known), ..cache::glyphs(folders, wanted, progress)?.into() }
+            }
             Origin::Published(published) => {
                 fetcher.load(PublishedSet { known, published }, folders, wanted, progress)?
             }
         },
-        Source::Hdf5(path) => own::hdf5::read(&own::resolve(path, folders)?, wanted)?.into(),
-        Source::Idx(path) => own::idx::read(&own::resolve(path, folders)?, wanted)?.into(),
-        Source::Folder(path) => own::folder::read(&own::resolve(path, folders)?, wanted)?.into(),
+        Source::Own(own) => {
+            let found = own::find(own, dataset, folders)?;
+            own::read(&found, dataset.digest.as_deref(), wanted, folders, progress)?
+        }
     })
+}
+
+/// Names of a known dataset's classes.
+pub(crate) fn classes_of(known: &spec::KnownDataset) -> Vec<String> {
+    known.classes.iter().map(|&name| name.to_owned()).collect()
+}
+
+/// What images of the user's own are known by, wherever they lie; `None` for a known dataset, whose images are pinned.
+///
+/// They are read once: what was found is remembered in the cache folder until one of their files changes.
+///
+/// # Errors
+/// As [`load`].
+pub fn identify(
+    dataset: &spec::Dataset,
+    folders: &Folders,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Option<spec::Identity>, DataError> {
+    let Some(own) = dataset.name.own() else { return Ok(None) };
+    let facts = own::identify(&own::find(own, dataset, folders)?, folders, progress)?;
+    Ok(Some(spec::Identity { digest: facts.digest, is_binary: facts.is_binary }))
 }
 
 /// The shape of a dataset's training images before any are held out for validation, without reading the images: of a
@@ -91,9 +117,7 @@ pub fn shape(dataset: &spec::Dataset, folders: &Folders) -> Result<Shape, DataEr
             let ImageShape { channels, height, width } = known.image;
             return Ok(Shape { n: known.n_train, channels, height, width });
         }
-        Source::Hdf5(path) => own::hdf5::shape(&own::resolve(path, folders)?)?,
-        Source::Idx(path) => own::idx::shape(&own::resolve(path, folders)?)?,
-        Source::Folder(path) => own::folder::shape(&own::resolve(path, folders)?)?,
+        Source::Own(own) => own::shape(&own::find(own, dataset, folders)?)?,
     };
     let n = if has_test_split { shape.n } else { shape.n - split::n_held_out(shape.n) };
     Ok(Shape { n: Wanted::of(dataset).n_train(n)?, ..shape })

@@ -164,6 +164,7 @@ fn mnist_where_there_is_a_copy() {
         return;
     };
     let splits = load(&dataset(r#"{"name": "mnist"}"#), &folders).unwrap();
+    assert_eq!(splits.class_names[..3], ["0", "1", "2"]);
     assert_eq!((splits.train.shape.n, splits.test.shape.n), (60_000, 10_000));
     assert_eq!(splits.train.labels.unwrap()[..5], [5, 0, 4, 1, 9]);
     assert_eq!(splits.digest, "0100ba589561dca191e173a651f9a352f455d5077e3316f93899c32185be9d06");

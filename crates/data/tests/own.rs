@@ -361,8 +361,291 @@ fn folders_that_do_not_fit_say_so() {
     gray(&folder.path().join("label/b.png"), 0);
     assert!(message(read(&folder, &here, "")).contains("holds 1 images beside its labels' folders"));
     fs::remove_file(folder.path().join("a.png")).unwrap();
+    // Folders within a label's folder are of its label; a link to a folder above is noticed.
     gray(&folder.path().join("label/deeper/c.png"), 0);
-    assert!(message(read(&folder, &here, "")).contains("is a folder within a label's folder"));
+    assert_eq!(read(&folder, &here, "").unwrap().train.labels, Some(vec![0]));
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("label/deeper/above")).unwrap();
+        assert!(message(read(&folder, &here, "")).contains("in 16 folders within each other"));
+    }
+}
+
+#[test]
+fn labels_keep_their_names() {
+    let labelled = tempfile::tempdir().unwrap();
+    for i in 0..12 {
+        gray(&labelled.path().join(["cat", "ant", "bee"][i % 3]).join(format!("{i}.png")), i as u8 * 10);
+    }
+    let here = format!(r#"{{"folder": "{}"}}"#, labelled.path().display());
+    assert_eq!(read(&labelled, &here, "").unwrap().class_names, ["ant", "bee", "cat"]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let write = |names: fn(&hdf5::Dataset)| {
+        hdf5_file(&folder, |file| {
+            put(file, "images", &[4, 2, 2], &ramp(16));
+            put(file, "labels", &[4], &[0u8, 1, 0, 1]);
+            names(&file.dataset("labels").unwrap());
+        });
+    };
+    write(|labels| {
+        let names = ["ankle boot", "bag"].map(|name| hdf5::types::FixedAscii::<12>::from_ascii(name).unwrap());
+        labels.new_attr::<hdf5::types::FixedAscii<12>>().shape(2).create("names").unwrap().write_raw(&names).unwrap();
+    });
+    assert_eq!(read(&folder, A, "").unwrap().class_names, ["ankle boot", "bag"]);
+    write(|labels| {
+        let names = ["a", "b"].map(|name| name.parse::<hdf5::types::VarLenUnicode>().unwrap());
+        labels.new_attr::<hdf5::types::VarLenUnicode>().shape(2).create("names").unwrap().write_raw(&names).unwrap();
+    });
+    let message = message(read(&folder, A, ""));
+    assert!(message.contains("texts of variable length") && message.contains(r#"dtype="S""#), "{message}");
+}
+
+#[test]
+fn folders_have_validation_images_sizes_and_depths_that_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["train", "val"] {
+        for i in 0..10u8 {
+            gray(&at(&format!("{name}/{i}.png")), i * 10 + u8::from(name == "val"));
+        }
+    }
+    let here = format!(r#"{{"folder": "{}"}}"#, folder.path().display());
+    let splits = read(&folder, &here, "").unwrap();
+    let validation = splits.validation.unwrap();
+    assert_eq!((splits.train.shape.n, validation.shape.n, splits.test.shape.n), (9, 10, 1));
+    assert!((0..10).all(|i| validation.image(i)[0] == i as u8 * 10 + 1), "as they come, in order");
+    assert!(message(read(&folder, &here, r#", "validation": 2"#)).contains("there are validation images already"));
+
+    // Images of several sizes are brought to one: scaled by the shorter side, or cut out.
+    let mixed = tempfile::tempdir().unwrap();
+    let at = |name: &str| mixed.path().join(name);
+    for (n, (width, height)) in [(8, 8), (16, 8), (8, 24), (30, 40)].into_iter().enumerate() {
+        let image =
+            GrayImage::from_fn(width, height, |x, y| Luma([if x < width / 2 { 0 } else { 200 } + (y % 2) as u8]));
+        image.save(at(&format!("{n}.png"))).unwrap();
+    }
+    let here = format!(r#"{{"folder": "{}"}}"#, mixed.path().display());
+    assert!(message(read(&mixed, &here, "")).contains("or write `size: 28`"));
+    let half =
+        |splits: &Splits| sorted(splits).iter().all(|(image, _)| image[0] <= 1 && image[3] >= 200 && image.len() == 16);
+    let resized = read(&mixed, &here, r#", "size": 4"#).unwrap();
+    assert!(half(&resized), "the middle stays the middle: {:?}", sorted(&resized));
+    let cropped = read(&mixed, &here, r#", "size": 4, "fit": "crop""#).unwrap();
+    assert!(half(&cropped) && sorted(&cropped) != sorted(&resized));
+    assert!(message(read(&mixed, &here, r#", "size": 10, "fit": "crop""#)).contains("10×10 cannot be cut out"));
+    let mut told = Vec::new();
+    let mut note = |progress: data::Progress<'_>| told.push(format!("{progress:?}"));
+    let asked = dataset(&here, r#", "size": 4"#);
+    data::load_with(&asked, &folders(&mixed), &data::Fetcher::default(), &mut note).unwrap();
+    assert!(told.iter().any(|line| line.contains("scaled until their shorter side is 4")), "{told:?}");
+
+    // Sixteen bits are said to be cut to eight; what is behind transparent pixels nobody can say.
+    let deep = tempfile::tempdir().unwrap();
+    let at = |name: &str| deep.path().join(name);
+    let image = image::ImageBuffer::<Luma<u16>, _>::from_pixel(4, 3, Luma([0x8123]));
+    image.save(at("a.png")).unwrap();
+    image.save(at("b.png")).unwrap();
+    let asked = dataset(&format!(r#"{{"folder": "{}"}}"#, deep.path().display()), "");
+    let mut told = Vec::new();
+    let mut note = |progress: data::Progress<'_>| told.push(format!("{progress:?}"));
+    let splits = data::load_with(&asked, &folders(&deep), &data::Fetcher::default(), &mut note).unwrap();
+    assert_eq!(splits.train.pixels, [0x81; 12]);
+    assert!(told.iter().any(|line| line.contains("2 images have 16 bits a value")), "{told:?}");
+    RgbaImage::from_pixel(4, 3, Rgba([200, 100, 0, 254])).save(at("c.png")).unwrap();
+    assert!(message(load(&asked, &folders(&deep))).contains("has transparent pixels"));
+}
+
+/// What NumPy writes for an array, and for several of them.
+fn npy(kind: &str, shape: &[usize], values: &[u8]) -> Vec<u8> {
+    let axes: String = shape.iter().map(|axis| format!("{axis}, ")).collect();
+    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({axes}), }}");
+    header.push_str(&" ".repeat(64 - (header.len() + 11) % 64));
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\0".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(values);
+    bytes
+}
+
+fn npz(path: &Path, arrays: &[(&str, Vec<u8>)], is_packed: bool) {
+    let mut archive = zip::ZipWriter::new(fs::File::create(path).unwrap());
+    let method = if is_packed { zip::CompressionMethod::Deflated } else { zip::CompressionMethod::Stored };
+    for (name, array) in arrays {
+        archive
+            .start_file(format!("{name}.npy"), zip::write::FileOptions::default().compression_method(method))
+            .unwrap();
+        archive.write_all(array).unwrap();
+    }
+    archive.finish().unwrap();
+}
+
+#[test]
+fn numpy_arrays_alone_and_in_archives() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("a.npy"), npy("|u1", &[20, 3, 5], &ramp(300))).unwrap();
+    let splits = read(&folder, r#"{"npy": "a.npy"}"#, "").unwrap();
+    assert_eq!((splits.train.shape.n, splits.test.shape.n, splits.train.labels.is_none()), (18, 2, true));
+
+    let names: Vec<u8> = "owl\0fox\0".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+    let labels: Vec<u8> = [0i64, 1, 1, 0].iter().flat_map(|label| label.to_le_bytes()).collect();
+    let floats: Vec<u8> = ramp(60).iter().flat_map(|&value| (f32::from(value) / 255.0).to_le_bytes()).collect();
+    for is_packed in [false, true] {
+        let arrays = [
+            ("train_images", npy("|u1", &[4, 3, 5], &ramp(60))),
+            ("train_labels", npy("<i8", &[4, 1], &labels)),
+            ("val_images", npy("<f4", &[4, 3, 5], &floats)),
+            ("test_images", npy("|u1", &[2, 3, 5, 1], &ramp(30))),
+            ("class_names", npy("<U4", &[2], &names)),
+        ];
+        npz(&at("a.npz"), &arrays, is_packed);
+        let splits = read(&folder, r#"{"npz": "a.npz"}"#, "").unwrap();
+        assert_eq!(
+            (splits.train.labels, splits.class_names),
+            (Some(vec![0, 1, 1, 0]), vec!["owl".to_owned(), "fox".to_owned()])
+        );
+        assert_eq!(
+            (&splits.train.pixels, &splits.validation.unwrap().pixels, &splits.test.pixels),
+            (&ramp(60), &ramp(60), &ramp(30))
+        );
+    }
+    let bits: Vec<u8> = (0..10 * 16).map(|i| u8::from(i % 3 == 0)).collect();
+    let classes: Vec<u8> = (0..10i64).flat_map(|i| [0, i % 3, i, 0, 0, 0]).flat_map(i64::to_le_bytes).collect();
+    npz(
+        &at("d.npz"),
+        &[("imgs", npy("|u1", &[10, 4, 4], &bits)), ("latents_classes", npy("<i8", &[10, 6], &classes))],
+        true,
+    );
+    let train = read(&folder, r#"{"npz": "d.npz"}"#, "").unwrap().train;
+    assert!(train.pixels.iter().all(|value| [0, 255].contains(value)) && train.labels.unwrap().contains(&2));
+}
+
+#[test]
+fn numpy_files_that_do_not_fit_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let whole = npy("|u1", &[20, 3, 5], &ramp(300));
+    let fortran = String::from_utf8_lossy(&npy("|u1", &[2, 2, 2], &[]).split_off(10)).replace("False", "True ");
+    let mut other_order = npy("|u1", &[2, 2, 2], &[]);
+    other_order.truncate(10);
+    other_order.extend(fortran.as_bytes());
+    let cases: [(&[u8], &str); 10] = [
+        (b"", "the file is empty"),
+        (b"no array", "is no file of NumPy's"),
+        (&whole[..40], "ends before all values"),
+        (&whole[..200], "more than a file of its size can hold"),
+        (&npy("|u1", &[usize::MAX, 9, 9], &[0; 99]), "more than a file of its size"),
+        (&npy("<u2", &[2, 1, 2], &[0; 8]), "holds values of 16 bits"),
+        (&npy("<i4", &[2, 1, 2], &[0; 16]), "holds values of type `<i4`"),
+        (&npy("<f4", &[2, 1, 2], &[0, 0, 0, 64].repeat(4)), "holds `2` in image 0"),
+        (&npy("|u1", &[20, 15], &ramp(300)), "holds an array of 20×15"),
+        (&other_order, "in Fortran's order"),
+    ];
+    for (bytes, expected) in cases {
+        fs::write(at("a.npy"), bytes).unwrap();
+        let message = message(read(&folder, r#"{"npy": "a.npy"}"#, ""));
+        assert!(message.contains(expected) && message.contains("a.npy"), "expected `{expected}` in: {message}");
+    }
+    npz(&at("a.npz"), &[("pictures", whole.clone())], true);
+    assert!(message(read(&folder, r#"{"npz": "a.npz"}"#, "")).contains("holds no `images`, but `pictures`"));
+    npz(&at("a.npz"), &[("images", whole.clone()), ("labels", npy("|u1", &[19], &[0; 19]))], true);
+    assert!(message(read(&folder, r#"{"npz": "a.npz"}"#, "")).contains("`labels` holds 19 values for 20 images"));
+    npz(&at("a.npz"), &[("images", whole)], false);
+    let archive = fs::read(at("a.npz")).unwrap();
+    for n in (1..archive.len()).step_by(7) {
+        fs::write(at("a.npz"), &archive[..n]).unwrap();
+        message(read(&folder, r#"{"npz": "a.npz"}"#, ""));
+    }
+    // A flipped value is found out by the archive's checksum.
+    let mut flipped = archive.clone();
+    flipped[300] ^= 1;
+    fs::write(at("a.npz"), &flipped).unwrap();
+    assert!(message(read(&folder, r#"{"npz": "a.npz"}"#, "")).contains("hecksum"));
+}
+
+fn identity(folder: &TempDir, source: &str) -> spec::Identity {
+    data::identify(&dataset(source, ""), &folders(folder), &mut |_| ()).unwrap().unwrap()
+}
+
+/// The same images are known by one digest in any form and any place.
+#[test]
+fn images_are_known_by_their_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let pixels = ramp(25 * 5 * 2);
+    hdf5_file(&folder, |file| put(file, "images", &[25, 5, 2], &pixels));
+    fs::write(folder.path().join("a.npy"), npy("|u1", &[25, 5, 2], &pixels)).unwrap();
+    fs::write(folder.path().join("train-images-idx3-ubyte"), idx(&[25, 5, 2], &pixels)).unwrap();
+    fs::create_dir(folder.path().join("pictures")).unwrap();
+    for (n, image) in pixels.chunks(10).enumerate() {
+        let image = GrayImage::from_raw(2, 5, image.to_vec()).unwrap();
+        image.save(folder.path().join(format!("pictures/{n:02}.png"))).unwrap();
+    }
+    let here = format!(r#"{{"idx": "{}"}}"#, folder.path().display());
+    let known = identity(&folder, A);
+    for source in [&*here, r#"{"npy": "a.npy"}"#, r#"{"folder": "pictures"}"#] {
+        assert_eq!(identity(&folder, source), known, "{source}");
+        assert_eq!(read(&folder, source, "").unwrap().digest, read(&folder, A, "").unwrap().digest, "{source}");
+    }
+    assert!(!known.is_binary);
+    hdf5_file(&folder, |file| put(file, "images", &[2, 1, 2], &[0u8, 1, 1, 0]));
+    assert!(identity(&folder, A).is_binary);
+    // At another place it is the same images: with the digest, a run's images are found by it.
+    let pinned = |digest: &str| dataset(r#"{"hdf5": "/elsewhere/a.h5"}"#, &format!(r#", "digest": "{digest}""#));
+    assert!(load(&pinned(&identity(&folder, A).digest), &folders(&folder)).is_ok());
+}
+
+/// A file that changed behind its path is noticed, however it was changed, and both digests are named.
+#[test]
+fn images_that_changed_are_not_taken_for_those_that_were_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npy");
+    let write = |first: u8| {
+        let mut pixels = ramp(100);
+        pixels[0] = first;
+        fs::write(&path, npy("|u1", &[10, 5, 2], &pixels)).unwrap();
+    };
+    write(1);
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    // So long that what is read is remembered.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let source = r#"{"npy": "a.npy"}"#;
+    let before = identity(&folder, source).digest;
+    let mut told = 0;
+    data::identify(&dataset(source, ""), &folders(&folder), &mut |_| told += 1).unwrap();
+    assert_eq!(told, 0, "what is remembered is not read again");
+    write(2);
+    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    let after = identity(&folder, source).digest;
+    assert_ne!(before, after, "also with the old length and time");
+    let message = message(read(&folder, source, &format!(r#", "digest": "{before}""#)));
+    assert!(message.contains(&before) && message.contains(&after), "{message}");
+}
+
+/// A folder's images are decoded once.
+#[test]
+fn a_folder_is_read_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for i in 0..200u8 {
+        gray(&folder.path().join(format!("pictures/{}/{i:03}.png", ["b", "a"][usize::from(i % 2)])), i);
+    }
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let source = r#"{"folder": "pictures"}"#;
+    let first = read(&folder, source, "").unwrap();
+    let mut told = 0;
+    let fetcher = data::Fetcher::default();
+    let again = data::load_with(&dataset(source, ""), &folders(&folder), &fetcher, &mut |_| told += 1).unwrap();
+    assert_eq!((told, &again), (0, &first));
+    assert_eq!(again.class_names, ["a", "b"]);
+    // A damaged copy in the cache is read like a missing one.
+    for entry in fs::read_dir(folder.path().join("cache/own")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "h5") {
+            fs::write(path, "damaged").unwrap();
+        }
+    }
+    assert_eq!(read(&folder, source, "").unwrap(), first);
 }
 
 #[test]

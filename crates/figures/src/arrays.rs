@@ -16,6 +16,8 @@ pub struct RunArrays {
     pub latents: Option<Latents>,
     /// Classes of the same images.
     pub labels: Option<Vec<u8>>,
+    /// Names of the classes, in the labels' order; empty where they have none.
+    pub class_names: Vec<String>,
 }
 
 /// A stored array of images.
@@ -68,6 +70,7 @@ impl RunArrays {
     pub fn new(mut stored: record::Arrays) -> RunArrays {
         let latents = stored.remove(ArrayName::LatentMean).and_then(latents);
         let labels = stored.labels.take();
+        let class_names = std::mem::take(&mut stored.class_names);
         let (mut images, mut vectors) = (BTreeMap::new(), BTreeMap::new());
         for (name, array) in stored {
             if array.shape.len() == 1 {
@@ -76,7 +79,7 @@ impl RunArrays {
                 images.insert(name, stack);
             }
         }
-        RunArrays { images, vectors, latents, labels }
+        RunArrays { images, vectors, latents, labels, class_names }
     }
 
     /// An array of one axis; `None` where the run has none.

@@ -22,7 +22,7 @@
 //! | `interpolation_spherical` | `[pairs, steps, channels, height, width]` | the same along arcs: directions turn evenly, norms change evenly |
 //! | `latent_mean` | `[t, latent_dim]` | posterior means of test images |
 //! | `latent_log_variance` | `[t, latent_dim]` | logarithms of the posterior variances of the same images |
-//! | `labels` | `[t]`, `uint8` | classes of the same images, where the data has them |
+//! | `labels` | `[t]`, `uint8` | classes of the same images, where the data has them; the attribute `names` holds their names |
 //!
 //! Every file has `samples`; the others are there where the model has such a thing: a GAN has no encoder, hence neither
 //! reconstructions nor latents; an autoencoder has no variances. An autoencoder has no prior either; its `samples` are of
@@ -190,6 +190,8 @@ pub struct Arrays {
     floats: BTreeMap<ArrayName, Array>,
     /// Classes of the images of [`ArrayName::LatentMean`]; `[t]`.
     pub labels: Option<Vec<u8>>,
+    /// Names of the classes, in the labels' order; empty where they have none.
+    pub class_names: Vec<String>,
 }
 
 /// All arrays but the labels, in the order of the file.
@@ -206,7 +208,7 @@ impl IntoIterator for Arrays {
 impl<A: Into<Option<Array>>> FromIterator<(ArrayName, A)> for Arrays {
     fn from_iter<I: IntoIterator<Item = (ArrayName, A)>>(arrays: I) -> Arrays {
         let floats = arrays.into_iter().filter_map(|(name, array)| Some((name, array.into()?))).collect();
-        Arrays { floats, labels: None }
+        Arrays { floats, labels: None, class_names: Vec::new() }
     }
 }
 
@@ -287,6 +289,11 @@ impl Arrays {
         }
         if let Some(labels) = &self.labels {
             write_dataset(&file, "labels", &[labels.len()], labels, "t", "classes of the images of latent_mean")?;
+            if !self.class_names.is_empty() {
+                let names: Result<Vec<VarLenUnicode>, _> = self.class_names.iter().map(|name| name.parse()).collect();
+                let attribute = file.dataset("labels")?.new_attr::<VarLenUnicode>();
+                attribute.shape(self.class_names.len()).create("names")?.write_raw(&names?)?;
+            }
         }
         file.close()?;
         Ok(())
@@ -341,6 +348,12 @@ impl Arrays {
                 return Err(damaged(format!("`labels` has the shape {shape:?}, which is not one axis")));
             }
             arrays.labels = Some(values);
+            // Older files have none.
+            if let Ok(names) = file.dataset("labels").and_then(|labels| labels.attr("names")) {
+                let names = names.read_raw::<VarLenUnicode>();
+                let names = names.map_err(|error| damaged(format!("the names of its labels: {}", short(&error))))?;
+                arrays.class_names = names.iter().map(|name| name.as_str().to_owned()).collect();
+            }
         }
         Ok(arrays)
     }

@@ -14,6 +14,7 @@ pub use model::{DecoderArg, EncodeArgs, ExportArgs, GivenArgs, ReconstructArgs, 
 
 const EXAMPLES: &str = "\
 First steps:
+  elbo new my-study --data my-images/   an experiment on your own images
   elbo plan experiments/sweep.yaml      what would be trained, and how long it would take
   elbo sweep experiments/sweep.yaml     train it, draw its figures, write its report
   elbo list                             the runs there are
@@ -52,6 +53,8 @@ pub struct FolderArgs {
 /// The commands, in the order one meets them.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write an experiment to begin with, on your own images or on the embedded digits
+    New(NewArgs),
     /// Show every cell of an experiment, which are done, and how long the rest takes
     Plan(PlanArgs),
     /// Train what is not done, then draw figures and write the report
@@ -356,6 +359,22 @@ pub struct ReproduceArgs {
     pub check: bool,
 }
 
+/// `elbo new`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo new my-study --data my-images/    a folder of PNG or JPEG files, with a subfolder per label or without
+  elbo new my-study --data images.npz    arrays of NumPy's; HDF5 files and folders of IDX files too
+  elbo new my-study                      on the embedded digits
+
+The images are looked at; pixels, likelihood, split and widths are proposed, with the reasons. The file
+is written into `experiments/` where there is such a folder, else into the current one.")]
+pub struct NewArgs {
+    /// What the experiment is called: lowercase letters, digits and hyphens
+    #[arg(value_name = "NAME")]
+    pub name: String,
+}
+
 /// `elbo data`
 #[derive(Args, Debug)]
 pub struct DataArgs {
@@ -385,7 +404,8 @@ pub struct DataNameArgs {
 
 fn data_names() -> String {
     let known: Vec<String> = spec::KNOWN_DATASETS.iter().map(|known| format!("`{}`", known.name)).collect();
-    format!("{}, or your own: `hdf5:FILE`, `idx:FOLDER`, `folder:FOLDER`", known.join(", "))
+    let own: Vec<String> = spec::OwnKind::all().map(|kind| format!("`{}:{}`", kind.word(), kind.place())).collect();
+    format!("{}, or your own: {}", known.join(", "), own.join(", "))
 }
 
 /// `elbo data info`

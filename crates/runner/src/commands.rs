@@ -10,6 +10,7 @@ mod export;
 mod figures;
 mod gc;
 mod list;
+mod new;
 mod plan;
 mod reconstruct;
 mod report;
@@ -24,8 +25,9 @@ mod weights;
 use anyhow::Result;
 
 use crate::args::{Command, DataCommand};
+use crate::identity::{Need, load};
 use crate::outcome::Outcome;
-use crate::settings::{Settings, load_experiment};
+use crate::settings::Settings;
 
 /// Does what was typed.
 ///
@@ -33,27 +35,28 @@ use crate::settings::{Settings, load_experiment};
 /// If anything but the failure of runs stands in the way.
 pub fn run(command: Command, settings: &Settings) -> Result<Outcome> {
     match command {
+        Command::New(args) => new::new(settings, &args.name),
         Command::Plan(args) => {
-            let experiment = load_experiment(&args.experiment)?;
+            let experiment = load(settings, &args.experiment, Need::Images)?;
             plan::plan(settings, &experiment, &args)
         }
         Command::Sweep(args) => {
-            let experiment = load_experiment(&args.experiment)?;
+            let experiment = load(settings, &args.experiment, Need::Images)?;
             sweep::sweep(settings, &experiment, &args)
         }
         Command::Evaluate(args) => {
-            let experiment = load_experiment(&args.experiment)?;
+            let experiment = load(settings, &args.experiment, Need::Images)?;
             evaluate::evaluate(settings, &experiment, &args)
         }
         Command::List(args) => list::list(settings, &list::Selection::resolve(&args)?, args.format.json),
         Command::Show(args) => show::show(settings, &args.run, args.format.json),
         Command::Diff(args) => diff::diff(settings, &args.a, &args.b, args.format.json),
         Command::Compare(args) => {
-            let experiment = load_experiment(&args.experiment)?;
+            let experiment = load(settings, &args.experiment, Need::Records)?;
             compare::compare(settings, &experiment, &compare::CompareRequest::resolve(&args)?, args.format.json)
         }
-        Command::Figures(args) => figures::figures(settings, &load_experiment(&args)?),
-        Command::Report(args) => report::report(settings, &load_experiment(&args)?),
+        Command::Figures(args) => figures::figures(settings, &load(settings, &args, Need::Records)?),
+        Command::Report(args) => report::report(settings, &load(settings, &args, Need::Records)?),
         Command::Reproduce(args) => reproduce::reproduce(settings, &args),
         Command::Sample(args) => sample::sample(settings, &args),
         Command::Reconstruct(args) => reconstruct::reconstruct(settings, &args),

@@ -6,6 +6,7 @@ mod claim;
 mod commands;
 mod experiment_figures;
 mod filter;
+mod identity;
 mod machine;
 mod model;
 mod outcome;

@@ -6,11 +6,15 @@ use std::sync::LazyLock;
 
 use serde::de::{EnumAccess, Error, VariantAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use strum::IntoEnumIterator;
 
 use crate::check::Checks;
 use crate::fields::{Field, field};
 use crate::known::{KNOWN_DATASETS, KnownDataset};
 use crate::paths;
+
+/// The largest height and width that images are brought to.
+const MAX_SIZE: usize = 8_192;
 
 /// Which images, and how their gray values are read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,13 +22,24 @@ use crate::paths;
 pub struct Dataset {
     /// Where the images come from.
     pub name: Source,
+    /// SHA-256 of the content of the user's own images, in hexadecimal: what their runs are known by, wherever they lie.
+    /// Found out when they are read; one that is written in a spec pins them.
+    #[serde(default)]
+    pub digest: Option<String>,
     /// Gray values as they are, or binarised.
     #[serde(default)]
     pub pixels: Pixels,
+    /// Height and width that the images of a folder are brought to; as they are when absent.
+    #[serde(default)]
+    pub size: Option<usize>,
+    /// How they are brought to it.
+    #[serde(default)]
+    pub fit: Fit,
     /// How many training images are held out for validation; drawn with `seed`.
     #[serde(default)]
     pub validation: usize,
-    /// Seeds the validation split and the static binarisation, which all training seeds share.
+    /// Seeds the validation split, the static binarisation, and the test split of the user's own images that have none;
+    /// all training seeds share them.
     #[serde(default)]
     pub seed: u64,
     /// Use only the first so many training images (before the validation split); all when absent.
@@ -40,31 +55,73 @@ pub struct Dataset {
 pub enum Source {
     /// A row of the known datasets.
     Known(&'static KnownDataset),
-    /// An HDF5 file of the user's: `images`, optional `labels`; dSprites and 3dshapes layouts. Absolute, see [`crate::paths`].
-    Hdf5(PathBuf),
-    /// A folder with IDX files in MNIST's names. Absolute.
-    Idx(PathBuf),
-    /// A folder of PNG and JPEG images. Absolute.
-    Folder(PathBuf),
+    /// The user's own.
+    Own(OwnSource),
 }
 
-/// The kinds of sources of the user's own.
-const OWN: [&str; 3] = ["hdf5", "idx", "folder"];
+/// Images of the user's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnSource {
+    /// What lies there.
+    pub kind: OwnKind,
+    /// The file or folder. Absolute, see [`crate::paths`].
+    pub path: PathBuf,
+}
+
+/// The forms that a user's own images may have; in YAML in lowercase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumIter, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
+pub enum OwnKind {
+    /// An HDF5 file: `images`, optional `labels`; dSprites and 3dshapes layouts.
+    Hdf5,
+    /// An array of images as NumPy saves it.
+    Npy,
+    /// Several arrays as NumPy saves them.
+    Npz,
+    /// A folder with IDX files in MNIST's names.
+    Idx,
+    /// A folder of PNG and JPEG images.
+    Folder,
+}
+
+impl OwnKind {
+    /// All kinds.
+    pub fn all() -> impl Iterator<Item = OwnKind> {
+        OwnKind::iter()
+    }
+
+    /// The kind of this name.
+    pub fn named(word: &str) -> Option<OwnKind> {
+        word.parse().ok()
+    }
+
+    /// As in YAML: `hdf5`.
+    pub fn word(self) -> &'static str {
+        self.into()
+    }
+
+    /// What its path names, in capitals: `FILE` or `FOLDER`.
+    pub fn place(self) -> &'static str {
+        match self {
+            OwnKind::Hdf5 | OwnKind::Npy | OwnKind::Npz => "FILE",
+            OwnKind::Idx | OwnKind::Folder => "FOLDER",
+        }
+    }
+}
 
 /// Everything that may stand for a source.
 static WORDS: LazyLock<Vec<&str>> =
-    LazyLock::new(|| KNOWN_DATASETS.iter().map(|known| known.name).chain(OWN).collect());
+    LazyLock::new(|| KNOWN_DATASETS.iter().map(|known| known.name).chain(OwnKind::all().map(OwnKind::word)).collect());
 
 impl Serialize for Source {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (index, path) = match self {
-            Source::Known(known) => return serializer.serialize_str(known.name),
-            Source::Hdf5(path) => (0, path),
-            Source::Idx(path) => (1, path),
-            Source::Folder(path) => (2, path),
-        };
-        // As text, so that a cell can always be written; a checked path is UTF-8.
-        serializer.serialize_newtype_variant("Source", index, OWN[index as usize], &path.to_string_lossy())
+        match self {
+            Source::Known(known) => serializer.serialize_str(known.name),
+            // As text, so that a cell can always be written; a checked path is UTF-8.
+            Source::Own(OwnSource { kind, path }) => {
+                serializer.serialize_newtype_variant("Source", *kind as u32, kind.word(), &path.to_string_lossy())
+            }
+        }
     }
 }
 
@@ -89,14 +146,29 @@ impl<'de> Visitor<'de> for ReadSource {
             settings.unit_variant()?;
             return Ok(Source::Known(known));
         }
-        let own = match word.as_str() {
-            "hdf5" => Source::Hdf5,
-            "idx" => Source::Idx,
-            "folder" => Source::Folder,
-            _ => return Err(A::Error::unknown_variant(&word, &WORDS)),
-        };
-        settings.newtype_variant().map(own)
+        let kind = OwnKind::named(&word).ok_or_else(|| A::Error::unknown_variant(&word, &WORDS))?;
+        Ok(Source::Own(OwnSource { kind, path: settings.newtype_variant()? }))
     }
+}
+
+/// How an image is brought to another height and width.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fit {
+    /// Scaled until its shorter side fits, then its middle is cut out: nothing is distorted.
+    #[default]
+    Resize,
+    /// Its middle is cut out, pixel by pixel.
+    Crop,
+}
+
+/// What a user's own images are known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// SHA-256 of their content, in hexadecimal.
+    pub digest: String,
+    /// Whether every pixel is 0 or 1.
+    pub is_binary: bool,
 }
 
 /// How gray values become pixels.
@@ -117,14 +189,26 @@ pub enum Pixels {
 
 /// What may stand for a source, in words.
 static SOURCES: LazyLock<String> = LazyLock::new(|| {
-    let known: Vec<String> = KNOWN_DATASETS.iter().map(|known| format!("`{}`", known.name)).collect();
-    format!("{}, `{{ hdf5: PATH }}`, `{{ idx: FOLDER }}` or `{{ folder: FOLDER }}`", known.join(", "))
+    let known = KNOWN_DATASETS.iter().map(|known| format!("`{}`", known.name));
+    let own = OwnKind::all().map(|kind| format!("`{{ {}: {} }}`", kind.word(), kind.place()));
+    let all: Vec<String> = known.chain(own).collect();
+    let (last, others) = all.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+    format!("{} or {last}", others.join(", "))
 });
 
-pub(crate) static FIELDS: LazyLock<[Field; 6]> = LazyLock::new(|| {
+pub(crate) static FIELDS: LazyLock<[Field; 9]> = LazyLock::new(|| {
     [
         field("dataset.name", &SOURCES).title("dataset"),
+        field(
+            "dataset.digest",
+            "the SHA-256 that `elbo data info` prints for your own images, in quotes; leave it out to use them as they are",
+        ),
         field("dataset.pixels", "`gray`, `static`, `dynamic`, or `binary` for images that are 0 or 1 already"),
+        field(
+            "dataset.size",
+            "height and width that a folder's images are brought to, such as `28`; leave it out to use them as they are",
+        ),
+        field("dataset.fit", "`resize` or `crop`"),
         field("dataset.validation", "how many training images are held out, such as `10000`; `0` for none"),
         field("dataset.seed", "a whole number, such as `0`"),
         field("dataset.train_images", "how many training images are used, such as `1000`; leave it out for all"),
@@ -137,7 +221,7 @@ impl Source {
     pub fn readable_name(&self) -> String {
         match self {
             Source::Known(known) => known.name.to_owned(),
-            Source::Hdf5(path) | Source::Idx(path) | Source::Folder(path) => {
+            Source::Own(OwnSource { path, .. }) => {
                 let stem = path.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
                 let slug: String =
                     stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
@@ -156,7 +240,15 @@ impl Source {
     pub fn known(&self) -> Option<&'static KnownDataset> {
         match self {
             Source::Known(known) => Some(known),
-            Source::Hdf5(_) | Source::Idx(_) | Source::Folder(_) => None,
+            Source::Own(_) => None,
+        }
+    }
+
+    /// The user's own; `None` for a known dataset.
+    pub fn own(&self) -> Option<&OwnSource> {
+        match self {
+            Source::Known(_) => None,
+            Source::Own(own) => Some(own),
         }
     }
 
@@ -164,9 +256,9 @@ impl Source {
     pub(crate) fn resolved_in(self, folder: &Path) -> Source {
         match self {
             Source::Known(known) => Source::Known(known),
-            Source::Hdf5(path) => Source::Hdf5(paths::resolve(folder, &path)),
-            Source::Idx(path) => Source::Idx(paths::resolve(folder, &path)),
-            Source::Folder(path) => Source::Folder(paths::resolve(folder, &path)),
+            Source::Own(OwnSource { kind, path }) => {
+                Source::Own(OwnSource { kind, path: paths::resolve(folder, &path) })
+            }
         }
     }
 }
@@ -188,7 +280,15 @@ impl Dataset {
     pub(crate) fn test_images_in_words(&self) -> String {
         let source = match &self.name {
             Source::Known(known) => known.name.to_owned(),
-            Source::Hdf5(path) | Source::Idx(path) | Source::Folder(path) => path.display().to_string(),
+            Source::Own(own) => match &self.digest {
+                Some(digest) => format!("{} ({}…)", self.name.readable_name(), digest.get(..12).unwrap_or(digest)),
+                None => own.path.display().to_string(),
+            },
+        };
+        // Where they have no test split of their own, the seed decides which images are held out as one.
+        let split = match (&self.name, self.seed) {
+            (Source::Known(_), _) | (Source::Own(_), 0) => String::new(),
+            (Source::Own(_), seed) => format!(" split with seed {seed}"),
         };
         let first = self.test_images.map_or_else(String::new, |n| format!("the first {n} of "));
         let drawn = match (self.pixels, self.seed) {
@@ -197,12 +297,31 @@ impl Dataset {
             (Pixels::Static | Pixels::Dynamic, 0) => " binarised".to_owned(),
             (Pixels::Static | Pixels::Dynamic, seed) => format!(" binarised with seed {seed}"),
         };
-        format!("{first}{source}{drawn}")
+        format!("{first}{source}{split}{drawn}")
     }
 
     /// Whether images may be held out for validation; those of the user's own are known when they are read.
     pub(crate) fn may_hold_out(&self) -> bool {
-        self.validation > 0 || self.name.known().is_some_and(|known| known.n_validation > 0)
+        self.validation > 0
+            || match &self.name {
+                Source::Known(known) => known.n_validation > 0,
+                Source::Own(_) => true,
+            }
+    }
+
+    /// A source as it is: nothing held out, nothing drawn.
+    pub fn plain(name: Source) -> Dataset {
+        Dataset {
+            name,
+            digest: None,
+            pixels: Pixels::Gray,
+            size: None,
+            fit: Fit::Resize,
+            validation: 0,
+            seed: 0,
+            train_images: None,
+            test_images: None,
+        }
     }
 
     /// The same images, called binary where they are known to be.
@@ -213,12 +332,16 @@ impl Dataset {
         }
     }
 
+    /// The same images, known by their content.
+    pub fn identified(self, identity: &Identity) -> Dataset {
+        let pixels = if identity.is_binary { Pixels::Binary } else { self.pixels };
+        Dataset { digest: Some(identity.digest.clone()), pixels, ..self }
+    }
+
     pub(crate) fn check(&self, checks: &mut Checks) {
         match &self.name {
-            Source::Known(_) => {}
-            Source::Hdf5(path) => check_path("hdf5", path, checks),
-            Source::Idx(path) => check_path("idx", path, checks),
-            Source::Folder(path) => check_path("folder", path, checks),
+            Source::Known(known) => self.check_not_own(known, checks),
+            Source::Own(own) => self.check_own(own, checks),
         }
         let known = self.name.known();
         for (path, asked, held) in [
@@ -266,6 +389,55 @@ impl Dataset {
             checks.complain("dataset.validation", message, format!("write a number below {n_train}"));
         }
     }
+}
+
+impl Dataset {
+    /// What has a meaning for the user's own images alone.
+    fn check_not_own(&self, known: &KnownDataset, checks: &mut Checks) {
+        if self.digest.is_some() {
+            let message =
+                format!("`digest` is for images of your own, and those of `{}` are pinned anyway", known.name);
+            checks.complain("dataset.digest", message, "remove it");
+        }
+        self.check_no_size(checks);
+    }
+
+    fn check_own(&self, own: &OwnSource, checks: &mut Checks) {
+        check_path(own.kind.word(), &own.path, checks);
+        if let Some(digest) = &self.digest
+            && !is_sha256(digest)
+        {
+            let message = "`dataset.digest` is not a SHA-256: 64 digits of 0-9 and a-f";
+            checks.complain("dataset.digest", message, "copy it from `elbo data info`, or leave it out");
+        }
+        match own.kind {
+            OwnKind::Folder => match self.size {
+                Some(size) => checks.within("dataset.size", size, 1..=MAX_SIZE),
+                None if self.fit != Fit::Resize => checks.complain(
+                    "dataset.fit",
+                    "`dataset.fit` says how images are brought to a size, and there is no `size`",
+                    "write `size: 28` or another, or remove `fit`",
+                ),
+                None => {}
+            },
+            OwnKind::Hdf5 | OwnKind::Npy | OwnKind::Npz | OwnKind::Idx => self.check_no_size(checks),
+        }
+    }
+
+    fn check_no_size(&self, checks: &mut Checks) {
+        if self.size.is_some() || self.fit != Fit::Resize {
+            checks.complain(
+                if self.size.is_some() { "dataset.size" } else { "dataset.fit" },
+                "only images of a folder are brought to another size",
+                "leave `size` and `fit` out; bring an array to its size before it is saved",
+            );
+        }
+    }
+}
+
+/// Whether a text is a SHA-256 in lowercase hexadecimal.
+pub(crate) fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn check_path(kind: &str, path: &Path, checks: &mut Checks) {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
+use crate::dataset::{Dataset, Identity};
 use crate::de;
 use crate::diagnostic::{MAX_PROBLEMS, Problem, Source, Sources, Span, SpecError, quote};
 use crate::evaluation::{self, Evaluation};
@@ -131,6 +132,36 @@ impl Experiment {
                 Err(SpecError::new(vec![problem], &Sources(vec![Source { name: file, text: String::new() }])))
             }
         }
+    }
+
+    /// The same experiment with the user's own images known by their content: each cell has the digest that `identify` gives
+    /// for its dataset, and cells that are the same run then are one.
+    ///
+    /// # Errors
+    /// The first of `identify`.
+    pub fn identified<E>(
+        mut self,
+        mut identify: impl FnMut(&Dataset) -> Result<Option<Identity>, E>,
+    ) -> Result<Experiment, E> {
+        for cell in &mut self.cells {
+            if let Some(identity) = identify(&cell.dataset)? {
+                cell.dataset = cell.dataset.clone().identified(&identity);
+            }
+        }
+        let mut seen = HashSet::new();
+        self.cells.retain(|cell| seen.insert(cell.run_id()));
+        for axis in &mut self.axes {
+            let mut found: Vec<serde_json::Value> = Vec::new();
+            for value in self.cells.iter().filter_map(|cell| cell.value_at(&axis.path)) {
+                if !found.contains(&value) {
+                    found.push(value);
+                }
+            }
+            let listed = std::mem::take(&mut axis.values);
+            found.sort_by_key(|value| listed.iter().position(|other| other == value).unwrap_or(usize::MAX));
+            axis.values = found;
+        }
+        Ok(self)
     }
 
     /// As [`Experiment::load`], of a file's bytes; `file` is its path, for messages and for relative paths in it.

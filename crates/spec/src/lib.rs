@@ -74,7 +74,7 @@ mod yaml;
 pub use cell::Cell;
 pub use check::{CheckError, Complaint};
 pub use corruption::Corruption;
-pub use dataset::{Dataset, Pixels, Source};
+pub use dataset::{Dataset, Fit, Identity, OwnKind, OwnSource, Pixels, Source};
 pub use diagnostic::{Diagnostic, SpecError};
 pub use difference::differing_paths;
 pub use evaluation::Evaluation;

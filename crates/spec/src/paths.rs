@@ -2,12 +2,10 @@
 //!
 //! A relative path in a spec is relative to **the folder of the experiment file**, never to the folder that `elbo` was
 //! started in; this holds for `--set` too. It is joined to that folder (with its links resolved: the file was just read, so
-//! they can be) and `.`, `..` and doubled slashes are taken out as text. The file named need not exist, so a run's id is the
-//! same before and after the data are put in place, and `./a.h5`, `../experiments/a.h5` and the absolute path have one id.
+//! they can be) and `.`, `..` and doubled slashes are taken out as text. The file named need not exist, and `./a.h5`, `../experiments/a.h5` and the absolute path have one id.
 //!
-//! The absolute path is part of the id. Another folder's `images.h5` is other data, and taking one for the other would
-//! report numbers of the wrong images; so a dataset that moves counts as a new one, and its runs are trained again. The known
-//! datasets have no path, and the same id on every machine.
+//! Once the images have been read, a run is known by their content and not by their path, which is only where they were
+//! found: a dataset that moves keeps its runs, and another folder's `images.h5` is other data. The known datasets have no path.
 
 use std::path::{Component, Path, PathBuf};
 

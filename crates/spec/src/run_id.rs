@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::cell::Cell;
-use crate::dataset::{Dataset, Pixels, Source};
+use crate::dataset::{Dataset, OwnKind, OwnSource, Pixels, Source};
 use crate::model::Model;
 use crate::objective::Objective;
 use crate::optimizer::{Adam, Optimizer};
@@ -101,11 +101,18 @@ pub(crate) fn canonical(cell: &Cell) -> Value {
     let mut canonical = Map::new();
 
     let mut dataset = dataset.clone();
-    if matches!(dataset.pixels, Pixels::Gray | Pixels::Binary) && dataset.validation == 0 {
+    let is_drawn = !matches!(dataset.pixels, Pixels::Gray | Pixels::Binary);
+    if dataset.name.known().is_some() && !is_drawn && dataset.validation == 0 {
         // Nothing is drawn with it.
         dataset.seed = 0;
     }
-    canonical.insert("dataset".to_owned(), without(&DEFAULTS.dataset, to_map(&dataset), &["name"]));
+    let mut section = to_map(&dataset);
+    if let (Source::Own(_), Some(digest)) = (&dataset.name, section.remove("digest").filter(|digest| !digest.is_null()))
+    {
+        // Known by what it holds, wherever it lies and in whatever form.
+        section.insert("name".to_owned(), json!({ "own": digest }));
+    }
+    canonical.insert("dataset".to_owned(), without(&DEFAULTS.dataset, section, &["name"]));
 
     let mut model = without(&DEFAULTS.model, to_map(model), &["hidden", "latent_dim"]);
     for key in ["kind", "net", "latent", "prior", "likelihood", "corruption"] {
@@ -166,14 +173,7 @@ struct Defaults {
 
 static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| {
     // Fields without a default have any value here; they are never left out.
-    let dataset = Dataset {
-        name: Source::Folder(PathBuf::new()),
-        pixels: Pixels::default(),
-        validation: 0,
-        seed: 0,
-        train_images: None,
-        test_images: None,
-    };
+    let dataset = Dataset::plain(Source::Own(OwnSource { kind: OwnKind::Folder, path: PathBuf::new() }));
     let model = Model {
         kind: Default::default(),
         net: Default::default(),

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::{Value, json};
-use spec::{Cell, Device, Experiment, FigureKind, Likelihood, Optimizer, Pixels, Source};
+use spec::{Cell, Device, Experiment, FigureKind, Likelihood, Optimizer, OwnKind, OwnSource, Pixels, Source};
 
 const BASE: &str = "
 name: x
@@ -313,7 +313,7 @@ fn paths_are_relative_to_the_file() {
     };
     let expected = folder.path().canonicalize().unwrap().join("data/shapes.h5");
     let cell = load("a.yaml", "../data/shapes.h5");
-    assert_eq!(cell.dataset.name, Source::Hdf5(expected.clone()));
+    assert_eq!(cell.dataset.name, Source::Own(OwnSource { kind: OwnKind::Hdf5, path: expected.clone() }));
     assert_eq!(cell.readable_name(), "vae-shapes-z20-b1-s0");
     for spelt in ["./../data//shapes.h5", "../experiments/../data/./shapes.h5", expected.to_str().unwrap()] {
         assert_eq!(load("b.yml", spelt).run_id(), cell.run_id(), "{spelt}");

@@ -225,6 +225,41 @@ fn images_that_are_binary_already_are_one_run_however_pixels_are_written() {
     assert_eq!(serde_json::from_value::<Cell>(recorded).unwrap(), binary);
 }
 
+/// The user's own images are known by their content: where they lie, and in what form, is no part of a run's id.
+#[test]
+fn own_images_are_known_by_their_digest() {
+    let with = |name: &str, digest: &str, changes: &[&str]| {
+        let (name, digest) = (format!("dataset.name={name}"), format!("dataset.digest='{}'", digest.repeat(64)));
+        cell(&[&[&*name, &*digest], changes].concat())
+    };
+    let here = with("{ hdf5: /data/a.h5 }", "a", &[]);
+    let there = with("{ npz: /home/ada/b.npz }", "a", &[]);
+    assert_eq!(here.run_id(), there.run_id());
+    assert_eq!(differing_paths([&here, &there]), Vec::<String>::new());
+    let changed = with("{ hdf5: /data/a.h5 }", "b", &[]);
+    assert_ne!(changed.run_id(), here.run_id());
+    assert_eq!(differing_paths([&here, &changed]), ["dataset.digest"]);
+    let other = with("{ npz: /home/ada/b.npz }", "b", &[]);
+    assert_eq!(differing_paths([&here, &other]), ["dataset.name"]);
+    // The images that are held out for the test are drawn with the seed.
+    assert_ne!(with("{ hdf5: /data/a.h5 }", "a", &["dataset.seed=1"]).run_id(), here.run_id());
+}
+
+#[test]
+fn an_experiment_learns_what_its_images_hold() {
+    let text = b"name: x\ndataset: { name: { folder: a } }\nmodel: { hidden: [4], latent_dim: 2 }\nsweep: { grid: { dataset.pixels: [gray, static], training.seed: [0, 1] } }\n";
+    let experiment = Experiment::parse("x.yaml", text, &[]).unwrap();
+    assert_eq!(experiment.cells.len(), 4);
+    let binary = spec::Identity { digest: "a".repeat(64), is_binary: true };
+    let known = experiment.clone().identified(|_| Ok::<_, ()>(Some(binary.clone()))).unwrap();
+    assert_eq!(known.cells.len(), 2, "`static` of binary data gives the same run");
+    assert!(known.cells.iter().all(|cell| cell.scale() == Scale::Bernoulli));
+    let pixels = known.axes.iter().find(|axis| axis.path == "dataset.pixels").unwrap();
+    assert_eq!(pixels.values, [json!("binary")]);
+    let gray = spec::Identity { is_binary: false, ..binary };
+    assert_eq!(experiment.identified(|_| Ok::<_, ()>(Some(gray.clone()))).unwrap().cells.len(), 4);
+}
+
 #[test]
 fn scales() {
     assert_eq!(cell(&[]).scale(), Scale::GrayBce);

@@ -141,6 +141,7 @@ pub fn arrays(
                     (ArrayName::LatentLogVariance, log_variance.map(own).transpose()?),
                 ]);
                 arrays.labels = test.labels.clone().filter(|_| latents.is_some());
+                arrays.class_names.clone_from(&splits.class_names);
                 Ok(ReplicaArrays { arrays, latent_log_density })
             })
             .collect()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use anyhow::bail;
 use data::{Folders, Images, Splits};
 use model::ImageShape;
 use protocol::WorkerSettings;
@@ -54,7 +55,13 @@ impl TaskContext {
     ///
     /// Errors when they cannot be read.
     pub fn splits(&self, cell: &Cell) -> anyhow::Result<Splits> {
-        Ok(data::load(&cell.dataset, &Folders::from_env(self.settings.data.clone())?)?)
+        let splits = data::load(&cell.dataset, &Folders::from_env(self.settings.data.clone())?)?;
+        if matches!(cell.training.keep, spec::Keep::Best { .. }) && splits.validation.is_none() {
+            bail!(
+                "`training.keep: best` is the best epoch on the validation images, and these images have none\nhint: hold some out, such as by `dataset.validation: 1000`"
+            );
+        }
+        Ok(splits)
     }
 
     /// Time between checkpoints at the ends of epochs, at least.

@@ -37,7 +37,13 @@ fn images(n: usize, phase: usize) -> Images {
 }
 
 fn splits() -> Splits {
-    Splits { train: images(1200, 0), validation: None, test: images(60, 99_991), digest: String::new() }
+    Splits {
+        train: images(1200, 0),
+        validation: None,
+        test: images(60, 99_991),
+        class_names: Vec::new(),
+        digest: String::new(),
+    }
 }
 
 fn largest(tensor: &Tensor) -> f64 {

@@ -146,7 +146,7 @@ fn a_row_with_digests_of_its_compressed_files_is_fetched_found_and_read() {
     let folder = tempfile::tempdir().unwrap();
     let folders = Folders { data: Some(folder.path().join("data")), cache: folder.path().join("cache") };
     let load = || fetcher(&[&server.url]).load(set, &folders, &Wanted::default(), &mut |_| ());
-    let Parts { train, validation, test } = load().unwrap();
+    let Parts { train, validation, test, .. } = load().unwrap();
     assert_eq!(validation, None);
     assert_eq!(train.shape, Shape { n: 200, channels: 1, height: 13, width: 60 });
     assert_eq!([&train.pixels, &test.pixels], [&contents()[0][16..], &contents()[2][16..]]);

@@ -1,18 +1,24 @@
-//! A folder of PNG and JPEG files, flat or with a subfolder per label.
+//! A folder of PNG and JPEG files, flat or with a subfolder per label, and with folders for its splits.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::BufReader;
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use fs_err as fs;
+use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageReader, Limits};
+use spec::Fit;
 
+use super::Whole;
 use crate::error::DataError;
 use crate::idx::DEFLATE_RATIO;
 use crate::images::{Images, Shape, bytes};
-use crate::split::Wanted;
 
 /// The longest side of an image.
 const LONGEST_SIDE: u32 = 8_192;
@@ -23,44 +29,87 @@ const PIXELS_PER_BYTE: u64 = 8 * DEFLATE_RATIO;
 /// An image file and the name of its label.
 type Labelled = (PathBuf, Option<OsString>);
 
-/// Reads a folder of images of one size.
+/// Reads a folder of images of one height and width, or brings them to `size`; with what is to be said about them.
 ///
-/// A folder that holds `train` and `test` has a test split of its own; from any other a tenth is held out. A subfolder's
-/// name is the label of the images in it; labels are numbered in the byte order of their names, or by value where all
-/// names are whole numbers up to 255. Images without transparency are read as they are; transparency is dropped. When any of the images used
-/// has colour, all have three channels.
-pub(crate) fn read(folder: &Path, wanted: &Wanted) -> Result<(Images, Images), DataError> {
-    let (train, test) = if let Some((train, test)) = splits(folder)? {
-        let (mut train, mut test) = (list(&train)?, list(&test)?);
-        train.truncate(wanted.n_train(train.len())?);
-        test.truncate(wanted.n_test(test.len())?);
-        (train, test)
-    } else {
-        let all = list(folder)?;
-        let (train, test) = wanted.hold_out(all.len())?;
-        let pick = |rows: Vec<usize>| rows.into_iter().map(|row| all[row].clone()).collect::<Vec<_>>();
-        (pick(train), pick(test))
+/// A folder that holds `train`, with `test` or `val` or both, has these splits of its own. The name of a subfolder is the label
+/// of all images in it, however deep; labels are numbered in the byte order of their names, or by value where all names are
+/// whole numbers up to 255. When any of the images has colour, all have three channels.
+pub(super) fn read(folder: &Path, size: Option<(usize, Fit)>) -> Result<(Whole, Vec<String>), DataError> {
+    let Splits { train, validation, test } = Splits::of(folder)?;
+    let lists =
+        [Some(list(&train)?), validation.as_deref().map(list).transpose()?, test.as_deref().map(list).transpose()?];
+    let all = || lists.iter().flatten().flatten();
+    let names = label_names(folder, all())?;
+    let shape = common_shape(all(), size)?;
+    let n_deep = AtomicUsize::new(0);
+    let mut parts = Vec::new();
+    for files in &lists {
+        parts.push(files.as_ref().map(|files| decode(files, shape, size, &names, &n_deep)).transpose()?);
+    }
+    let [Some(train), validation, test] = <[Option<Images>; 3]>::try_from(parts).unwrap_or_default() else {
+        return Err(DataError::file(folder, "holds no training images", "name the folder of the images"));
     };
-    let names = label_names(folder, &train, &test)?;
-    let shape = common_shape(train.iter().chain(&test))?;
-    Ok((decode(&train, shape, &names)?, decode(&test, shape, &names)?))
+    let mut notes = Vec::new();
+    if let Some((size, fit)) = size {
+        notes.push(match fit {
+            Fit::Resize => format!("images are scaled until their shorter side is {size}, and their middle is cut out"),
+            Fit::Crop => format!("the middle {size}×{size} pixels of the images are cut out, without scaling"),
+        });
+    }
+    if let n @ 1.. = n_deep.into_inner() {
+        notes.push(format!("{n} images have 16 bits a value, of which the upper 8 are used"));
+    }
+    Ok((Whole { train, validation, test, class_names: in_order(&names) }, notes))
+}
+
+/// The names of the labels by number; a number that stands for no name is one itself.
+fn in_order(names: &[(OsString, u8)]) -> Vec<String> {
+    let n = names.iter().map(|(_, number)| usize::from(*number) + 1).max().unwrap_or(0);
+    let mut ordered: Vec<String> = (0..n).map(|number| number.to_string()).collect();
+    for (name, number) in names {
+        ordered[usize::from(*number)] = name.to_string_lossy().into_owned();
+    }
+    ordered
 }
 
 /// The shape of the training images if all are as the first one, and whether there are test images beside them.
-pub(crate) fn shape(folder: &Path) -> Result<(Shape, bool), DataError> {
-    let splits = splits(folder)?;
-    let images = list(splits.as_ref().map_or(folder, |(train, _)| train))?;
-    Ok((Shape { n: images.len(), ..common_shape(images.iter().take(1))? }, splits.is_some()))
+pub(super) fn shape(folder: &Path, size: Option<(usize, Fit)>) -> Result<(Shape, bool), DataError> {
+    let splits = Splits::of(folder)?;
+    let images = list(&splits.train)?;
+    Ok((Shape { n: images.len(), ..common_shape(images.iter().take(1), size)? }, splits.test.is_some()))
 }
 
-/// The folders of a folder's own splits, if it has them.
-fn splits(folder: &Path) -> Result<Option<(PathBuf, PathBuf)>, DataError> {
-    if !folder.is_dir() {
-        let hint = "name the folder that holds the images";
-        return Err(DataError::file(folder, "is a file where a folder of images should be", hint));
+/// Every image file of a folder.
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let Splits { train, validation, test } = Splits::of(folder)?;
+    let mut files = Vec::new();
+    for part in [Some(train), validation, test].into_iter().flatten() {
+        files.extend(list(&part)?.into_iter().map(|(path, _)| path));
     }
-    let (train, test) = (folder.join("train"), folder.join("test"));
-    Ok((train.is_dir() && test.is_dir()).then_some((train, test)))
+    Ok(files)
+}
+
+/// The folders of a folder's own splits.
+struct Splits {
+    train: PathBuf,
+    validation: Option<PathBuf>,
+    test: Option<PathBuf>,
+}
+
+impl Splits {
+    /// `train`, `val` (or `valid`, `validation`) and `test`; all is for training where there are no two of them.
+    fn of(folder: &Path) -> Result<Splits, DataError> {
+        if !folder.is_dir() {
+            let hint = "name the folder that holds the images";
+            return Err(DataError::file(folder, "is a file where a folder of images should be", hint));
+        }
+        let find = |names: &[&str]| names.iter().map(|name| folder.join(name)).find(|path| path.is_dir());
+        let (train, validation, test) = (find(&["train"]), find(&["val", "valid", "validation"]), find(&["test"]));
+        Ok(match train {
+            Some(train) if validation.is_some() || test.is_some() => Splits { train, validation, test },
+            _ => Splits { train: folder.to_owned(), validation: None, test: None },
+        })
+    }
 }
 
 /// Images that are read for a model that is trained already.
@@ -92,7 +141,7 @@ pub fn read_images(paths: &[PathBuf], wanted: Shape) -> Result<OwnImages, DataEr
         }
     }
     for (path, _) in &files {
-        let found = common_shape(std::iter::once(&(path.clone(), None)))?;
+        let found = common_shape(std::iter::once(&(path.clone(), None)), None)?;
         if (found.height, found.width) != (wanted.height, wanted.width) {
             let problem = format!(
                 "is {}×{} pixels, and the model takes {}×{}",
@@ -105,27 +154,24 @@ pub fn read_images(paths: &[PathBuf], wanted: Shape) -> Result<OwnImages, DataEr
             return Err(DataError::file(path, "has colour, and the model takes gray images", hint));
         }
     }
-    let images = decode(&files, wanted, &[])?;
+    let images = decode(&files, wanted, None, &[], &AtomicUsize::new(0))?;
     let (paths, labels) = files.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
     let labels = labels.into_iter().map(|label| label.map(|label| label.to_string_lossy().into_owned())).collect();
     Ok(OwnImages { images, paths, labels })
 }
 
+/// Folders within each other that are looked into.
+const DEEPEST: usize = 16;
+
 /// All images in `folder` and its subfolders, in the byte order of their paths.
 fn list(folder: &Path) -> Result<Vec<Labelled>, DataError> {
     let mut images = Vec::new();
     for entry in entries(folder)? {
-        if !entry.is_dir() {
+        if entry.is_dir() {
+            let label = entry.file_name().map(OsString::from);
+            list_deep(&entry, &label, DEEPEST, &mut images)?;
+        } else {
             images.extend(is_image(&entry).then_some((entry, None)));
-            continue;
-        }
-        let label = entry.file_name().map(OsString::from);
-        for inner in entries(&entry)? {
-            if inner.is_dir() {
-                let hint = "put images into the folder itself, or into one subfolder per label";
-                return Err(DataError::file(&inner, "is a folder within a label's folder", hint));
-            }
-            images.extend(is_image(&inner).then(|| (inner, label.clone())));
         }
     }
     let n_labelled = images.iter().filter(|(_, label)| label.is_some()).count();
@@ -141,6 +187,27 @@ fn list(folder: &Path) -> Result<Vec<Labelled>, DataError> {
         return Err(DataError::file(folder, problem, "put all images into subfolders, or none"));
     }
     Ok(images)
+}
+
+/// All images in a label's folder, and in folders within it.
+fn list_deep(
+    folder: &Path,
+    label: &Option<OsString>,
+    n_levels: usize,
+    images: &mut Vec<Labelled>,
+) -> Result<(), DataError> {
+    if n_levels == 0 {
+        let problem = format!("lies in {DEEPEST} folders within each other");
+        return Err(DataError::file(folder, problem, "is there a link to a folder above it? Take it away"));
+    }
+    for entry in entries(folder)? {
+        if entry.is_dir() {
+            list_deep(&entry, label, n_levels - 1, images)?;
+        } else if is_image(&entry) {
+            images.push((entry, label.clone()));
+        }
+    }
+    Ok(())
 }
 
 /// What a folder holds, but for hidden files, sorted.
@@ -162,8 +229,11 @@ fn is_image(path: &Path) -> bool {
 }
 
 /// The labels' names and numbers.
-fn label_names(folder: &Path, train: &[Labelled], test: &[Labelled]) -> Result<Vec<(OsString, u8)>, DataError> {
-    let names: BTreeSet<_> = train.iter().chain(test).filter_map(|(_, label)| label.clone()).collect();
+fn label_names<'a>(
+    folder: &Path,
+    images: impl Iterator<Item = &'a Labelled>,
+) -> Result<Vec<(OsString, u8)>, DataError> {
+    let names: BTreeSet<_> = images.filter_map(|(_, label)| label.clone()).collect();
     let numbers =
         names.iter().map(|name| name.to_str().and_then(|name| name.parse().ok())).collect::<Option<Vec<u8>>>();
     let all_differ = |numbers: &Vec<u8>| numbers.iter().collect::<BTreeSet<_>>().len() == numbers.len();
@@ -202,13 +272,24 @@ fn undecodable(path: &Path, error: &image::ImageError) -> DataError {
     DataError::file(path, format!("cannot be decoded: {error}"), hint)
 }
 
-/// The shape of all images, out of their headers; `n` is theirs in all.
-fn common_shape<'a>(images: impl Iterator<Item = &'a Labelled>) -> Result<Shape, DataError> {
+/// The shape of all images, out of their headers, as it is or as they are brought to; `n` is theirs in all.
+fn common_shape<'a>(
+    images: impl Iterator<Item = &'a Labelled>,
+    fitted: Option<(usize, Fit)>,
+) -> Result<Shape, DataError> {
     let mut first: Option<(&Path, (u32, u32))> = None;
     let (mut n, mut has_colour) = (0, false);
     for (path, _) in images {
         let decoder = decoder(path)?;
-        let (size, colour) = (decoder.dimensions(), decoder.color_type());
+        let (mut size, colour) = (decoder.dimensions(), decoder.color_type());
+        if let Some((side, fit)) = fitted {
+            let side = side as u32;
+            if fit == Fit::Crop && size.0.min(size.1) < side {
+                let problem = format!("is {}×{} pixels, of which {side}×{side} cannot be cut out", size.1, size.0);
+                return Err(DataError::file(path, problem, "write `fit: resize`, or a smaller `size`"));
+            }
+            size = (side, side);
+        }
         let (first_path, first_size) = *first.get_or_insert((path, size));
         if size != first_size {
             return Err(DataError::file(
@@ -221,7 +302,7 @@ fn common_shape<'a>(images: impl Iterator<Item = &'a Labelled>) -> Result<Shape,
                     first_size.1,
                     first_size.0
                 ),
-                "scale or crop all images to one height and width",
+                "scale or crop all images to one height and width, or write `size: 28` or another in `dataset`",
             ));
         }
         has_colour |= !matches!(colour, ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
@@ -232,29 +313,85 @@ fn common_shape<'a>(images: impl Iterator<Item = &'a Labelled>) -> Result<Shape,
     Ok(Shape { n, channels, height: height as usize, width: width as usize })
 }
 
-fn decode(files: &[Labelled], shape: Shape, names: &[(OsString, u8)]) -> Result<Images, DataError> {
+/// Decodes images on all processors; those of 16 bits are counted in `n_deep`.
+fn decode(
+    files: &[Labelled],
+    shape: Shape,
+    size: Option<(usize, Fit)>,
+    names: &[(OsString, u8)],
+    n_deep: &AtomicUsize,
+) -> Result<Images, DataError> {
     let shape = Shape { n: files.len(), ..shape };
-    let mut pixels = bytes(shape.n * shape.n_pixels())?;
-    let mut labels = Vec::new();
-    for (path, label) in files {
-        let mut decoder = decoder(path)?;
-        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        let image = DynamicImage::from_decoder(decoder).map_err(|error| undecodable(path, &error))?;
-        // A turned photograph would silently be another shape; such files are few, and their owner can turn them.
-        if orientation != Orientation::NoTransforms {
-            let hint = "write the image out turned, without the note";
-            return Err(DataError::file(path, "carries a note that it is to be shown turned or mirrored", hint));
+    let n_values = shape.n_pixels();
+    let mut pixels = bytes(shape.n * n_values)?;
+    pixels.resize(shape.n * n_values, 0);
+    let decode_all = |files: &[Labelled], pixels: &mut [u8]| {
+        for ((path, _), out) in files.iter().zip(pixels.chunks_exact_mut(n_values.max(1))) {
+            decode_one(path, shape.channels, size, out, n_deep)?;
         }
-        if shape.channels == 1 {
-            pixels.extend_from_slice(&image.into_luma8());
-        } else {
-            let image = image.into_rgb8();
-            for channel in 0..3 {
-                pixels.extend(image.pixels().map(|pixel| pixel.0[channel]));
-            }
-        }
-        labels.extend(label.as_ref().and_then(|label| names.iter().find(|(name, _)| name == label)).map(|(_, i)| *i));
+        Ok::<(), DataError>(())
+    };
+    let n_threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    // A few images are read sooner than threads are started.
+    let n_each = files.len().div_ceil(n_threads).max(64);
+    if files.len() <= n_each {
+        decode_all(files, &mut pixels)?;
+    } else {
+        thread::scope(|scope| {
+            let parts = files.chunks(n_each).zip(pixels.chunks_mut(n_each * n_values));
+            let decode_all = &decode_all;
+            let threads: Vec<_> = parts.map(|(files, pixels)| scope.spawn(move || decode_all(files, pixels))).collect();
+            // The first error in the order of the files.
+            threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        })?;
     }
+    let number = |label: &OsString| names.iter().find(|(name, _)| name == label).map(|(_, number)| *number);
+    let labels: Vec<u8> = files.iter().filter_map(|(_, label)| number(label.as_ref()?)).collect();
     let labels = (!labels.is_empty()).then_some(labels);
     Ok(Images { pixels, shape, labels, factors: None })
+}
+
+/// Decodes an image to `out`, [channels, height, width].
+fn decode_one(
+    path: &Path,
+    channels: usize,
+    size: Option<(usize, Fit)>,
+    out: &mut [u8],
+    n_deep: &AtomicUsize,
+) -> Result<(), DataError> {
+    let mut decoder = decoder(path)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| undecodable(path, &error))?;
+    // A turned photograph would silently be another shape; such files are few, and their owner can turn them.
+    if orientation != Orientation::NoTransforms {
+        let hint = "write the image out turned, without the note";
+        return Err(DataError::file(path, "carries a note that it is to be shown turned or mirrored", hint));
+    }
+    let colour = image.color();
+    if colour.has_alpha() && image.to_rgba16().pixels().any(|pixel| pixel.0[3] != u16::MAX) {
+        let hint = "paint the image on a background and save it without transparency";
+        return Err(DataError::file(path, "has transparent pixels, of which nobody can say what is behind them", hint));
+    }
+    if colour.bytes_per_pixel() > colour.channel_count() {
+        n_deep.fetch_add(1, Ordering::Relaxed);
+    }
+    if let Some((side, fit)) = size {
+        let side = side as u32;
+        image = match fit {
+            Fit::Resize => image.resize_to_fill(side, side, FilterType::Triangle),
+            Fit::Crop => image.crop_imm((image.width() - side) / 2, (image.height() - side) / 2, side, side),
+        };
+    }
+    if channels == 1 {
+        out.copy_from_slice(&image.into_luma8());
+    } else {
+        let image = image.into_rgb8();
+        let n = image.pixels().len();
+        for (i, pixel) in image.pixels().enumerate() {
+            for channel in 0..3 {
+                out[channel * n + i] = pixel.0[channel];
+            }
+        }
+    }
+    Ok(())
 }

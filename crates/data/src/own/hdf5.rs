@@ -8,10 +8,11 @@ use hdf5::{Dataset, File, H5Type, Hyperslab, SliceOrIndex};
 use ndarray::IxDyn;
 
 use super::Layout;
+use super::facts::ContentDigest;
 use crate::error::DataError;
 use crate::idx::{DEFLATE_RATIO, open, written};
 use crate::images::{Factors, Images, Shape, bytes};
-use crate::split::Wanted;
+use crate::split::{Parts, Wanted};
 
 /// How many bytes are read at a time.
 const BLOCK: usize = 16 << 20;
@@ -21,52 +22,131 @@ const LARGEST_CHUNK: usize = 1 << 30;
 /// The longest attribute that is read, in bytes.
 const MAX_TEXT: usize = 1024;
 
-/// The name of the test images.
-const TEST_IMAGES: &str = "test_images";
+/// The most classes that have names.
+const MAX_CLASSES: usize = 256;
 
-const DSPRITES: [&str; 6] = ["color", "shape", "scale", "orientation", "position_x", "position_y"];
+pub(super) const DSPRITES: [&str; 6] = ["color", "shape", "scale", "orientation", "position_x", "position_y"];
 const SHAPES3D: [&str; 6] = ["floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation"];
 
-/// Reads `images` (or dSprites' `imgs`), optional `labels` and `factors`, and the same with `test_` before them where
-/// the file has a test split of its own; from any other file a tenth is held out.
+/// What stands before the names of the arrays of a validation and of a test split.
+const VALIDATION: &str = "validation_";
+const TEST: &str = "test_";
+
+/// An open file with `images` (or dSprites' `imgs`), optional `labels` and `factors`, and the same with `validation_` and
+/// `test_` before them where the file has such splits of its own.
 ///
-/// Unsigned bytes are 0…255, or 0 and 1 where nothing in the file exceeds 1; floating-point values are 0…1.
-pub(crate) fn read(path: &Path, wanted: &Wanted) -> Result<(Images, Images), DataError> {
-    let file = Reader::open(path)?;
-    let part = Part::open(&file, file.images(), "")?;
-    let (mut train, mut test) = if file.has(TEST_IMAGES) {
-        let test = Part::open(&file, TEST_IMAGES, "test_")?;
-        let (a, b) = (part.layout.shape, test.layout.shape);
-        if (a.channels, a.height, a.width) != (b.channels, b.height, b.width) {
-            let problem = "its `images` and `test_images` differ in height, width or channels";
-            return Err(file.wrong(problem, "give both the same size"));
-        }
-        let first = |n: usize| (0..n).collect::<Vec<_>>();
-        (part.read(&file, &first(wanted.n_train(a.n)?))?, test.read(&file, &first(wanted.n_test(b.n)?))?)
-    } else {
-        let (mut rows, test_rows) = wanted.hold_out(part.layout.shape.n)?;
-        let n_train = rows.len();
-        rows.extend(test_rows);
-        // Both in one pass, for they lie between each other in the file.
-        let mut train = part.read(&file, &rows)?;
-        let test = train.select(&(n_train..rows.len()).collect::<Vec<_>>())?;
-        train.truncate(n_train);
-        (train, test)
-    };
-    let values = train.pixels.iter().chain(&test.pixels);
-    if matches!(part.kind, Kind::Bytes) && values.copied().all(|value| value <= 1) {
-        for value in train.pixels.iter_mut().chain(&mut test.pixels) {
-            *value *= 255;
-        }
+/// Unsigned bytes are 0…255, or 0 and 1 where nothing in the file exceeds 1; floating-point values are 0…1. Names of classes
+/// are an attribute `names` of `labels`.
+pub(super) struct Contents<'a> {
+    file: Reader<'a>,
+    train: Part,
+    validation: Option<Part>,
+    test: Option<Part>,
+    class_names: Vec<String>,
+}
+
+impl Contents<'_> {
+    pub(super) fn open(path: &Path) -> Result<Contents<'_>, DataError> {
+        let file = Reader::open(path)?;
+        let train = Part::open(&file, file.images(), "")?;
+        let other = |prefix: &str| -> Result<Option<Part>, DataError> {
+            let name = format!("{prefix}images");
+            if !file.has(&name) {
+                return Ok(None);
+            }
+            let part = Part::open(&file, &name, prefix)?;
+            if part.layout.shape.image() != train.layout.shape.image() {
+                let problem = format!("its `{}` and `{name}` differ in height, width or channels", train.name);
+                return Err(file.wrong(problem, "give both the same size"));
+            }
+            Ok(Some(part))
+        };
+        let (validation, test) = (other(VALIDATION)?, other(TEST)?);
+        let class_names = class_names(&file)?;
+        Ok(Contents { file, train, validation, test, class_names })
     }
-    Ok((train, test))
+
+    /// Reads the images that are wanted; where there is no test split, a tenth is held out. `is_unit` as in the facts.
+    pub(super) fn read(&self, wanted: &Wanted, is_unit: bool) -> Result<Parts, DataError> {
+        let first = |n: usize| (0..n).collect::<Vec<_>>();
+        let read = |part: &Part, rows: &[usize]| part.read(&self.file, rows, is_unit);
+        let (train, test) = match &self.test {
+            Some(test) => {
+                let n_train = wanted.n_train(self.train.layout.shape.n)?;
+                (read(&self.train, &first(n_train))?, read(test, &first(wanted.n_test(test.layout.shape.n)?))?)
+            }
+            None => {
+                let (mut rows, test_rows) = wanted.hold_out(self.train.layout.shape.n)?;
+                let n_train = rows.len();
+                rows.extend(test_rows);
+                // Both in one pass, for they lie between each other in the file.
+                let mut train = read(&self.train, &rows)?;
+                let test = train.select(&(n_train..rows.len()).collect::<Vec<_>>())?;
+                train.truncate(n_train);
+                (train, test)
+            }
+        };
+        let all = |part: &Part| read(part, &first(part.layout.shape.n));
+        let validation = self.validation.as_ref().map(all).transpose()?;
+        Ok(Parts { train, validation, test, class_names: self.class_names.clone() })
+    }
+
+    /// Feeds everything to a digest, a few images at a time.
+    pub(super) fn digest(&self) -> Result<ContentDigest, DataError> {
+        let parts = [Some(&self.train), self.validation.as_ref(), self.test.as_ref()];
+        let are_bytes = parts.into_iter().flatten().all(|part| matches!(part.kind, Kind::Bytes));
+        let mut digest = ContentDigest::default();
+        digest.may_be_unit = are_bytes;
+        for part in parts {
+            let Some(part) = part else {
+                digest.none();
+                continue;
+            };
+            let (shape, labels) = (part.layout.shape, part.labels.as_deref());
+            digest.begin(shape, labels);
+            let n_at_once = (BLOCK / shape.n_pixels().max(1)).max(1);
+            let n_at_once = n_at_once.next_multiple_of(part.dataset.chunk().map_or(1, |chunk| chunk[0].max(1)));
+            for begin in (0..shape.n).step_by(n_at_once) {
+                let rows: Vec<usize> = (begin..(begin + n_at_once).min(shape.n)).collect();
+                digest.pixels(&part.read(&self.file, &rows, false)?.pixels);
+            }
+            digest.end(labels);
+        }
+        Ok(digest)
+    }
+}
+
+/// The attribute `names` of the labels, in the labels' order.
+fn class_names(file: &Reader<'_>) -> Result<Vec<String>, DataError> {
+    const LABELS: &str = "labels";
+    let Some(labels) = file.has(LABELS).then(|| file.dataset(LABELS)).transpose()? else { return Ok(Vec::new()) };
+    let Ok(attribute) = labels.attr("names") else { return Ok(Vec::new()) };
+    let hint = "write them as texts of fixed length, in h5py `attrs[\"names\"] = np.array(names, dtype=\"S\")`";
+    let unreadable = |_| file.wrong("the attribute `names` of `labels` cannot be read", hint);
+    let kind = attribute.dtype().and_then(|kind| kind.to_descriptor()).map_err(unreadable)?;
+    let names: Vec<String> = match kind {
+        TypeDescriptor::FixedAscii(0..=MAX_TEXT) if attribute.size() <= MAX_CLASSES => {
+            let names = attribute.read_raw::<FixedAscii<MAX_TEXT>>().map_err(unreadable)?;
+            names.iter().map(|name| name.as_str().to_owned()).collect()
+        }
+        TypeDescriptor::FixedUnicode(0..=MAX_TEXT) if attribute.size() <= MAX_CLASSES => {
+            let names = attribute.read_raw::<FixedUnicode<MAX_TEXT>>().map_err(unreadable)?;
+            names.iter().map(|name| name.as_str().to_owned()).collect()
+        }
+        // Texts of variable length lie in HDF5's global heap, which the library may read without end when it is damaged.
+        TypeDescriptor::VarLenAscii | TypeDescriptor::VarLenUnicode => {
+            return Err(file.wrong("the attribute `names` of `labels` holds texts of variable length", hint));
+        }
+        _ => return Err(file.wrong("the attribute `names` of `labels` holds no texts, or too many", hint)),
+    };
+    Ok(names)
 }
 
 /// The shape of the training images, and whether there are test images beside them, out of the headers alone.
-pub(crate) fn shape(path: &Path) -> Result<(Shape, bool), DataError> {
+pub(super) fn shape(path: &Path) -> Result<(Shape, bool), DataError> {
     let file = Reader::open(path)?;
     let images = file.dataset(file.images())?;
-    Ok((Layout::of(path, &images.shape())?.shape, file.has(TEST_IMAGES)))
+    Ok((Layout::of(path, &images.shape())?.shape, file.has(&format!("{TEST}images"))))
 }
 
 fn first_line(error: &hdf5::Error) -> String {
@@ -87,7 +167,7 @@ impl Reader<'_> {
             return Err(DataError::file(path, "the file is empty", "write or fetch it again"));
         }
         let file = File::open(path).map_err(|error| {
-            let hint = "give a whole HDF5 file; dSprites' `.npz` has to be converted";
+            let hint = "give a whole HDF5 file, or `{ npz: … }` for NumPy's";
             DataError::file(path, format!("is not HDF5, or is damaged: {}", first_line(&error)), hint)
         })?;
         Ok(Reader { path, length, file })
@@ -274,12 +354,13 @@ impl Part {
         })
     }
 
-    /// The images at `rows`, in that order.
-    fn read(&self, file: &Reader<'_>, rows: &[usize]) -> Result<Images, DataError> {
+    /// The images at `rows`, in that order; bytes are multiplied by 255 where they are 0 and 1.
+    fn read(&self, file: &Reader<'_>, rows: &[usize], is_unit: bool) -> Result<Images, DataError> {
         let size = self.layout.shape.n_pixels();
         let mut pixels = bytes(rows.len().saturating_mul(size))?;
         pixels.resize(rows.len() * size, 0);
         match self.kind {
+            Kind::Bytes if is_unit => self.gather(file, rows, &mut pixels, |&value: &u8| Some(value.min(1) * 255)),
             Kind::Bytes => self.gather(file, rows, &mut pixels, |&value: &u8| Some(value)),
             Kind::Booleans => self.gather(file, rows, &mut pixels, |&value: &bool| Some(if value { 255 } else { 0 })),
             Kind::Floats => self.gather(file, rows, &mut pixels, |&value: &f32| {

@@ -2,38 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Layout;
+use super::{Layout, Whole};
 use crate::error::DataError;
 use crate::idx;
 use crate::images::{Images, Shape, bytes};
-use crate::split::Wanted;
 
 /// Reads `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the same with `t10k`, each raw or as `.gz`; colour
-/// images are `…-idx4-ubyte`. Labels may be absent; without `t10k` images a tenth is held out.
-pub(crate) fn read(folder: &Path, wanted: &Wanted) -> Result<(Images, Images), DataError> {
+/// images are `…-idx4-ubyte`. Labels may be absent.
+pub(super) fn read(folder: &Path) -> Result<Whole, DataError> {
     let train = part(folder, "train", &training_images(folder)?)?;
-    match images(folder, "t10k") {
-        Some(path) => {
-            let test = part(folder, "t10k", &path)?;
-            let (a, b) = (train.shape, test.shape);
-            if (a.channels, a.height, a.width) != (b.channels, b.height, b.width) {
-                let problem = format!("its training images are {}, its test images {}", size(&train), size(&test));
-                return Err(DataError::file(folder, problem, "give both the same height, width and channels"));
-            }
-            let (mut train, mut test) = (train, test);
-            train.truncate(wanted.n_train(train.shape.n)?);
-            test.truncate(wanted.n_test(test.shape.n)?);
-            Ok((train, test))
-        }
-        None => {
-            let (train_rows, test_rows) = wanted.hold_out(train.shape.n)?;
-            Ok((train.select(&train_rows)?, train.select(&test_rows)?))
-        }
-    }
+    let test = images(folder, "t10k").map(|path| part(folder, "t10k", &path)).transpose()?;
+    Whole { train, validation: None, test, class_names: Vec::new() }.checked(folder)
+}
+
+/// The files that are read.
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    training_images(folder)?;
+    let labels = |name: &str| idx::find(folder, &format!("{name}-labels-idx1-ubyte"));
+    Ok(["train", "t10k"].into_iter().flat_map(|name| [images(folder, name), labels(name)]).flatten().collect())
 }
 
 /// The shape of the training images, and whether there are test images beside them, out of the headers alone.
-pub(crate) fn shape(folder: &Path) -> Result<(Shape, bool), DataError> {
+pub(super) fn shape(folder: &Path) -> Result<(Shape, bool), DataError> {
     let path = training_images(folder)?;
     Ok((Layout::of(&path, &idx::shape(&path)?)?.shape, images(folder, "t10k").is_some()))
 }
@@ -52,10 +42,6 @@ fn training_images(folder: &Path) -> Result<PathBuf, DataError> {
 fn images(folder: &Path, name: &str) -> Option<PathBuf> {
     let find = |kind: &str| idx::find(folder, &format!("{name}-{kind}-ubyte"));
     find("images-idx3").or_else(|| find("images-idx4"))
-}
-
-fn size(images: &Images) -> String {
-    format!("{}×{}×{}", images.shape.channels, images.shape.height, images.shape.width)
 }
 
 /// The images at `path` with the labels of `name` in `folder`.

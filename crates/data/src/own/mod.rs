@@ -1,23 +1,173 @@
-//! A user's own images: HDF5, IDX, or a folder of PNG and JPEG files; any height and width, gray or colour.
+//! A user's own images: HDF5, NumPy, IDX, or a folder of PNG and JPEG files; any height and width, gray or colour.
 
+mod facts;
 pub(crate) mod folder;
 pub(crate) mod hdf5;
 pub(crate) mod idx;
+mod numpy;
 
 pub use folder::{OwnImages, read_images};
 
 use std::path::{Path, PathBuf};
 
+use spec::{Dataset, Fit, OwnKind, OwnSource};
+
+use crate::download::Progress;
 use crate::error::DataError;
 use crate::folders::Folders;
 use crate::idx::written;
-use crate::images::Shape;
+use crate::images::{Images, Shape};
+use crate::split::{Parts, Wanted};
+use facts::{ContentDigest, Facts};
 
-/// The path as it is, or below the data folder where it is relative and only exists there.
-pub(crate) fn resolve(path: &Path, folders: &Folders) -> Result<PathBuf, DataError> {
-    let below = folders.data.as_ref().map(|data| data.join(path));
-    let found = std::iter::once(path.to_path_buf()).chain(below).find(|path| path.exists());
-    found.ok_or_else(|| DataError::file(path, "there is no such file or folder", "check the path in `dataset.name`"))
+/// A source of the user's that was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// What lies there.
+    pub kind: OwnKind,
+    /// Where.
+    pub path: PathBuf,
+    /// What images of a folder are brought to.
+    pub size: Option<(usize, Fit)>,
+}
+
+/// All images of a source, before any are held out.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    pub train: Images,
+    pub validation: Option<Images>,
+    pub test: Option<Images>,
+    /// Names of the classes, in the labels' order; empty where they have none.
+    pub class_names: Vec<String>,
+}
+
+impl Whole {
+    /// The splits that there are, each with what stands before the names of its arrays in a file.
+    pub fn splits(&self) -> impl Iterator<Item = (&'static str, &Images)> {
+        let all = [("", Some(&self.train)), ("validation_", self.validation.as_ref()), ("test_", self.test.as_ref())];
+        all.into_iter().filter_map(|(prefix, images)| Some((prefix, images?)))
+    }
+
+    /// That all splits have one height, width and number of channels.
+    fn checked(self, path: &Path) -> Result<Whole, DataError> {
+        let shape = self.train.shape;
+        for (prefix, images) in self.splits() {
+            if images.shape.image() != shape.image() {
+                let size = |shape: Shape| format!("{}×{}×{}", shape.channels, shape.height, shape.width);
+                let problem = format!(
+                    "its training images are {}, its {} images {}",
+                    size(shape),
+                    prefix.trim_end_matches('_'),
+                    size(images.shape)
+                );
+                return Err(DataError::file(path, problem, "give both the same height, width and channels"));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Feeds everything to a digest.
+    fn digest(&self) -> ContentDigest {
+        let mut digest = ContentDigest::default();
+        for images in [Some(&self.train), self.validation.as_ref(), self.test.as_ref()] {
+            match images {
+                Some(images) => {
+                    digest.begin(images.shape, images.labels.as_deref());
+                    digest.pixels(&images.pixels);
+                    digest.end(images.labels.as_deref());
+                }
+                None => digest.none(),
+            }
+        }
+        digest
+    }
+
+    /// The images that are wanted; where there is no test split, some are held out as one.
+    fn into_parts(self, wanted: &Wanted) -> Result<Parts, DataError> {
+        let Whole { mut train, validation, test, class_names } = self;
+        let (train, test) = match test {
+            Some(mut test) => {
+                train.truncate(wanted.n_train(train.shape.n)?);
+                test.truncate(wanted.n_test(test.shape.n)?);
+                (train, test)
+            }
+            None => {
+                let (train_rows, test_rows) = wanted.hold_out(train.shape.n)?;
+                (train.select(&train_rows)?, train.select(&test_rows)?)
+            }
+        };
+        Ok(Parts { train, validation, test, class_names })
+    }
+}
+
+/// Where a dataset of the user's own lies: its path as it is, or below the data folder; or anywhere where the images of its
+/// digest were read before.
+///
+/// # Errors
+/// When there is no such file or folder.
+pub(crate) fn find(own: &OwnSource, dataset: &Dataset, folders: &Folders) -> Result<Found, DataError> {
+    let path = &own.path;
+    let below = folders.data.iter().flat_map(|data| {
+        [Some(path.as_path()), path.file_name().map(Path::new)].map(|path| path.map(|path| data.join(path)))
+    });
+    let mut places = std::iter::once(path.clone()).chain(below.flatten());
+    let found = places.find(|path| path.exists()).or_else(|| facts::place_of(dataset.digest.as_deref()?, folders));
+    let path = found.ok_or_else(|| {
+        let hint = "check the path in `dataset.name`, which is relative to the experiment file's folder, or give its folder by `--data`";
+        DataError::file(path, "there is no such file or folder", hint)
+    })?;
+    Ok(Found { kind: own.kind, path, size: dataset.size.map(|size| (size, dataset.fit)) })
+}
+
+/// What a source holds is known by, reading it only where it is not known yet.
+pub(crate) fn identify(
+    found: &Found,
+    folders: &Folders,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Facts, DataError> {
+    Ok(facts::of(found, folders, progress)?.0)
+}
+
+/// Reads the images that are wanted, of which `digest` is what they have to be where it is known.
+pub(crate) fn read(
+    found: &Found,
+    digest: Option<&str>,
+    wanted: &Wanted,
+    folders: &Folders,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Parts, DataError> {
+    let (facts, whole) = facts::of(found, folders, progress)?;
+    if let Some(digest) = digest.filter(|digest| *digest != facts.digest) {
+        let problem = format!("its images have SHA-256 `{}`, not `{digest}`: they have changed", facts.digest);
+        let hint =
+            "put the earlier images back, or start the experiment anew, which gives the changed ones runs of their own";
+        return Err(DataError::file(&found.path, problem, hint));
+    }
+    if let Some(whole) = whole {
+        return whole.into_parts(wanted);
+    }
+    let path = &found.path;
+    match found.kind {
+        OwnKind::Hdf5 => hdf5::Contents::open(path)?.read(wanted, facts.is_unit),
+        OwnKind::Folder => {
+            // A damaged copy is read like a missing one.
+            let kept = facts::images_path(found, folders);
+            let read = || hdf5::Contents::open(&kept)?.read(wanted, false);
+            read().or_else(|_| folder::read(path, found.size)?.0.into_parts(wanted))
+        }
+        OwnKind::Npy | OwnKind::Npz => numpy::read(path)?.into_parts(wanted),
+        OwnKind::Idx => idx::read(path)?.into_parts(wanted),
+    }
+}
+
+/// The shape of the training images, and whether there are test images beside them, out of headers alone.
+pub(crate) fn shape(found: &Found) -> Result<(Shape, bool), DataError> {
+    match found.kind {
+        OwnKind::Hdf5 => hdf5::shape(&found.path),
+        OwnKind::Npy | OwnKind::Npz => numpy::shape(&found.path),
+        OwnKind::Idx => idx::shape(&found.path),
+        OwnKind::Folder => folder::shape(&found.path, found.size),
+    }
 }
 
 /// How an array holds images.

@@ -165,8 +165,9 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         },
     );
     let n_coloured = if coloured { n_classes.unwrap_or(0) } else { 0 };
+    let names = class_names(&groups, n_coloured);
     let pages = clouds.chunks(per_page).map(|rows| Page {
-        drawing: page(rows, columns, n_coloured, &axes),
+        drawing: page(rows, columns, &names, &axes),
         caption: caption.clone(),
         shown: rows.iter().flat_map(|(_, clouds)| clouds).map(|cloud| cloud.shown.clone()).collect(),
     });
@@ -186,6 +187,13 @@ fn what(clouds: &[&Cloud]) -> String {
     let text = listed(&words, "and");
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What `n` classes are called: their names where all groups agree on them, else their numbers.
+fn class_names(groups: &[&Group], n: usize) -> Vec<String> {
+    let mut all = groups.iter().filter_map(|group| Some(&group.arrays()?.1.class_names));
+    let names = all.next().filter(|first| all.all(|other| other == *first));
+    (0..n).map(|class| names.and_then(|names| names.get(class).cloned()).unwrap_or_else(|| class.to_string())).collect()
 }
 
 /// How many classes the labels name.
@@ -216,15 +224,16 @@ fn panel_size(columns: usize) -> f64 {
     ((WIDTH - 6.0 - BETWEEN * (columns - 1) as f64) / columns as f64 - LEFT).min(240.0)
 }
 
-fn page(rows: &[(String, Vec<Cloud>)], columns: usize, n_classes: usize, axes: &[Axes]) -> Drawing {
+fn page(rows: &[(String, Vec<Cloud>)], columns: usize, class_names: &[String], axes: &[Axes]) -> Drawing {
     let mut drawing = Drawing::new();
     let mut top = 4.0;
     let mut entries = Vec::new();
-    if n_classes > 0 {
+    if !class_names.is_empty() {
         entries.push(LegendEntry::new(Swatch::Heading, "class"));
-        let entry =
-            |class: usize| LegendEntry::new(Swatch::Marker(colour::class(class), Marker::of(class)), class.to_string());
-        entries.extend((0..n_classes).map(entry));
+        let entry = |(class, name): (usize, &String)| {
+            LegendEntry::new(Swatch::Marker(colour::class(class), Marker::of(class)), name.clone())
+        };
+        entries.extend(class_names.iter().enumerate().map(entry));
     }
     if rows.iter().flat_map(|(_, clouds)| clouds).any(|cloud| cloud.space == LatentSpace::Normal) {
         entries.push(LegendEntry::new(Swatch::Line(GREY, 0.7, Some(DASH)), "2σ of the prior"));

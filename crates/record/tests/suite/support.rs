@@ -1,23 +1,14 @@
 //! Cells, rows and arrays for the tests.
 
 use record::{Array, ArrayName, Arrays, MetricsRow, Provenance};
-use spec::{
-    Cell, Dataset, Measurement, Metric, MetricSettings, Model, Objective, Optimizer, Pixels, Source, Split, Training,
-};
+use spec::{Cell, Dataset, Measurement, Metric, MetricSettings, Model, Objective, Optimizer, Source, Split, Training};
 
 use crate::made_up::{measured, row};
 
 /// A small configuration; its run's id depends on the arguments.
 pub fn cell(latent_dim: usize, seed: u64) -> Cell {
     Cell {
-        dataset: Dataset {
-            name: Source::named("glyphs").unwrap(),
-            pixels: Pixels::Gray,
-            validation: 0,
-            seed: 0,
-            train_images: None,
-            test_images: None,
-        },
+        dataset: Dataset::plain(Source::named("glyphs").unwrap()),
         model: Model {
             kind: Default::default(),
             net: Default::default(),

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use data::{DatasetInfo, Fetcher, Info, Prepared, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use spec::{Dataset, KNOWN_DATASETS, Pixels, Source};
+use spec::{Dataset, KNOWN_DATASETS, OwnKind, OwnSource, Source};
 
 use crate::outcome::Outcome;
 use crate::output;
@@ -40,8 +40,9 @@ pub fn list(settings: &Settings, json: bool) -> Result<Outcome> {
         table.row(vec![dataset.name.into(), dataset.what.into(), size.into(), place]);
     }
     output::print(&format!(
-        "{}\nyour own images: `hdf5:FILE`, `idx:FOLDER` or `folder:FOLDER`, as in `elbo data info folder:photos`\n",
-        table.render(settings.is_coloured)
+        "{}\nyour own images: {}, as in `elbo data info folder:photos`\n",
+        table.render(settings.is_coloured),
+        own_kinds()
     ))?;
     Ok(Outcome::Well)
 }
@@ -67,14 +68,7 @@ pub fn prepare(settings: &Settings, name: &str) -> Result<Outcome> {
 /// # Errors
 /// As [`prepare`].
 pub fn info(settings: &Settings, name: &str, json: bool) -> Result<Outcome> {
-    let dataset = Dataset {
-        name: source(name)?,
-        pixels: Pixels::Gray,
-        validation: 0,
-        seed: 0,
-        train_images: None,
-        test_images: None,
-    };
+    let dataset = Dataset::plain(source(name)?);
     let mut news = News::new(settings.has_bars);
     let found = data::info(&dataset, &settings.folders()?, &Fetcher::default(), &mut |progress| news.tell(progress));
     news.close();
@@ -85,6 +79,13 @@ pub fn info(settings: &Settings, name: &str, json: bool) -> Result<Outcome> {
         output::print(&to_text(&found, settings.is_coloured))?;
     }
     Ok(Outcome::Well)
+}
+
+/// How images of one's own are written on the command line.
+fn own_kinds() -> String {
+    let kinds: Vec<String> = OwnKind::all().map(|kind| format!("`{}:{}`", kind.word(), kind.place())).collect();
+    let (last, others) = kinds.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+    format!("{} or {last}", others.join(", "))
 }
 
 /// What a name on the command line means: the name of a data set, or a kind and a path.
@@ -101,17 +102,16 @@ fn source(name: &str) -> Result<Source> {
             None => {
                 let known: Vec<&str> = KNOWN_DATASETS.iter().map(|known| known.name).collect();
                 bail!(
-                    "there is no data set `{name}`\nhint: use {}, or your own images: `hdf5:FILE`, `idx:FOLDER`, `folder:FOLDER`",
-                    spec::listed(&known, "or")
+                    "there is no data set `{name}`\nhint: use {}, or your own images: {}",
+                    spec::listed(&known, "or"),
+                    own_kinds()
                 )
             }
         },
-        Some(("hdf5", rest)) => Ok(Source::Hdf5(path(rest)?)),
-        Some(("idx", rest)) => Ok(Source::Idx(path(rest)?)),
-        Some(("folder", rest)) => Ok(Source::Folder(path(rest)?)),
-        Some((kind, _)) => {
-            bail!("`{kind}` is not a kind of data set\nhint: use `hdf5:FILE`, `idx:FOLDER` or `folder:FOLDER`")
-        }
+        Some((word, rest)) => match OwnKind::named(word) {
+            Some(kind) => Ok(Source::Own(OwnSource { kind, path: path(rest)? })),
+            None => bail!("`{word}` is not a kind of data set\nhint: use {}", own_kinds()),
+        },
     }
 }
 
@@ -120,6 +120,22 @@ fn to_text(found: &Info, is_coloured: bool) -> String {
     let mut text = format!("{}: {}\n", found.name, found.what);
     for (name, value) in [("cite", &found.citation), ("licence", &found.licence), ("SHA-256", &found.digest)] {
         text.push_str(&format!("{name}: {value}\n"));
+    }
+    if let Some(content) = &found.content {
+        text.push_str(&format!("digest: {content}  (`dataset.digest`: what runs on these images are known by)\n"));
+    }
+    if found.is_binary {
+        text.push_str("pixels: 0 or 1 already (`pixels: binary`)\n");
+    }
+    let named = found.splits.iter().flat_map(|split| &split.classes).filter_map(|class| class.name.as_deref());
+    let mut names: Vec<&str> = Vec::new();
+    for name in named {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if !names.is_empty() {
+        text.push_str(&format!("classes: {}\n", names.join(", ")));
     }
     let mut splits = TextTable::new([
         ("split", Left),
@@ -213,7 +229,10 @@ mod tests {
     #[test]
     fn names_are_known_sets_or_kinds_with_paths() {
         assert_eq!(source("mnist").ok(), Source::named("mnist"));
-        assert_eq!(source("folder:a:b").ok(), Some(Source::Folder(PathBuf::from("a:b"))));
+        assert_eq!(
+            source("folder:a:b").ok(),
+            Some(Source::Own(OwnSource { kind: OwnKind::Folder, path: "a:b".into() }))
+        );
         for wrong in ["minst", "folder:", "zip:x", ""] {
             assert!(source(wrong).is_err(), "{wrong}");
         }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use spec::{Experiment, RunId};
 
 use crate::args::GcArgs;
+use crate::identity::{Need, identified};
 use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::{Settings, experiment_file};
@@ -65,6 +66,8 @@ pub fn gc(settings: &Settings, args: &GcArgs) -> Result<Outcome> {
     let mut keep: BTreeSet<RunId> = BTreeSet::new();
     for file in &files {
         let experiment = Experiment::load(file, &[])?;
+        // Images that are not here have no runs but those that a sweep's folder keeps.
+        let experiment = identified(settings, experiment.clone(), Need::Records).unwrap_or(experiment);
         keep.extend(experiment.cells.iter().map(|cell| cell.run_id()));
     }
     let garbage = gc::find(&store, &keep)?;

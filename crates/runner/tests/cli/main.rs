@@ -5,6 +5,7 @@ mod keep;
 #[path = "../../../record/tests/suite/made_up.rs"]
 mod made_up;
 mod models;
+mod own_images;
 mod read;
 mod removing;
 mod reproduce;

@@ -1,0 +1,117 @@
+//! Experiments on images of the user's own: proposed, known by their content, and noticed when they change.
+
+use std::path::PathBuf;
+
+use spec::{Experiment, Identity};
+
+use crate::support::{Place, finish};
+
+const OWN: &str = "
+name: own
+dataset: { name: { npy: images.npy } }
+model: { hidden: [8], latent_dim: 2 }
+training: { epochs: 3, batch_size: 8 }
+figures: []
+";
+
+/// Forty images of 4×4 values as NumPy saves them.
+fn images(place: &Place, name: &str, value: impl Fn(usize) -> u8) -> PathBuf {
+    let mut header = "{'descr': '|u1', 'fortran_order': False, 'shape': (40, 4, 4), }".to_owned();
+    header.push_str(&" ".repeat(117 - header.len()));
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\0".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend((0..640).map(value));
+    let path = place.path(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn gray(place: &Place, name: &str) -> PathBuf {
+    images(place, name, |i| (i * 37 % 251) as u8)
+}
+
+/// The experiment's only cell as a worker is given it.
+fn cell(place: &Place, digest: &str) -> spec::Cell {
+    let file = place.path("own.yaml").display().to_string();
+    let experiment = Experiment::parse(&file, OWN.as_bytes(), &[]).unwrap();
+    let identity = Identity { digest: digest.to_owned(), is_binary: false };
+    experiment.identified(|_| Ok::<_, ()>(Some(identity.clone()))).unwrap().cells.remove(0)
+}
+
+/// What the images at `images.npy` are known by.
+fn digest(place: &Place) -> String {
+    let info = place.elbo("data info npy:images.npy --data . --json").out;
+    let info: serde_json::Value = serde_json::from_str(&info).unwrap();
+    info["content"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_file_that_changed_is_noticed_and_nothing_of_it_is_mixed() {
+    let place = Place::new();
+    place.write("own.yaml", OWN);
+    gray(&place, "images.npy");
+    let before = digest(&place);
+    finish(&place.store(), &cell(&place, &before));
+    let said = place.elbo("plan own.yaml");
+    assert!(said.code == Some(0) && said.out.contains("done"), "{said:?}");
+
+    // At another place the images have the same runs.
+    std::fs::create_dir(place.path("moved")).unwrap();
+    std::fs::rename(place.path("images.npy"), place.path("moved/images.npy")).unwrap();
+    let said = place.elbo("plan own.yaml --data moved");
+    assert!(said.code == Some(0) && said.out.contains("done"), "{said:?}");
+    // Without them what is on record can be read, and nothing can be trained: it is said before anything is recorded.
+    let said = place.elbo("compare own.yaml");
+    assert_eq!(said.code, Some(0), "{said:?}");
+    for command in ["plan", "sweep"] {
+        let said = place.elbo(&format!("{command} own.yaml"));
+        assert!(said.code == Some(2) && said.err.contains("there is no such file or folder"), "{said:?}");
+    }
+
+    images(&place, "images.npy", |i| (i * 41 % 251) as u8);
+    let said = place.elbo("plan own.yaml");
+    let after = digest(&place);
+    assert!(said.code == Some(0) && said.out.contains("new") && !said.out.contains("done"), "{said:?}");
+    assert!(said.err.contains("have changed") && said.err.contains(&before) && said.err.contains(&after), "{said:?}");
+    assert_eq!(place.store().runs().unwrap().runs.len(), 1);
+}
+
+#[test]
+fn a_new_experiment_is_fitted_to_the_images() {
+    let place = Place::new();
+    gray(&place, "images.npy");
+    let said = place.elbo("new my-study --data images.npy");
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "my-study.yaml\n"), "{said:?}");
+    let text = place.read("my-study.yaml");
+    for part in
+        ["36 training and 4 test images of 4×4 gray values", "gaussian-shared: { variance: optimal }", "pixels: gray"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let said = place.elbo("plan my-study.yaml");
+    assert!(said.code == Some(0) && said.out.contains("new"), "{said:?}");
+    let said = place.elbo("new my-study");
+    assert!(said.code == Some(2) && said.err.contains("exists already"), "{said:?}");
+
+    std::fs::create_dir(place.path("experiments")).unwrap();
+    images(&place, "bits.npy", |i| u8::from(i % 3 == 0));
+    let said = place.elbo("new bits --data bits.npy");
+    assert_eq!((said.code, said.out.as_str()), (Some(0), "experiments/bits.yaml\n"), "{said:?}");
+    let text = place.read("experiments/bits.yaml");
+    assert!(text.contains("pixels: binary") && text.contains("likelihood: bernoulli\n"), "{text}");
+    assert_eq!(place.elbo("plan bits").code, Some(0));
+
+    let said = place.elbo("new digits");
+    assert!(said.code == Some(0) && place.read("experiments/digits.yaml").contains("name: glyphs"), "{said:?}");
+    for (command, problem) in [
+        ("new a --data nowhere", "there is no such file or folder"),
+        ("new a --data experiments", "holds no images"),
+        ("new My/Study", "cannot be an experiment's name"),
+    ] {
+        let said = place.elbo(command);
+        assert!(said.code == Some(2) && said.err.contains(problem) && said.err.contains("hint: "), "{said:?}");
+        assert!(!place.path("experiments/a.yaml").exists());
+    }
+}
