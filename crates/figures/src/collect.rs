@@ -2,27 +2,46 @@
 
 use std::collections::BTreeSet;
 
-use record::{ArrayName, Status, Store};
+use record::tensors::{Dtype, TensorFile};
+use record::{ArrayName, Run, Status, Store};
 use serde_json::Value;
-use spec::{Cell, Experiment, Keep, Measurement, Split, listed};
+use spec::{Cell, Experiment, Keep, Likelihood, Measurement, SharedVariance, Split, listed};
 
 use crate::arrays::{self, RunArrays};
 use crate::error::FiguresError;
 use crate::origins::Origins;
-use crate::records::{Epoch, Group, MeasurementKey, Records, RunNumbers};
+use crate::records::{Epoch, Group, KnownRun, MeasurementKey, Records, RunNumbers};
 use crate::setting::{GroupKey, keys, words};
+use crate::warnings::warnings;
+
+/// The tensor in model.safetensors that is the logarithm of a learned σ.
+const LOG_SIGMA: &str = "likelihood.log_sigma";
 
 /// Reads what the store has of the experiment's runs. Runs that are not done are listed, not read.
 ///
 /// # Errors
 /// [`FiguresError::NothingToDraw`] when no run is done, [`FiguresError::Record`] when a finished run cannot be read.
 pub fn collect(experiment: &Experiment, store: &Store) -> Result<Records, FiguresError> {
+    read(experiment, store, |_| true)
+}
+
+/// As [`collect`], without images and latents but where numbers are judged by an image's size.
+///
+/// # Errors
+/// As [`collect`].
+pub fn collect_numbers(experiment: &Experiment, store: &Store) -> Result<Records, FiguresError> {
+    read(experiment, store, |cell| learns_sigma(cell) && cell.dataset.name.known().is_none())
+}
+
+fn read(experiment: &Experiment, store: &Store, wants_arrays: impl Fn(&Cell) -> bool) -> Result<Records, FiguresError> {
+    let mut runs = Vec::new();
     let mut missing = Vec::new();
     let mut groups: Vec<Group> = Vec::new();
     let mut origins = Origins::default();
     for (cell, key) in experiment.cells.iter().zip(keys(&experiment.cells)) {
         let stored = store.run(&cell.run_id());
         let status = stored.status()?;
+        runs.push(known_run(cell, &status));
         if !matches!(status, Status::Done) {
             missing.push((cell.readable_name(), status.word().to_owned()));
             continue;
@@ -35,7 +54,7 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Records, Figure
         let known = groups.iter().position(|group| group.key == key);
         // One seed's images are enough for the figures, and the smallest seed's are chosen.
         let is_first = known.is_none_or(|i| groups[i].runs.iter().all(|other| other.seed > run.seed));
-        if is_first {
+        if is_first && wants_arrays(cell) {
             run.arrays = match stored.arrays() {
                 Ok(stored) => Some(RunArrays::new(stored)),
                 Err(e) if e.is_not_found() => None,
@@ -46,6 +65,9 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Records, Figure
             let latents = stored.array(ArrayName::LatentMean);
             let latents = latents.or_else(|error| if error.is_not_found() { Ok(None) } else { Err(error) })?;
             run.latent_variances = latents.and_then(arrays::latents).map(|latents| latents.variances());
+        }
+        if learns_sigma(cell) {
+            run.sigma = sigma(&stored)?;
         }
         origins.add(&manifest);
         match known {
@@ -63,16 +85,45 @@ pub fn collect(experiment: &Experiment, store: &Store) -> Result<Records, Figure
         }
     }
     let axes = experiment.axes.iter().map(|axis| (axis.path.clone(), axis.values.iter().map(words).collect()));
-    Ok(Records {
+    let mut records = Records {
         name: experiment.name.clone(),
         dataset: dataset(&experiment.cells),
         axes: axes.collect(),
         training: training(&experiment.cells),
         n_cells: experiment.cells.len(),
         missing,
+        runs,
         groups: in_order(groups),
         origins: origins.rows(),
-    })
+        warnings: Vec::new(),
+    };
+    records.warnings = warnings(&records);
+    Ok(records)
+}
+
+fn known_run(cell: &Cell, status: &Status) -> KnownRun {
+    let (said, reason) = match status {
+        Status::Resumable { epoch } => (format!("resumable from epoch {epoch}"), None),
+        Status::Failed { reason } => ("failed".to_owned(), Some(reason.clone())),
+        Status::New | Status::Running { .. } | Status::Done => (status.word().to_owned(), None),
+    };
+    KnownRun { id: cell.run_id(), name: cell.readable_name(), status: said, reason }
+}
+
+/// Whether one σ of all pixels is trained with the other parameters.
+fn learns_sigma(cell: &Cell) -> bool {
+    cell.model.likelihood == Likelihood::GaussianShared { variance: SharedVariance::Learned }
+}
+
+/// The learned σ of a finished run; `None` where its model is not on record.
+fn sigma(run: &Run) -> Result<Option<f64>, FiguresError> {
+    let file = match TensorFile::read(&run.model_file()) {
+        Err(error) if error.is_not_found() => return Ok(None),
+        other => other?,
+    };
+    let stored = file.tensors.iter().find(|tensor| tensor.name == LOG_SIGMA && tensor.dtype == Dtype::F32);
+    let log_sigma = stored.and_then(|tensor| Some(f32::from_le_bytes(tensor.bytes.get(..4)?.try_into().ok()?)));
+    Ok(log_sigma.map(|log_sigma| f64::from(log_sigma).exp()))
 }
 
 /// By other settings in the order of the file, β and latent dimension.

@@ -10,14 +10,17 @@
 //! reason; it is not an error. Runs that are not finished are left out, and captions say how many there are.
 
 mod arrays;
+mod assessment;
 mod axis;
 mod collect;
 mod colour;
+mod contrast;
 pub mod csv;
 mod drawing;
 mod error;
 mod escape;
 mod figure;
+mod findings;
 mod font;
 mod legend;
 mod marker;
@@ -31,13 +34,17 @@ mod setting;
 mod table;
 mod tex;
 mod tiles;
+mod warnings;
 
 use std::path::{Path, PathBuf};
 
 use record::Store;
 use spec::{Experiment, FigureKind};
 
+pub use crate::assessment::{Assessment, assess, warnings_of_design};
 pub use crate::error::FiguresError;
+pub use crate::findings::{Finding, NOTE as FINDINGS_NOTE};
+pub use crate::warnings::{Warning, WarningKind};
 
 use crate::figure::Figure;
 use crate::records::Records;
@@ -106,7 +113,11 @@ pub fn report(experiment: &Experiment, store: &Store) -> Result<PathBuf, Figures
     let records = collect::collect(experiment, store)?;
     write_tables(&mut Drawn::default(), experiment, store, &records)?;
     let path = store.sweep_dir(&experiment.name).join("report.html");
-    write(&path, page_of(&records, &experiment.figures)?.as_bytes())?;
+    let command = match store.kept_sweep(&experiment.name)? {
+        Some(kept) => kept.command,
+        None => format!("elbo sweep {}", experiment.written.file.display()),
+    };
+    write(&path, page_of(experiment, &records, &command)?.as_bytes())?;
     Ok(path)
 }
 
@@ -157,11 +168,11 @@ fn forget(folder: &Path, kinds: &[FigureKind], written: &[PathBuf]) -> Result<Ve
 }
 
 /// The report's page.
-fn page_of(records: &Records, kinds: &[FigureKind]) -> Result<String, FiguresError> {
-    let (figures, skipped) = all_figures(records, kinds);
+fn page_of(experiment: &Experiment, records: &Records, command: &str) -> Result<String, FiguresError> {
+    let (figures, skipped) = all_figures(records, &experiment.figures);
     let with_svg = figures.into_iter().map(|figure| Ok((output::svg(&figure.drawing, &figure.name)?, figure)));
     let figures: Vec<(String, Figure)> = with_svg.collect::<Result<_, FiguresError>>()?;
-    Ok(report::html(records, &figures, &skipped))
+    Ok(report::html(&report::Page { experiment, records, figures: &figures, skipped: &skipped, command }))
 }
 
 type Skipped = Vec<(FigureKind, String)>;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::records::{FEWEST_FOR_INTERVAL, Group, MeasurementKey, Records};
+use crate::warnings::Warning;
 
 /// The most missing runs that a caption names; the report lists all of them.
 const MAX_NAMED: usize = 8;
@@ -65,4 +66,13 @@ pub fn seed_of_arrays(groups: &[&Group]) -> String {
         [seed] => format!("seed {seed}"),
         _ => "each group's smallest seed".to_owned(),
     }
+}
+
+/// What makes numbers of these groups less than they seem, a sentence for each warning; nothing where there is none.
+pub fn warned(records: &Records, groups: &[&Group], concerns: impl Fn(&Warning) -> bool) -> String {
+    let is_about = |warning: &&Warning| {
+        let mut about = warning.groups.iter().filter_map(|&index| records.groups.get(index));
+        concerns(warning) && about.any(|group| groups.iter().any(|other| other.key == group.key))
+    };
+    records.warnings.iter().filter(is_about).map(|warning| format!(" {}", warning.note)).collect()
 }

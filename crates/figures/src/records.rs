@@ -4,11 +4,12 @@ use record::summary::{Estimate, estimate, images_of_fewer};
 use record::{ArrayName, EpochMetrics};
 use serde_json::Value;
 use spec::metric::{Subject, Unit};
-use spec::{Basis, Cell, Measurement, Metric, MetricSettings, Split, Term};
+use spec::{Basis, Cell, Measurement, Metric, MetricSettings, RunId, Split, Term};
 
 use crate::arrays::RunArrays;
 use crate::setting::{GroupKey, phrase};
 use crate::tiles::ImageStack;
+use crate::warnings::Warning;
 
 /// What figures, tables and the report are made of.
 #[derive(Clone, Debug)]
@@ -25,10 +26,27 @@ pub struct Records {
     pub n_cells: usize,
     /// Runs that are not finished: name and why.
     pub missing: Vec<(String, String)>,
+    /// Every run of the experiment, in its order.
+    pub runs: Vec<KnownRun>,
     /// By other settings, β and latent dimension, in this order.
     pub groups: Vec<Group>,
     /// Where the numbers come from: a name and the distinct values over the runs.
     pub origins: Vec<(String, Vec<String>)>,
+    /// What makes comparisons of the finished runs less than they seem.
+    pub warnings: Vec<Warning>,
+}
+
+/// A run of the experiment, finished or not.
+#[derive(Clone, Debug)]
+pub struct KnownRun {
+    /// Its id.
+    pub id: RunId,
+    /// For people.
+    pub name: String,
+    /// How far it is: `done`, `failed`, `resumable from epoch 3`.
+    pub status: String,
+    /// Why it failed; nothing for any other.
+    pub reason: Option<String>,
 }
 
 /// Runs that differ in their seed alone.
@@ -61,6 +79,10 @@ pub struct RunNumbers {
     pub latent_variances: Option<Vec<f64>>,
     /// What else was measured on the trained model, and the value.
     pub measures: Vec<(MeasurementKey, f64)>,
+    /// The standard deviation of p(x|z), where one is learned for all pixels.
+    pub sigma: Option<f64>,
+    /// How far test images are from their neighbours in the source that were trained on, against images drawn at random.
+    pub neighbour_distance: Option<f64>,
     /// Images and latents; read for a group's first run only.
     pub arrays: Option<RunArrays>,
 }
@@ -218,6 +240,11 @@ impl Group {
         // Every field is a number, a word or a list of them, so this cannot fail.
         let settings = serde_json::to_value(&cell).unwrap_or_default();
         Group { key, cell, runs, settings }
+    }
+
+    /// A name for places on a page, which no other group has: the id of one of its runs.
+    pub fn anchor(&self) -> String {
+        self.cell.run_id().to_string()
     }
 
     /// The value at a path, which need not tell the group from others; `None` where its model has no such setting.

@@ -12,6 +12,7 @@ use crate::csv;
 use crate::notes;
 use crate::records::{self, Group, MeasurementKey, Part, Records, differing_others, phrase_among, terms_in_nats};
 use crate::setting::{BETA, LATENT_DIM};
+use crate::warnings::Warning;
 
 /// One table: a line for each group of runs that differ in their seed alone.
 #[derive(Clone, Debug)]
@@ -48,6 +49,8 @@ pub struct Column {
 /// One line.
 #[derive(Clone, Debug)]
 pub struct Line {
+    /// Names its group on a page.
+    pub anchor: String,
     /// Its settings in words, but for β and the latent dimension.
     pub phrase: String,
     /// Weight of the KL term; `None` for a model without one.
@@ -116,7 +119,7 @@ fn terms(records: &Records, part: &Part<'_>) -> Table {
         lines[best].best = elbo;
     }
     let caption = format!(
-        "{} on {}: {} on the test images after training, in nats per image (scale {}), and active units; {}.{}{}{}{}",
+        "{} on {}: {} on the test images after training, in nats per image (scale {}), and active units; {}.{}{}{}{}{}",
         records.name,
         records.dataset,
         if elbo.is_some() { "terms of the ELBO" } else { "the terms of models without a bound" },
@@ -126,6 +129,7 @@ fn terms(records: &Records, part: &Part<'_>) -> Table {
         if objectives { " What is minimised differs between these models, so that it has no column." } else { "" },
         notes::floor(groups),
         notes::missing(records),
+        notes::warned(records, groups, Warning::concerns_numbers),
     );
     Table::new(records, format!("elbo-terms{}", part.suffix), caption, columns, lines, groups)
 }
@@ -161,7 +165,7 @@ fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
     let units: BTreeSet<String> = abouts.map(|about| format!("{}: {}", about.title, about.unit.words())).collect();
     let units: Vec<String> = units.into_iter().collect();
     let caption = format!(
-        "{} on {}: measured on the trained models on the test images (scale {}), in nats per image{}; {}.{}{}{}",
+        "{} on {}: measured on the trained models on the test images (scale {}), in nats per image{}; {}.{}{}{}{}",
         records.name,
         records.dataset,
         part.basis,
@@ -178,6 +182,7 @@ fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
             ""
         },
         notes::missing(records),
+        notes::warned(records, groups, Warning::concerns_numbers),
     );
     let columns = measures.iter().map(column).collect();
     Some(Table::new(records, format!("evaluation{}", part.suffix), caption, columns, lines, groups))
@@ -186,6 +191,7 @@ fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
 fn lines(groups: &[&Group], values: impl Fn(&Group) -> Vec<Option<Estimate>>) -> Vec<Line> {
     let paths = differing_others(groups);
     let line = |group: &&Group| Line {
+        anchor: group.anchor(),
         phrase: phrase_among(group, groups),
         beta: group.number(BETA),
         latent_dim: group.number(LATENT_DIM),

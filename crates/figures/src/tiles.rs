@@ -84,6 +84,8 @@ pub struct Sheet {
     pub channels: usize,
     /// Shape `[height, width, channels]`.
     pub pixels: Vec<u8>,
+    /// The white between tiles, and where tiles are wanting: left, top, width and height of each, in pixels.
+    pub gaps: Vec<[usize; 4]>,
 }
 
 impl Sheet {
@@ -130,7 +132,13 @@ pub fn sheet(images: &ImageStack, columns: usize, zoom: Zoom, gap: f64) -> Sheet
             }
         }
     }
-    Sheet { width, height, channels, pixels }
+    let across = (1..columns).map(|column| [column * (tile_width + gap) - gap, 0, gap, height]);
+    let down = (1..rows).map(|row| [0, row * (tile_height + gap) - gap, width, gap]);
+    let n_last = images.n.saturating_sub(rows.saturating_sub(1) * columns);
+    let left = (n_last * (tile_width + gap)).min(width);
+    let rest = [left, height.saturating_sub(tile_height), width - left, tile_height];
+    let gaps = across.chain(down).chain([rest]).filter(|[_, _, width, height]| width * height > 0).collect();
+    Sheet { width, height, channels, pixels, gaps }
 }
 
 /// One value of an image, 0…255; out of range is clamped, not a number is drawn black.
@@ -196,5 +204,6 @@ mod tests {
         assert_eq!((sheet.width, sheet.height), (6, 6));
         assert_eq!(sheet.pixels[0..6], [0, 0, 255, 255, 0, 0]);
         assert_eq!(sheet.pixels[24..30], [0, 0, 255, 255, 255, 255]);
+        assert_eq!(sheet.gaps, [[2, 0, 2, 6], [0, 2, 6, 2], [4, 4, 2, 2]]);
     }
 }

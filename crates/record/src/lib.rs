@@ -1,7 +1,7 @@
 //! The run store: what a run leaves behind, how it is written so that nothing tears, and how it is read back.
 //!
-//! Read [`rows`] and [`manifest`] first (what is stored), then [`run`], [`store`], [`summary`] and [`published`] (how it is
-//! read), then [`files`], [`lock`], [`editor`] and [`writer`] (how it is written). Every number is in nats per image, a mean
+//! Read [`rows`] and [`manifest`] first (what is stored), then [`run`], [`store`], [`summary`], [`difference`] and [`published`]
+//! (how it is read), then [`files`], [`lock`], [`editor`] and [`writer`] (how it is written). Every number is in nats per image, a mean
 //! over images, unless its documentation says otherwise. polars stays inside `parquet`; HDF5 inside [`arrays`], safetensors
 //! inside [`tensors`]. What a sweep's folder stands for is in [`kept`]; what is removed goes through [`trash`].
 //!
@@ -24,6 +24,7 @@
 pub mod arrays;
 pub mod checkpoint;
 mod continuation;
+pub mod difference;
 pub mod editor;
 pub mod error;
 mod evaluation;

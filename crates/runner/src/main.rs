@@ -2,6 +2,7 @@
 //! ([`settings`]), which one plain function for each command ([`commands`]) acts on.
 
 mod args;
+mod assessment;
 mod claim;
 mod commands;
 mod experiment_figures;

@@ -11,7 +11,7 @@ mod latent_scatter;
 mod loss_curves;
 mod manifold;
 #[cfg(test)]
-mod random;
+pub mod random;
 mod rate_distortion;
 mod reconstructions;
 mod rows;
@@ -135,7 +135,11 @@ struct MadePart<'a> {
 pub fn figures(kind: FigureKind, records: &Records) -> Result<Vec<Figure>, String> {
     let Made { parts, left_out } = make(kind, records)?;
     let left_out = format!("{}{}", not_shown(&left_out), notes::missing(records));
-    Ok(parts.into_iter().flat_map(|part| name(kind, part, &left_out)).collect())
+    let named = |part: MadePart<'_>| {
+        let warned = notes::warned(records, &part.part.groups, |warning| warning.concerns(kind));
+        name(kind, part, &format!("{left_out}{warned}"))
+    };
+    Ok(parts.into_iter().flat_map(named).collect())
 }
 
 fn make(kind: FigureKind, records: &Records) -> Result<Made<'_>, String> {

@@ -128,8 +128,10 @@ pub fn records(cells: &[Cell]) -> Records {
         training: String::new(),
         n_cells: cells.len(),
         missing: Vec::new(),
+        runs: Vec::new(),
         groups: groups(cells, numbers),
         origins: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 
@@ -177,6 +179,7 @@ fn numbers(cell: &Cell) -> RunNumbers {
         kl_per_dim,
         measures: if has_sharpness { measures.to_vec() } else { Vec::new() },
         arrays: has_arrays.then(|| arrays(cell)),
+        ..RunNumbers::default()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::colour::Colour;
 use crate::drawing::{Anchor, Drawing, Mark, Point};
 use crate::error::FiguresError;
 use crate::font;
+use crate::tiles::{DEVICE_PIXEL, SHEET_PIXELS, Sheet};
 
 /// What plotters puts between the anchor at a text's top and its baseline, in em.
 const TOP_TO_BASELINE: f64 = 0.76;
@@ -60,10 +61,22 @@ pub fn svg(drawing: &Drawing, label: &str) -> Result<String, FiguresError> {
                  image-rendering=\"optimizeSpeed\" style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{data}\"/>"
             )
             .map_err(|e| FiguresError::Draw(e.to_string()))?;
+            svg.push_str(&gaps(sheet, (x, y)));
         }
     }
     svg.push_str("</svg>\n");
     Ok(svg)
+}
+
+/// The white between tiles once more, as the page's white: what shows figures on a dark page turns round that, and not images.
+fn gaps(sheet: &Sheet, (left, top): (i32, i32)) -> String {
+    let units = |pixels: usize| (pixels as f64 * DEVICE_PIXEL / SHEET_PIXELS as f64 * UNITS).round() as i32;
+    let bar = |[x, y, width, height]: &[usize; 4]| {
+        let (x, y) = (left + units(*x), top + units(*y));
+        format!("M{x} {y}h{}v{}h-{}z", units(*width), units(*height), units(*width))
+    };
+    let bars: String = sheet.gaps.iter().map(bar).collect();
+    if bars.is_empty() { String::new() } else { format!("<path fill=\"#FFFFFF\" d=\"{bars}\"/>\n") }
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;

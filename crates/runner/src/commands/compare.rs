@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
+use figures::Assessment;
 use record::summary::SummaryRow;
 use record::{Status, Store};
 use serde::Serialize;
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use spec::{Basis, Cell, Evaluation, Experiment, Metric, MetricSettings, Split};
 
 use crate::args::CompareArgs;
+use crate::assessment::{self, FindingJson, WarningJson};
 use crate::filter::{self, Condition};
 use crate::outcome::Outcome;
 use crate::output;
@@ -103,6 +105,8 @@ struct CompareJson<'a> {
     split: &'static str,
     scale: Option<&'static str>,
     rows: Vec<RowJson>,
+    findings: Vec<FindingJson>,
+    warnings: Vec<WarningJson>,
 }
 
 /// One metric of the runs that differ in nothing but their seed.
@@ -155,10 +159,18 @@ pub fn compare(settings: &Settings, experiment: &Experiment, request: &CompareRe
     let parts: Vec<(Basis, Vec<Cell>, Vec<SummaryRow>)> = by_basis(&cells).into_iter().map(of_basis).collect();
     let differ = |of: fn(&Basis) -> String| parts.iter().any(|(basis, ..)| of(basis) != of(&parts[0].0));
     let (scales, images) = (differ(|basis| basis.scale.to_string()), differ(|basis| basis.images.clone()));
+    let assessment = assessed(experiment, &chosen, request.split, &store)?;
     if json {
         let scale = parts.first().filter(|_| !scales).map(|(basis, ..)| basis.scale.as_str());
         let rows = parts.into_iter().flat_map(|(_, _, rows)| rows).map(to_json).collect();
-        output::print_json(&CompareJson { name: &experiment.name, split: request.split.as_str(), scale, rows })?;
+        output::print_json(&CompareJson {
+            name: &experiment.name,
+            split: request.split.as_str(),
+            scale,
+            rows,
+            findings: assessment.findings.into_iter().map(FindingJson::from).collect(),
+            warnings: assessment.warnings.into_iter().map(WarningJson::from).collect(),
+        })?;
     } else {
         let mut notes = Vec::new();
         for (basis, cells, rows) in parts.iter().filter(|(_, _, rows)| !rows.is_empty()) {
@@ -169,6 +181,7 @@ pub fn compare(settings: &Settings, experiment: &Experiment, request: &CompareRe
             output::print(&format!("{}{table}", heading(rows, request.split, basis, images)))?;
             notes.extend(without_bound(cells, request, &store)?);
         }
+        output::print(&assessment::findings(&assessment))?;
         notes.iter().for_each(|note| output::say(note));
         if scales {
             output::say(SCALES);
@@ -176,6 +189,7 @@ pub fn compare(settings: &Settings, experiment: &Experiment, request: &CompareRe
         if images {
             output::say(IMAGES);
         }
+        assessment::warn(&assessment.warnings);
     }
     let n_chosen = text::counted(chosen.len(), "cell");
     if chosen.is_empty() {
@@ -187,6 +201,15 @@ pub fn compare(settings: &Settings, experiment: &Experiment, request: &CompareRe
         output::say(&format!("{n_missing} of {n_chosen} are not done and left out"));
     }
     Ok(Outcome::Well)
+}
+
+/// What the chosen cells' runs show on the test images; nothing on another split.
+fn assessed(experiment: &Experiment, chosen: &[&Cell], split: Split, store: &Store) -> Result<Assessment> {
+    if split != Split::Test {
+        return Ok(Assessment::default());
+    }
+    let cells = chosen.iter().map(|cell| (*cell).clone()).collect();
+    Ok(figures::assess(&Experiment { cells, ..experiment.clone() }, store)?)
 }
 
 /// Cells by what their numbers are on.

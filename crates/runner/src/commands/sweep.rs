@@ -1,10 +1,12 @@
 //! `elbo sweep`: trains what is not done, measures what is asked for, draws what is not drawn, and says how it went.
 
 use anyhow::{Context, Result};
+use figures::Warning;
 use record::{Status, Store};
 use spec::Experiment;
 
 use crate::args::SweepArgs;
+use crate::assessment;
 use crate::claim::Claim;
 use crate::commands::{compare, evaluate, plan};
 use crate::experiment_figures::ExperimentFigures;
@@ -42,10 +44,14 @@ pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> 
     claim.keep(true)?;
     // Also when there is nothing to train: an earlier sweep may have been killed before it could do this.
     store.rebuild_index().context("cannot write the index of runs")?;
+    let mut told = Vec::new();
     let trained = if plan.cohorts.is_empty() {
         Tally::default()
     } else {
         output::say(&plan::to_do(&plan));
+        // What needs no records is better told before hours of training than after.
+        told = figures::warnings_of_design(&experiment.cells);
+        assessment::warn(&told);
         let trained = run_cohorts(&plan, &store, settings)?;
         store.rebuild_index().context("cannot write the index of runs")?;
         trained
@@ -60,7 +66,7 @@ pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> 
         output::say("stopped; the same command goes on from here");
         return Ok(Outcome::Stopped(u8::try_from(signal).unwrap_or(0)));
     }
-    let finished = finish(settings, experiment, &store, !args.no_figures);
+    let finished = finish(settings, experiment, &store, !args.no_figures, &told);
     // Whatever became of the figures, and of whoever reads the table: failed runs are told.
     let outcome = match (account(&plan, &trained), evaluate::account(&measured)) {
         (Outcome::Well, measured) => measured,
@@ -72,8 +78,15 @@ pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> 
     }
 }
 
-/// Figures and report where records are newer, then the table of results on standard output.
-fn finish(settings: &Settings, experiment: &Experiment, store: &Store, has_figures: bool) -> Result<()> {
+/// Figures and report where records are newer, then the table of results on standard output, and the warnings that are not
+/// `told` yet.
+fn finish(
+    settings: &Settings,
+    experiment: &Experiment,
+    store: &Store,
+    has_figures: bool,
+    told: &[Warning],
+) -> Result<()> {
     let mut is_any_done = false;
     for cell in &experiment.cells {
         is_any_done = is_any_done || store.run(&cell.run_id()).status()? == Status::Done;
@@ -87,10 +100,15 @@ fn finish(settings: &Settings, experiment: &Experiment, store: &Store, has_figur
         figures.draw()?;
     }
     let mut text = compare::results(experiment, store, experiment.evaluation.as_ref(), settings.is_coloured)?;
+    let assessment = figures::assess(experiment, store)?;
+    text.push_str(&assessment::findings(&assessment));
     if figures.report().is_file() {
         text.push_str(&format!("report: {}\n", figures.report().display()));
     }
-    output::print(&text)
+    output::print(&text)?;
+    let is_new = |warning: &Warning| !told.iter().any(|known| known.text == warning.text);
+    assessment::warn(assessment.warnings.iter().filter(|warning| is_new(warning)));
+    Ok(())
 }
 
 /// Says what is amiss, and how the sweep ended.
