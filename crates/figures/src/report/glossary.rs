@@ -68,6 +68,9 @@ fn meaning(metric: Metric) -> &'static str {
             "what is minimised: reconstruction + β·KL, another bound, or a GAN’s loss; it ranks nothing across β"
         }
         Metric::ActiveUnits => "latent dimensions in use: the variance of their mean E[z|x] over images is above 0.01",
+        Metric::ImportanceBound => {
+            "bound on log p(x) of several weighted samples of z; tighter the more samples it has (Burda et al. 2016)"
+        }
         Metric::Discriminator => "loss of the discriminator; 1.39 (2·log 2) where it cannot tell images from samples",
         Metric::PosteriorSigma => "standard deviation of q(z|x), a mean over dimensions: 1 where the code says nothing",
         Metric::Nll => "−log p(x), by importance sampling or exact; smaller is better, and no larger than −ELBO",

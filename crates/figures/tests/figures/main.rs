@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod comparisons;
+mod reports;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
