@@ -121,14 +121,19 @@ impl PublishedSet<'_> {
         folders.cache.join(self.known.name)
     }
 
+    /// The folders that the files may lie in, in the order in which they are looked at.
+    pub(crate) fn searched(&self, folders: &Folders) -> Vec<PathBuf> {
+        let below = |root: &Path| self.published.folders.iter().map(|folder| root.join(folder)).collect::<Vec<_>>();
+        let data = folders.data.iter().flat_map(|data| std::iter::once(data.clone()).chain(below(data)));
+        data.chain(below(&folders.cache)).collect()
+    }
+
     /// The first folder that holds all four files, by name.
     pub(crate) fn find(&self, folders: &Folders) -> Option<PathBuf> {
-        let data = folders.data.iter().flat_map(|data| {
-            let below = self.published.folders.iter().map(|folder| data.join(folder));
-            std::iter::once(data.clone()).filter(|data| self.may_lie_in(data)).chain(below)
-        });
-        let below_cache = self.published.folders.iter().map(|folder| folders.cache.join(folder));
-        data.chain(below_cache).find(|folder| self.lies_in(folder))
+        let is_here = |folder: &PathBuf| {
+            self.lies_in(folder) && (folders.data.as_ref() != Some(folder) || self.may_lie_in(folder))
+        };
+        self.searched(folders).into_iter().find(is_here)
     }
 
     fn lies_in(&self, folder: &Path) -> bool {

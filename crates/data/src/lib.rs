@@ -3,6 +3,7 @@
 mod amat;
 mod cache;
 mod catalogue;
+mod check;
 mod download;
 mod error;
 mod files;
@@ -19,6 +20,7 @@ mod sheet;
 mod split;
 
 pub use catalogue::{ClassCount, DatasetInfo, FactorInfo, Info, Prepared, SplitInfo, info, list, prepare};
+pub use check::{Readiness, check};
 pub use download::{Fetcher, Progress};
 pub use error::DataError;
 pub use folders::Folders;

@@ -87,6 +87,23 @@ fn hdf5_without_a_test_split_holds_out_a_tenth() {
 }
 
 #[test]
+fn hdf5_that_another_program_writes_is_said_to_be_and_reading_locks_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    hdf5_file(&folder, |file| put(file, "images", &[20, 2, 2], &ramp(80)));
+    let other = fs::File::open(folder.path().join("a.h5")).unwrap();
+    other.lock().unwrap();
+    let error = message(read(&folder, A, ""));
+    assert!(error.contains("is open for writing in another program") && !error.contains("damaged"), "{error}");
+    other.unlock().unwrap();
+    read(&folder, A, "").unwrap();
+    // A reader beside us is in nobody's way, and nothing is left of ours.
+    other.lock_shared().unwrap();
+    read(&folder, A, "").unwrap();
+    other.unlock().unwrap();
+    other.try_lock().unwrap();
+}
+
+#[test]
 fn hdf5_with_a_test_split_keeps_its_order() {
     let folder = tempfile::tempdir().unwrap();
     hdf5_file(&folder, |file| {

@@ -1,12 +1,15 @@
 //! `runs.parquet`: the index of all runs, for people who read the store with other tools; always rebuildable.
 
 use serde_json::Value;
-use spec::{Metric, Split};
+use spec::metric::Subject;
+use spec::{Measurement, Metric, Split};
 
 use crate::error::RecordError;
 use crate::files;
 use crate::parquet::{self, Values};
+use crate::status::Status;
 use crate::store::{ListedRun, Listing, Store};
+use crate::summary::images_of_fewer;
 
 impl Store {
     /// Writes `runs.parquet` anew from all `run.json`, one row per run, and returns what it was made from. Removes
@@ -20,15 +23,40 @@ impl Store {
         for leftover in files::stale_leftovers(self.root())? {
             files::remove(&leftover)?;
         }
-        parquet::extend(&self.index_file(), "runs", columns(&listing.runs))?;
+        let evaluations: Vec<Vec<Measurement>> = listing.runs.iter().map(|run| self.evaluation_of(run)).collect();
+        parquet::extend(&self.index_file(), "runs", columns(&listing.runs, &evaluations))?;
         Ok(listing)
+    }
+
+    /// What was measured on the model of a run that is done; nothing where that cannot be read, which `elbo show` says.
+    fn evaluation_of(&self, run: &ListedRun) -> Vec<Measurement> {
+        match run.status {
+            Status::Done => self.run(&run.manifest.run_id).evaluation().unwrap_or_default(),
+            _ => Vec::new(),
+        }
     }
 }
 
-fn columns(runs: &[ListedRun]) -> Vec<(&'static str, Values)> {
+/// The one row that a metric of the trained model is listed by: on all test images, uncorrupted, of reconstructions where it may
+/// be of several, and from the most samples.
+fn listed(evaluation: &[Measurement], metric: Metric) -> Option<&Measurement> {
+    let is_meant = |row: &&Measurement| {
+        row.metric == metric
+            && row.split == Split::Test
+            && row.settings.input.is_none()
+            && row.settings.of.is_none_or(|of| of == Subject::Reconstructions)
+            && images_of_fewer(row, evaluation).is_none()
+    };
+    evaluation.iter().filter(is_meant).max_by_key(|row| row.settings.samples)
+}
+
+fn columns(runs: &[ListedRun], evaluations: &[Vec<Measurement>]) -> Vec<(&'static str, Values)> {
     let text = |value: &dyn Fn(&ListedRun) -> String| Values::Text(runs.iter().map(value).collect());
     let test = |metric: Metric| {
-        let value = |run: &ListedRun| run.manifest.result()?.splits.get(&Split::Test)?.get(metric);
+        // What a metric's name does not mean of this model, such as a GAN's loss, has no place in its column.
+        let is_meant = |run: &ListedRun| run.manifest.cell.term(metric).key == metric.name();
+        let value =
+            |run: &ListedRun| run.manifest.result()?.splits.get(&Split::Test)?.get(metric).filter(|_| is_meant(run));
         Values::OptionalF64(runs.iter().map(value).collect())
     };
     let at = |path: &'static str| move |run: &ListedRun| run.manifest.cell.value_at(path);
@@ -40,7 +68,10 @@ fn columns(runs: &[ListedRun]) -> Vec<(&'static str, Values)> {
         let get = at(path);
         Values::OptionalF64(runs.iter().map(|run| get(run)?.as_f64()).collect())
     };
-    vec![
+    let trained = |metric: Metric| {
+        Values::OptionalF64(evaluations.iter().map(|rows| listed(rows, metric).map(|row| row.value)).collect())
+    };
+    let mut columns = vec![
         ("run_id", text(&|run| run.manifest.run_id.to_string())),
         ("name", text(&|run| run.manifest.name.clone())),
         ("status", text(&|run| run.status.word().to_owned())),
@@ -77,7 +108,27 @@ fn columns(runs: &[ListedRun]) -> Vec<(&'static str, Values)> {
             "kept_epoch",
             Values::OptionalU32(runs.iter().map(|run| Some(run.manifest.kept_epoch.as_ref()?.epoch)).collect()),
         ),
-    ]
+    ];
+    for metric in Metric::all() {
+        let name = match metric {
+            // These three stand further to the left.
+            Metric::Elbo | Metric::Reconstruction | Metric::Kl => continue,
+            Metric::Objective => "test_objective",
+            Metric::ActiveUnits => "test_active_units",
+            Metric::Discriminator => "test_discriminator",
+            Metric::PosteriorSigma => "test_posterior_sigma",
+            Metric::ImportanceBound => "test_importance_bound",
+            Metric::Nll => "test_nll",
+            Metric::LatentLogDensity => "test_latent_log_density",
+            Metric::GrayBceFloor => "test_gray_bce_floor",
+            Metric::Sharpness => "test_sharpness",
+            Metric::Psnr => "test_psnr",
+        };
+        columns.push((name, if metric.about().per_epoch.is_some() { test(metric) } else { trained(metric) }));
+    }
+    let samples = |rows: &Vec<Measurement>| listed(rows, Metric::Nll)?.settings.samples?.try_into().ok();
+    columns.push(("test_nll_samples", Values::OptionalU32(evaluations.iter().map(samples).collect())));
+    columns
 }
 
 /// Text as it is, anything else as JSON.

@@ -146,7 +146,7 @@ pub struct EpochTerms {
     pub epoch: u32,
     /// Optimizer steps taken.
     pub step: u64,
-    /// What runs are listed by ([`EpochMetrics::listed`]), of each split that was measured.
+    /// Every metric that the model has, of each split that was measured.
     pub splits: BTreeMap<Split, EpochMetrics>,
 }
 
@@ -171,7 +171,8 @@ impl RunManifest {
         match serde_json::from_slice::<RunManifest>(&text) {
             Ok(manifest) => {
                 RecordError::refuse_newer(path, manifest.format_version)?;
-                Ok(manifest)
+                // An earlier version may have called it otherwise; there is one way of naming runs.
+                Ok(RunManifest { name: manifest.cell.readable_name(), ..manifest })
             }
             // What a newer version wrote may well look damaged.
             Err(error) => {

@@ -9,8 +9,8 @@ use spec::{Metric, RunId, Scale, Split};
 /// The metrics of one epoch on one split. What a model does not have is absent: an autoencoder has a reconstruction, but no
 /// KL and no bound; a GAN has none of the three.
 ///
-/// In run.json it is an object of what runs are listed by: the terms of the bound, `null` where there is none, and
-/// diagnostics of training alone.
+/// In run.json it is an object of all of it, with `null` for terms of the bound that there are none of; earlier versions kept the
+/// terms of the bound and diagnostics of training alone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EpochMetrics(BTreeMap<Metric, f64>);
 
@@ -61,7 +61,8 @@ impl<const N: usize> From<[(Metric, f64); N]> for EpochMetrics {
 
 impl Serialize for EpochMetrics {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.listed())
+        let is_said = |(metric, value): &(Metric, Option<f64>)| value.is_some() || metric.about().role == Role::Bound;
+        serializer.collect_map(Metric::per_epoch().map(|metric| (metric, self.get(metric))).filter(is_said))
     }
 }
 

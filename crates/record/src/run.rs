@@ -165,14 +165,20 @@ impl Run {
         Ok(on_test(Metric::Nll).any(|row| row.settings == wanted && n_asked.is_none_or(|n| row.n == n)))
     }
 
-    /// Whether there is something to be measured for `evaluation` that is not on record: a model without a bound, which has no
-    /// `elbo`, has nothing.
+    /// Whether the model of a run that is done has a variational bound.
+    ///
+    /// # Errors
+    /// If the file is damaged or of a newer major version.
+    pub fn has_bound(&self) -> Result<bool, RecordError> {
+        Ok(self.evaluation()?.iter().any(|row| row.metric == Metric::Elbo && row.split == Split::Test))
+    }
+
+    /// Whether there is something to be measured for `evaluation` that is not on record: a model without a bound has nothing.
     ///
     /// # Errors
     /// If the file is damaged or of a newer major version.
     pub fn lacks_evaluation(&self, evaluation: &Evaluation) -> Result<bool, RecordError> {
-        let has_bound = self.evaluation()?.iter().any(|row| row.metric == Metric::Elbo && row.split == Split::Test);
-        Ok(has_bound && !self.is_evaluated(evaluation)?)
+        Ok(self.has_bound()? && !self.is_evaluated(evaluation)?)
     }
 
     /// The arrays for figures.

@@ -15,7 +15,7 @@ use crate::store::Store;
 use crate::student::t_95;
 
 /// The axis that is averaged over.
-const SEED: &str = "training.seed";
+pub const SEED: &str = "training.seed";
 
 /// A mean over seeds and how sure it is.
 #[derive(Clone, Copy, Debug, PartialEq)]

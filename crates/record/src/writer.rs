@@ -435,12 +435,7 @@ fn last_epoch(rows: &[MetricsRow]) -> Option<EpochTerms> {
 fn terms_at(rows: &[MetricsRow], epoch: u32) -> Option<EpochTerms> {
     let of_epoch = || rows.iter().filter(|row| row.epoch == epoch);
     let step = of_epoch().next()?.step;
-    let splits: BTreeMap<_, _> = of_epoch()
-        .map(|row| {
-            let listed = row.terms.listed().filter_map(|(metric, value)| Some((metric, value?)));
-            (row.split, listed.collect())
-        })
-        .collect();
+    let splits: BTreeMap<_, _> = of_epoch().map(|row| (row.split, row.terms.clone())).collect();
     Some(EpochTerms { epoch, step, splits })
 }
 

@@ -2,15 +2,18 @@
 
 mod common;
 mod model;
+mod removing;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use spec::Metric;
 
 use crate::args::common::count;
 
 pub use common::FormatArgs;
 pub use model::{DecoderArg, EncodeArgs, ExportArgs, GivenArgs, ReconstructArgs, SampleArgs};
+pub use removing::{GcArgs, RmArgs};
 
 const EXAMPLES: &str = "\
 First steps:
@@ -246,10 +249,11 @@ Examples:
   elbo list --where model.latent_dim=20 --where 'objective.beta>=1' --sort -elbo
   elbo list --json | jq '.runs[].run_id'
 
-JSON: `runs` with `run_id, name, status, reason, epoch, epochs, scale, elbo, reconstruction, kl,
-split, started, seconds, cell`.")]
+JSON: `runs` with `run_id, name, status, reason, epoch, kept_epoch, epochs, scale`; on `split` every
+metric of that epoch that the model has, such as `elbo` and `active_units`; `evaluation`, the rows
+of what was measured on the trained model; `started, seconds, cell`.")]
 pub struct ListArgs {
-    /// Only runs on this data set
+    /// Only runs on this data set, named as for `elbo data info`: `mnist`, `folder:photos`
     #[arg(long, value_name = "NAME")]
     pub dataset: Option<String>,
     /// Only runs of this status
@@ -259,11 +263,30 @@ pub struct ListArgs {
     /// given several times
     #[arg(long = "where", value_name = "PATH=VALUE")]
     pub conditions: Vec<String>,
-    /// Order by name, id, status, started, seconds, elbo, reconstruction, kl, or a path in the spec; `-` before it reverses
-    #[arg(long, value_name = "KEY", default_value = "name", allow_hyphen_values = true)]
+    /// What the runs are ordered by.
+    #[arg(long, value_name = "KEY", default_value = "name", allow_hyphen_values = true, help = sort_keys())]
     pub sort: String,
     #[command(flatten)]
     pub format: FormatArgs,
+}
+
+fn sort_keys() -> String {
+    format!(
+        "Order by name, id, status, started, seconds, {}, or a path in the spec; `-` before it reverses",
+        names(Metric::listed())
+    )
+}
+
+fn compared_metrics() -> String {
+    format!(
+        "What to compare: {}; may be given several times [default: {}]",
+        names(Metric::all()),
+        names(Metric::listed())
+    )
+}
+
+fn names(metrics: impl Iterator<Item = Metric>) -> String {
+    metrics.map(Metric::name).collect::<Vec<_>>().join(", ")
 }
 
 /// `elbo show`
@@ -321,9 +344,8 @@ pub struct CompareArgs {
     /// One column for each value of this path in the spec
     #[arg(long, value_name = "PATH")]
     pub by: Option<String>,
-    /// What to compare: elbo, reconstruction, kl, objective, active_units or a metric of the evaluation; may be given
-    /// several times [default: elbo, reconstruction, kl]
-    #[arg(long = "metric", value_name = "METRIC")]
+    /// What to compare; may be given several times.
+    #[arg(long = "metric", value_name = "METRIC", help = compared_metrics())]
     pub metrics: Vec<String>,
     /// The images it was measured on
     #[arg(long, value_name = "SPLIT", default_value = "test", value_parser = ["train", "validation", "test"])]
@@ -413,66 +435,6 @@ fn data_names() -> String {
 pub struct DataInfoArgs {
     #[command(flatten)]
     pub data_set: DataNameArgs,
-    #[command(flatten)]
-    pub format: FormatArgs,
-}
-
-/// Whether to ask before something is removed.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct ConfirmArgs {
-    /// Do not ask; needed where there is no terminal to ask on
-    #[arg(long, short)]
-    pub yes: bool,
-}
-
-/// `elbo rm`
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  elbo rm 3f2a            the run whose id begins so
-  elbo rm vae-mnist-z20-b1-s0 --yes
-
-The runs go to the folder `trash` of the results; `elbo undo` brings them back, and
-`elbo gc --empty-trash` removes them for good. A run that a process is training stays.")]
-pub struct RmArgs {
-    /// The runs: readable names, ids, or beginnings of ids
-    #[arg(value_name = "RUN", required = true)]
-    pub runs: Vec<String>,
-    #[command(flatten)]
-    pub confirm: ConfirmArgs,
-}
-
-/// `elbo gc`
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  elbo gc                      what could go: nothing is removed
-  elbo gc --delete             move it to the trash; `elbo undo` brings it back
-  elbo gc paper.yaml           also keep what paper.yaml needs
-  elbo gc --empty-trash        remove what lies in the trash for good
-
-Kept: every run of a sweep whose folder is in `sweeps` of the results (remove the folder to let go
-of its runs), every run that is a cell of an experiment in the folder of experiments, or of one
-named here, and every run that a process is training.
-
-JSON: `runs` with `run_id, name, status, bytes`; `leftovers` with `path, bytes`; `bytes`; `deleted`;
-`trash` (the folder that they were moved to, or `null`); `unsaid` (sweeps' folders that do not say
-which runs they are made of: every run is kept for them).")]
-pub struct GcArgs {
-    /// Further experiments whose runs are kept
-    #[arg(value_name = "EXPERIMENT")]
-    pub experiments: Vec<PathBuf>,
-    /// The folder of experiments whose runs are kept
-    #[arg(long, value_name = "DIR", default_value = "experiments")]
-    pub keep: PathBuf,
-    /// Move what is found to the trash, after asking
-    #[arg(long)]
-    pub delete: bool,
-    /// Remove all that lies in the trash for good, after asking
-    #[arg(long, conflicts_with_all = ["delete", "keep", "experiments", "json"])]
-    pub empty_trash: bool,
-    #[command(flatten)]
-    pub confirm: ConfirmArgs,
     #[command(flatten)]
     pub format: FormatArgs,
 }

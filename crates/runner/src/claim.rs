@@ -72,7 +72,10 @@ impl<'a> Claim<'a> {
     pub fn changes(&self) -> Result<Option<String>> {
         let own = self.own.ids();
         let before = self.store.sweep_runs(&self.experiment.name)?.unwrap_or_default();
-        let gone: Vec<&RunId> = before.iter().filter(|&id| !own.contains(id)).collect();
+        // In the order of the experiment, where it is known.
+        let order = |id: &RunId| self.before.iter().flat_map(|kept| &kept.runs).position(|run| run.run_id == *id);
+        let mut gone: Vec<&RunId> = before.iter().filter(|&id| !own.contains(id)).collect();
+        gone.sort_by_key(|&id| order(id));
         if gone.is_empty() {
             return Ok(None);
         }

@@ -2,7 +2,7 @@
 
 mod compare;
 mod completions;
-mod data;
+pub(crate) mod data;
 mod diff;
 mod encode;
 mod evaluate;

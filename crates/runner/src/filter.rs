@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use serde_json::Value;
 use spec::{Cell, Pattern};
 
+use crate::commands::data;
 use crate::text;
 
 /// How a setting is compared with a value.
@@ -69,7 +70,11 @@ impl Condition {
     pub fn holds(&self, cell: &Cell) -> bool {
         let found = cell.value_at(&self.path);
         // As in the rules of a sweep, or as tables write the value.
-        let is_meant = |found: &Value| self.pattern.matches(found) || text::value(found) == self.value;
+        let is_meant = |found: &Value| {
+            self.pattern.matches(found)
+                || text::value(found) == self.value
+                || self.path == "dataset.name" && data::is_named(cell, &self.value)
+        };
         match self.sign {
             Sign::Equal => found.as_ref().is_some_and(is_meant),
             Sign::Unequal => !found.as_ref().is_some_and(is_meant),

@@ -2,6 +2,7 @@
 
 pub mod cohorts;
 pub mod estimate;
+pub mod images;
 pub mod parallelism;
 pub mod work;
 

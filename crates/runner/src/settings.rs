@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use record::Store;
 use spec::Experiment;
 
@@ -46,8 +46,14 @@ impl Settings {
     /// Where data sets are looked for.
     ///
     /// # Errors
-    /// If there is no cache folder.
+    /// If there is no cache folder, or the folder that was named is not there.
     pub fn folders(&self) -> Result<data::Folders> {
+        if let Some(folder) = self.data.as_ref().filter(|folder| !folder.is_dir()) {
+            bail!(
+                "there is no folder `{}` to look for data sets in\nhint: name another with --data or ELBO_DATA, or leave both out",
+                folder.display()
+            );
+        }
         Ok(data::Folders::from_env(self.data.clone())?)
     }
 }

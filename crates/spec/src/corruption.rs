@@ -48,9 +48,9 @@ impl Corruption {
     pub(crate) fn tag(self) -> Option<&'static str> {
         match self {
             Corruption::None => None,
-            Corruption::Gaussian { .. } | Corruption::Masking { .. } | Corruption::SaltAndPepper { .. } => {
-                Some("denoising")
-            }
+            Corruption::Gaussian { .. } => Some("denoising-gaussian"),
+            Corruption::Masking { .. } => Some("denoising-masking"),
+            Corruption::SaltAndPepper { .. } => Some("denoising-salt-and-pepper"),
         }
     }
 

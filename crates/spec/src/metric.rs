@@ -367,9 +367,17 @@ impl MetricSettings {
         }
     }
 
-    /// Whether a metric with these settings is a number that the last epoch has anyway: a term from a single sample.
+    /// Whether a metric with these settings is a number that the last epoch has anyway: a term from a single sample, or the units
+    /// that are active by the variance that every epoch's are counted with.
     pub fn repeat_last_epoch(&self, metric: Metric) -> bool {
-        metric.about().role == Role::Bound && *self == MetricSettings::samples(1)
+        let usual = match (metric.about().role, metric) {
+            (Role::Bound, _) => MetricSettings::samples(1),
+            (_, Metric::ActiveUnits) => {
+                MetricSettings { variance_above: Some(ACTIVE_UNIT_VARIANCE), ..MetricSettings::default() }
+            }
+            _ => return false,
+        };
+        *self == usual
     }
 }
 
@@ -470,5 +478,8 @@ mod tests {
         assert!(MetricSettings::samples(1).repeat_last_epoch(Metric::Kl));
         assert!(!MetricSettings::samples(2).repeat_last_epoch(Metric::Kl));
         assert!(!MetricSettings::samples(1).repeat_last_epoch(Metric::Nll));
+        let active = |variance_above| MetricSettings { variance_above, ..MetricSettings::default() };
+        assert!(active(Some(0.01)).repeat_last_epoch(Metric::ActiveUnits));
+        assert!(!active(Some(0.1)).repeat_last_epoch(Metric::ActiveUnits));
     }
 }

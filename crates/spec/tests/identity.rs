@@ -209,6 +209,43 @@ fn readable_names() {
     assert_eq!(cell(&["dataset.name={ folder: / }"]).readable_name(), "vae-images-z20-b1-s0");
 }
 
+#[test]
+fn readable_names_hold_what_is_not_at_its_default() {
+    for (set, name) in [
+        (&["optimizer.adam.learning_rate=1000"][..], "vae-mnist-z20-b1-lr1000-s0"),
+        (&["optimizer.adam.learning_rate=1e-5", "training.epochs=5"], "vae-mnist-z20-b1-lr1e-5-e5-s0"),
+        (
+            &["optimizer.adam.schedule={ steps: { after: [3, 5], factor: 0.2 } }"],
+            "vae-mnist-z20-b1-steps-after3x5-factor0.2-s0",
+        ),
+        (&["model.hidden=[500, 500]", "model.activation=softplus"], "vae-mnist-z20-b1-softplus-h500x500-s0"),
+        (&["model.hidden=[]"], "vae-mnist-z20-b1-h0-s0"),
+        (&["model.corruption=masking"], "vae-denoising-masking-mnist-z20-b1-s0"),
+        (&["model.corruption={ masking: { fraction: 0.3 } }"], "vae-denoising-masking-mnist-z20-b1-fraction0.3-s0"),
+        (&["model.corruption={ gaussian: { sigma: 0.2 } }"], "vae-denoising-gaussian-mnist-z20-b1-sigma0.2-s0"),
+        (&["model.net={ conv: { channels: [8, 16] } }", "model.hidden=[]"], "vae-conv-mnist-z20-b1-channels8x16-s0"),
+        (
+            &["model.kind={ gan: { regulariser: { gradient-penalty: { weight: 5 } } } }"],
+            "gan-mnist-z20-gradient-penalty-weight5-s0",
+        ),
+        (
+            &["model.kind={ gaussian-mixture: { components: 3 } }", "model.hidden=null", "model.latent_dim=null"],
+            "gaussian-mixture-mnist-k3-s0",
+        ),
+        (&["dataset.pixels=static", "dataset.validation=10000"], "vae-mnist-z20-b1-static-val10000-s0"),
+        (
+            &["dataset.validation=10000", "training.keep={ best: { patience: 3 } }"],
+            "vae-mnist-z20-b1-val10000-best-patience3-s0",
+        ),
+        (
+            &["objective.beta=4", "objective.warm_up_epochs=3", "objective.kind={ free-bits: { nats: 0.25 } }"],
+            "vae-free-bits-mnist-z20-b4-nats0.25-warmup3-s0",
+        ),
+    ] {
+        assert_eq!(cell(set).readable_name(), name, "{set:?}");
+    }
+}
+
 /// Drawing binary images gives what is there: they are called binary, and have one run.
 #[test]
 fn images_that_are_binary_already_are_one_run_however_pixels_are_written() {

@@ -98,7 +98,7 @@ impl Fetcher {
             },
             None => {}
         }
-        self.fetch(set, &cache, progress)?;
+        self.fetch(set, &cache, progress).map_err(|error| where_to_put(error, set, folders))?;
         set.read(&cache, wanted)
     }
 
@@ -275,6 +275,21 @@ impl Fetcher {
 fn restart(out: &mut fs::File, why: &str) -> Result<(), Failure> {
     out.set_len(0).map_err(Failure::disk)?;
     Err(Failure::passing(why))
+}
+
+/// An error of a download that also says what was looked for and where, so that it can be put there.
+fn where_to_put(error: DataError, set: PublishedSet<'_>, folders: &Folders) -> DataError {
+    let DataError::Download { dataset, file, attempts, .. } = error else { return error };
+    let quoted = |text: String| format!("`{text}`");
+    let files: Vec<String> = set.files().iter().map(|file| quoted(file.name.to_owned())).collect();
+    let searched: Vec<String> = set.searched(folders).iter().map(|path| quoted(path.display().to_string())).collect();
+    let hint = format!(
+        "check the network, or put {}, each as it is or as `.gz`, into one of the folders that were looked at: {}; \
+         the dataset `glyphs` needs no download",
+        files.join(", "),
+        searched.join(", "),
+    );
+    DataError::Download { dataset, file, attempts, hint }
 }
 
 /// Whether trying again may help: not where the address or the answer is at fault.

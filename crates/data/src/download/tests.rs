@@ -339,6 +339,13 @@ fn a_server_that_is_not_there_or_overloaded() {
     // Port 9 discards, where anything listens at all.
     let error = fetcher(&["http://127.0.0.1:9"]).fetch(set, folder.path(), &mut |_| ()).unwrap_err();
     assert!(error.to_string().contains("hint: check the network"), "{error}");
+    // Whoever loads it is also told what was looked for, and where.
+    let folders = Folders { data: Some(folder.path().join("mine")), cache: folder.path().join("cache") };
+    let result = fetcher(&["http://127.0.0.1:9"]).load(set, &folders, &Wanted::default(), &mut |_| ());
+    let error = result.err().unwrap().to_string();
+    for told in ["`train-images-idx3-ubyte`", "`t10k-labels-idx1-ubyte`", "mine`", "mine/mnist`", "cache/mnist`"] {
+        assert!(error.contains(told), "{told}: {error}");
+    }
     let (result, _, folder) = fetch(Manner::Overloaded);
     result.unwrap();
     assert!(is_whole(folder.path()));

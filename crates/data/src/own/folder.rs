@@ -144,7 +144,7 @@ pub fn read_images(paths: &[PathBuf], wanted: Shape) -> Result<OwnImages, DataEr
         let found = common_shape(std::iter::once(&(path.clone(), None)), None)?;
         if (found.height, found.width) != (wanted.height, wanted.width) {
             let problem = format!(
-                "is {}×{} pixels, and the model takes {}×{}",
+                "is {}×{} pixels (height × width), and the model takes {}×{}",
                 found.height, found.width, wanted.height, wanted.width
             );
             return Err(DataError::file(path, problem, "scale or crop the image to that height and width"));
@@ -261,7 +261,8 @@ fn decoder(path: &Path) -> Result<impl ImageDecoder, DataError> {
     let decoder = reader.into_decoder().map_err(|error| undecodable(path, &error))?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > length.saturating_mul(PIXELS_PER_BYTE) {
-        let problem = format!("declares {height}×{width} pixels, more than a file of its size can hold");
+        let problem =
+            format!("declares {height}×{width} pixels (height × width), more than a file of its size can hold");
         return Err(DataError::file(path, problem, "replace the file by a whole PNG or JPEG, or take it away"));
     }
     Ok(decoder)
@@ -295,7 +296,7 @@ fn common_shape<'a>(
             return Err(DataError::file(
                 path,
                 format!(
-                    "is {}×{} pixels, and `{}` is {}×{}",
+                    "is {}×{} pixels (height × width), and `{}` is {}×{}",
                     size.1,
                     size.0,
                     first_path.display(),

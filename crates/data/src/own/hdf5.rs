@@ -1,5 +1,6 @@
 //! A user's HDF5 file, the layouts of dSprites and 3dshapes included.
 
+use std::fs::TryLockError;
 use std::path::Path;
 
 use hdf5::filters::Filter;
@@ -153,6 +154,20 @@ fn first_line(error: &hdf5::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
+/// Refuses a file that another program has open for writing, by the lock that HDF5 takes then: half of it may be on the disk.
+fn refuse_written(path: &Path) -> Result<(), DataError> {
+    let file = open(path)?;
+    match file.file().try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Err(DataError::file(
+            path,
+            "is open for writing in another program",
+            "close it there, such as by `file.close()` in h5py, and try again",
+        )),
+        // Some file systems know no locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
 /// An open file and what its errors say.
 struct Reader<'a> {
     path: &'a Path,
@@ -166,7 +181,9 @@ impl Reader<'_> {
         if length == 0 {
             return Err(DataError::file(path, "the file is empty", "write or fetch it again"));
         }
-        let file = File::open(path).map_err(|error| {
+        refuse_written(path)?;
+        // Without a lock of HDF5's: reading keeps nobody out, and a process started meanwhile has nothing to hold on to.
+        let file = File::with_options().with_fapl(|access| access.file_locking(false)).open(path).map_err(|error| {
             let hint = "give a whole HDF5 file, or `{ npz: … }` for NumPy's";
             DataError::file(path, format!("is not HDF5, or is damaged: {}", first_line(&error)), hint)
         })?;

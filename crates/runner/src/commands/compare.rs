@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 use figures::Assessment;
-use record::summary::SummaryRow;
+use record::summary::{SEED, SummaryRow};
 use record::{Status, Store};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -143,11 +143,18 @@ pub fn compare(settings: &Settings, experiment: &Experiment, request: &CompareRe
         .iter()
         .filter(|cell| request.conditions.iter().all(|condition| condition.holds(cell)))
         .collect();
-    if let Some(path) = &request.by
-        && !experiment.axes.iter().any(|axis| axis.path == *path)
-    {
-        let axes: Vec<&str> = experiment.axes.iter().map(|axis| axis.path.as_str()).collect();
-        bail!("`{path}` does not vary in `{}`\nhint: what varies is {}", experiment.name, listed(&axes));
+    if let Some(path) = &request.by {
+        let axes: Vec<&str> =
+            experiment.axes.iter().map(|axis| axis.path.as_str()).filter(|&axis| axis != SEED).collect();
+        if path == SEED {
+            bail!(
+                "`{SEED}` is what numbers are averaged over\nhint: what else varies is {}; `elbo list` shows single runs",
+                listed(&axes)
+            );
+        }
+        if !axes.contains(&path.as_str()) {
+            bail!("`{path}` does not vary in `{}`\nhint: what varies is {}", experiment.name, listed(&axes));
+        }
     }
     let (cells, n_missing) = done(&chosen, &store)?;
     let summary = store.summary(&experiment.axes, &cells)?;

@@ -6,10 +6,12 @@ use anyhow::{Result, bail};
 use data::{DatasetInfo, Fetcher, Info, Prepared, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use spec::{Dataset, KNOWN_DATASETS, OwnKind, OwnSource, Source};
+use serde_json::Value;
+use spec::{Cell, Dataset, KNOWN_DATASETS, OwnKind, OwnSource, Source};
 
 use crate::outcome::Outcome;
 use crate::output;
+use crate::plan::{Plan, images};
 use crate::settings::Settings;
 use crate::text;
 use crate::text_table::{Align, TableEntry, TextTable, Tone};
@@ -88,8 +90,22 @@ fn own_kinds() -> String {
     format!("{} or {last}", others.join(", "))
 }
 
+/// Reads the images of what a plan is to train or measure, and fetches what is not here; nothing is recorded if that fails.
+///
+/// # Errors
+/// If they cannot be read or fetched, or a cell's networks do not fit them.
+pub fn make_ready(settings: &Settings, plan: &Plan) -> Result<()> {
+    let mut news = News::new(settings.has_bars);
+    let ready = images::make_ready(plan, &settings.folders()?, &mut |progress| news.tell(progress));
+    news.close();
+    ready
+}
+
 /// What a name on the command line means: the name of a data set, or a kind and a path.
-fn source(name: &str) -> Result<Source> {
+///
+/// # Errors
+/// If it is neither.
+pub fn source(name: &str) -> Result<Source> {
     let path = |path: &str| -> Result<PathBuf> {
         if path.is_empty() {
             bail!("`{name}` has no path\nhint: write it behind the colon, as in `folder:photos`");
@@ -113,6 +129,33 @@ fn source(name: &str) -> Result<Source> {
             None => bail!("`{word}` is not a kind of data set\nhint: use {}", own_kinds()),
         },
     }
+}
+
+/// Whether a cell's data set is meant by a name as [`source`] takes it, by its path, or by its word in readable names.
+pub fn is_named(cell: &Cell, name: &str) -> bool {
+    let own = tagged(&cell.dataset.name);
+    let is_given = source(name).is_ok_and(|given| {
+        let given = tagged(&given);
+        own.0 == given.0 && is_same_place(&own.1, &given.1)
+    });
+    is_given || own.1 == name || cell.dataset.name.readable_name() == name
+}
+
+/// The kind of a source and its path, or a known name alone.
+fn tagged(source: &Source) -> (String, String) {
+    match serde_json::to_value(source) {
+        Ok(Value::Object(tagged)) => {
+            tagged.into_iter().next().map(|(kind, path)| (kind, text::value(&path))).unwrap_or_default()
+        }
+        Ok(name) => (String::new(), text::value(&name)),
+        Err(_) => Default::default(),
+    }
+}
+
+/// Whether two paths, or names, mean the same; the second may be relative to here.
+fn is_same_place(own: &str, given: &str) -> bool {
+    let real = |path: &str| fs_err::canonicalize(path).or_else(|_| std::path::absolute(path));
+    own == given || real(own).ok().zip(real(given).ok()).is_some_and(|(own, given)| own == given)
 }
 
 fn to_text(found: &Info, is_coloured: bool) -> String {

@@ -118,10 +118,16 @@ fn numbers(run: &Run, manifest: &RunManifest) -> Result<Numbers<f64>> {
     let mut numbers = Numbers::new();
     let of = |metric: Metric| MetricSource::LastEpoch(manifest.cell.term(metric));
     for (split, terms) in manifest.result().iter().flat_map(|epoch| &epoch.splits) {
-        numbers.extend(terms.iter().map(|(metric, value)| ((*split, of(metric)), (metric, value))));
+        // Losses of two β are no matter of a difference; a model without a bound has nothing else.
+        let units = [(Metric::ActiveUnits, terms.get(Metric::ActiveUnits))];
+        let shown = terms.shown().into_iter().chain(units).filter_map(|(metric, value)| Some((metric, value?)));
+        numbers.extend(shown.map(|(metric, value)| ((*split, of(metric)), (metric, value))));
     }
     let evaluation = run.evaluation()?;
-    for row in evaluation.iter().filter(|row| !row.settings.repeat_last_epoch(row.metric)) {
+    for row in &evaluation {
+        if row.settings.repeat_last_epoch(row.metric) && numbers.contains_key(&(row.split, of(row.metric))) {
+            continue;
+        }
         let width = row.metric.is_over_latents().then_some(manifest.cell.model.latent_dim);
         let name = text::metric_with(row.metric.name(), &row.settings, images_of_fewer(row, &evaluation), width);
         numbers.insert((row.split, MetricSource::Evaluation(name)), (row.metric, row.value));

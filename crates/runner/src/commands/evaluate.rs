@@ -1,10 +1,11 @@
 //! `elbo evaluate`: more numbers on stored models, measured by workers and added to what is on record.
 
 use anyhow::{Result, bail};
-use record::Store;
+use record::{Status, Store};
 use spec::{Evaluation, Experiment};
 
 use crate::args::{EvaluateArgs, ExecutionArgs};
+use crate::commands::data::make_ready;
 use crate::commands::{compare, plan, weights};
 use crate::machine::Machine;
 use crate::outcome::Outcome;
@@ -57,7 +58,7 @@ fn evaluation(experiment: &Experiment, args: &EvaluateArgs) -> Option<Evaluation
 /// Does `evaluation` on the finished runs that have it not on record, and says so.
 ///
 /// # Errors
-/// If the store cannot be read, or there is no worker.
+/// If the store or the images cannot be read, or there is no worker.
 pub fn measure(
     settings: &Settings,
     experiment: &Experiment,
@@ -71,10 +72,21 @@ pub fn measure(
     if n_untrained > 0 {
         output::say(&format!("{} of {} are not trained", n_untrained, text::counted(plan.cells.len(), "cell")));
     }
+    let mut without_bound = Vec::new();
+    for planned in plan.cells.iter().filter(|planned| planned.status == Status::Done) {
+        if !store.run(&planned.id).has_bound()? {
+            without_bound.push(planned.cell.readable_name());
+        }
+    }
+    if !without_bound.is_empty() {
+        let names: Vec<&str> = without_bound.iter().map(String::as_str).collect();
+        output::say(&format!("not measured, since −log p(x) needs a variational bound: {}", text::first_of(&names)));
+    }
     if plan.cohorts.is_empty() {
         return Ok(Tally::default());
     }
     find_program()?;
+    make_ready(settings, &plan)?;
     output::say(&format!("{}, by {} importance samples an image", plan::to_do(&plan), evaluation.importance_samples));
     run_cohorts(&plan, store, settings)
 }

@@ -1,11 +1,13 @@
 //! `elbo export`: a trained model with its records, in a folder that can be given away.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use record::tensors::TensorFile;
 use serde_json::Value;
+use spec::Metric;
 
 use crate::args::ExportArgs;
 use crate::commands::show::flat_settings;
@@ -56,7 +58,10 @@ fn write(model: &StoredModel<'_>, readme: &str, folder: &Path) -> Result<()> {
 
 /// An experiment of this model alone.
 fn experiment(model: &StoredModel<'_>) -> Result<String> {
+    /// Letters of an experiment's name, at most.
+    const MOST: usize = 64;
     let name = model.manifest.name.replace('.', "-");
+    let name = if name.len() > MOST { format!("run-{}", model.run.id()) } else { name };
     let measures = match weights::is_measurable(&model.manifest.cell) {
         true => {
             "# `elbo evaluate experiment.yaml --weights model.safetensors` measures this model again, with as many samples as asked\n\
@@ -75,17 +80,19 @@ fn experiment(model: &StoredModel<'_>) -> Result<String> {
 
 fn readme(model: &StoredModel<'_>) -> Result<String> {
     let (manifest, run) = (&model.manifest, &model.run);
-    let (image, name) = (model.image_shape()?, &manifest.name);
+    let (image, name, evaluation) = (model.image_shape()?, &manifest.name, run.evaluation()?);
+    let metrics: BTreeSet<Metric> = evaluation.iter().map(|row| row.metric).collect();
     let mut text = format!("# {name}\n\nRun `{}`, trained by elbo", run.id());
     if let Some(git) = &manifest.provenance.git {
         write!(text, " at commit `{}`", git.commit)?;
     }
     write!(
         text,
-        " on images of {} × {} pixels with {}. All numbers are nats per image, means over images.\n\n",
+        " on images of {} × {} pixels (height × width) with {}. Numbers are means over images: {}.\n\n",
         image.height,
         image.width,
-        text::counted(image.channels, "channel")
+        text::counted(image.channels, "channel"),
+        text::units(metrics, Metric::name)
     )?;
     let uses = match weights::is_measurable(&manifest.cell) {
         true => "`elbo evaluate` and `elbo sweep`",
@@ -111,7 +118,7 @@ fn readme(model: &StoredModel<'_>) -> Result<String> {
     }
     text +=
         "\n## Numbers\n\n| metric | split | value | standard error | images | settings |\n|---|---|---|---|---|---|\n";
-    for row in run.evaluation()? {
+    for row in evaluation {
         let decimals = row.metric.about().decimals.max(3);
         let error = row.standard_error.map(|error| format!("{error:.decimals$}")).unwrap_or_default();
         let (split, settings) = (row.split.as_str(), row.settings.to_json());

@@ -3,13 +3,14 @@
 use std::cmp::Ordering;
 
 use anyhow::{Result, bail};
-use record::{EpochMetrics, ListedRun, Status};
+use record::{EpochMetrics, ListedRun, Status, Store};
 use serde::Serialize;
 use serde_json::Value;
 use spec::metric::Unit;
-use spec::{Cell, Metric, Split};
+use spec::{Cell, Measurement, Metric, Split};
 
 use crate::args::ListArgs;
+use crate::commands::data;
 use crate::filter::{self, Condition};
 use crate::outcome::Outcome;
 use crate::output;
@@ -48,7 +49,7 @@ impl Selection {
 
     fn takes(&self, run: &ListedRun) -> bool {
         self.status.as_ref().is_none_or(|status| status == run.status.word())
-            && self.dataset.as_ref().is_none_or(|name| *name == dataset_name(&run.manifest.cell))
+            && self.dataset.as_ref().is_none_or(|name| data::is_named(&run.manifest.cell, name))
             && self.conditions.iter().all(|condition| condition.holds(&run.manifest.cell))
     }
 }
@@ -69,11 +70,13 @@ struct RunJson<'a> {
     /// Epochs in all.
     epochs: usize,
     scale: &'static str,
-    /// At `kept_epoch`, or else at `epoch`, on `split`; nats per image, means over images; `null` for what the model does not have.
+    /// At `kept_epoch`, or else at `epoch`, on `split`; means over images; `null` for terms of the bound that the model does not have.
     #[serde(flatten)]
     terms: EpochMetrics,
     /// `test`, or else `validation` or `train`, whichever was measured.
     split: Option<&'static str>,
+    /// What was measured on the trained model.
+    evaluation: Vec<Measurement>,
     started: String,
     /// Wall-clock seconds of its training, shared by all runs of its cohort.
     seconds: f64,
@@ -90,7 +93,8 @@ struct ListJson<'a> {
 /// # Errors
 /// If the store cannot be read, or a path in a condition or in the order is one that no run has.
 pub fn list(settings: &Settings, selection: &Selection, json: bool) -> Result<Outcome> {
-    let listing = settings.store()?.runs()?;
+    let store = settings.store()?;
+    let listing = store.runs()?;
     for unreadable in &listing.unreadable {
         output::say(&format!("warning: left out `{}`: {}", unreadable.path.display(), unreadable.error));
     }
@@ -101,7 +105,8 @@ pub fn list(settings: &Settings, selection: &Selection, json: bool) -> Result<Ou
     let mut runs: Vec<&ListedRun> = listing.runs.iter().filter(|run| selection.takes(run)).collect();
     let is_apart = sort(&mut runs, &selection.key, selection.is_reversed)?;
     if json {
-        output::print_json(&ListJson { runs: runs.iter().map(|run| to_json(run)).collect() })?;
+        let runs: Result<Vec<RunJson<'_>>> = runs.iter().map(|run| to_json(run, &store)).collect();
+        output::print_json(&ListJson { runs: runs? })?;
     } else if n_stored == 0 {
         output::say(&format!(
             "no runs in `{}` yet\nhint: `elbo sweep experiments/sweep.yaml` trains some; --results names another folder",
@@ -169,15 +174,6 @@ fn sort(runs: &mut [&ListedRun], key: &str, is_reversed: bool) -> Result<bool> {
     Ok(false)
 }
 
-/// What `--dataset` compares: `mnist`, or the path of a user's own.
-fn dataset_name(cell: &Cell) -> String {
-    match serde_json::to_value(&cell.dataset.name) {
-        Ok(Value::Object(tagged)) => tagged.values().next().map(text::value).unwrap_or_default(),
-        Ok(name) => text::value(&name),
-        Err(_) => String::new(),
-    }
-}
-
 /// The terms at the latest epoch, or at the one that was kept, on the split that says most.
 fn measured(run: &ListedRun) -> Option<(Split, &EpochMetrics)> {
     let splits = &run.manifest.result()?.splits;
@@ -185,10 +181,10 @@ fn measured(run: &ListedRun) -> Option<(Split, &EpochMetrics)> {
     best.into_iter().find_map(|split| splits.get(&split).map(|terms| (split, terms)))
 }
 
-fn to_json(run: &ListedRun) -> RunJson<'_> {
+fn to_json<'a>(run: &'a ListedRun, store: &Store) -> Result<RunJson<'a>> {
     let manifest = &run.manifest;
     let measured = measured(run);
-    RunJson {
+    Ok(RunJson {
         run_id: manifest.run_id.to_string(),
         name: &manifest.name,
         status: run.status.word(),
@@ -202,10 +198,11 @@ fn to_json(run: &ListedRun) -> RunJson<'_> {
         scale: manifest.scale.as_str(),
         terms: measured.map(|(_, terms)| terms.clone()).unwrap_or_default(),
         split: measured.map(|(split, _)| split.as_str()),
+        evaluation: store.run(&manifest.run_id).evaluation()?,
         started: manifest.timing.started.to_string(),
         seconds: manifest.timing.seconds,
         cell: &manifest.cell,
-    }
+    })
 }
 
 /// What the numbers of the table are.

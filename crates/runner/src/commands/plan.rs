@@ -11,6 +11,7 @@ use crate::machine::Machine;
 use crate::outcome::Outcome;
 use crate::output;
 use crate::plan::estimate::{ROUGH_CPU_RATE, ROUGH_GPU_RATE};
+use crate::plan::images;
 use crate::plan::{Goal, Plan, PlanRequest, PlannedCell};
 use crate::settings::Settings;
 use crate::text;
@@ -85,6 +86,9 @@ pub fn plan(settings: &Settings, experiment: &Experiment, args: &PlanArgs) -> Re
         output::print(&to_text(experiment, &plan, settings.is_coloured))?;
     }
     // What would stop the sweep is told beneath the cells.
+    for note in images::would_be_fetched(&plan, &folders)? {
+        output::say(&note);
+    }
     if let Some(changes) = Claim::of(experiment, &store)?.changes()? {
         output::say(&changes);
     }

@@ -1,11 +1,13 @@
 //! `elbo show`: one run's settings, where it stands, and its numbers.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use record::summary::images_of_fewer;
 use record::{Continued, MetricsRow, RunManifest, Status};
 use serde::Serialize;
 use serde_json::Value;
-use spec::{Cell, Measurement};
+use spec::{Cell, Measurement, Metric};
 
 use crate::outcome::Outcome;
 use crate::output;
@@ -55,8 +57,8 @@ pub fn show(settings: &Settings, run: &str, json: bool) -> Result<Outcome> {
         let mut text = head(&manifest, &status, &run.dir().display().to_string(), settings.is_coloured);
         text.push_str(&settings_table(&manifest.cell).render(settings.is_coloured));
         let kept = manifest.kept_epoch.as_ref().map(|kept| kept.epoch);
-        if let Some(numbers) = numbers(&run.metrics()?, kept, &evaluation) {
-            text.push_str("\nnats per image, means over images, unless a metric's name says otherwise:\n");
+        if let Some((numbers, shown)) = numbers(&run.metrics()?, kept, &evaluation) {
+            text.push_str(&format!("\nmeans over images, {}:\n", text::units(shown, Metric::name)));
             text.push_str(&numbers.render(settings.is_coloured));
         }
         output::print(&text)?;
@@ -131,7 +133,12 @@ pub fn flat_settings(cell: &Cell) -> Vec<(String, Value)> {
     settings
 }
 
-fn numbers(metrics: &[MetricsRow], kept: Option<u32>, evaluation: &[Measurement]) -> Option<TextTable> {
+/// A table of the numbers, and the metrics in it.
+fn numbers(
+    metrics: &[MetricsRow],
+    kept: Option<u32>,
+    evaluation: &[Measurement],
+) -> Option<(TextTable, BTreeSet<Metric>)> {
     use Align::{Left, Right};
     let mut table = TextTable::new([
         ("split", Left),
@@ -142,7 +149,9 @@ fn numbers(metrics: &[MetricsRow], kept: Option<u32>, evaluation: &[Measurement]
     ]);
     let epoch = kept.or_else(|| metrics.iter().map(|row| row.epoch).max());
     let of_epoch = metrics.iter().filter(|row| Some(row.epoch) == epoch);
+    let mut shown = BTreeSet::new();
     for (row, (metric, value)) in of_epoch.flat_map(|row| row.terms.shown().into_iter().map(move |term| (row, term))) {
+        shown.insert(metric);
         table.row(vec![
             row.split.as_str().into(),
             metric.name().into(),
@@ -151,7 +160,10 @@ fn numbers(metrics: &[MetricsRow], kept: Option<u32>, evaluation: &[Measurement]
             TableEntry::toned(format!("at epoch {}", row.epoch), Tone::Dim),
         ]);
     }
-    for row in evaluation.iter().filter(|row| !row.settings.repeat_last_epoch(row.metric)) {
+    let of_epoch = shown.clone();
+    let is_new = |row: &&Measurement| !(of_epoch.contains(&row.metric) && row.settings.repeat_last_epoch(row.metric));
+    for row in evaluation.iter().filter(is_new) {
+        shown.insert(row.metric);
         table.row(vec![
             row.split.as_str().into(),
             row.metric.name().into(),
@@ -160,5 +172,5 @@ fn numbers(metrics: &[MetricsRow], kept: Option<u32>, evaluation: &[Measurement]
             TableEntry::toned(text::settings_on(&row.settings, images_of_fewer(row, evaluation), None), Tone::Dim),
         ]);
     }
-    (epoch.is_some() || !evaluation.is_empty()).then_some(table)
+    (epoch.is_some() || !evaluation.is_empty()).then_some((table, shown))
 }

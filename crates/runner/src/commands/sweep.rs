@@ -8,6 +8,7 @@ use spec::Experiment;
 use crate::args::SweepArgs;
 use crate::assessment;
 use crate::claim::Claim;
+use crate::commands::data::make_ready;
 use crate::commands::{compare, evaluate, plan};
 use crate::experiment_figures::ExperimentFigures;
 use crate::machine::Machine;
@@ -22,7 +23,7 @@ use crate::worker::find_program;
 /// Sweeps.
 ///
 /// # Errors
-/// If the store cannot be read or written, the sweep's folder is another experiment's, there is no worker, or figures cannot be drawn. Runs that fail are no
+/// If the store cannot be read or written, the sweep's folder is another experiment's, there is no worker, images cannot be read, or figures cannot be drawn. Runs that fail are no
 /// error: see [`Outcome::SomeFailed`].
 pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> Result<Outcome> {
     let store = settings.store()?;
@@ -40,6 +41,7 @@ pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> 
     }
     if !plan.cohorts.is_empty() {
         find_program()?;
+        make_ready(settings, &plan)?;
     }
     claim.keep(true)?;
     // Also when there is nothing to train: an earlier sweep may have been killed before it could do this.

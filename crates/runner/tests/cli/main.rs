@@ -1,9 +1,11 @@
 //! Tests of the built `elbo`: what it prints, what it writes, and how it ends.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod images;
 mod keep;
 #[path = "../../../record/tests/suite/made_up.rs"]
 mod made_up;
+mod metrics;
 mod models;
 mod own_images;
 mod read;

@@ -14,7 +14,7 @@ training: { epochs: 1 }
 ";
 
 /// The run of [`TINY`].
-const RUN: &str = "vae-glyphs-z3-b1-s0";
+const RUN: &str = "vae-glyphs-z3-b1-test60-train600-h16-e1-s0";
 
 /// A place with the real worker, in which an experiment was trained.
 fn trained(text: &str) -> Place {
@@ -185,8 +185,8 @@ fn an_exported_model_says_what_it_is() {
     }
     let readme = place.read("given/README.md");
     for part in [
-        "# vae-glyphs-z3-b1-s0",
-        "28 × 28 pixels with 1 channel",
+        "# vae-glyphs-z3-b1-test60-train600-h16-e1-s0",
+        "28 × 28 pixels (height × width) with 1 channel",
         "| `encoder.0.weight` | `[16,784]` |",
         "| `mean.bias` | `[3]` |",
         "| `model.latent_dim` | `3` |",
@@ -247,13 +247,16 @@ training: { epochs: 1 }
         (format!("encode {run} --test 50000"), "use `--test 60` or fewer"),
         (format!("sample {run} --count 100000000000 -o a.png"), "do not fit into the free memory\nhint: use `--count "),
         (format!("reconstruct {run} large.png --test 3 -o a.png"), "cannot be used with"),
-        (format!("reconstruct {run} large.png -o a.png"), "is 28×30 pixels, and the model takes 28×28"),
+        (
+            format!("reconstruct {run} large.png -o a.png"),
+            "is 28×30 pixels (height × width), and the model takes 28×28",
+        ),
         (format!("encode {run} colour.png"), "has colour, and the model takes gray images"),
         (format!("encode {run} text.png"), "text.png"),
         (format!("encode {run} absent.png"), "there is no such file or folder"),
         ("encode vae-glyphs-z7-b1-s0 --test 1".to_owned(), "there is no run `vae-glyphs-z7-b1-s0`"),
-        ("sample vae-glyphs-z9-b1-s0 -o a.png".to_owned(), "has no trained model: it is new"),
-        ("export vae-glyphs-z9-b1-s0 -o given".to_owned(), "has no trained model: it is new"),
+        ("sample vae-glyphs-z9-b1-h8-s0 -o a.png".to_owned(), "has no trained model: it is new"),
+        ("export vae-glyphs-z9-b1-h8-s0 -o given".to_owned(), "has no trained model: it is new"),
     ] {
         let said = place.elbo(&arguments);
         assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "`elbo {arguments}`: {said:?}");

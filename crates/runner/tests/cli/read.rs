@@ -47,8 +47,8 @@ fn list_filters_and_sorts() {
     let mut worst = names(&place, "--sort elbo");
     worst.reverse();
     assert_eq!(best, worst);
-    assert_eq!(names(&place, "--sort model.latent_dim")[0], "vae-glyphs-z2-b1-s0");
-    assert_eq!(names(&place, "--sort -model.latent_dim")[0], "vae-glyphs-z5-b1-s0");
+    assert_eq!(names(&place, "--sort model.latent_dim")[0], "vae-glyphs-z2-b1-h8-e3-s0");
+    assert_eq!(names(&place, "--sort -model.latent_dim")[0], "vae-glyphs-z5-b1-h8-e3-s0");
     let nothing = place.elbo("list --status failed");
     assert_eq!((nothing.code, nothing.out.as_str()), (Some(0), ""));
     insta::assert_snapshot!(nothing.err, @"none of the 8 stored runs meets these conditions");
@@ -93,20 +93,20 @@ fn a_damaged_run_is_named_and_the_others_are_listed() {
 #[test]
 fn show_shows_one_run() {
     let place = filled();
-    insta::assert_snapshot!(place.elbo("show vae-glyphs-z5-b4-s1").out);
-    let by_name = place.json("show vae-glyphs-z5-b4-s1 --json");
+    insta::assert_snapshot!(place.elbo("show vae-glyphs-z5-b4-h8-e3-s1").out);
+    let by_name = place.json("show vae-glyphs-z5-b4-h8-e3-s1 --json");
     let id = by_name["run_id"].as_str().unwrap();
     assert_eq!(place.json(&format!("show {} --json", &id[..6])), by_name);
     assert_eq!((&by_name["status"], &by_name["epoch"]), (&"done".into(), &3.into()));
     assert_eq!(by_name["evaluation"][1]["settings"]["components"], 10);
-    insta::assert_snapshot!(mixed().elbo("show vae-glyphs-z2-b1-s1").out);
+    insta::assert_snapshot!(mixed().elbo("show vae-glyphs-z2-b1-h8-e3-s1").out);
 }
 
 #[test]
 fn diff_shows_what_differs() {
     let place = filled();
-    insta::assert_snapshot!(place.elbo("diff vae-glyphs-z2-b1-s0 vae-glyphs-z5-b4-s0").out);
-    let same = place.json("diff vae-glyphs-z2-b1-s0 vae-glyphs-z2-b1-s0 --json");
+    insta::assert_snapshot!(place.elbo("diff vae-glyphs-z2-b1-h8-e3-s0 vae-glyphs-z5-b4-h8-e3-s0").out);
+    let same = place.json("diff vae-glyphs-z2-b1-h8-e3-s0 vae-glyphs-z2-b1-h8-e3-s0 --json");
     assert_eq!(same["settings"], Value::Array(vec![]));
     assert!(same["metrics"].as_array().unwrap().iter().all(|row| row["difference"] == 0.0));
 }
@@ -317,9 +317,14 @@ fn what_is_drawn_of_other_cells_has_a_folder_of_its_own() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let place = filled();
-    for arguments in
-        ["list", "list --json", "plan small.yaml", "show vae-glyphs-z2-b1-s0", "compare small.yaml", "completions bash"]
-    {
+    for arguments in [
+        "list",
+        "list --json",
+        "plan small.yaml",
+        "show vae-glyphs-z2-b1-h8-e3-s0",
+        "compare small.yaml",
+        "completions bash",
+    ] {
         let mut child = place.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();

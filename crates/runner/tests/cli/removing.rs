@@ -60,7 +60,7 @@ fn what_gc_removed_comes_back_until_the_trash_is_emptied() {
 #[test]
 fn nothing_is_removed_without_a_yes() {
     let place = half_needed();
-    for command in ["gc --delete", "rm vae-glyphs-z2-b1-s0"] {
+    for command in ["gc --delete", "rm vae-glyphs-z2-b1-h8-e3-s0"] {
         let said = place.elbo(command);
         assert_eq!(said.code, Some(2), "{said:?}");
         assert!(
@@ -114,7 +114,7 @@ fn runs_of_sweeps_outside_the_folder_of_experiments_are_kept() {
 fn rm_removes_a_run_and_says_which_sweeps_show_it() {
     let place = filled();
     place.elbo("figures small.yaml");
-    let said = place.elbo("rm vae-glyphs-z2-b1-s0 --yes");
+    let said = place.elbo("rm vae-glyphs-z2-b1-h8-e3-s0 --yes");
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.err.contains("`results/sweeps/small` is made of 1 of them"), "{said:?}");
     assert_eq!(names(&place, "").len(), 7);
@@ -133,7 +133,7 @@ fn a_run_that_is_trained_stays() {
     let place = Place::new();
     let cell = &experiment(SMALL).cells[0];
     let _writer = crate::support::begin(&place.store(), cell, 1);
-    let said = place.elbo("rm vae-glyphs-z2-b1-s0 --yes");
+    let said = place.elbo("rm vae-glyphs-z2-b1-h8-e3-s0 --yes");
     assert!(said.code == Some(2) && said.err.contains("is being written by process"), "{said:?}");
     assert!(!place.path("results/trash").exists());
 }

@@ -71,7 +71,7 @@ fn a_changed_experiment_says_what_went() {
         &SMALL.replace("model.latent_dim: [2, 5], ", "").replace("[loss-curves, elbo-by-latent-dim]", "[loss-curves]"),
     );
     let told = "has other cells than when `results/sweeps/small` was made: 4 cells of 8 went from its figures, \
-                vae-glyphs-z5-b1-s0 (";
+                vae-glyphs-z5-b1-h8-e3-s0 (";
     let plan = place.elbo("plan small.yaml");
     assert!(plan.code == Some(0) && plan.err.contains(told), "{plan:?}");
     assert!(place.path("results/sweeps/small/figures/elbo-by-latent-dim.svg").exists(), "a plan changes nothing");

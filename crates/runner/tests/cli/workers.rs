@@ -37,6 +37,7 @@ const FIRST: &str = "grep -q '\"hidden\":\\[8\\]'";
 #[test]
 fn a_worker_is_given_its_cells_and_its_share_of_the_machine() {
     let place = place("cat > said.$$.json; echo \"$#$@ OMP=$OMP_NUM_THREADS\" > arguments.$$");
+    std::fs::create_dir(place.path("somewhere")).unwrap();
     place.elbo("sweep two.yaml --jobs 1 --threads 3 --data somewhere");
     let named = |start: &str| {
         let entries = std::fs::read_dir(place.path("")).unwrap().map(|entry| entry.unwrap());
