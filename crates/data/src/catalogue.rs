@@ -178,7 +178,7 @@ pub fn info(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Info, DataError> {
     let content = crate::identify(dataset, folders, progress)?;
-    let Splits { train, validation, test, class_names, digest } = load_with(dataset, folders, fetcher, progress)?;
+    let Splits { train, validation, test, class_names, digest, .. } = load_with(dataset, folders, fetcher, progress)?;
     let own = |path: &Path, what: &str| {
         let owner = "the user's own".to_owned();
         (path.display().to_string(), what.to_owned(), owner.clone(), owner)

@@ -51,6 +51,10 @@ pub struct Splits {
     pub test: Images,
     /// Names of the classes, in the labels' order; empty where they have none.
     pub class_names: Vec<String>,
+    /// How far test images are from their neighbours in the source that were taken for training, as a share of how far images are
+    /// from each other anywhere: near 0 where single frames of a film are held out, about 1 for images in no order. `None` where
+    /// the source has a test split of its own, or too few images to tell.
+    pub neighbour_distance: Option<f64>,
     /// SHA-256, in hexadecimal, of shape, pixels and labels of all three splits as they are here.
     pub digest: String,
 }

@@ -193,12 +193,19 @@ impl PublishedSet<'_> {
                     validation: None,
                     test: test(next()?, Some(next()?))?,
                     class_names: crate::classes_of(self.known),
+                    neighbour_distance: None,
                 }
             }
             Files::Amat(_) => {
                 let train = train(next()?, None)?;
                 let validation = Some(self.images(next()?, None, Ok)?);
-                Parts { train, validation, test: test(next()?, None)?, class_names: Vec::new() }
+                Parts {
+                    train,
+                    validation,
+                    test: test(next()?, None)?,
+                    class_names: Vec::new(),
+                    neighbour_distance: None,
+                }
             }
         })
     }

@@ -13,6 +13,7 @@ mod guess;
 mod idx;
 mod images;
 mod known;
+mod neighbours;
 pub mod noise;
 mod own;
 mod sharpness;

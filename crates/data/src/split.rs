@@ -28,11 +28,13 @@ pub(crate) struct Parts {
     pub test: Images,
     /// Names of the classes, in the labels' order; empty where they have none.
     pub class_names: Vec<String>,
+    /// See [`Splits::neighbour_distance`]; `None` where no single images were held out.
+    pub neighbour_distance: Option<f64>,
 }
 
 impl From<(Images, Images)> for Parts {
     fn from((train, test): (Images, Images)) -> Parts {
-        Parts { train, validation: None, test, class_names: Vec::new() }
+        Parts { train, validation: None, test, class_names: Vec::new(), neighbour_distance: None }
     }
 }
 
@@ -103,7 +105,7 @@ fn limit(name: &str, wanted: Option<usize>, n: usize) -> Result<usize, DataError
 
 /// Takes the validation split from the training images, draws static pixels, and digests what is left.
 pub(crate) fn finish(parts: Parts, dataset: &spec::Dataset) -> Result<Splits, DataError> {
-    let Parts { mut train, mut validation, mut test, class_names } = parts;
+    let Parts { mut train, mut validation, mut test, class_names, neighbour_distance } = parts;
     if validation.is_some() && dataset.validation > 0 {
         return Err(DataError::setting(
             format!("`dataset.validation` is `{}`, and there are validation images already", dataset.validation),
@@ -162,7 +164,7 @@ pub(crate) fn finish(parts: Parts, dataset: &spec::Dataset) -> Result<Splits, Da
         }
     }
     let digest = hexadecimal(&digest.finalize());
-    Ok(Splits { train, validation, test, class_names, digest })
+    Ok(Splits { train, validation, test, class_names, neighbour_distance, digest })
 }
 
 /// That every pixel is 0 or 1.

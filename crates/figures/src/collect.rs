@@ -69,6 +69,7 @@ fn read(experiment: &Experiment, store: &Store, wants_arrays: impl Fn(&Cell) -> 
         if learns_sigma(cell) {
             run.sigma = sigma(&stored)?;
         }
+        run.neighbour_distance = manifest.provenance.neighbour_distance;
         origins.add(&manifest);
         match known {
             Some(i) => groups[i].runs.push(run),

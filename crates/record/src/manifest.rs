@@ -95,6 +95,10 @@ pub struct Provenance {
     /// SHA-256 of the images trained and evaluated on, as `data::Splits::digest` gives it.
     #[serde(default)]
     pub data_sha256: String,
+    /// How far test images are from their neighbours in the source that were taken for training, as a share of how far images are
+    /// from each other anywhere, as `data::Splits::neighbour_distance` gives it; `null` where the source has a test split.
+    #[serde(default)]
+    pub neighbour_distance: Option<f64>,
     /// The runs trained together as one program, this one included.
     #[serde(default)]
     pub cohort: Vec<RunId>,

@@ -21,6 +21,7 @@ impl Provenance {
             device: device.to_owned(),
             threads,
             data_sha256: String::new(),
+            neighbour_distance: None,
             cohort,
         }
     }

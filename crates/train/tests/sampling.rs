@@ -42,6 +42,7 @@ fn splits() -> Splits {
         validation: None,
         test: images(60, 99_991),
         class_names: Vec::new(),
+        neighbour_distance: None,
         digest: String::new(),
     }
 }

@@ -13,6 +13,7 @@ use super::facts::ContentDigest;
 use crate::error::DataError;
 use crate::idx::{DEFLATE_RATIO, open, written};
 use crate::images::{Factors, Images, Shape, bytes};
+use crate::neighbours;
 use crate::split::{Parts, Wanted};
 
 /// How many bytes are read at a time.
@@ -71,6 +72,7 @@ impl Contents<'_> {
     pub(super) fn read(&self, wanted: &Wanted, is_unit: bool) -> Result<Parts, DataError> {
         let first = |n: usize| (0..n).collect::<Vec<_>>();
         let read = |part: &Part, rows: &[usize]| part.read(&self.file, rows, is_unit);
+        let mut neighbour_distance = None;
         let (train, test) = match &self.test {
             Some(test) => {
                 let n_train = wanted.n_train(self.train.layout.shape.n)?;
@@ -84,12 +86,15 @@ impl Contents<'_> {
                 let mut train = read(&self.train, &rows)?;
                 let test = train.select(&(n_train..rows.len()).collect::<Vec<_>>())?;
                 train.truncate(n_train);
+                let (train_rows, test_rows) = rows.split_at(n_train);
+                neighbour_distance = neighbours::distance(&train, train_rows, &test, test_rows);
                 (train, test)
             }
         };
         let all = |part: &Part| read(part, &first(part.layout.shape.n));
         let validation = self.validation.as_ref().map(all).transpose()?;
-        Ok(Parts { train, validation, test, class_names: self.class_names.clone() })
+        let class_names = self.class_names.clone();
+        Ok(Parts { train, validation, test, class_names, neighbour_distance })
     }
 
     /// Feeds everything to a digest, a few images at a time.

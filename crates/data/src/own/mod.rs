@@ -17,6 +17,7 @@ use crate::error::DataError;
 use crate::folders::Folders;
 use crate::idx::written;
 use crate::images::{Images, Shape};
+use crate::neighbours;
 use crate::split::{Parts, Wanted};
 use facts::{ContentDigest, Facts};
 
@@ -85,6 +86,7 @@ impl Whole {
     /// The images that are wanted; where there is no test split, some are held out as one.
     fn into_parts(self, wanted: &Wanted) -> Result<Parts, DataError> {
         let Whole { mut train, validation, test, class_names } = self;
+        let mut neighbour_distance = None;
         let (train, test) = match test {
             Some(mut test) => {
                 train.truncate(wanted.n_train(train.shape.n)?);
@@ -93,10 +95,12 @@ impl Whole {
             }
             None => {
                 let (train_rows, test_rows) = wanted.hold_out(train.shape.n)?;
-                (train.select(&train_rows)?, train.select(&test_rows)?)
+                let (train, test) = (train.select(&train_rows)?, train.select(&test_rows)?);
+                neighbour_distance = neighbours::distance(&train, &train_rows, &test, &test_rows);
+                (train, test)
             }
         };
-        Ok(Parts { train, validation, test, class_names })
+        Ok(Parts { train, validation, test, class_names, neighbour_distance })
     }
 }
 

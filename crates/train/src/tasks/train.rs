@@ -68,6 +68,7 @@ fn provenance(cells: &[Cell], context: &TaskContext, splits: &Splits) -> Provena
     let mut provenance = Provenance::gather(device, context.settings.threads.get(), cohort);
     provenance.versions.insert("libtorch".to_owned(), env!("LIBTORCH_VERSION").to_owned());
     provenance.data_sha256.clone_from(&splits.digest);
+    provenance.neighbour_distance = splits.neighbour_distance;
     provenance
 }
 
