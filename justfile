@@ -36,6 +36,30 @@ figures experiment="experiments/sweep.yaml" *arguments: build
     @shift || true; {{ quote(elbo) }} figures {{ quote(experiment) }} "$@"
     @shift || true; {{ quote(elbo) }} report {{ quote(experiment) }} "$@"
 
+# Typeset a sweep's tables in two columns with pdflatex or tectonic; a table that is too wide, or a label that two have, fails
+[group('research')]
+tables sweep="sweep" results="results":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    tex=$(command -v pdflatex || command -v tectonic) || { echo "error: neither pdflatex nor tectonic is here; hint: install TeX Live or tectonic" >&2; exit 1; }
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    {
+        echo '\documentclass[twocolumn]{article}\usepackage[utf8]{inputenc}\usepackage{array,booktabs}\begin{document}'
+        for table in "$(realpath {{ quote(results) }})"/sweeps/{{ quote(sweep) }}/tables/*.tex; do
+            cat "$table"
+            echo '\clearpage'
+        done
+        echo '\end{document}'
+    } >"$folder/tables.tex"
+    cd "$folder"
+    case "$tex" in
+        *pdflatex) "$tex" -interaction=nonstopmode -halt-on-error tables.tex >tables.out || { tail -n 20 tables.out >&2; exit 1; } ;;
+        *) "$tex" --keep-logs tables.tex >tables.out 2>&1 || { tail -n 20 tables.out >&2; exit 1; } ;;
+    esac
+    if grep -nE 'Overfull .hbox|multiply defined|Float too large' tables.log >&2; then exit 1; fi
+    echo "the tables of {{ sweep }} fit"
+
 # Train every set-up with published numbers, then write the table in results/published; takes many hours on a CPU; takes the options of `elbo sweep`
 [group('research')]
 reproduce *arguments: build

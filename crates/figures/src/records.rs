@@ -310,7 +310,7 @@ impl Records {
     pub fn by_basis(&self) -> Vec<Part<'_>> {
         let bases: Vec<Basis> = self.groups.iter().map(|group| group.cell.basis()).collect();
         let several_scales = bases.iter().any(|basis| basis.scale != bases[0].scale);
-        let several_images = bases.iter().any(|basis| basis.images != bases[0].images);
+        let several_images = Basis::share_a_scale(&bases);
         let words = |basis: &Basis| match several_images {
             true => format!("{}, on {}", basis.scale, basis.images),
             false => basis.scale.to_string(),

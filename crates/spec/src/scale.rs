@@ -50,6 +50,17 @@ pub struct Basis {
     pub images: String,
 }
 
+impl Basis {
+    /// Whether two of these have one scale and other test images, so that the scale alone does not tell them apart.
+    pub fn share_a_scale<'a>(bases: impl IntoIterator<Item = &'a Basis> + Clone) -> bool {
+        let others = |one: &Basis| {
+            let mut bases = bases.clone().into_iter();
+            bases.any(|other| other.scale == one.scale && other.images != one.images)
+        };
+        bases.clone().into_iter().any(others)
+    }
+}
+
 impl Cell {
     /// What this cell's numbers in nats are on.
     pub fn basis(&self) -> Basis {

@@ -164,8 +164,9 @@ pub fn compare(settings: &Settings, experiment: &Experiment, request: &CompareRe
         (basis, cells, rows(&summary, request))
     };
     let parts: Vec<(Basis, Vec<Cell>, Vec<SummaryRow>)> = by_basis(&cells).into_iter().map(of_basis).collect();
-    let differ = |of: fn(&Basis) -> String| parts.iter().any(|(basis, ..)| of(basis) != of(&parts[0].0));
-    let (scales, images) = (differ(|basis| basis.scale.to_string()), differ(|basis| basis.images.clone()));
+    let bases: Vec<Basis> = parts.iter().map(|(basis, ..)| basis.clone()).collect();
+    let scales = bases.iter().any(|basis| basis.scale != bases[0].scale);
+    let images = Basis::share_a_scale(&bases);
     let assessment = assessed(experiment, &chosen, request.split, &store)?;
     if json {
         let scale = parts.first().filter(|_| !scales).map(|(basis, ..)| basis.scale.as_str());
@@ -241,7 +242,7 @@ pub fn results(
     let (cells, _) = done(&experiment.cells.iter().collect::<Vec<_>>(), store)?;
     let mut text = String::new();
     let bases = by_basis(&cells);
-    let has_images = bases.iter().any(|(basis, _)| basis.images != bases[0].0.images);
+    let has_images = Basis::share_a_scale(&bases.iter().map(|(basis, _)| basis.clone()).collect::<Vec<_>>());
     for (basis, of_basis) in bases {
         let mut is_measured = false;
         for cell in &of_basis {

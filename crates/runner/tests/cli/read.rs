@@ -135,6 +135,15 @@ fn scales_are_never_mixed() {
     assert_eq!(scales, ["gray-bce", "gray-bce", "bernoulli", "bernoulli"]);
     let one = place.json("compare scales.yaml --where dataset.pixels=static --json");
     assert_eq!(one["scale"], "bernoulli");
+    let sorted = place.elbo("list --sort -elbo");
+    assert!(sorted.err.contains("sorted by elbo within each scale"), "{sorted:?}");
+    let runs = place.json("list --json --sort -elbo")["runs"].as_array().unwrap().clone();
+    let scales: Vec<&str> = runs.iter().map(|run| run["scale"].as_str().unwrap()).collect();
+    assert_eq!(scales.iter().filter(|scale| **scale == "bernoulli").count(), 4);
+    for of_scale in runs.chunk_by(|a, b| a["scale"] == b["scale"]) {
+        assert_eq!(of_scale.len(), 4, "{scales:?}");
+        assert!(of_scale.is_sorted_by(|a, b| a["elbo"].as_f64() >= b["elbo"].as_f64()), "{of_scale:?}");
+    }
     let list = place.json("list --json --sort dataset.pixels");
     let ids = [&list["runs"][0], &list["runs"][7]].map(|run| run["run_id"].as_str().unwrap().to_owned());
     let diff = place.json(&format!("diff {} {} --json", ids[0], ids[1]));
