@@ -194,7 +194,7 @@ fn file_name(path: &str) -> String {
 
 /// Whether a number is among those of the last epoch already. A reconstruction from corrupted images is none of them.
 fn is_term(row: &Measurement) -> bool {
-    row.metric.about().per_epoch.is_some() && row.settings.input.is_none()
+    row.metric.about().per_epoch.is_some() && row.settings.input.is_none() && !row.metric.needs_settings()
 }
 
 fn numbers(rows: &[record::MetricsRow], kept: Option<u32>, cell: &Cell) -> RunNumbers {

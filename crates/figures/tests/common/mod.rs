@@ -125,6 +125,9 @@ fn evaluation(cell: &Cell) -> Vec<Measurement> {
     let nll = -elbo - 4.5 + 0.1 * normal(cell.training.seed);
     let mut rows =
         vec![row(Metric::Elbo, elbo, MetricSettings::samples(1)), row(Metric::Nll, nll, MetricSettings::samples(5000))];
+    if let Some(samples @ 2..) = cell.objective_samples() {
+        rows.push(row(Metric::ImportanceBound, elbo + 0.5 * samples as f64, MetricSettings::samples(samples)));
+    }
     if cell.scale() == spec::Scale::GrayBce {
         rows.push(row(Metric::GrayBceFloor, 63.25, MetricSettings::default()));
     }

@@ -382,6 +382,13 @@ fn the_report_says_what_was_drawn_and_how_long_was_trained() {
     assert!(
         with_autoencoder.contains("autoencoder, no hidden layers") && with_autoencoder.contains("<td>8, none</td>")
     );
+    let bounds = page(
+        "sweep: { grid: { objective.kind: [{ importance-weighted: { samples: 5 } }, { importance-weighted: { samples: 50 } }] } }",
+    );
+    for samples in [5, 50] {
+        let column = format!("importance-weighted bound (samples {samples})");
+        assert!(bounds.contains(&column), "bounds of other numbers of samples have columns of their own");
+    }
 }
 
 #[test]
