@@ -14,6 +14,8 @@ pub const PALE: Colour = Colour(0xE3, 0xE3, 0xE3);
 pub const FAINT: Colour = Colour(0xBF, 0xC5, 0xCC);
 /// The one accent of figures with a single series.
 pub const BLUE: Colour = Colour(0x00, 0x72, 0xB2);
+/// A paler tone of it.
+pub const LIGHT_BLUE: Colour = Colour(0x7F, 0xB8, 0xD9);
 
 /// Ten colours from dark to light, of which any two differ by 16 ΔE₀₀ or more for protanopes and deuteranopes, by 24 for
 /// other readers, and by five steps of lightness, so that a print in grayscale still has an order. They were found by a

@@ -35,6 +35,7 @@ mod table;
 mod tex;
 mod tiles;
 mod warnings;
+mod variant;
 
 use std::path::{Path, PathBuf};
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 use spec::{Cell, differing_paths, is_switched_off};
 
 use crate::axis::number;
+use crate::variant;
 
 /// The width of the latent space.
 pub const LATENT_DIM: &str = "model.latent_dim";
@@ -75,7 +76,7 @@ pub fn equation(path: &str, value: Option<&Value>) -> Option<String> {
     Some(value.map_or_else(|| absent.to_owned(), |value| format!("{symbol} = {}", words(value))))
 }
 
-/// Settings of one group in words: `vae, hidden 400, prior mixture components 10`.
+/// Settings of one group in words: `VAE, hidden 400, mixture prior, 10 components`.
 pub fn phrase(settings: &[&Setting]) -> String {
     // What a model does without is said only where there is nothing else to say.
     let is_absent = |setting: &&&Setting| is_switched_off(&setting.path, &words(&setting.value));
@@ -87,13 +88,14 @@ pub fn phrase(settings: &[&Setting]) -> String {
     let one = |setting: &&Setting| {
         let value = words(&setting.value);
         match setting.path.as_str() {
-            // These values say of themselves what they are the values of.
-            "dataset.name" | "model.kind" | "model.likelihood" | "objective.kind" => value,
+            "dataset.name" => value,
             "objective.warm_up_epochs" if value == "0" => "no warm-up".to_owned(),
             "objective.warm_up_epochs" => format!("warm-up {value} epochs"),
             "model.hidden" if value == NOTHING => "no hidden layers".to_owned(),
-            path if is_unique(path) => format!("{} {value}", last_part(path)),
-            path => format!("{} {value}", path.replace(['.', '_'], " ")),
+            path => {
+                let name = if is_unique(path) { last_part(path) } else { path.replace(['.', '_'], " ") };
+                variant::told(path, &setting.value).unwrap_or_else(|| variant::field(&name, &setting.value))
+            }
         }
     };
     said.iter().map(one).collect::<Vec<_>>().join(", ")
@@ -102,7 +104,7 @@ pub fn phrase(settings: &[&Setting]) -> String {
 /// An empty list in words.
 const NOTHING: &str = "none";
 
-/// A setting's value in words; a variant with settings as `masking fraction 0.5` or `gan spectral-norm`.
+/// A setting's value in the words of a spec; a variant with settings as `masking fraction 0.5` or `gan spectral-norm`.
 pub fn words(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -161,8 +163,8 @@ mod tests {
         cells[1].objective.cycles = 4;
         cells[2].model.corruption = spec::Corruption::Masking { fraction: 0.5 };
         let said = phrases(&cells);
-        assert_eq!(said[1..], ["warm-up 2 epochs, cycles 4", "corruption masking fraction 0.5"]);
-        assert_eq!(said[0], "corruption none");
+        assert_eq!(said[1..], ["warm-up 2 epochs, 4 cycles", "masked pixels, fraction 0.5"]);
+        assert_eq!(said[0], "no corruption");
     }
 
     #[test]
@@ -173,13 +175,13 @@ mod tests {
         cells[2].model.latent = spec::Latent::Bernoulli { temperature: 1.0, final_temperature: 0.5, anneal_epochs: 10 };
         cells[3].model.net = spec::Net::Conv { channels: vec![8, 16], kernel: 3, stride: 2 };
         let said = phrases(&cells);
-        assert_eq!(said[..2], ["vae, hidden 400", "autoencoder, no hidden layers"]);
-        assert!(said[2].starts_with("vae, hidden 400, latent bernoulli"), "{}", said[2]);
-        assert_eq!(said[3], "vae, net conv channels 8-16, kernel 3, stride 2, hidden 400");
+        assert_eq!(said[..2], ["VAE, hidden 400", "autoencoder, no hidden layers"]);
+        assert!(said[2].starts_with("VAE, hidden 400, latent bits, "), "{}", said[2]);
+        assert_eq!(said[3], "VAE, convolutional, channels 8-16, kernel 3, stride 2, hidden 400");
         cells.truncate(1);
         cells.extend(vec![cell(2, 1.0, 0, 1e-3, 400); 1]);
         cells[1].model.prior = spec::Prior::Mixture { components: 10 };
-        assert_eq!(phrases(&cells), ["prior standard", "prior mixture components 10"]);
+        assert_eq!(phrases(&cells), ["prior N(0, I)", "mixture prior, 10 components"]);
     }
 
     #[test]
@@ -194,9 +196,9 @@ mod tests {
             cell.model.likelihood = spec::Likelihood::Gaussian { sigma: 1.0 };
         }
         let variants = phrases(&cells);
-        assert_eq!(variants[0], "vae");
+        assert_eq!(variants[0], "VAE");
         assert_eq!(variants[1], "autoencoder");
-        assert_eq!(variants[2], "gaussian-mixture components 5, floor 0.1");
+        assert_eq!(variants[2], "Gaussian mixture over pixels, 5 components, floor 0.1");
         let said = |value| words(&value);
         assert_eq!(
             said(serde_json::json!({ "gan": { "regulariser": { "gradient-penalty": { "weight": 1.0 } } } })),

@@ -242,6 +242,37 @@ pub fn columns(facets: &[Facet<'_>], most: usize) -> usize {
     widest.div_ceil(widest.div_ceil(most.max(1)))
 }
 
+/// Panels side by side.
+#[derive(Clone, Debug)]
+pub struct PanelRow<'a> {
+    /// Above them: what they share; empty where their titles say all.
+    pub label: String,
+    /// Each with its title.
+    pub panels: Vec<(&'a Group, String)>,
+}
+
+/// Panels in rows of at most `most`, a row or more for each facet. Where that would leave a quarter of their room empty, they
+/// stand one after the other instead, each with its whole title.
+pub fn panel_rows<'a>(groups: &[&'a Group], along: &Along, most: usize) -> Vec<PanelRow<'a>> {
+    let facets = rows(groups, std::slice::from_ref(along));
+    let n_columns = columns(&facets, most);
+    let in_rows = |label: &str, panels: Vec<(&'a Group, String)>, n_columns: usize| {
+        let row = |panels: &[(&'a Group, String)]| PanelRow { label: label.to_owned(), panels: panels.to_vec() };
+        panels.chunks(n_columns).map(row).collect::<Vec<_>>()
+    };
+    let n_rows: usize = facets.iter().map(|facet| facet.groups.len().div_ceil(n_columns)).sum();
+    if facets.len() > 1 && 4 * groups.len() <= 3 * n_rows * n_columns {
+        let panels: Vec<(&Group, String)> = groups.iter().map(|group| (*group, title(group, groups, along))).collect();
+        let n_columns = groups.len().div_ceil(groups.len().div_ceil(most));
+        return in_rows("", panels, n_columns);
+    }
+    let of = |facet: &Facet<'a>| {
+        let panels = facet.groups.iter().map(|group| (*group, along.value(group))).collect();
+        in_rows(&facet.label, panels, n_columns)
+    };
+    facets.iter().flat_map(of).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

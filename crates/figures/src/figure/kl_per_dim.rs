@@ -1,23 +1,26 @@
-//! KL of each latent dimension, sorted, with the border between active and inactive units.
+//! KL of each latent dimension, sorted, active and inactive units told apart.
 
 use spec::Metric;
+use spec::metric::ACTIVE_UNIT_VARIANCE;
 
-use super::facets::{self, Along};
+use super::facets::{self, Along, PanelRow};
 use super::labels::{self, LABEL, Titles};
 use super::{Choice, Drawn, PAGE, Page, Shown};
 use crate::axis::{PlotAxis, fixed};
-use crate::colour::{BLUE, FAINT, GREY, INK};
+use crate::colour::{BLUE, Colour, FAINT, GREY, INK, LIGHT_BLUE};
 use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
 use crate::font;
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
-use crate::records::{Group, OverSeeds};
+use crate::records::{Group, OverSeeds, RunNumbers};
 
 /// The most panels side by side.
 const MAX_COLUMNS: usize = 4;
 /// The most bars in a panel.
 const MAX_BARS: usize = 128;
+/// Height of the smallest bar, in points.
+const LEAST: f64 = 1.2;
 
 /// One panel's bars.
 struct Bars {
@@ -25,8 +28,51 @@ struct Bars {
     shown: Shown,
     /// By rank, largest first.
     kl: Vec<OverSeeds>,
-    /// Active units, a mean over seeds, where they were counted.
+    /// By rank, whether the unit is active.
+    activity: Vec<Activity>,
+    /// Active units, a mean over seeds, where their variance is known.
     active: Option<f64>,
+}
+
+/// Whether the units of one rank are active, over seeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Activity {
+    All,
+    Some,
+    None,
+    /// The posterior means were not stored.
+    Unknown,
+}
+
+impl Activity {
+    const EVERY: [Activity; 4] = [Activity::All, Activity::Some, Activity::None, Activity::Unknown];
+
+    fn look(self) -> (Colour, &'static str) {
+        match self {
+            Activity::All => (BLUE, "active"),
+            Activity::Some => (LIGHT_BLUE, "active in some seeds"),
+            Activity::None => (FAINT, "inactive"),
+            Activity::Unknown => (GREY, "not known whether active"),
+        }
+    }
+
+    /// Of what each seed's unit is.
+    fn of(seeds: &[bool]) -> Activity {
+        match (seeds.contains(&true), seeds.contains(&false)) {
+            (true, false) => Activity::All,
+            (true, true) => Activity::Some,
+            (false, true) => Activity::None,
+            (false, false) => Activity::Unknown,
+        }
+    }
+}
+
+/// Whether each unit of a run is active, in the order of its KL, largest first; `None` where that is not known.
+fn active_by_rank(run: &RunNumbers) -> Option<Vec<bool>> {
+    let variances = run.latent_variances.as_ref().filter(|variances| variances.len() == run.kl_per_dim.len())?;
+    let mut order: Vec<usize> = (0..variances.len()).collect();
+    order.sort_by(|&a, &b| run.kl_per_dim[b].total_cmp(&run.kl_per_dim[a]));
+    Some(order.into_iter().map(|d| variances[d] > ACTIVE_UNIT_VARIANCE).collect())
 }
 
 pub fn draw(mut choice: Choice<'_>) -> Drawn {
@@ -35,15 +81,11 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     choice.keep("no KL that is a sum over latent dimensions", none, has)?;
     let groups = choice.groups.as_slice();
     let along = Along::choose(groups);
-    let rows: Vec<(String, Vec<Bars>)> = facets::rows(groups, std::slice::from_ref(&along))
+    let rows: Vec<(String, Vec<Bars>)> = facets::panel_rows(groups, &along, MAX_COLUMNS)
         .into_iter()
-        .flat_map(|facet| {
-            let bars: Vec<&Group> = facet.groups;
-            let n_rows = bars.len().div_ceil(MAX_COLUMNS);
-            let per_row = bars.len().div_ceil(n_rows.max(1));
-            let bars_of = |group: &&Group| bars_of(group, &along, &facet.label);
-            let chunk = |chunk: &[&Group]| (facet.label.clone(), chunk.iter().map(bars_of).collect::<Vec<_>>());
-            bars.chunks(per_row.max(1)).map(chunk).collect::<Vec<_>>()
+        .map(|PanelRow { label, panels }| {
+            let bars = panels.into_iter().map(|(group, title)| bars_of(group, title, &label)).collect();
+            (label, bars)
         })
         .collect();
     // One scale for all panels of all pages, so that their bars can be compared.
@@ -53,8 +95,8 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let height = if rows.len() == 1 { 100.0 } else { 66.0 };
     let per_page = (((PAGE - 60.0) / (height + LABEL + 24.0)) as usize).max(1);
     let caption = format!(
-        "KL of each latent dimension on the test images, in nats per image, largest first; {} at each rank. Blue: active \
-         units, Var_x(E_q[z]) > 0.01; the dashed line is the border (number of active units, a mean over seeds).{}",
+        "KL of each latent dimension on the test images, in nats per image, largest first; {} at each rank. A unit is \
+         active if its posterior mean varies over the test images, Var_x(E_q[z]) > {ACTIVE_UNIT_VARIANCE}, whatever its KL.{}",
         notes::seeds(groups, "points"),
         if groups.iter().flat_map(|g| &g.runs).any(|run| run.kl_per_dim.len() > MAX_BARS) {
             " Only the 128 largest are drawn."
@@ -71,33 +113,33 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     Ok(choice.into_pages(pages))
 }
 
-fn bars_of(group: &Group, along: &Along, row: &str) -> Bars {
+fn bars_of(group: &Group, label: String, row: &str) -> Bars {
     let mut sorted: Vec<Vec<f64>> = group.runs.iter().map(|run| run.kl_per_dim.clone()).collect();
     for kl in &mut sorted {
         kl.sort_by(|a, b| b.total_cmp(a));
     }
     let n = sorted.iter().map(Vec::len).max().unwrap_or(0).min(MAX_BARS);
     let rank = |r: usize| OverSeeds::of(Metric::Kl, sorted.iter().filter_map(|kl| kl.get(r).copied()).collect());
-    let label = along.value(group);
+    let active: Vec<Vec<bool>> = group.runs.iter().filter_map(active_by_rank).collect();
+    let activity = |r: usize| Activity::of(&active.iter().filter_map(|seed| seed.get(r).copied()).collect::<Vec<_>>());
+    let n_active = active.iter().flatten().filter(|is_active| **is_active).count();
     Bars {
         shown: Shown::new(group, [row.to_owned(), label.clone()]),
         label,
         kl: (0..n).filter_map(rank).collect(),
-        active: group.last(Metric::ActiveUnits).map(|over| over.mean()),
+        activity: (0..n).map(activity).collect(),
+        active: (!active.is_empty()).then(|| n_active as f64 / active.len() as f64),
     }
 }
 
 fn page(rows: &[(String, Vec<Bars>)], y: &PlotAxis, height: f64) -> Drawing {
     let mut drawing = Drawing::new();
-    let mut entries = vec![LegendEntry::new(Swatch::Square(BLUE), "active")];
-    if rows
-        .iter()
-        .flat_map(|(_, bars)| bars)
-        .any(|bars| bars.active.is_some_and(|active| active < bars.kl.len() as f64))
-    {
-        entries.push(LegendEntry::new(Swatch::Square(FAINT), "inactive"));
-        entries.push(LegendEntry::new(Swatch::Line(GREY, 0.7, Some((2.4, 1.6))), "border of active units"));
-    }
+    let has = |activity: &Activity| rows.iter().flat_map(|(_, bars)| bars).any(|bars| bars.activity.contains(activity));
+    let entry = |activity: Activity| {
+        let (colour, name) = activity.look();
+        LegendEntry::new(Swatch::Square(colour), name)
+    };
+    let entries: Vec<LegendEntry> = Activity::EVERY.into_iter().filter(has).map(entry).collect();
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 14.0;
     let columns = rows.iter().map(|(_, bars)| bars.len()).max().unwrap_or(1);
     let room = y_label_room(y);
@@ -157,9 +199,9 @@ fn bars_in(drawing: &mut Drawing, panel: &Panel, bars: &Bars) {
     let half = (0.4 * slot).min(6.0);
     for (rank, over) in bars.kl.iter().enumerate() {
         let (x, y) = panel.at(rank as f64 + 1.0, over.mean().max(0.0));
-        let is_active = bars.active.is_none_or(|active| (rank as f64) + 0.5 < active);
-        let colour = if is_active { BLUE } else { FAINT };
-        drawing.bar((x - half, y.min(panel.bottom())), (x + half, panel.bottom()), colour);
+        let (colour, _) = bars.activity[rank].look();
+        // Even a KL of nothing leaves a bar to see.
+        drawing.bar((x - half, y.min(panel.bottom() - LEAST)), (x + half, panel.bottom()), colour);
         if slot <= 5.0 {
             continue;
         }
@@ -170,13 +212,28 @@ fn bars_in(drawing: &mut Drawing, panel: &Panel, bars: &Bars) {
         panel.singles(drawing, rank as f64 + 1.0, over.singles(), INK);
     }
     let Some(active) = bars.active else { return };
-    if active < n as f64 {
-        let (x, _) = panel.at(active + 0.5, 0.0);
-        drawing.dashed(vec![(x, panel.bottom()), (x, panel.top + 10.0)], GREY, 0.7, (2.4, 1.6));
-    }
     let whole = (active - active.round()).abs() < 1e-9;
     let text = format!("{} of {n} active", fixed(active, usize::from(!whole)));
     if font::width(&text, SMALL) < panel.width {
         drawing.text((panel.right() - 1.0, panel.top + 6.0), text, SMALL, GREY, Anchor::End);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of Gaussian units whose posterior is narrow but never moves, KL and activity disagree.
+    #[test]
+    fn a_unit_is_active_by_its_variance_and_not_by_the_rank_of_its_kl() {
+        let run = RunNumbers {
+            kl_per_dim: vec![0.1, 3.0, 0.5],
+            latent_variances: Some(vec![0.9, 0.001, 0.4]),
+            ..RunNumbers::default()
+        };
+        assert_eq!(active_by_rank(&run), Some(vec![false, true, true]));
+        assert_eq!(active_by_rank(&RunNumbers { latent_variances: None, ..run }), None);
+        let over_seeds = [&[true, true][..], &[true, false], &[false], &[]].map(Activity::of);
+        assert_eq!(over_seeds, Activity::EVERY);
     }
 }

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 
 use spec::{LatentSpace, listed};
 
-use super::facets::{self, Along};
+use super::facets::{self, Along, PanelRow};
 use super::labels::{self, LABEL, Titles};
 use super::{Choice, Drawn, PAGE, Page, Shown};
 use crate::arrays::{Latents, RunArrays};
@@ -46,30 +46,23 @@ struct Cloud {
 }
 
 impl Cloud {
-    /// What its axes must reach: all points, and for a Gaussian latent space the circle.
+    /// What its axes must reach: all points, and the circle where there is one.
     fn reach(&self) -> [(f64, f64); 2] {
         let circle: &[f64] = match self.space {
-            LatentSpace::Normal | LatentSpace::Learned => &[-CIRCLE, CIRCLE],
+            LatentSpace::Normal => &[-CIRCLE, CIRCLE],
             LatentSpace::Bits => &[0.0, 1.0],
-            LatentSpace::Codes => &[],
+            LatentSpace::Learned | LatentSpace::Codes => &[],
         };
         let of =
             |at: fn(&Point) -> f64| range(self.points.iter().map(|(point, _)| at(point)).chain(circle.iter().copied()));
         [of(|point| point.0), of(|point| point.1)]
     }
-
-    /// The clouds whose latents are measured alike, and so share their axes: codes of an autoencoder have a scale of their own.
-    fn kind(&self) -> LatentSpace {
-        match self.space {
-            LatentSpace::Learned => LatentSpace::Normal,
-            own @ (LatentSpace::Normal | LatentSpace::Bits | LatentSpace::Codes) => own,
-        }
-    }
 }
 
-/// The axes of the clouds of one kind, both of one length, so that distances compare.
+/// The axes of the clouds of one kind of latent space, both of one length, so that distances compare. Under N(0, I) latents have
+/// a scale; under a learned prior, and as codes, each kind has its own.
 struct Axes {
-    kind: LatentSpace,
+    space: LatentSpace,
     x: PlotAxis,
     y: PlotAxis,
 }
@@ -78,16 +71,16 @@ impl Axes {
     /// For each kind of latent space.
     fn all(clouds: &[&Cloud]) -> Vec<Axes> {
         let mut found: Vec<Axes> = Vec::new();
-        for kind in clouds.iter().map(|cloud| cloud.kind()) {
-            if found.iter().any(|axes| axes.kind == kind) {
+        for space in clouds.iter().map(|cloud| cloud.space) {
+            if found.iter().any(|axes| axes.space == space) {
                 continue;
             }
-            let own = || clouds.iter().filter(|cloud| cloud.kind() == kind).map(|cloud| cloud.reach());
+            let own = || clouds.iter().filter(|cloud| cloud.space == space).map(|cloud| cloud.reach());
             let [(left, right), (low, high)] =
                 [0, 1].map(|axis| range(own().flat_map(|reach| [reach[axis].0, reach[axis].1])));
             let half = 0.53 * (right - left).max(high - low).max(f64::MIN_POSITIVE);
             let around = |from: f64, to: f64| PlotAxis::between((from + to) / 2.0 - half, (from + to) / 2.0 + half, 4);
-            found.push(Axes { kind, x: around(left, right), y: around(low, high) });
+            found.push(Axes { space, x: around(left, right), y: around(low, high) });
         }
         found
     }
@@ -100,31 +93,24 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     choice.keep("no stored latents of two dimensions or more", none, has)?;
     let groups = choice.groups.as_slice();
     let along = Along::choose(groups);
-    let blocks = facets::rows(groups, std::slice::from_ref(&along));
-    let columns = facets::columns(&blocks, MAX_COLUMNS);
-    let rows: Vec<(String, Vec<&Group>)> = blocks
-        .iter()
-        .flat_map(|block| {
-            block.groups.chunks(columns).map(|chunk| (block.label.clone(), chunk.to_vec())).collect::<Vec<_>>()
-        })
-        .collect();
+    let rows = facets::panel_rows(groups, &along, MAX_COLUMNS);
+    let columns = rows.iter().map(|row| row.panels.len()).max().unwrap_or(1);
     let n_classes = groups.iter().filter_map(|g| classes(g.arrays()?.1)).max();
     let coloured = n_classes.is_some_and(|n| n <= N_CLASSES);
     let size = panel_size(columns);
     let per_page = (((PAGE - 40.0) / (size + LABEL + 26.0)) as usize).max(1);
-    let n_panels: usize = rows.iter().take(per_page).map(|(_, groups)| groups.len()).sum();
+    let n_panels: usize = rows.iter().take(per_page).map(|row| row.panels.len()).sum();
     let n_points = ((size * size / AREA_OF_POINT) as usize).max(MIN_POINTS).min(MAX_POINTS / n_panels.max(1));
     let (mut shown, mut stored) = (0, 0);
     let clouds: Vec<(String, Vec<Cloud>)> = rows
         .into_iter()
-        .map(|(label, groups)| {
-            let cloud = |group: &&Group| {
+        .map(|PanelRow { label, panels }| {
+            let cloud = |(group, title): (&Group, String)| {
                 let (_, arrays) = group.arrays()?;
                 let latents = arrays.latents.as_ref()?;
                 (shown, stored) = (latents.n.min(n_points), latents.n);
                 let labels = arrays.labels.as_deref().filter(|_| coloured);
                 let (dims, points) = points(latents, labels, n_points);
-                let title = along.value(group);
                 Some(Cloud {
                     shown: Shown::new(group, [label.clone(), title.clone()]),
                     label: title,
@@ -133,7 +119,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
                     points,
                 })
             };
-            let clouds = groups.iter().filter_map(cloud).collect();
+            let clouds = panels.into_iter().filter_map(cloud).collect();
             (label, clouds)
         })
         .collect();
@@ -156,7 +142,8 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         match axes.len() {
             1 if all.len() > 1 => " All panels have the same axes.",
             0 | 1 => "",
-            _ => " Panels of one kind of latents have the same axes.",
+            _ =>
+                " Panels of one kind of latents (under N(0, I), under a learned prior, bits, codes) have the same axes.",
         },
         if all.iter().any(|cloud| cloud.dims != (1, 2)) {
             " Latent dimensions are counted from 1; of more than two, those are shown whose value varies most over the images."
@@ -177,13 +164,13 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
 
 /// What the points are: `Posterior means and autoencoders' codes`.
 fn what(clouds: &[&Cloud]) -> String {
-    let has = |kind: LatentSpace| clouds.iter().any(|cloud| cloud.kind() == kind);
-    let kinds = [
-        (LatentSpace::Normal, "posterior means"),
-        (LatentSpace::Bits, "posterior probabilities of bits"),
-        (LatentSpace::Codes, "codes of autoencoders, which have no posterior,"),
+    let has = |spaces: &[LatentSpace]| clouds.iter().any(|cloud| spaces.contains(&cloud.space));
+    let kinds: [(&[LatentSpace], &str); 3] = [
+        (&[LatentSpace::Normal, LatentSpace::Learned], "posterior means"),
+        (&[LatentSpace::Bits], "posterior probabilities of bits"),
+        (&[LatentSpace::Codes], "codes of autoencoders, which have no posterior,"),
     ];
-    let words: Vec<&str> = kinds.into_iter().filter(|(kind, _)| has(*kind)).map(|(_, words)| words).collect();
+    let words: Vec<&str> = kinds.into_iter().filter(|(spaces, _)| has(spaces)).map(|(_, words)| words).collect();
     let text = listed(&words, "and");
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
@@ -253,7 +240,7 @@ fn page(rows: &[(String, Vec<Cloud>)], columns: usize, class_names: &[String], a
         let titles = Titles::of(clouds.iter().map(|cloud| cloud.label.clone()), size + LEFT - 9.0);
         top += 12.0 + titles.extra;
         for (column, cloud) in clouds.iter().enumerate() {
-            let Some(axes) = axes.iter().find(|axes| axes.kind == cloud.kind()) else { continue };
+            let Some(axes) = axes.iter().find(|axes| axes.space == cloud.space) else { continue };
             let left = start + LEFT + column as f64 * (size + LEFT + BETWEEN);
             let panel = Panel { left, top, width: size, height: size, x: axes.x.clone(), y: axes.y.clone() };
             let (x, y) = (subscript(cloud.dims.0), subscript(cloud.dims.1));

@@ -19,6 +19,10 @@ const THIN: f64 = 0.7;
 /// Width of a single seed's line.
 const SEED: f64 = 0.35;
 const DASH: (f64, f64) = (2.4, 1.6);
+/// The most markers of a curve, so that it stays a curve.
+const MAX_MARKERS: usize = 6;
+/// Their size; 1 is a marker 4 points wide.
+const MARKER: f64 = 0.75;
 
 /// A term over epochs: `(epoch, the term over seeds)`.
 type Series = Vec<(f64, OverSeeds)>;
@@ -195,7 +199,7 @@ impl Axes {
 fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
     let mut drawing = Drawing::new();
     let mut entries: Vec<LegendEntry> =
-        styles.iter().map(|s| LegendEntry::new(Swatch::Line(s.colour, 1.4, None), s.label.clone())).collect();
+        styles.iter().map(|s| LegendEntry::new(Swatch::Marked(s.colour, s.marker), s.label.clone())).collect();
     entries.push(LegendEntry::new(Swatch::Line(GREY, SOLID, None), "test"));
     entries.push(LegendEntry::new(Swatch::Line(GREY, THIN, Some(DASH)), "train"));
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;
@@ -216,12 +220,13 @@ fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f
         let mut left = title;
         for (term, &room) in rooms.iter().enumerate() {
             left += room;
-            if term == 0 {
-                drawing.upright((8.0, top + height / 2.0), "nats per image", SMALL, INK);
-            }
             if !grid.has(index, term) {
                 left += width + gap;
                 continue;
+            }
+            // Beside the first panel of the row, wherever it stands.
+            if !(0..term).any(|other| grid.has(index, other)) {
+                drawing.upright((left - room - 3.5, top + height / 2.0), "nats per image", SMALL, INK);
             }
             let is_last = grid.is_last(index, term);
             let panel = Panel { left, top, width, height, x: axes.x.clone(), y: axes.y(row, term) };
@@ -233,8 +238,8 @@ fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f
                 y_ticks: true,
             };
             panel.frame(&mut drawing, labels);
-            for curve in &row.curves {
-                curve_in(&mut drawing, &panel, curve, term);
+            for (place, curve) in row.curves.iter().enumerate() {
+                curve_in(&mut drawing, &panel, curve, term, place as f64 / row.curves.len() as f64);
             }
             left += width + gap;
         }
@@ -244,7 +249,9 @@ fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f
     drawing
 }
 
-fn curve_in(drawing: &mut Drawing, panel: &Panel, curve: &Curve, term: usize) {
+/// Draws a curve. Its markers stand between those of the curves before it: `place` is its share of the way from one of its own
+/// to the next.
+fn curve_in(drawing: &mut Drawing, panel: &Panel, curve: &Curve, term: usize, place: f64) {
     let (test, train) = &curve.terms[term];
     let colour = curve.style.colour;
     let means = |series: &Series| series.iter().map(|(x, over)| (*x, over.mean())).collect::<Vec<_>>();
@@ -258,9 +265,14 @@ fn curve_in(drawing: &mut Drawing, panel: &Panel, curve: &Curve, term: usize) {
     if let [(x, only)] = train.as_slice() {
         drawing.marks.push(Mark::Dot { at: panel.at(*x, only.mean()), radius: 1.2, colour: GREY, opacity: 1.0 });
     }
-    if let [(x, only)] = test.as_slice() {
-        curve.style.marker.draw(drawing, panel.at(*x, only.mean()), colour);
-    }
     panel.line(drawing, &means(train), colour, THIN, Some(DASH));
-    panel.line(drawing, &means(test), colour, SOLID, None);
+    let test = means(test);
+    panel.line(drawing, &test, colour, SOLID, None);
+    let between = test.len().div_ceil(MAX_MARKERS).max(1);
+    for &(x, y) in test.iter().skip((place * between as f64) as usize).step_by(between) {
+        let at = panel.at(x, y);
+        if at.1 >= panel.top && at.1 <= panel.bottom() {
+            curve.style.marker.draw_sized(drawing, at, colour, MARKER);
+        }
+    }
 }

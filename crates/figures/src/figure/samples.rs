@@ -3,7 +3,7 @@
 use record::ArrayName;
 use spec::{Cell, Latent, ModelKind};
 
-use super::facets::{self, Along};
+use super::facets::{self, Along, PanelRow};
 use super::labels::{self, LABEL, Titles};
 use super::{Choice, Drawn, PAGE, Page, Shown};
 use crate::drawing::{Drawing, WIDTH};
@@ -31,41 +31,42 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let groups = choice.groups.as_slice();
     let Some(first) = groups.first().and_then(|group| samples(group)) else { return Err(none.to_owned()) };
     let along = Along::choose(groups);
-    let blocks = facets::rows(groups, std::slice::from_ref(&along));
-    let columns = facets::columns(&blocks, MAX_COLUMNS);
+    let rows = facets::panel_rows(groups, &along, MAX_COLUMNS);
+    let columns = rows.iter().map(|row| row.panels.len()).max().unwrap_or(1);
     let layout = GridLayout::of(first, columns);
 
     let mut pages = Vec::new();
     let (mut drawing, mut shown) = (Drawing::new(), Vec::new());
     let mut top = 2.0;
-    for (index, block) in blocks.iter().enumerate() {
-        for (chunk_index, chunk) in block.groups.chunks(columns).enumerate() {
-            // A block's label stands where it begins, and again on the next page.
-            let is_labelled = |begins: bool| begins && !block.label.is_empty();
-            let mut labelled = is_labelled(chunk_index == 0);
-            let titles = chunk.iter().map(|group| title(group, &along, groups.len()));
-            let titles = Titles::of(titles, layout.wide + layout.between - 3.0);
-            let label = if labelled { LABEL + labels::row_label_extra(index, &block.label) } else { 0.0 };
-            let height = LABEL + titles.extra + layout.tall + label;
-            if top + height > PAGE && !drawing.marks.is_empty() {
-                drawing.height = top;
-                pages.push((std::mem::take(&mut drawing), std::mem::take(&mut shown)));
-                (top, labelled) = (2.0, is_labelled(true));
-            }
-            if labelled {
-                top += labels::row_label(&mut drawing, index, &block.label, top) + LABEL - 2.0;
-            }
-            top += titles.extra;
-            for (column, group) in chunk.iter().enumerate() {
-                let Some(images) = samples(group) else { continue };
-                shown.push(Shown::new(group, [block.label.clone(), title(group, &along, groups.len())]));
-                let left = layout.left + column as f64 * (layout.wide + layout.between);
-                titles.draw(&mut drawing, column, (left + layout.wide / 2.0, top + 8.0));
-                let images = images.first(layout.side * layout.side);
-                drawing.image((left, top + LABEL - 1.0), sheet(&images, layout.side, layout.zoom, GAP));
-            }
-            top += LABEL - 1.0 + layout.tall + 6.0;
+    let mut n_labels = 0;
+    for (index, PanelRow { label, panels }) in rows.iter().enumerate() {
+        // A label stands where its rows begin, and again on the next page.
+        let begins = index == 0 || rows[index - 1].label != *label;
+        n_labels += usize::from(begins && !label.is_empty());
+        let number = n_labels.max(1) - 1;
+        let named = |(group, title): &(&Group, String)| self::title(group, title, groups.len());
+        let titles = Titles::of(panels.iter().map(named), layout.wide + layout.between - 3.0);
+        let labelled = |begins: bool| begins && !label.is_empty();
+        let above = if labelled(begins) { LABEL + labels::row_label_extra(number, label) } else { 0.0 };
+        let is_full = top + LABEL + titles.extra + layout.tall + above > PAGE && !drawing.marks.is_empty();
+        if is_full {
+            drawing.height = top;
+            pages.push((std::mem::take(&mut drawing), std::mem::take(&mut shown)));
+            top = 2.0;
         }
+        if labelled(begins || is_full) {
+            top += labels::row_label(&mut drawing, number, label, top) + LABEL - 2.0;
+        }
+        top += titles.extra;
+        for (column, (group, title)) in panels.iter().enumerate() {
+            let Some(images) = samples(group) else { continue };
+            shown.push(Shown::new(group, [label.clone(), self::title(group, title, groups.len())]));
+            let left = layout.left + column as f64 * (layout.wide + layout.between);
+            titles.draw(&mut drawing, column, (left + layout.wide / 2.0, top + 8.0));
+            let images = images.first(layout.side * layout.side);
+            drawing.image((left, top + LABEL - 1.0), sheet(&images, layout.side, layout.zoom, GAP));
+        }
+        top += LABEL - 1.0 + layout.tall + 6.0;
     }
     drawing.height = top - 3.0;
     pages.push((drawing, shown));
@@ -83,10 +84,10 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
 }
 
 /// A grid's title; beside decoder means it marks what has noise.
-fn title(group: &Group, along: &Along, n_groups: usize) -> String {
+fn title(group: &Group, title: &str, n_groups: usize) -> String {
     match DrawnFrom::of(&group.cell) {
-        DrawnFrom::Pixels if n_groups > 1 => format!("{}: draws with noise", along.value(group)),
-        DrawnFrom::Prior(_) | DrawnFrom::NoPrior | DrawnFrom::Noise | DrawnFrom::Pixels => along.value(group),
+        DrawnFrom::Pixels if n_groups > 1 => format!("{title}: draws with noise"),
+        DrawnFrom::Prior(_) | DrawnFrom::NoPrior | DrawnFrom::Noise | DrawnFrom::Pixels => title.to_owned(),
     }
 }
 

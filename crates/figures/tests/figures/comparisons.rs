@@ -127,14 +127,11 @@ sweep: { zip: { model.latent_dim: [2, 5], model.activation: [relu, tanh] } }
     let store = fill(root.path(), &experiment, Look::TINY, |_| true);
     figures::draw_kinds(&experiment, &store, &[FigureKind::ElboByLatentDim]).unwrap();
     let svg = &svgs(&store.sweep_dir("zipped").join("figures"))["elbo-by-latent-dim.svg"];
-    for line in ["activation relu", "activation tanh"] {
+    for line in ["ReLU", "tanh"] {
         assert!(svg.contains(line), "{line} is not in {svg}");
     }
     let lines = table(&store, &experiment, "elbo-terms");
-    assert_eq!(
-        lines.iter().map(|line| line["variant"].as_str()).collect::<Vec<_>>(),
-        ["activation relu", "activation tanh"]
-    );
+    assert_eq!(lines.iter().map(|line| line["variant"].as_str()).collect::<Vec<_>>(), ["ReLU", "tanh"]);
 }
 
 /// Rate and distortion of whatever has both: models that are no plain β-VAE are points beside its line.
@@ -163,7 +160,7 @@ sweep:
     let folder = store.sweep_dir("objectives").join("figures");
     assert_readable(&folder);
     let svg = &svgs(&folder)["rate-distortion.svg"];
-    for line in ["elbo (β = 1, 4)", "free-bits nats 1 (β = 4)"] {
+    for line in ["ELBO (β = 1, 4)", "free bits, 1 nat (β = 4)"] {
         assert!(svg.contains(line), "{line} is not in {svg}");
     }
     let experiment = spec::Experiment { figures: vec![FigureKind::RateDistortion], ..experiment };
@@ -192,7 +189,7 @@ sweep:
     let found = svgs(&store.sweep_dir("decoders").join("figures"));
     for name in ["sharpness.svg", "reconstructions.svg", "samples.svg"] {
         let svg = found.get(name).unwrap_or_else(|| panic!("{name} is not in {:?}", found.keys()));
-        for decoder in ["bernoulli", "discretised-logistic", "gaussian sigma 1", "gaussian-mixture"] {
+        for decoder in ["Bernoulli", "discretised logistic", "Gaussian, σ = 1", "Gaussian mixture over pixels"] {
             assert!(svg.contains(decoder), "{name} does not name {decoder}");
         }
         assert!(!svg.contains("D = 0"));

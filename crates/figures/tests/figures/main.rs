@@ -376,7 +376,7 @@ fn the_report_says_what_was_drawn_and_how_long_was_trained() {
     assert!(one.contains("draws from the prior N(0, I), the first 9 of 9 stored, seed 0."));
     let priors = page("sweep: { grid: { model.prior: [standard, vamp] } }");
     assert!(priors.contains("s prior, the first 9 of 9 stored, one grid per prior"));
-    assert!(priors.contains(">prior standard<"), "a default is said where there is nothing else to say");
+    assert!(priors.contains(">prior N(0, I)<"), "a default is said where there is nothing else to say");
     let with_autoencoder = page("sweep: { grid: { model.kind: [vae, autoencoder], model.hidden: [[8], []] } }");
     assert!(with_autoencoder.contains("(N(0, I) for autoencoders, which have none)"));
     assert!(
