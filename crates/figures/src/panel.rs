@@ -2,7 +2,7 @@
 
 use crate::axis::PlotAxis;
 use crate::colour::{Colour, GREY, INK, PALE};
-use crate::drawing::{Anchor, Drawing, NORMAL, Point, SMALL};
+use crate::drawing::{Anchor, Drawing, NORMAL, Point, SMALL, WIDTH};
 use crate::font;
 
 /// Width of axis lines, in points.
@@ -77,12 +77,17 @@ impl Panel {
         }
         let corners = vec![(self.left, self.top), (self.left, self.bottom()), (self.right(), self.bottom())];
         drawing.path(corners, GREY, AXIS_LINE);
+        // A title that is wider than the panel stays on the page.
+        let middle = |title: &str| {
+            let half = font::width(title, NORMAL) / 2.0 + 1.0;
+            (self.left + self.width / 2.0).min(WIDTH - half).max(half)
+        };
         if let Some(title) = labels.title {
-            drawing.text((self.left + self.width / 2.0, self.top - 4.0), title, NORMAL, INK, Anchor::Middle);
+            drawing.text((middle(title), self.top - 4.0), title, NORMAL, INK, Anchor::Middle);
         }
         if let Some(title) = labels.x {
             let below = if labels.x_ticks { 19.5 } else { 11.0 };
-            drawing.text((self.left + self.width / 2.0, self.bottom() + below), title, NORMAL, INK, Anchor::Middle);
+            drawing.text((middle(title), self.bottom() + below), title, NORMAL, INK, Anchor::Middle);
         }
         if let Some(title) = labels.y {
             let beside = if labels.y_ticks { TICK + 1.6 + self.y_label_width() + 3.5 } else { TICK + 3.5 };

@@ -196,8 +196,8 @@ mod tests {
             cell.model.likelihood = spec::Likelihood::Gaussian { sigma: 1.0 };
         }
         let variants = phrases(&cells);
-        assert_eq!(variants[0], "VAE");
-        assert_eq!(variants[1], "autoencoder");
+        assert_eq!(variants[0], "VAE, hidden 400, Gaussian, σ = 1");
+        assert_eq!(variants[1], "autoencoder, hidden 400, Gaussian, σ = 1");
         assert_eq!(variants[2], "Gaussian mixture over pixels, 5 components, floor 0.1");
         let said = |value| words(&value);
         assert_eq!(

@@ -119,11 +119,12 @@ fn terms(records: &Records, part: &Part<'_>) -> Table {
         lines[best].best = elbo;
     }
     let caption = format!(
-        "{} on {}: {} on the test images after training, in nats per image (scale {}), and active units; {}.{}{}{}{}{}",
+        "{} on {}: {} on the test images after training, in nats per image (scale {}){}; {}.{}{}{}{}{}",
         records.name,
         records.dataset,
         if elbo.is_some() { "terms of the ELBO" } else { "the terms of models without a bound" },
         part.basis,
+        if terms.iter().any(|term| term.metric == Metric::ActiveUnits) { ", and active units" } else { "" },
         over(&lines),
         if best.is_some() { " The ELBO in bold is the best, and its interval overlaps no other." } else { "" },
         if objectives { " What is minimised differs between these models, so that it has no column." } else { "" },

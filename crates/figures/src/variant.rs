@@ -7,6 +7,7 @@ use crate::setting::words;
 /// By path and word of the spec.
 const TITLES: &[(&str, &str, &str)] = &[
     ("dataset.pixels", "gray", "gray pixels"),
+    ("dataset.pixels", "binary", "binary pixels"),
     ("dataset.pixels", "static", "pixels binarised once"),
     ("dataset.pixels", "dynamic", "pixels binarised each epoch"),
     ("model.kind", "vae", "VAE"),
@@ -95,7 +96,7 @@ mod tests {
 
     #[test]
     fn variants_are_told_in_words_and_their_settings_too() {
-        let told = |path: &str, value: Value| super::told(path, &value).unwrap_or_default();
+        let told = |path: &str, value: Value| told(path, &value).unwrap_or_default();
         assert_eq!(told("model.corruption", json!({ "masking": { "fraction": 0.5 } })), "masked pixels, fraction 0.5");
         assert_eq!(
             told("model.likelihood", json!({ "gaussian-shared": { "variance": "optimal" } })),
@@ -103,7 +104,7 @@ mod tests {
         );
         assert_eq!(told("model.likelihood", json!({ "gaussian": { "sigma": 0.1 } })), "Gaussian, σ = 0.1");
         let bound = json!({ "importance-weighted": { "samples": 50, "gradient": "doubly-reparametrised" } });
-        assert_eq!(told("objective.kind", bound), "importance-weighted bound, 50 samples, doubly reparametrised");
+        assert_eq!(told("objective.kind", bound), "importance-weighted bound, doubly reparametrised, 50 samples");
         let gan = json!({ "gan": { "regulariser": "spectral-norm" } });
         assert_eq!(told("model.kind", gan), "GAN, spectral normalisation");
         assert_eq!(told("model.hidden", json!([400])), "");

@@ -16,6 +16,9 @@ pub const MEAN: &str = "mean.npy";
 /// Logarithms of the variances of z given x, `[n, latent_dim]`; only where the model has them.
 pub const LOG_VARIANCE: &str = "log-variance.npy";
 
+/// The angle between two latents, `[1]`, in degrees; not a number where one of them is zero.
+pub const ANGLE: &str = "angle.npy";
+
 /// What a trained model is used for, and where the arrays lie.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +55,14 @@ pub enum Operation {
         /// Of the decoder's draws.
         seed: u64,
     },
+    /// [`IMAGES`] along the paths between the posterior means of two images, `[paths, steps, channels, height, width]`: the
+    /// straight line, then the arc where there is one; with [`ANGLE`].
+    Interpolate {
+        /// Two images.
+        images: ImageSource,
+        /// Images of a path, both ends included.
+        steps: usize,
+    },
     /// [`MEAN`] and [`LOG_VARIANCE`] of images.
     Encode {
         /// The images.
@@ -65,6 +76,8 @@ pub enum Operation {
 pub enum ImageSource {
     /// The first so many test images.
     Test(usize),
+    /// The test images at these places, counted from 0.
+    TestPair([usize; 2]),
     /// Those in [`ORIGINALS`].
     File,
 }

@@ -171,6 +171,10 @@ impl ArrayName {
     }
 }
 
+/// From this angle on, in degrees, two latents are nearly opposite: the plane of an arc between them turns four times as far as
+/// they do, and the straight line passes the origin within an eighth of their norm.
+pub const NEARLY_OPPOSITE: f32 = 165.0;
+
 /// Arrays that mean nothing without another one.
 const BELONG: [(ArrayName, ArrayName); 9] = [
     (ArrayName::Reconstructions, ArrayName::Originals),

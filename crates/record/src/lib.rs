@@ -50,7 +50,7 @@ pub mod tensors;
 pub mod trash;
 pub mod writer;
 
-pub use arrays::{Array, ArrayName, Arrays};
+pub use arrays::{Array, ArrayName, Arrays, NEARLY_OPPOSITE};
 pub use checkpoint::{Checkpoint, LatestCheckpoint};
 pub use editor::RunEditor;
 pub use error::RecordError;

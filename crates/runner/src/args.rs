@@ -12,7 +12,7 @@ use spec::Metric;
 use crate::args::common::count;
 
 pub use common::FormatArgs;
-pub use model::{DecoderArg, EncodeArgs, ExportArgs, GivenArgs, ReconstructArgs, SampleArgs};
+pub use model::{DecoderArg, EncodeArgs, ExportArgs, GivenArgs, InterpolateArgs, ReconstructArgs, SampleArgs};
 pub use removing::{GcArgs, RmArgs};
 
 const EXAMPLES: &str = "\
@@ -92,6 +92,8 @@ Prints the page's path.")]
     Sample(SampleArgs),
     /// Reconstruct images with a trained model
     Reconstruct(ReconstructArgs),
+    /// Make images along the paths between the latents of two images
+    Interpolate(InterpolateArgs),
     /// Print what a trained model's encoder says about images
     Encode(EncodeArgs),
     /// Copy a trained model with its records into a folder of its own

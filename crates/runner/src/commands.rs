@@ -9,6 +9,7 @@ mod evaluate;
 mod export;
 mod figures;
 mod gc;
+mod interpolate;
 mod list;
 mod new;
 mod plan;
@@ -60,6 +61,7 @@ pub fn run(command: Command, settings: &Settings) -> Result<Outcome> {
         Command::Reproduce(args) => reproduce::reproduce(settings, &args),
         Command::Sample(args) => sample::sample(settings, &args),
         Command::Reconstruct(args) => reconstruct::reconstruct(settings, &args),
+        Command::Interpolate(args) => interpolate::interpolate(settings, &args),
         Command::Encode(args) => encode::encode(settings, &args),
         Command::Export(args) => export::export(settings, &args),
         Command::Data(args) => match args.command {

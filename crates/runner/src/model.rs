@@ -4,6 +4,6 @@ mod output;
 mod perform;
 mod stored;
 
-pub use output::{Format, check_output, write};
+pub use output::{Format, check_output, write, write_rows};
 pub use perform::{Answer, UseOutcome};
 pub use stored::{GivenImages, StoredModel};

@@ -1,6 +1,6 @@
 //! Decoded paths between the latents of two test images: straight lines above arcs, the images themselves at the ends.
 
-use record::ArrayName;
+use record::{ArrayName, NEARLY_OPPOSITE};
 
 use super::facets::{self, Along};
 use super::rows::{Block, Row, RowLayout, pages};
@@ -15,9 +15,6 @@ const LINEAR: &str = "linear";
 const SPHERICAL: &str = "spherical";
 /// What marks a pair of latents that lie nearly opposite to each other.
 const OPPOSITE_SIGN: &str = "†";
-/// From this angle on, in degrees: an arc's plane turns four times as far as the latents do, and the line passes the origin
-/// within an eighth of their norm.
-const OPPOSITE: f32 = 165.0;
 /// The most images of a path.
 const MAX_STEPS: usize = 9;
 /// The most rows of all models together, but for the one pair that each has.
@@ -52,7 +49,7 @@ fn spherical(angle: f32) -> String {
     if angle.is_nan() {
         return SPHERICAL.to_owned();
     }
-    let sign = if angle >= OPPOSITE { format!(" {OPPOSITE_SIGN}") } else { String::new() };
+    let sign = if angle >= NEARLY_OPPOSITE { format!(" {OPPOSITE_SIGN}") } else { String::new() };
     format!("{SPHERICAL}, {}°{sign}", fixed(f64::from(angle), 0))
 }
 
@@ -107,7 +104,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
             format!(
                 " {OPPOSITE_SIGN} Nearly opposite latents (from {}° on): which way the arc turns hangs on little, and the \
                  straight line passes close to the origin.",
-                fixed(f64::from(OPPOSITE), 0)
+                fixed(f64::from(NEARLY_OPPOSITE), 0)
             )
         } else {
             String::new()

@@ -65,17 +65,26 @@ pub fn letter(index: usize) -> String {
 }
 
 /// The text in lines of at most `room` points, broken behind commas, and between words or behind a hyphen where a part
-/// alone is too long; what is too long even so is cut.
+/// alone is too long, and anywhere in a word that is too long even so.
 pub fn wrap(text: &str, room: f64, size: f64) -> Vec<String> {
     let mut lines = vec![String::new()];
     wrap_at(&[", ", " ", "-"], text, (room, size), &mut lines);
-    lines.iter().map(|line| shorten(line.trim_end(), room, size)).collect()
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// Adds the text to the last line and to new ones, broken behind the first of the separators where that is enough.
 fn wrap_at(separators: &[&str], text: &str, (room, size): (f64, f64), lines: &mut Vec<String>) {
-    let Some((separator, finer)) = separators.split_first() else { return lines.push(text.to_owned()) };
     let fits = |line: &str| font::width(line.trim_end(), size) <= room;
+    let Some((separator, finer)) = separators.split_first() else {
+        lines.push(String::new());
+        for letter in text.chars() {
+            match lines.last_mut() {
+                Some(line) if line.is_empty() || fits(&format!("{line}{letter}")) => line.push(letter),
+                _ => lines.push(letter.to_string()),
+            }
+        }
+        return;
+    };
     for part in text.split_inclusive(separator) {
         match lines.last_mut() {
             Some(line) if fits(&format!("{line}{part}")) => line.push_str(part),
@@ -83,21 +92,6 @@ fn wrap_at(separators: &[&str], text: &str, (room, size): (f64, f64), lines: &mu
             _ => wrap_at(finer, part, (room, size), lines),
         }
     }
-}
-
-/// The text, cut with an ellipsis so that it fits into `room` points.
-pub fn shorten(text: &str, room: f64, size: f64) -> String {
-    if font::width(text, size) <= room {
-        return text.to_owned();
-    }
-    let mut kept: String = text.to_owned();
-    while kept.pop().is_some() {
-        let candidate = format!("{}…", kept.trim_end());
-        if font::width(&candidate, size) <= room {
-            return candidate;
-        }
-    }
-    String::new()
 }
 
 #[cfg(test)]
@@ -113,5 +107,9 @@ mod tests {
         let narrow = wrap(text, 50.0, NORMAL);
         assert!(narrow.iter().all(|line| font::width(line, NORMAL) <= 50.0), "{narrow:?}");
         assert_eq!(narrow[..2], ["importance-", "weighted"]);
+        let word = "doppelt-reparametrisiertegewichtungen";
+        let lines = wrap(word, 50.0, NORMAL);
+        assert!(lines.iter().all(|line| font::width(line, NORMAL) <= 50.0), "{lines:?}");
+        assert_eq!(lines.concat(), word);
     }
 }

@@ -240,7 +240,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::drawing::Mark;
+    use crate::drawing::{Anchor, Mark, WIDTH};
     use crate::setting::{BETA, LATENT_DIM};
 
     /// All that is written on a page, without the spaces at which it was broken into lines.
@@ -250,6 +250,30 @@ mod tests {
             _ => None,
         });
         squeezed(&texts.chain([page.caption.as_str()]).collect::<String>())
+    }
+
+    /// The texts that leave the page, or stand above or below it.
+    fn clipped(drawing: &Drawing) -> Vec<&str> {
+        let is_inside = |text: &str, (x, y): crate::drawing::Point, size: f64, anchor: Anchor, upright: bool| {
+            let long = crate::font::width(text, size);
+            let (before, behind) = match anchor {
+                Anchor::Start => (0.0, long),
+                Anchor::Middle => (long / 2.0, long / 2.0),
+                Anchor::End => (long, 0.0),
+            };
+            let tall = 0.7 * size;
+            match upright {
+                true => y - behind >= 0.0 && y + before <= drawing.height && x - tall >= 0.0 && x <= WIDTH,
+                false => x - before >= 0.0 && x + behind <= WIDTH && y - tall >= 0.0 && y <= drawing.height,
+            }
+        };
+        let clipped = drawing.marks.iter().filter_map(|mark| match mark {
+            Mark::Text { at, text, size, anchor, upright, .. } if !is_inside(text, *at, *size, *anchor, *upright) => {
+                Some(text.as_str())
+            }
+            _ => None,
+        });
+        clipped.collect()
     }
 
     fn squeezed(text: &str) -> String {
@@ -280,7 +304,7 @@ mod tests {
         }
 
         #[test]
-        fn no_mark_stands_for_two_groups(cells in prop::collection::vec(random::cell(), 1..24)) {
+        fn no_mark_stands_for_two_groups_and_no_text_is_cut(cells in prop::collection::vec(random::cell(), 1..24)) {
             let records = random::records(&cells);
             for &kind in FigureKind::ALL {
                 let Ok(made) = make(kind, &records) else { continue };
@@ -288,6 +312,8 @@ mod tests {
                     let mut known: BTreeMap<&[String], &GroupKey> = BTreeMap::new();
                     for page in &part.pages {
                         let written = written(page);
+                        prop_assert_eq!(clipped(&page.drawing), Vec::<&str>::new(), "of {}", kind);
+                        prop_assert!(!written.contains('…'), "{} cuts a text: {}", kind, written);
                         for Shown { group, called } in &page.shown {
                             let other = known.insert(called, group).unwrap_or(group);
                             prop_assert!(other == group, "{} has {:?} for {} and {}", kind, called, other.name(), group.name());

@@ -54,14 +54,15 @@ pub struct RowLayout {
 impl RowLayout {
     /// For images like these: as many as stay large enough to be seen well.
     pub fn of<'a>(images: &ImageStack, labels: impl IntoIterator<Item = &'a str>) -> RowLayout {
-        let label = label_room(labels);
+        let room = label_room(labels);
+        let (label, _) = room;
         let most = MAX_COLUMNS.min(images.n).max(1);
         let least = MIN_COLUMNS.min(most);
         let zoom = |columns: &usize| fitting(images, label, *columns);
         let is_up = |columns: &usize| matches!(zoom(columns), Zoom::Up(_));
         let is_large = |columns: &usize| is_up(columns) && zoom(columns).points(images.width) >= LARGE;
         let columns = (least..=most).rev().find(is_large).or_else(|| (least..=most).rev().find(is_up));
-        RowLayout::with(images, label, columns.unwrap_or(most.min(8)), 0.0)
+        RowLayout::with(images, room, columns.unwrap_or(most.min(8)), 0.0)
     }
 
     /// For rows of exactly so many images.
@@ -70,18 +71,21 @@ impl RowLayout {
         RowLayout::with(images, label_room(labels), steps + 2, APART)
     }
 
-    fn with(images: &ImageStack, label: f64, columns: usize, apart: f64) -> RowLayout {
+    fn with(images: &ImageStack, (label, lines): (f64, usize), columns: usize, apart: f64) -> RowLayout {
         let zoom = fitting(images, label + 2.0 * apart, columns);
         let gaps = GAP * columns.saturating_sub(1) as f64 + 2.0 * apart;
         let wide = columns as f64 * zoom.points(images.width) + gaps;
         let tile = zoom.points(images.height);
+        let pitch = tile.max(lines as f64 * LINE) + GAP;
         let left = (WIDTH - wide - label) / 2.0 + label;
-        RowLayout { columns, zoom, left, room: label, tile, pitch: tile + GAP, apart }
+        RowLayout { columns, zoom, left, room: label, tile, pitch, apart }
     }
 
     /// Draws a row at `top`.
     pub fn row(&self, drawing: &mut Drawing, row: &Row<'_>, top: f64) {
         let images = row.images.first(self.columns);
+        // Where labels need more height than images, both stand in the middle of it.
+        let top = top + (self.pitch - GAP - self.tile) / 2.0;
         let lines = labels::wrap(&row.label, self.room - 5.0, NORMAL);
         let first = top + (self.tile - LINE * (lines.len() - 1) as f64) / 2.0 + 0.36 * NORMAL;
         for (below, line) in lines.iter().enumerate() {
@@ -104,12 +108,14 @@ impl RowLayout {
     }
 }
 
-fn label_room<'a>(labels: impl IntoIterator<Item = &'a str>) -> f64 {
+/// The room for labels, in points, and how many lines the longest of them has in it.
+fn label_room<'a>(labels: impl IntoIterator<Item = &'a str>) -> (f64, usize) {
     let labels: Vec<&str> = labels.into_iter().collect();
     let is_enough = |room: &f64| labels.iter().all(|label| labels::wrap(label, *room, NORMAL).len() <= 2);
     let most = LABEL_ROOMS.into_iter().find(is_enough).unwrap_or(LABEL_ROOMS[LABEL_ROOMS.len() - 1]);
     let widest = labels.iter().map(|label| font::width(label, NORMAL)).fold(0.0, f64::max);
-    widest.min(most) + 6.0
+    let room = widest.min(most) + 6.0;
+    (room, labels.iter().map(|label| labels::wrap(label, room - 5.0, NORMAL).len()).max().unwrap_or(1))
 }
 
 fn fitting(images: &ImageStack, label: f64, columns: usize) -> Zoom {

@@ -10,6 +10,15 @@ pub struct FormatArgs {
     pub json: bool,
 }
 
+/// Two places, such as `3,17`.
+///
+/// # Errors
+/// If it is anything else.
+pub fn pair(text: &str) -> Result<[usize; 2], String> {
+    let places = text.split_once(',').and_then(|(a, b)| Some([a.trim().parse().ok()?, b.trim().parse().ok()?]));
+    places.ok_or_else(|| "expected two places, such as `3,17`".to_owned())
+}
+
 /// A number of things, at least one.
 ///
 /// # Errors

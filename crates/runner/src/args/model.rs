@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use protocol::usage;
 use spec::ModelKind;
 
-use crate::args::common::{FormatArgs, count};
+use crate::args::common::{FormatArgs, count, pair};
 
 /// Where latents of samples come from.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -121,6 +121,35 @@ pub struct ReconstructArgs {
     pub given: GivenArgs,
     #[command(flatten)]
     pub drawn: DrawnArgs,
+}
+
+/// `elbo interpolate`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo interpolate vae-mnist-z20-b1-s0 --test 3,17 -o path.png
+  elbo interpolate vae-mnist-z20-b1-s0 four.png nine.png --steps 8 -o path.npy
+
+A PNG has a row for each path, the two images at its ends: decoder means along the straight line between
+the posterior means, then along the arc on which the direction turns and the norm changes evenly. An NPY
+holds the decoder means alone, as float32 [paths, steps, channels, height, width]. Latents that are bits
+have the straight line alone.")]
+pub struct InterpolateArgs {
+    /// The run: its readable name, its id, or the beginning of its id
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Two PNG or JPEG files of the size that the run was trained on
+    #[arg(value_name = "IMAGE", num_args = 2, conflicts_with = "test", required_unless_present = "test")]
+    pub images: Vec<PathBuf>,
+    /// Two test images of the run's data instead, by their places, counted from 0
+    #[arg(long, value_name = "I,J", value_parser = pair)]
+    pub test: Option<[usize; 2]>,
+    /// Images of a path, both ends included
+    #[arg(long, value_name = "N", default_value = "10", value_parser = count)]
+    pub steps: usize,
+    /// Where to write the images: a `.png` or `.npy` file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
 }
 
 /// `elbo encode`

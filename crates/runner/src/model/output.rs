@@ -65,11 +65,25 @@ pub fn write(path: &Path, format: Format, images: &Array, originals: Option<&Arr
     Ok(files::write_bytes_atomically(path, &bytes)?)
 }
 
+/// Writes a sheet of images `[n, channels, height, width]` in rows of so many.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_rows(path: &Path, images: &Array, n_columns: usize) -> Result<()> {
+    let [n, channels, height, width] = images.shape[..] else { bail!("there are no images to be drawn") };
+    let pixels = images.values.iter().map(to_byte).collect();
+    let png = sheet_of(pixels, Shape { n, channels, height, width }, n_columns)?;
+    Ok(files::write_bytes_atomically(path, &png)?)
+}
+
+fn to_byte(value: &f32) -> u8 {
+    (value.clamp(0.0, 1.0) * 255.0).round() as u8
+}
+
 fn sheet(images: &Array, originals: Option<&Array>) -> Result<Vec<u8>> {
     let [n, channels, height, width] = images.shape[..] else { bail!("there are no images to be drawn") };
     let shape = Shape { n, channels, height, width };
     let size = shape.n_pixels().max(1);
-    let to_byte = |value: &f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
     // Rows of ten originals, each above its reconstruction; else about as many columns as rows.
     let (n_columns, mut pixels) = (n.min(10), Vec::new());
     let n_columns = match originals {
@@ -90,7 +104,12 @@ fn sheet(images: &Array, originals: Option<&Array>) -> Result<Vec<u8>> {
         }
     };
     let n = pixels.len() / size;
-    let zoom = (SIDE / height.max(width).max(1)).max(1);
-    let images = Images { pixels, shape: Shape { n, ..shape }, labels: None, factors: None };
-    Ok(data::sheet(&images, n, n_columns, zoom)?)
+    sheet_of(pixels, Shape { n, ..shape }, n_columns)
+}
+
+/// Images in rows of so many, small ones enlarged.
+fn sheet_of(pixels: Vec<u8>, shape: Shape, n_columns: usize) -> Result<Vec<u8>> {
+    let zoom = (SIDE / shape.height.max(shape.width).max(1)).max(1);
+    let images = Images { pixels, shape, labels: None, factors: None };
+    Ok(data::sheet(&images, shape.n, n_columns, zoom)?)
 }

@@ -166,6 +166,45 @@ fn images_of_ones_own_are_treated_as_test_images_are() {
     assert!(array(&place, "drawn.npy").values.iter().all(|&value| value == 0.0 || value == 1.0));
 }
 
+/// The paths of a run's own figure come again when its pair is asked for, and any other pair can be.
+#[test]
+fn paths_between_two_chosen_images_are_those_of_the_figures() {
+    let place = trained(TINY);
+    let arrays = place.store().find(RUN).unwrap().arrays().unwrap();
+    let labels = arrays.labels.as_ref().unwrap();
+    // The figure's first pair: the first image of each of the first two classes.
+    let first = |class: u8| labels.iter().position(|&label| label == class).unwrap();
+    let pair = format!("{},{}", first(0), first(1));
+    assert_eq!(out(&place, &format!("interpolate {RUN} --test {pair} -o a.npy")), "a.npy\n");
+    let paths = array(&place, "a.npy");
+    assert_eq!(paths.shape, [2, 10, 1, 28, 28]);
+    let n = 10 * 784;
+    for (path, name) in [ArrayName::InterpolationLinear, ArrayName::InterpolationSpherical].into_iter().enumerate() {
+        assert!(
+            distance(&paths.values[path * n..(path + 1) * n], &arrays.get(name).unwrap().values[..n]) < 1e-4,
+            "{name:?}"
+        );
+    }
+    // Two rows of four images between two ends, twice as large, with lines of two pixels between them.
+    out(&place, &format!("interpolate {RUN} --test 5,4 --steps 4 -o a.png"));
+    assert_eq!(size(&std::fs::read(place.path("a.png")).unwrap()), [350, 118]);
+    let images = data::glyphs::images(data::glyphs::Part::Test, 6);
+    for (name, i) in [("one.png", 5), ("two.png", 4)] {
+        std::fs::write(place.path(name), png([28, 28], 0, images.image(i))).unwrap();
+    }
+    out(&place, &format!("interpolate {RUN} one.png two.png --steps 4 -o own.png"));
+    assert_eq!(std::fs::read(place.path("own.png")).unwrap(), std::fs::read(place.path("a.png")).unwrap());
+    for (arguments, complaint) in [
+        ("--test 3,60 -o b.png", "there is no test image 60\nhint: they are counted from 0, so the last is 59"),
+        ("--test 3 -o b.png", "expected two places, such as `3,17`"),
+        ("one.png -o b.png", "required"),
+        ("one.png two.png --test 1,2 -o b.png", "cannot be used with"),
+    ] {
+        let said = place.elbo(&format!("interpolate {RUN} {arguments}"));
+        assert!(said.code == Some(2) && said.err.contains(complaint), "{arguments}: {said:?}");
+    }
+}
+
 #[test]
 fn a_model_is_used_without_the_data_it_was_trained_on() {
     let place = trained(TINY);

@@ -4,12 +4,12 @@ use anyhow::{Context as _, bail};
 use data::Splits;
 use model::mixture::GaussianMixture;
 use model::noise::{NoiseKey, Stream};
-use model::{Family, ImageShape};
+use model::{Family, ImageShape, interpolation};
 use protocol::usage::{
-    Decoder, IMAGES, ImageSource, LABELS, LOG_VARIANCE, LatentSource, MEAN, ORIGINALS, Operation, Usage,
+    ANGLE, Decoder, IMAGES, ImageSource, LABELS, LOG_VARIANCE, LatentSource, MEAN, ORIGINALS, Operation, Usage,
 };
 use record::{Array, Run, npy};
-use spec::Cell;
+use spec::{Cell, LatentSpace};
 use tch::{Device, Kind, Tensor};
 
 use crate::arrays::to_vec;
@@ -73,6 +73,21 @@ impl ModelUse<'_> {
                 let Some(images) = self.decode(model, &latents.mean, decoder, seed)? else { return Ok(false) };
                 self.write_images(&images)?;
             }
+            Operation::Interpolate { images, steps } => {
+                let originals = self.originals(images)?;
+                let Some(latents) = self.encode(model, &originals)? else { return Ok(false) };
+                let [from, to] = [0, 1].map(|end| latents.mean.narrow(1, end, 1));
+                let mut paths = vec![interpolation::linear(&from, &to, steps)];
+                // Off the straight line probabilities would leave 0…1.
+                if self.cell.model.latent_space() != Some(LatentSpace::Bits) {
+                    paths.push(interpolation::spherical(&from, &to, steps));
+                }
+                let z = Tensor::cat(&paths, 1).flatten(1, 2);
+                let Some(images) = self.decode(model, &z, Decoder::Mean, 0)? else { return Ok(false) };
+                let [channels, height, width] = self.usage.image.map(|length| length as i64);
+                self.write(IMAGES, &images.view([paths.len() as i64, -1, channels, height, width]))?;
+                self.write(ANGLE, &interpolation::angle(&from, &to).view([1]))?;
+            }
             Operation::Encode { images } => {
                 let originals = self.originals(images)?;
                 let Some(latents) = self.encode(model, &originals)? else { return Ok(false) };
@@ -133,6 +148,19 @@ impl ModelUse<'_> {
                 }
                 Ok(Tensor::from_slice(&values).view([1, -1, n_pixels]).to_device(self.context.device))
             }
+            ImageSource::TestPair(places) => {
+                let test = self.splits()?.test;
+                if let Some(place) = places.iter().find(|&&place| place >= test.shape.n) {
+                    bail!(
+                        "there is no test image {place}\nhint: they are counted from 0, so the last is {}",
+                        test.shape.n.saturating_sub(1)
+                    );
+                }
+                let pixels = places.map(|place| in_order(&test, place, place + 1, 1, self.context.device));
+                let pixels = Tensor::cat(&pixels, 1);
+                self.write_originals(&pixels)?;
+                Ok(pixels)
+            }
             ImageSource::Test(n) => {
                 let test = self.splits()?.test;
                 if n > test.shape.n {
@@ -142,8 +170,7 @@ impl ModelUse<'_> {
                     );
                 }
                 let pixels = in_order(&test, 0, n, 1, self.context.device);
-                let shape = [vec![n as i64], self.usage.image.map(|length| length as i64).to_vec()].concat();
-                self.write(ORIGINALS, &pixels.view(shape.as_slice()))?;
+                self.write_originals(&pixels)?;
                 if let Some(labels) = &test.labels {
                     let labels: Vec<f32> = labels.iter().take(n).map(|&label| f32::from(label)).collect();
                     self.write(LABELS, &Tensor::from_slice(&labels))?;
@@ -188,6 +215,12 @@ impl ModelUse<'_> {
             });
         }
         Ok(Some(Tensor::cat(&parts, 1).squeeze_dim(0)))
+    }
+
+    /// Writes images that the encoder was given, `[1, n, P]`.
+    fn write_originals(&self, pixels: &Tensor) -> anyhow::Result<()> {
+        let [channels, height, width] = self.usage.image.map(|length| length as i64);
+        self.write(ORIGINALS, &pixels.view([-1, channels, height, width]))
     }
 
     /// Writes images `[n, P]`.
