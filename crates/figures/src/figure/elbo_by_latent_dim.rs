@@ -121,12 +121,12 @@ fn page(rows: &[Row], terms: &[Metric], styles: &[Style], (x, height): (&PlotAxi
         let mut left = side;
         for (term, y) in axes.iter().enumerate() {
             left += y_label_room(y);
-            if term == 0 {
-                drawing.upright((8.5, top + height / 2.0), "nats per image", NORMAL, INK);
-            }
             if !grid.has(index, term) {
                 left += width + gap;
                 continue;
+            }
+            if grid.is_leftmost(index, term) {
+                drawing.upright((left - y_label_room(y) - 3.5, top + height / 2.0), "nats per image", NORMAL, INK);
             }
             let is_last = grid.is_last(index, term);
             let panel = Panel { left, top, width, height, x: x.clone(), y: y.clone() };

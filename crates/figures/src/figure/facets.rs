@@ -7,6 +7,7 @@ use crate::colour::{self, Colour};
 use crate::marker::Marker;
 use crate::records::{Group, differing_others};
 use crate::setting::{LATENT_DIM, QUANTITIES, Setting, equation, phrase};
+use crate::variant;
 
 use super::{Choice, spread};
 
@@ -223,7 +224,10 @@ pub fn shared(groups: &[&Group]) -> String {
         (path, value) => equation(path, value),
     });
     let words = [shared_others(groups)].into_iter().filter(|words| !words.is_empty());
-    words.chain(quantities).collect::<Vec<_>>().join(", ")
+    let words = words.chain(quantities).collect::<Vec<_>>().join(", ");
+    // Where nothing else is to be said there is still what the models are.
+    let kind = || first.value("model.kind").filter(|_| is_shared(groups, "model.kind"));
+    if words.is_empty() { kind().and_then(|kind| variant::told("model.kind", kind)).unwrap_or_default() } else { words }
 }
 
 /// As [`shared`], without the quantities: `bernoulli`.

@@ -19,6 +19,11 @@ impl Grid {
         self.is_drawn.get(row).is_some_and(|columns| columns.get(column) == Some(&true))
     }
 
+    /// Whether the panel is its row's first, which has the title of the vertical axis.
+    pub fn is_leftmost(&self, row: usize, column: usize) -> bool {
+        self.has(row, column) && !(0..column).any(|other| self.has(row, other))
+    }
+
     /// Whether the panel is its column's first, which has the column's title.
     pub fn is_first(&self, row: usize, column: usize) -> bool {
         self.has(row, column) && !(0..row).any(|other| self.has(other, column))

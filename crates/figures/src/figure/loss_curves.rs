@@ -224,8 +224,7 @@ fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f
                 left += width + gap;
                 continue;
             }
-            // Beside the first panel of the row, wherever it stands.
-            if !(0..term).any(|other| grid.has(index, other)) {
+            if grid.is_leftmost(index, term) {
                 drawing.upright((left - room - 3.5, top + height / 2.0), "nats per image", SMALL, INK);
             }
             let is_last = grid.is_last(index, term);
