@@ -198,18 +198,22 @@ impl Axes {
 
 fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
     let mut drawing = Drawing::new();
-    let mut entries: Vec<LegendEntry> =
-        styles.iter().map(|s| LegendEntry::new(Swatch::Marked(s.colour, s.marker), s.label.clone())).collect();
+    let is_here =
+        |style: &&Style| rows.iter().flat_map(|row| &row.curves).any(|curve| curve.style.level == style.level);
+    let entry = |s: &Style| LegendEntry::new(Swatch::Marked(s.colour, s.marker), s.label.clone());
+    let mut entries: Vec<LegendEntry> = styles.iter().filter(is_here).map(entry).collect();
     entries.push(LegendEntry::new(Swatch::Line(GREY, SOLID, None), "test"));
     entries.push(LegendEntry::new(Swatch::Line(GREY, THIN, Some(DASH)), "train"));
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;
 
-    let n = drawn.len();
+    // A column for each term that some model of this page has.
+    let columns: Vec<usize> = (0..drawn.len()).filter(|&term| rows.iter().any(|row| row.has(term))).collect();
+    let n = columns.len();
     let room = |term: usize| rows.iter().map(|row| y_label_room(&axes.y(row, term))).fold(0.0, f64::max);
-    let rooms: Vec<f64> = (0..n).map(room).collect();
+    let rooms: Vec<f64> = columns.iter().map(|&term| room(term)).collect();
     let (title, gap, right) = (11.5, 7.0, 6.5);
     let width = (WIDTH - title - right - gap * (n - 1) as f64 - rooms.iter().sum::<f64>()) / n as f64;
-    let grid = Grid::new(rows.iter().map(|row| (0..n).map(|term| row.has(term)).collect()).collect());
+    let grid = Grid::new(rows.iter().map(|row| columns.iter().map(|&term| row.has(term)).collect()).collect());
     for (index, row) in rows.iter().enumerate() {
         if !row.label.is_empty() {
             let above = if index == 0 { top - 13.0 } else { top };
@@ -218,19 +222,19 @@ fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f
         }
         top += grid.room_above(index);
         let mut left = title;
-        for (term, &room) in rooms.iter().enumerate() {
+        for (column, (&term, &room)) in columns.iter().zip(&rooms).enumerate() {
             left += room;
-            if !grid.has(index, term) {
+            if !grid.has(index, column) {
                 left += width + gap;
                 continue;
             }
-            if grid.is_leftmost(index, term) {
+            if grid.is_leftmost(index, column) {
                 drawing.upright((left - room - 3.5, top + height / 2.0), "nats per image", SMALL, INK);
             }
-            let is_last = grid.is_last(index, term);
+            let is_last = grid.is_last(index, column);
             let panel = Panel { left, top, width, height, x: axes.x.clone(), y: axes.y(row, term) };
             let labels = Labels {
-                title: grid.is_first(index, term).then(|| drawn[term].about().title),
+                title: grid.is_first(index, column).then(|| drawn[term].about().title),
                 x: is_last.then_some("epoch"),
                 y: None,
                 x_ticks: is_last,
