@@ -197,7 +197,7 @@ fn paths_between_two_chosen_images_are_those_of_the_figures() {
     for (arguments, complaint) in [
         ("--test 3,60 -o b.png", "there is no test image 60\nhint: they are counted from 0, so the last is 59"),
         ("--test 3 -o b.png", "expected two places, such as `3,17`"),
-        ("one.png -o b.png", "required"),
+        ("one.png -o b.png", "2 values required"),
         ("one.png two.png --test 1,2 -o b.png", "cannot be used with"),
     ] {
         let said = place.elbo(&format!("interpolate {RUN} {arguments}"));
