@@ -2,6 +2,7 @@
 
 use crate::colour::{Colour, INK};
 use crate::drawing::{Anchor, Drawing, NORMAL, Point, WIDTH};
+use crate::figure::labels::{self, LINE};
 use crate::font;
 use crate::marker::Marker;
 
@@ -39,31 +40,47 @@ impl LegendEntry {
 const ROW: f64 = 11.5;
 const BETWEEN: f64 = 11.0;
 
-/// Draws the entries in centred rows from `top` down; returns the height they take, in points.
+/// An entry with its text in lines, and how wide it is.
+struct Placed<'a> {
+    entry: &'a LegendEntry,
+    lines: Vec<String>,
+    wide: f64,
+}
+
+/// Draws the entries in centred rows from `top` down, one that is wider than the page in lines; returns the height they take, in
+/// points.
 pub fn draw(drawing: &mut Drawing, entries: &[LegendEntry], top: f64) -> f64 {
     let room = WIDTH - 12.0;
-    let mut rows: Vec<(f64, Vec<(&LegendEntry, f64)>)> = Vec::new();
+    let mut rows: Vec<(f64, Vec<Placed<'_>>)> = Vec::new();
     for entry in entries {
-        let wide = sample_width(entry.swatch) + font::width(&entry.text, NORMAL);
+        let sample = sample_width(entry.swatch);
+        let lines = labels::wrap(&entry.text, room - sample, NORMAL);
+        let wide = sample + lines.iter().map(|line| font::width(line, NORMAL)).fold(0.0, f64::max);
+        let placed = Placed { entry, lines, wide };
         match rows.last_mut() {
             Some((used, row)) if *used + BETWEEN + wide <= room => {
                 *used += BETWEEN + wide;
-                row.push((entry, wide));
+                row.push(placed);
             }
-            _ => rows.push((wide, vec![(entry, wide)])),
+            _ => rows.push((wide, vec![placed])),
         }
     }
-    for (index, (used, row)) in rows.iter().enumerate() {
-        let baseline = top + ROW * index as f64 + 8.5;
+    let mut below = top;
+    for (used, row) in rows {
+        let baseline = below + 8.5;
         let mut left = (WIDTH - used) / 2.0;
-        for (entry, wide) in row {
+        for Placed { entry, lines, wide } in &row {
             swatch(drawing, entry.swatch, (left, baseline - 2.8));
             let text_left = left + sample_width(entry.swatch);
-            drawing.text((text_left, baseline), &entry.text, NORMAL, INK, Anchor::Start);
+            for (index, line) in lines.iter().enumerate() {
+                drawing.text((text_left, baseline + LINE * index as f64), line, NORMAL, INK, Anchor::Start);
+            }
             left += wide + BETWEEN;
         }
+        let n_lines = row.iter().map(|placed| placed.lines.len()).max().unwrap_or(1);
+        below += ROW + LINE * (n_lines - 1) as f64;
     }
-    ROW * rows.len() as f64
+    below - top
 }
 
 fn sample_width(swatch: Swatch) -> f64 {

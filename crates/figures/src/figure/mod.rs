@@ -6,7 +6,7 @@ mod facets;
 mod grid;
 mod interpolations;
 mod kl_per_dim;
-mod labels;
+pub(crate) mod labels;
 mod latent_scatter;
 mod loss_curves;
 mod manifold;

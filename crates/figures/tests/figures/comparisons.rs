@@ -51,12 +51,12 @@ sweep:
     }
     figures::draw(&experiment, &store).unwrap();
     for line in table(&store, &experiment, "elbo-terms") {
-        let is_vae = line["variant"] == "vae";
+        let is_vae = line["variant"] == "VAE";
         assert_eq!((!line["objective"].is_empty(), !line["generator_loss"].is_empty()), (is_vae, !is_vae), "{line:?}");
     }
     for line in table(&store, &experiment, "evaluation") {
         let density = |width: usize| !line[&format!("latent_log_density (test; {width} dimensions)")].is_empty();
-        let of = |width: usize| line["variant"] == "vae" && line["latent_dim"] == width.to_string();
+        let of = |width: usize| line["variant"] == "VAE" && line["latent_dim"] == width.to_string();
         assert_eq!((density(2), density(5)), (of(2), of(5)), "{line:?}");
         assert!(line.contains_key("nll (test; samples 20; 50 images)"), "{line:?}");
     }
