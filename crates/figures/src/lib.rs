@@ -34,8 +34,8 @@ mod setting;
 mod table;
 mod tex;
 mod tiles;
-mod warnings;
 mod variant;
+mod warnings;
 
 use std::path::{Path, PathBuf};
 
