@@ -355,7 +355,7 @@ def cases() -> list[tuple]:
         ("conv, colour, gated", {"net": conv, "activation": "gated"}, {}, COLOUR),
         ("conv, stride 3", {"net": {"conv": {"channels": [2], "kernel": 5, "stride": 3}}, "hidden": []}, {}, COLOUR),
         ("conv, even kernel", {"net": {"conv": {"channels": [3], "kernel": 4, "stride": 2}}}, {}, EVEN),
-        ("continuous-bernoulli", {"likelihood": "continuous-bernoulli"}, {}, GRAY),
+        ("continuous-bernoulli", {"likelihood": {"continuous-bernoulli": {}}}, {}, GRAY),
         ("gaussian", {"likelihood": {"gaussian": {"sigma": 0.3}}}, {}, GRAY),
         ("laplace", {"likelihood": {"laplace": {"scale": 0.2}}}, {}, GRAY),
         ("gaussian-shared", {"likelihood": {"gaussian-shared": {}}}, {}, GRAY),

@@ -27,7 +27,7 @@ fn cases() -> Vec<(&'static str, Value, Value)> {
         model("conv, even kernel", json!({ "net": { "conv": { "channels": [3], "kernel": 4 } }, "hidden": [] })),
         model("conv, stride 3", json!({ "net": { "conv": { "channels": [3, 2], "kernel": 5, "stride": 3 } } })),
         model("conv, stride 1", json!({ "net": { "conv": { "channels": [2], "stride": 1 } } })),
-        model("continuous bernoulli", json!({ "likelihood": "continuous-bernoulli" })),
+        model("continuous bernoulli", json!({ "likelihood": { "continuous-bernoulli": {} } })),
         model("gaussian", json!({ "likelihood": { "gaussian": { "sigma": 0.3 } } })),
         model("laplace", json!({ "likelihood": { "laplace": { "scale": 0.2 } } })),
         model("gaussian-shared", json!({ "likelihood": { "gaussian-shared": {} } })),

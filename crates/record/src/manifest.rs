@@ -5,6 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use spec::{Cell, RunId, Scale, Split};
 
 use crate::error::RecordError;
@@ -154,6 +155,16 @@ pub struct EpochTerms {
     pub splits: BTreeMap<Split, EpochMetrics>,
 }
 
+/// A run.json in today's form. Before version 1.2 the continuous Bernoulli was a word without settings, and not clipped.
+fn of_today(mut manifest: Value) -> Value {
+    if let Some(likelihood) = manifest.pointer_mut("/cell/model/likelihood")
+        && likelihood == "continuous-bernoulli"
+    {
+        *likelihood = json!({ "continuous-bernoulli": { "clip": 0 } });
+    }
+    manifest
+}
+
 /// The part that every version of run.json has.
 #[derive(Deserialize)]
 struct VersionOnly {
@@ -172,7 +183,7 @@ impl RunManifest {
     /// If the file is missing, is not a run.json, or was written by a newer major version.
     pub fn read(path: &Path) -> Result<RunManifest, RecordError> {
         let text = fs_err::read(path)?;
-        match serde_json::from_slice::<RunManifest>(&text) {
+        match serde_json::from_slice(&text).map(of_today).and_then(serde_json::from_value::<RunManifest>) {
             Ok(manifest) => {
                 RecordError::refuse_newer(path, manifest.format_version)?;
                 // An earlier version may have called it otherwise; there is one way of naming runs.

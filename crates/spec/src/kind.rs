@@ -113,16 +113,14 @@ impl ModelKind {
     /// Whether the setting at a path means something for it: a cell holds a value for each.
     fn has(self, path: &str) -> bool {
         let lacks: &[&str] = match self {
-            ModelKind::Vae => &[],
-            ModelKind::VaeGan { .. } => &["training.keep"],
+            ModelKind::Vae | ModelKind::VaeGan { .. } => &[],
             ModelKind::Autoencoder => &["objective", "model.latent", "model.prior"],
             ModelKind::Gan { .. } => {
-                &["objective", "model.latent", "model.prior", "model.likelihood", "model.corruption", "training.keep"]
+                &["objective", "model.latent", "model.prior", "model.likelihood", "model.corruption"]
             }
             ModelKind::GaussianMixture { .. } => {
                 let is_kind = path == "model.kind" || path.starts_with("model.kind.");
-                return is_kind
-                    || !within(path, &["model", "objective", "optimizer", "training.batch_size", "training.keep"]);
+                return is_kind || !within(path, &["model", "objective", "optimizer", "training.batch_size"]);
             }
         };
         !within(path, lacks)

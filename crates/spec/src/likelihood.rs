@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::Checks;
+use crate::check::{Checks, shown};
 use crate::dataset::Pixels;
 use crate::fields::{Field, field};
 use crate::objective::ObjectiveKind;
@@ -16,7 +16,12 @@ pub enum Likelihood {
     #[default]
     Bernoulli,
     /// The continuous Bernoulli density on 0…1 (Loaiza-Ganem & Cunningham 2019).
-    ContinuousBernoulli,
+    ContinuousBernoulli {
+        /// Its parameter λ stays in clip … 1 − clip, as in the authors' code; with 0 the density of black and white pixels has no
+        /// bound.
+        #[serde(default = "ten_thousandth")]
+        clip: f64,
+    },
     /// Normal with the decoder's mean and a fixed standard deviation.
     Gaussian {
         /// Standard deviation of every pixel; 1 makes the reconstruction term half the squared error plus a constant.
@@ -62,6 +67,10 @@ pub(crate) const FIELDS: &[Field] = &[
         "model.likelihood",
         "`bernoulli`, `continuous-bernoulli`, `{ gaussian: { sigma: 1 } }`, `{ laplace: { scale: 1 } }`, `gaussian-shared`, `gaussian-per-pixel` or `discretised-logistic`",
     ),
+    field(
+        "model.likelihood.continuous-bernoulli.clip",
+        "how far λ stays from 0 and 1, such as `1e-4`; `0` for no limit",
+    ),
     field("model.likelihood.gaussian.sigma", "a standard deviation, such as `1` or `0.1`"),
     field("model.likelihood.laplace.scale", "a scale, such as `1` or `0.1`"),
     field("model.likelihood.gaussian-shared.variance", "`learned` or `optimal`"),
@@ -73,7 +82,7 @@ impl Likelihood {
     pub fn outputs_per_pixel(self) -> usize {
         match self {
             Likelihood::Bernoulli
-            | Likelihood::ContinuousBernoulli
+            | Likelihood::ContinuousBernoulli { .. }
             | Likelihood::Gaussian { .. }
             | Likelihood::Laplace { .. }
             | Likelihood::GaussianShared { .. }
@@ -87,7 +96,7 @@ impl Likelihood {
         match (self, pixels) {
             (Likelihood::Bernoulli, Pixels::Gray) => Scale::GrayBce,
             (Likelihood::Bernoulli, Pixels::Static | Pixels::Dynamic | Pixels::Binary) => Scale::Bernoulli,
-            (Likelihood::ContinuousBernoulli, _)
+            (Likelihood::ContinuousBernoulli { .. }, _)
             | (Likelihood::Gaussian { .. }, _)
             | (Likelihood::Laplace { .. }, _)
             | (Likelihood::GaussianShared { .. }, _)
@@ -102,7 +111,7 @@ impl Likelihood {
             Likelihood::Gaussian { .. } => Likelihood::Gaussian { sigma: one() },
             Likelihood::Laplace { .. } => Likelihood::Laplace { scale: one() },
             Likelihood::Bernoulli
-            | Likelihood::ContinuousBernoulli
+            | Likelihood::ContinuousBernoulli { .. }
             | Likelihood::GaussianShared { .. }
             | Likelihood::GaussianPerPixel { .. }
             | Likelihood::DiscretisedLogistic => self,
@@ -113,7 +122,7 @@ impl Likelihood {
     pub(crate) fn tag(self) -> Option<&'static str> {
         match self {
             Likelihood::Bernoulli => None,
-            Likelihood::ContinuousBernoulli => Some("cb"),
+            Likelihood::ContinuousBernoulli { .. } => Some("cb"),
             Likelihood::Gaussian { .. } => Some("gaussian"),
             Likelihood::Laplace { .. } => Some("laplace"),
             Likelihood::GaussianShared { .. } => Some("shared"),
@@ -124,10 +133,14 @@ impl Likelihood {
 
     pub(crate) fn check(self, checks: &mut Checks) {
         match self {
-            Likelihood::Bernoulli
-            | Likelihood::ContinuousBernoulli
-            | Likelihood::GaussianShared { .. }
-            | Likelihood::DiscretisedLogistic => {}
+            Likelihood::Bernoulli | Likelihood::GaussianShared { .. } | Likelihood::DiscretisedLogistic => {}
+            Likelihood::ContinuousBernoulli { clip } => {
+                let path = "model.likelihood.continuous-bernoulli.clip";
+                if !(clip == 0.0 || (1e-7..=0.25).contains(&clip)) {
+                    let message = format!("`clip` must be 0 or from 1e-7 to 0.25, found `{}`", shown(clip));
+                    checks.complain(path, message, "write `1e-4`, or `0` for a density without a bound");
+                }
+            }
             Likelihood::Gaussian { sigma } => checks.deviation("model.likelihood.gaussian.sigma", "sigma", sigma),
             Likelihood::Laplace { scale } => checks.positive("model.likelihood.laplace.scale", scale, "0.1"),
             Likelihood::GaussianPerPixel { floor } => {
@@ -153,7 +166,7 @@ impl Likelihood {
             Likelihood::Laplace { .. } => density("laplace", "a density", checks),
             Likelihood::GaussianShared { .. } => density("gaussian-shared", "a density", checks),
             Likelihood::GaussianPerPixel { .. } => density("gaussian-per-pixel", "a density", checks),
-            Likelihood::ContinuousBernoulli => density("continuous-bernoulli", "a density", checks),
+            Likelihood::ContinuousBernoulli { .. } => density("continuous-bernoulli", "a density", checks),
             Likelihood::DiscretisedLogistic => checks.complain(
                 "dataset.pixels",
                 format!("`pixels: {written}` makes pixels 0 or 1, and `discretised-logistic` is a probability of 256 gray levels"),
@@ -175,7 +188,7 @@ impl Likelihood {
                 }
             }
             Likelihood::Bernoulli
-            | Likelihood::ContinuousBernoulli
+            | Likelihood::ContinuousBernoulli { .. }
             | Likelihood::Gaussian { .. }
             | Likelihood::Laplace { .. }
             | Likelihood::GaussianShared { variance: SharedVariance::Learned }
@@ -188,7 +201,7 @@ impl Likelihood {
     pub(crate) fn check_feature_loss(self, checks: &mut Checks) {
         match self {
             Likelihood::Bernoulli
-            | Likelihood::ContinuousBernoulli
+            | Likelihood::ContinuousBernoulli { .. }
             | Likelihood::Gaussian { .. }
             | Likelihood::Laplace { .. }
             | Likelihood::GaussianShared { .. }
@@ -204,6 +217,10 @@ impl Likelihood {
 
 fn one() -> f64 {
     1.0
+}
+
+fn ten_thousandth() -> f64 {
+    1e-4
 }
 
 fn hundredth() -> f64 {

@@ -106,6 +106,7 @@ fn every_field_that_changes_the_result_changes_the_id() {
         "model.likelihood=gaussian-per-pixel",
         "model.likelihood={ gaussian-per-pixel: { floor: 0.1 } }",
         "model.likelihood=continuous-bernoulli",
+        "model.likelihood={ continuous-bernoulli: { clip: 0 } }",
         "model.likelihood=discretised-logistic",
         "model.kind=autoencoder",
         "model={ kind: gaussian-mixture }",

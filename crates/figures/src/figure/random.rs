@@ -37,7 +37,7 @@ pub fn cell() -> impl Strategy<Value = Cell> {
         prop::sample::select(vec![
             json!("bernoulli"),
             json!("discretised-logistic"),
-            json!("continuous-bernoulli"),
+            json!({ "continuous-bernoulli": {} }),
             json!({ "gaussian": { "sigma": 0.5 } }),
             json!({ "gaussian": { "sigma": 1.0 } }),
             json!({ "gaussian-shared": { "variance": "learned" } }),

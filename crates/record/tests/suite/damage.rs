@@ -134,6 +134,24 @@ fn a_run_with_a_damaged_run_json_can_be_trained_again() {
     assert_eq!(stopped.manifest().unwrap().last_epoch, None);
 }
 
+/// Its density had no bound then, which is what the record must go on to say.
+#[test]
+fn a_continuous_bernoulli_of_the_previous_form_is_read() {
+    let (_folder, _store, done, _) = store();
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(done.manifest_file()).unwrap()).unwrap();
+    manifest["format_version"] = "1.1".into();
+    manifest["cell"]["model"]["likelihood"] = "continuous-bernoulli".into();
+    manifest["cell"]["training"].as_object_mut().unwrap().remove("keep");
+    for key in ["kept_epoch", "continues"] {
+        manifest.as_object_mut().unwrap().remove(key);
+    }
+    std::fs::write(done.manifest_file(), manifest.to_string()).unwrap();
+    let read = done.manifest().unwrap();
+    assert_eq!(read.cell.model.likelihood, spec::Likelihood::ContinuousBernoulli { clip: 0.0 });
+    assert_eq!(done.status().unwrap(), Status::Done);
+}
+
 #[test]
 fn a_newer_major_version_says_what_to_do() {
     let (_folder, store, done, stopped) = store();

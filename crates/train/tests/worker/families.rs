@@ -41,7 +41,10 @@ fn every_variant_trains_and_is_recorded() {
         (json!({ "likelihood": { "gaussian-per-pixel": { "floor": 0.05 } } }), plain.clone()),
         (json!({ "likelihood": { "gaussian-shared": { "variance": "optimal" } } }), plain.clone()),
         (json!({ "likelihood": "discretised-logistic" }), plain.clone()),
-        (json!({ "likelihood": "continuous-bernoulli", "corruption": { "salt-and-pepper": {} } }), plain.clone()),
+        (
+            json!({ "likelihood": { "continuous-bernoulli": {} }, "corruption": { "salt-and-pepper": {} } }),
+            plain.clone(),
+        ),
         (
             json!({ "latent": { "bernoulli": { "anneal_epochs": 2 } } }),
             json!({ "kind": { "capacity": { "nats": 2.0, "rise_epochs": 2 } } }),
