@@ -62,12 +62,12 @@ pub struct Measurement {
 
 impl Measurement {
     /// −log p(x) of the first `n` test images, estimated with so many importance samples each (Burda et al. 2016).
-    pub fn nll(value: f64, standard_error: f64, n: u64, samples: usize) -> Measurement {
+    pub fn nll(value: f64, standard_error: impl Into<Option<f64>>, n: u64, samples: usize) -> Measurement {
         Measurement {
             metric: Metric::Nll,
             split: Split::Test,
             value,
-            standard_error: Some(standard_error),
+            standard_error: standard_error.into(),
             n,
             settings: MetricSettings::samples(samples),
         }

@@ -16,7 +16,7 @@ use crate::statistics::{ACTIVE_UNIT_VARIANCE, Mean, Sums};
 
 /// A mean over `n` test images.
 pub fn mean(metric: Metric, Mean { value, standard_error }: Mean, n: usize, settings: MetricSettings) -> Measurement {
-    Measurement { metric, split: Split::Test, value, standard_error: Some(standard_error), n: n as u64, settings }
+    Measurement { metric, split: Split::Test, value, standard_error, n: n as u64, settings }
 }
 
 /// All that is measured on a cohort's trained models on the test split, with what was decoded for figures; one list for each
@@ -206,7 +206,9 @@ mod tests {
         let expected = of_images.iter().sum::<f64>() / shape.n as f64;
         assert!((found.value - expected).abs() < 1e-6, "{found:?} and {expected}");
         let squares: f64 = of_images.iter().map(|value| (value - expected).powi(2)).sum();
-        assert!((found.standard_error - squares.sqrt() / shape.n as f64).abs() < 1e-6, "{found:?}");
+        let n = shape.n as f64;
+        let standard_error = found.standard_error.unwrap();
+        assert!((standard_error - (squares / (n - 1.0) / n).sqrt()).abs() < 1e-6, "{found:?}");
     }
 
     /// Of all test images and as many draws from the prior, as `data::sharpness` has it for one image after another.

@@ -125,16 +125,17 @@ fn to_vec(tensor: &Tensor) -> Vec<f64> {
 pub struct Mean {
     /// The mean, in nats per image.
     pub value: f64,
-    /// Standard deviation over images divided by √images.
-    pub standard_error: f64,
+    /// Standard deviation over images, n − 1 in its denominator, divided by √n; `None` for a single image.
+    pub standard_error: Option<f64>,
 }
 
 impl Mean {
     /// The mean of `n` values whose sum and sum of squares these are.
     pub fn of([sum, squares]: [f64; 2], n: f64) -> Mean {
         let value = sum / n;
-        let variance = (squares / n - value * value).max(0.0);
-        Mean { value, standard_error: (variance / n).sqrt() }
+        let squared_deviations = (squares - value * sum).max(0.0);
+        let standard_error = (n > 1.0).then(|| (squared_deviations / (n - 1.0) / n).sqrt());
+        Mean { value, standard_error }
     }
 }
 
@@ -240,6 +241,16 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+
+    #[test]
+    fn a_standard_error_has_one_less_than_the_images_in_its_denominator() {
+        // Of 1, 2 and 6: the deviations −2, −1 and 3 have squares that sum to 14.
+        let mean = Mean::of([9.0, 41.0], 3.0);
+        assert_eq!(mean.value, 3.0);
+        assert!((mean.standard_error.unwrap() - (14.0f64 / 2.0 / 3.0).sqrt()).abs() < 1e-12);
+        assert_eq!(Mean::of([5.0, 25.0], 1.0), Mean { value: 5.0, standard_error: None });
+        assert_eq!(Mean::of([10.0, 50.0], 2.0).standard_error, Some(0.0));
+    }
 
     #[test]
     fn sums_come_back_from_a_checkpoint_bit_for_bit() {
