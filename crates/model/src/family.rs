@@ -219,4 +219,11 @@ pub trait Density {
     /// Logarithms of `n_samples` importance weights p(x, z)/q(z|x) for images `x`, `[R, B, P]`; the result is
     /// `[R, n_samples, B]`.
     fn log_weights(&self, x: &Tensor, n_samples: usize, at: &StepContext) -> Tensor;
+
+    /// The number of bits in z of each replica; `None` where z is no bits.
+    fn bits(&self) -> Option<Vec<usize>>;
+
+    /// log p(x, z) in nats of images `x`, `[R, B, P]`, with z whose d-th bit is that of each of `codes`, `[n]`, zero in the padding; the
+    /// result is `[R, n, B]`.
+    fn log_joint_of_codes(&self, x: &Tensor, codes: &Tensor) -> Tensor;
 }

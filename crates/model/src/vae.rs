@@ -1,7 +1,7 @@
 //! Autoencoders for a cohort of replicas: variational ones (Kingma & Welling 2014) and the deterministic one.
 
 use spec::{Cell, Corruption, ImageShape, Latent, ModelKind, ObjectiveKind, TooDeep};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::bound::Bound;
 use crate::bounds;
@@ -281,5 +281,25 @@ impl Density for Vae {
     fn log_weights(&self, x: &Tensor, n_samples: usize, at: &StepContext) -> Tensor {
         let [log_likelihood, log_ratio] = self.log_densities(&self.encoder.posterior(x), x, n_samples, at);
         log_likelihood + log_ratio
+    }
+
+    fn bits(&self) -> Option<Vec<usize>> {
+        let widths = || self.parameters.replicas().iter().map(|replica| replica.width).collect();
+        match self.latent {
+            Latent::Gaussian => None,
+            Latent::Bernoulli { .. } => Some(widths()),
+        }
+    }
+
+    fn log_joint_of_codes(&self, x: &Tensor, codes: &Tensor) -> Tensor {
+        let (n_replicas, n_images, n) = (x.size()[0], x.size()[1], codes.size()[0]);
+        let places = Tensor::arange(self.parameters.padded_width() as i64, (Kind::Int64, codes.device()));
+        let bits = codes.unsqueeze(-1).bitwise_right_shift(&places).bitwise_and(1);
+        let z = self.encoder.mask.apply(&bits.to_kind(Kind::Float).unsqueeze(0)); // [R, n, D]
+        let output = self.decoder.forward(&z);
+        let of_pairs =
+            output.unsqueeze(2).expand([-1, -1, n_images, -1], false).reshape([n_replicas, n * n_images, -1]);
+        let log_likelihood = self.likelihood.log_prob(&of_pairs, &repeated(x, n as usize));
+        log_likelihood.view([n_replicas, n, n_images]) + self.prior.log_prob(&z, &self.encoder).unsqueeze(-1)
     }
 }

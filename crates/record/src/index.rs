@@ -123,6 +123,7 @@ fn columns(runs: &[ListedRun], evaluations: &[Vec<Measurement>]) -> Vec<(&'stati
             Metric::GrayBceFloor => "test_gray_bce_floor",
             Metric::Sharpness => "test_sharpness",
             Metric::Psnr => "test_psnr",
+            Metric::EffectiveSamples => "test_effective_samples",
         };
         columns.push((name, if metric.about().per_epoch.is_some() { test(metric) } else { trained(metric) }));
     }

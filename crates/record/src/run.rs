@@ -148,7 +148,7 @@ impl Run {
         }
     }
 
-    /// Whether −log p(x) of the test images is on record as `evaluation` asks: with as many samples, of as many images.
+    /// Whether −log p(x) of the test images is on record as `evaluation` asks: with as many samples or exact, of as many images.
     ///
     /// # Errors
     /// If the file is damaged or of a newer major version.
@@ -162,7 +162,8 @@ impl Run {
             (images, n_test) => images.or(n_test),
         };
         let wanted = MetricSettings::samples(evaluation.importance_samples);
-        Ok(on_test(Metric::Nll).any(|row| row.settings == wanted && n_asked.is_none_or(|n| row.n == n)))
+        let is_wanted = |settings: &MetricSettings| *settings == wanted || settings.exact == Some(true);
+        Ok(on_test(Metric::Nll).any(|row| is_wanted(&row.settings) && n_asked.is_none_or(|n| row.n == n)))
     }
 
     /// Whether the model of a run that is done has a variational bound.

@@ -51,6 +51,8 @@ pub enum Metric {
     ImportanceBound,
     /// −log p(x): by importance sampling, or exact where it has a closed form.
     Nll,
+    /// How many equally weighted samples the importance samples of [`Metric::Nll`] are worth: (Σ w)²/Σ w² of their weights w.
+    EffectiveSamples,
     /// log density of latent means under a mixture of Gaussians fitted to those of training images.
     LatentLogDensity,
     /// What a perfect reconstruction of gray values still costs in cross-entropy.
@@ -73,6 +75,8 @@ pub enum Unit {
     SquaredGray,
     /// Decibels.
     Decibels,
+    /// A count of samples.
+    Samples,
     /// The latent space's own, in which the standard normal prior has the deviation 1.
     Latent,
 }
@@ -85,6 +89,7 @@ impl Unit {
             Unit::Dimensions => "latent dimensions",
             Unit::SquaredGray => "squared gray values",
             Unit::Decibels => "dB",
+            Unit::Samples => "samples",
             Unit::Latent => "units of z",
         }
     }
@@ -204,6 +209,9 @@ impl Metric {
             Metric::Nll => {
                 About { title: "−log p(x)", better: Better::Lower, source: "Burda et al. 2016, eq. 8", ..ONCE }
             }
+            Metric::EffectiveSamples => {
+                About { title: "effective samples", unit: Unit::Samples, decimals: 1, source: "Kong 1992", ..ONCE }
+            }
             Metric::LatentLogDensity => {
                 About { title: "log density of latent means", source: "Ghosh et al. 2020", ..ONCE }
             }
@@ -237,9 +245,12 @@ impl Metric {
     /// Whether no value of it lies below zero.
     pub fn is_never_negative(self) -> bool {
         match self {
-            Metric::Kl | Metric::ActiveUnits | Metric::PosteriorSigma | Metric::GrayBceFloor | Metric::Sharpness => {
-                true
-            }
+            Metric::Kl
+            | Metric::ActiveUnits
+            | Metric::PosteriorSigma
+            | Metric::EffectiveSamples
+            | Metric::GrayBceFloor
+            | Metric::Sharpness => true,
             Metric::Elbo
             | Metric::Reconstruction
             | Metric::Objective
@@ -432,6 +443,7 @@ mod tests {
                 "posterior_sigma",
                 "importance_bound",
                 "nll",
+                "effective_samples",
                 "latent_log_density",
                 "gray_bce_floor",
                 "sharpness",

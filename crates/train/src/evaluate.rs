@@ -1,7 +1,7 @@
 //! Evaluation of a whole split.
 
 use data::Images;
-use model::bounds::importance_sampled;
+use model::bounds::{MOST_EXACT_BITS, exact, importance_sampled};
 use model::noise::{NoiseKey, Stream};
 use model::{Density, Family, StepContext};
 use spec::{Cell, Split};
@@ -107,38 +107,64 @@ pub(crate) fn add_to(sums: &mut [[f64; 2]], values: &Tensor) {
 /// Images whose log-likelihood is estimated at once; also fixes which noise an image sees.
 const IMPORTANCE_BATCH: usize = 20;
 
-/// −log p̂(x) by importance sampling with so many samples an image, over the first `n_images` of `images`; one mean for
-/// each replica, see [`importance_sampled`]. `None` for models without a bound, or when `goes_on`, which gets
-/// the number of images done every few images, returns `false`.
-pub fn importance_sampled_nll(
+/// −log p(x) of a replica, a mean over images.
+#[derive(Clone, Copy, Debug)]
+pub struct Nll {
+    /// In nats per image.
+    pub nll: Mean,
+    /// Effective samples of the importance weights; `None` where all of a few bits were summed over instead.
+    pub effective_samples: Option<Mean>,
+}
+
+/// −log p(x) over the first `n_images` of `images`, one for each replica: exact for latents of few bits, see [`exact`], and by importance
+/// sampling with so many samples an image for any other, see [`importance_sampled`]. `None` for models without a bound, or when
+/// `goes_on`, which gets the number of images done every few images, returns `false`.
+pub fn nll(
     model: &dyn Family,
     images: &Images,
     n_images: usize,
     n_samples: usize,
     device: Device,
     goes_on: &mut dyn FnMut(usize) -> bool,
-) -> Option<Vec<Mean>> {
+) -> Option<Vec<Nll>> {
     let density: &dyn Density = model.density()?;
     let n_replicas = model.parameters().replicas().len();
     let n_images = n_images.min(images.shape.n);
-    let mut sums = vec![[0.0; 2]; n_replicas];
+    let is_exact: Vec<bool> = match density.bits() {
+        Some(widths) => widths.into_iter().map(|width| width <= MOST_EXACT_BITS).collect(),
+        None => vec![false; n_replicas],
+    };
+    let mut exact_sums = vec![[0.0; 2]; n_replicas];
+    let mut sampled_sums = exact_sums.clone();
+    let mut effective_sums = exact_sums.clone();
     for (i, start) in (0..n_images).step_by(IMPORTANCE_BATCH).enumerate() {
         if !goes_on(start) {
             return None;
         }
         let end = (start + IMPORTANCE_BATCH).min(n_images);
         let x = in_order(images, start, end, n_replicas, device);
-        // Each batch is an epoch of its own to the noise, and each portion of its samples a step.
-        let at = SplitContext {
-            split: Split::Test,
-            epoch: i as u32,
-            betas: &vec![1.0; n_replicas],
-            n_train: images.shape.n,
-        };
-        let nll = -importance_sampled(density, &x, n_samples, &at.batch(Stream::Importance, 0));
-        add_to(&mut sums, &nll);
+        if let Some(log_p) = exact(density, &x) {
+            add_to(&mut exact_sums, &-log_p);
+        }
+        if is_exact.contains(&false) {
+            // Each batch is an epoch of its own to the noise, and each portion of its samples a step.
+            let at = SplitContext {
+                split: Split::Test,
+                epoch: i as u32,
+                betas: &vec![1.0; n_replicas],
+                n_train: images.shape.n,
+            };
+            let estimate = importance_sampled(density, &x, n_samples, &at.batch(Stream::Importance, 0));
+            add_to(&mut sampled_sums, &-estimate.log_p);
+            add_to(&mut effective_sums, &estimate.effective_samples);
+        }
     }
-    Some(sums.into_iter().map(|sum| Mean::of(sum, n_images as f64)).collect())
+    let mean = |sums: [f64; 2]| Mean::of(sums, n_images as f64);
+    let of_replica = |(replica, is_exact): (usize, bool)| match is_exact {
+        true => Nll { nll: mean(exact_sums[replica]), effective_samples: None },
+        false => Nll { nll: mean(sampled_sums[replica]), effective_samples: Some(mean(effective_sums[replica])) },
+    };
+    Some(is_exact.into_iter().enumerate().map(of_replica).collect())
 }
 
 #[cfg(test)]

@@ -74,6 +74,9 @@ fn meaning(metric: Metric) -> &'static str {
         Metric::Discriminator => "loss of the discriminator; 1.39 (2·log 2) where it cannot tell images from samples",
         Metric::PosteriorSigma => "standard deviation of q(z|x), a mean over dimensions: 1 where the code says nothing",
         Metric::Nll => "−log p(x), by importance sampling or exact; smaller is better, and no larger than −ELBO",
+        Metric::EffectiveSamples => {
+            "how many equally weighted samples an importance-sampled −log p(x) is worth; below 10 it hangs on a few and is too large"
+        }
         Metric::LatentLogDensity => {
             "log density of test images’ codes under Gaussians fitted to those of training images"
         }

@@ -143,7 +143,10 @@ pub fn likelihood(cell: &Cell) -> String {
             Pixels::Gray => "cross-entropy on gray values (a Bernoulli read as one)".to_owned(),
             Pixels::Binary | Pixels::Static | Pixels::Dynamic => "Bernoulli".to_owned(),
         },
-        Likelihood::ContinuousBernoulli => "continuous Bernoulli".to_owned(),
+        Likelihood::ContinuousBernoulli { clip: 0.0 } => "continuous Bernoulli without a clip of λ".to_owned(),
+        Likelihood::ContinuousBernoulli { clip } => {
+            format!("continuous Bernoulli with λ in {clip} … 1 − {clip}", clip = number(clip))
+        }
         Likelihood::Gaussian { sigma } => format!("Gaussian with σ = {}", number(sigma)),
         Likelihood::Laplace { scale } => format!("Laplace with scale {}", number(scale)),
         Likelihood::GaussianShared { variance: SharedVariance::Learned } => "Gaussian with one learned σ".to_owned(),

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use record::{Status, Store};
-use spec::{Evaluation, Experiment};
+use spec::{Evaluation, Experiment, Metric, MetricSettings};
 
 use crate::args::{EvaluateArgs, ExecutionArgs};
 use crate::commands::data::make_ready;
@@ -39,6 +39,7 @@ pub fn evaluate(settings: &Settings, experiment: &Experiment, args: &EvaluateArg
         output::say("stopped; the same command measures the rest");
         return Ok(Outcome::Stopped(u8::try_from(signal).unwrap_or(0)));
     }
+    warn_of_few_samples(experiment, &store, evaluation)?;
     let printed = output::print(&compare::results(experiment, &store, Some(&evaluation), settings.is_coloured)?);
     let outcome = account(&measured);
     match printed {
@@ -89,6 +90,33 @@ pub fn measure(
     make_ready(settings, &plan)?;
     output::say(&format!("{}, by {} importance samples an image", plan::to_do(&plan), evaluation.importance_samples));
     run_cohorts(&plan, store, settings)
+}
+
+/// Fewer effective samples than this leave an estimate of log p(x) to chance.
+const FEW_EFFECTIVE_SAMPLES: f64 = 10.0;
+
+/// Warns of estimates of log p(x) that hang on a few importance samples.
+///
+/// # Errors
+/// If a run's records cannot be read.
+pub fn warn_of_few_samples(experiment: &Experiment, store: &Store, evaluation: Evaluation) -> Result<()> {
+    let asked = MetricSettings::samples(evaluation.importance_samples);
+    let mut few: Vec<(String, f64)> = Vec::new();
+    for cell in &experiment.cells {
+        let rows = store.run(&cell.run_id()).evaluation()?;
+        let effective = rows.iter().find(|row| row.metric == Metric::EffectiveSamples && row.settings == asked);
+        few.extend(
+            effective.filter(|row| row.value < FEW_EFFECTIVE_SAMPLES).map(|row| (cell.readable_name(), row.value)),
+        );
+    }
+    let Some(least) = few.iter().map(|(_, value)| *value).reduce(f64::min) else { return Ok(()) };
+    let names: Vec<&str> = few.iter().map(|(name, _)| name.as_str()).collect();
+    output::say(&format!(
+        "warning: −log p(x) of {} hangs on few of the {} samples, which are worth {least:.1}: it is too large\nhint: raise `importance_samples`; where that does not help, q(z|x) is far from p(z|x)",
+        text::first_of(&names),
+        evaluation.importance_samples,
+    ));
+    Ok(())
 }
 
 /// Says which models could not be measured.

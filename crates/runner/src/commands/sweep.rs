@@ -68,6 +68,9 @@ pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> 
         output::say("stopped; the same command goes on from here");
         return Ok(Outcome::Stopped(u8::try_from(signal).unwrap_or(0)));
     }
+    if let Some(asked) = experiment.evaluation {
+        evaluate::warn_of_few_samples(experiment, &store, asked)?;
+    }
     let finished = finish(settings, experiment, &store, !args.no_figures, &told);
     // Whatever became of the figures, and of whoever reads the table: failed runs are told.
     let outcome = match (account(&plan, &trained), evaluate::account(&measured)) {

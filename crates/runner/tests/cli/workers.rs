@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use protocol::{Event, Job, Message, Task, Version, WorkerSettings};
 use record::{RunEditor, Status};
-use spec::{Cell, Measurement};
+use spec::{Cell, Measurement, Metric, MetricSettings};
 
 use crate::support::{Place, Said, begin, experiment, finish, wait_for};
 
@@ -338,4 +338,32 @@ fn measuring_needs_to_know_what() {
     let said = place.elbo("evaluate two.yaml --importance-samples 50");
     assert_eq!((said.code, said.out.as_str()), (Some(0), ""), "{said:?}");
     assert!(said.err.contains("2 of 2 cells are not trained"), "{said:?}");
+}
+
+#[test]
+fn an_estimate_that_hangs_on_a_few_samples_is_told() {
+    let place = place("exit 1");
+    for (cell, effective) in cells().iter().zip([3.25, 40.0]) {
+        finish(&place.store(), cell);
+        let samples = MetricSettings::samples(50);
+        let rows = [
+            Measurement::nll(90.0, 0.5, 10_000, 50),
+            Measurement {
+                metric: Metric::EffectiveSamples,
+                value: effective,
+                ..Measurement::nll(0.0, 0.1, 10_000, 50)
+            },
+        ];
+        assert_eq!(rows[1].settings, samples);
+        RunEditor::open(&place.store().run(&cell.run_id())).unwrap().evaluation(&rows).unwrap();
+    }
+    let told = |said: &Said| said.err.matches("warning: −log p(x) of vae-glyphs-z2-b1-s0 hangs on few").count();
+    let said = place.elbo("evaluate two.yaml --importance-samples 50");
+    assert_eq!((said.code, told(&said)), (Some(0), 1), "{said:?}");
+    assert!(said.err.contains("worth 3.2") && said.err.contains("hint: raise `importance_samples`"), "{said:?}");
+    place.write("two.yaml", &format!("{TWO}evaluation: {{ importance_samples: 50 }}\n"));
+    assert_eq!(told(&place.elbo("sweep two.yaml --no-figures")), 1);
+    // Other samples were asked for.
+    place.write("two.yaml", TWO);
+    assert_eq!(told(&place.elbo("sweep two.yaml --no-figures")), 0);
 }

@@ -50,14 +50,16 @@ pub(super) fn evaluate_stored(
     let Some(rows) = nll(trained.family()?, &splits.test, evaluation, context, out)? else {
         return Ok(context.interrupted());
     };
-    for (Member { run, .. }, row) in members.iter().zip(rows) {
+    for (Member { run, .. }, rows) in members.iter().zip(rows) {
         // Values that are not finite are refused here.
-        match RunEditor::open(run).and_then(|mut editor| editor.evaluation(std::slice::from_ref(&row))) {
-            Ok(()) => out.event(Event::Evaluated {
-                run_id: run.id().clone(),
-                metric: row.metric,
-                value: row.value,
-                standard_error: row.standard_error,
+        match RunEditor::open(run).and_then(|mut editor| editor.evaluation(&rows)) {
+            Ok(()) => rows.into_iter().for_each(|row| {
+                out.event(Event::Evaluated {
+                    run_id: run.id().clone(),
+                    metric: row.metric,
+                    value: row.value,
+                    standard_error: row.standard_error,
+                });
             }),
             Err(error) => outcome = fail(run, &error.into(), out),
         }

@@ -47,7 +47,7 @@ pub(super) fn evaluate_weights(
         let Some(estimates) = nll(model, &splits.test, evaluation, context, out)? else {
             return Ok(context.interrupted());
         };
-        rows.extend(estimates);
+        rows.extend(estimates.into_iter().flatten());
     }
     ensure!(
         !rows.is_empty(),

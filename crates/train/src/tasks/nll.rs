@@ -1,15 +1,17 @@
-//! The estimate of −log p(x) that tasks share.
+//! The measurement of −log p(x) that tasks share.
 
 use data::Images;
 use model::Family;
-use spec::{Evaluation, Measurement};
+use spec::{Evaluation, Measurement, Metric, MetricSettings};
 
 use crate::context::TaskContext;
 use crate::evaluate;
+use crate::evaluate::Nll;
 use crate::messages::MessageWriter;
-use crate::statistics::Mean;
+use crate::rows;
 
-/// Estimates −log p(x) of the test images as `evaluation` asks: a row for each replica, or `None` when a signal stopped it.
+/// −log p(x) of the test images as `evaluation` asks: for each replica its row, and that of the effective samples where it was sampled;
+/// or `None` when a signal stopped it.
 ///
 /// Errors for a model without a bound.
 pub(super) fn nll(
@@ -18,18 +20,26 @@ pub(super) fn nll(
     evaluation: &Evaluation,
     context: &TaskContext,
     out: &mut MessageWriter<'_>,
-) -> anyhow::Result<Option<Vec<Measurement>>> {
+) -> anyhow::Result<Option<Vec<Vec<Measurement>>>> {
     let n_images = evaluation.images.unwrap_or(usize::MAX).min(test.shape.n);
     let n_samples = evaluation.importance_samples;
     let mut goes_on = |n_done: usize| {
         out.progress(1, 1, n_done as u64, n_images as u64);
         !context.is_stopped()
     };
-    let estimates = evaluate::importance_sampled_nll(model, test, n_images, n_samples, context.device, &mut goes_on);
-    match estimates {
-        Some(estimates) => {
-            let row = |nll: Mean| Measurement::nll(nll.value, nll.standard_error, n_images as u64, n_samples);
-            Ok(Some(estimates.into_iter().map(row).collect()))
+    match evaluate::nll(model, test, n_images, n_samples, context.device, &mut goes_on) {
+        Some(replicas) => {
+            let of_replica = |Nll { nll, effective_samples }: Nll| match effective_samples {
+                Some(effective) => {
+                    let of = |metric, mean| rows::mean(metric, mean, n_images, MetricSettings::samples(n_samples));
+                    vec![of(Metric::Nll, nll), of(Metric::EffectiveSamples, effective)]
+                }
+                None => {
+                    let exact = MetricSettings { exact: Some(true), ..MetricSettings::default() };
+                    vec![rows::mean(Metric::Nll, nll, n_images, exact)]
+                }
+            };
+            Ok(Some(replicas.into_iter().map(of_replica).collect()))
         }
         None if context.is_stopped() => Ok(None),
         None => anyhow::bail!("log p(x) cannot be estimated for a model without a bound\nhint: leave `evaluation` out"),

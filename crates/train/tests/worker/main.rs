@@ -253,7 +253,7 @@ fn the_likelihood_of_trained_models_is_estimated_once() {
     let before: Vec<Measurement> = cells.iter().map(elbos).collect();
 
     let (code, events) = measure(results.path(), &cells, 64, None);
-    assert!(code == Some(0) && events.len() == 2, "{events:?}");
+    assert!(code == Some(0) && events.len() == 4, "{events:?}");
     assert!(events.iter().all(|event| matches!(event, Event::Evaluated { .. })), "{events:?}");
     for (cell, elbo) in cells.iter().zip(&before) {
         let nll = &evaluation(results.path(), cell, Metric::Nll)[0];
@@ -263,6 +263,8 @@ fn the_likelihood_of_trained_models_is_estimated_once() {
         assert!(gap > 0.0 && gap < kl, "a gap of {gap} nats, KL {kl}");
         assert_eq!((nll.n, nll.settings.to_json().as_str()), (150, r#"{"samples":64}"#));
         assert!(nll.standard_error.unwrap() > 0.0);
+        let effective = &evaluation(results.path(), cell, Metric::EffectiveSamples)[0];
+        assert!((1.0..64.0).contains(&effective.value) && effective.settings == nll.settings, "{effective:?}");
         assert_eq!(elbos(cell), *elbo, "what was on record stays");
     }
 
@@ -279,6 +281,23 @@ fn the_likelihood_of_trained_models_is_estimated_once() {
     assert_eq!(measure(results.path(), &cells, 8, Some(30)).0, Some(0));
     let together = evaluation(results.path(), &cells[0], Metric::Nll)[0].clone();
     assert!((together.value - alone.value).abs() < 1e-4 * alone.value, "{together:?} and {alone:?}");
+}
+
+/// Also beside a replica with too many bits, whose log p(x) is estimated.
+#[test]
+fn the_likelihood_of_few_bits_is_exact_and_measured_once() {
+    let (images, results) = (images(), tempfile::tempdir().unwrap());
+    let mut cells = [(3, 0), (13, 1)].map(|(d, seed)| cell(images.path(), d, seed, 1));
+    for cell in &mut cells {
+        cell.model.latent = serde_json::from_value(serde_json::json!({ "bernoulli": {} })).unwrap();
+    }
+    train(results.path(), &cells);
+    assert_eq!(measure(results.path(), &cells, 8, Some(30)).0, Some(0));
+    let settings = |cell: &Cell| evaluation(results.path(), cell, Metric::Nll)[0].settings.to_json();
+    assert_eq!(cells.each_ref().map(settings), [r#"{"exact":true}"#, r#"{"samples":8}"#]);
+    let n_effective = |cell: &Cell| evaluation(results.path(), cell, Metric::EffectiveSamples).len();
+    assert_eq!(cells.each_ref().map(n_effective), [0, 1]);
+    assert_eq!(measure(results.path(), &cells, 8, Some(30)), (Some(0), Vec::new()));
 }
 
 #[test]
