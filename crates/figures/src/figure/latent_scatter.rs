@@ -178,7 +178,10 @@ fn what(clouds: &[&Cloud]) -> String {
 
 /// What `n` classes are called: their names where all groups agree on them, else their numbers.
 fn class_names(groups: &[&Group], n: usize) -> Vec<String> {
-    let mut all = groups.iter().filter_map(|group| Some(&group.arrays()?.1.class_names));
+    named(groups.iter().filter_map(|group| Some(&group.arrays()?.1.class_names[..])), n)
+}
+
+fn named<'a>(mut all: impl Iterator<Item = &'a [String]>, n: usize) -> Vec<String> {
     let names = all.next().filter(|first| all.all(|other| other == *first));
     (0..n).map(|class| names.and_then(|names| names.get(class).cloned()).unwrap_or_else(|| class.to_string())).collect()
 }
@@ -272,4 +275,18 @@ fn subscript(dim: usize) -> String {
     let digits = dim.to_string();
     let below = digits.bytes().filter_map(|b| char::from_u32(0x2080 + u32::from(b - b'0')));
     format!("z{}", below.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_have_their_names_where_all_groups_agree() {
+        let fashion = ["T-shirt/top", "Trouser"].map(str::to_owned);
+        let animals = ["cat", "dog"].map(str::to_owned);
+        assert_eq!(named([&fashion[..], &fashion[..]].into_iter(), 3), ["T-shirt/top", "Trouser", "2"]);
+        assert_eq!(named([&fashion[..], &animals[..]].into_iter(), 2), ["0", "1"]);
+        assert_eq!(named([&[][..]].into_iter(), 2), ["0", "1"]);
+    }
 }

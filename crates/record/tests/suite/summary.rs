@@ -115,7 +115,9 @@ fn arrays_of_every_kind_of_model_come_back() {
         autoencoder.remove(name);
     }
     autoencoder.labels = None;
-    for (seed, arrays) in [gan, autoencoder, all_arrays()].into_iter().enumerate() {
+    let mut named = all_arrays();
+    named.class_names = vec!["ankle boot".to_owned(), "Été".to_owned()];
+    for (seed, arrays) in [gan, autoencoder, named].into_iter().enumerate() {
         let mut writer = RunWriter::start(&store, &cell(2, seed as u64), &provenance()).unwrap();
         writer.arrays(&arrays).unwrap();
         assert_eq!(writer.run().arrays().unwrap(), arrays);

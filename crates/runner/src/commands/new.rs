@@ -102,7 +102,11 @@ fn write(name: &str, file: &Path, dataset: &Dataset, info: &Info) -> Result<Stri
         0 => "without labels".to_owned(),
         n => format!("in {n} classes"),
     };
-    let kind = if channels == 1 { "gray" } else { "colour" };
+    let kind = match (info.is_binary, channels) {
+        (true, _) => "binary",
+        (false, 1) => "gray",
+        (false, _) => "colour",
+    };
     let (pixels, likelihood, why) = if info.is_binary {
         (
             "binary",

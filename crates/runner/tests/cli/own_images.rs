@@ -100,7 +100,9 @@ fn a_new_experiment_is_fitted_to_the_images() {
     let said = place.elbo("new bits --data bits.npy");
     assert_eq!((said.code, said.out.as_str()), (Some(0), "experiments/bits.yaml\n"), "{said:?}");
     let text = place.read("experiments/bits.yaml");
-    assert!(text.contains("pixels: binary") && text.contains("likelihood: bernoulli\n"), "{text}");
+    for part in ["4×4 binary values", "pixels: binary", "likelihood: bernoulli\n"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
     assert_eq!(place.elbo("plan bits").code, Some(0));
 
     let said = place.elbo("new digits");
