@@ -152,7 +152,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         },
     );
     let n_coloured = if coloured { n_classes.unwrap_or(0) } else { 0 };
-    let names = class_names(&groups, n_coloured);
+    let names = class_names(groups, n_coloured);
     let pages = clouds.chunks(per_page).map(|rows| Page {
         drawing: page(rows, columns, &names, &axes),
         caption: caption.clone(),
