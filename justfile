@@ -75,13 +75,15 @@ reproduce *arguments: build
     {{ quote(elbo) }} reproduce --published results/published ${places[@]+"${places[@]}"}
     exit $failed
 
-# Run the notebooks from top to bottom on the default sweep, with pinned Python packages
+# Run the notebooks from top to bottom on the default sweep, with pinned Python packages, into results/notebooks
 [group('research')]
 notebooks: build
     @{{ quote(python) }} tools/setup.py notebooks
     @{{ quote(elbo) }} sweep experiments/sweep.yaml
-    .tools/notebooks/python -m jupytext --sync notebooks/tour.py
-    .tools/notebooks/python -m nbconvert --to notebook --execute --inplace notebooks/tour.ipynb
+    @mkdir -p results/notebooks
+    .tools/notebooks/python -m jupytext --to ipynb --output results/notebooks/tour.ipynb notebooks/tour.py
+    .tools/notebooks/python -m nbconvert --to notebook --execute --inplace results/notebooks/tour.ipynb
+    @echo "results/notebooks/tour.ipynb"
 
 # Fetch libtorch and the build tools; milliseconds when they are there
 [group('develop')]
@@ -118,6 +120,11 @@ test *arguments:
 bench *arguments: build
     @{{ quote(python) }} tools/setup.py torch
     .tools/torch/python tools/bench.py "$@"
+
+# Time trainings beside each other: two at once against one alone, for a small model and the reference model
+[group('develop')]
+crowd *arguments: build
+    {{ quote(python) }} tools/crowd.py "$@"
 
 # Recompute the golden numbers with PyTorch (3 GB at the first call); look at the difference before you commit it
 [group('develop')]

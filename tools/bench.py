@@ -42,7 +42,7 @@ def images(data: str | None):
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elbo" / "glyphs" / "glyphs.h5"
     with h5py.File(cache) as file:
-        return tuple(file[f"{part}/images"][:].reshape(-1, 784).astype(np.float32) / 255 for part in ("train", "test"))
+        return tuple(file[name][:].reshape(-1, 784).astype(np.float32) / 255 for name in ("images", "test_images"))
 
 
 def peer(form: str, threads: int, data: str | None) -> None:
@@ -109,7 +109,7 @@ def elbo_seconds(n: int, threads: int, data: str | None) -> float:
         program = str(BIN / "elbo-train")
         told = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
         version, protocol = re.fullmatch(r"elbo-train (\S+) \(protocol (\d+)\)\n", told).groups()
-        settings = {"results": results, "data": data, "threads": threads, "device": "cpu", "checkpoint_every_seconds": 10}
+        settings = {"results": results, "data": data, "threads": {"count": threads, "asked": True}, "device": "cpu", "checkpoint_every_seconds": 10}
         job = {"version": {"protocol": int(protocol), "program": version}, "settings": settings, "task": "train", "cells": cells}
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         worker = subprocess.run(

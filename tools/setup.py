@@ -10,6 +10,7 @@ Running this again when all is in place takes milliseconds. Environment: `LIBTOR
 
 import fcntl
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -142,7 +143,18 @@ def point_checkout_at(home: Path) -> None:
 INTERPRETERS = {"notebooks": ROOT / "notebooks" / "requirements.txt", "torch": ROOT / "tools" / "torch.txt"}
 
 
+def check_platform() -> None:
+    """The digests in `tools/*.txt` are of wheels for one platform; on another, pip would only say that they differ."""
+    here = (platform.system(), platform.machine().lower())
+    if here not in (("Linux", "x86_64"), ("Linux", "amd64")):
+        fail(
+            f"the pinned libtorch and build tools are for Linux on x86-64, and this is {here[0]} on {here[1]}\n"
+            "hint: `cargo build --workspace` with a libtorch 2.11 of your own in `LIBTORCH` and a CMake in `CMAKE` may work; nobody has tried"
+        )
+
+
 def main() -> None:
+    check_platform()
     wanted = sys.argv[1:]
     if any(name not in INTERPRETERS for name in wanted):
         fail(f"unknown argument in `{' '.join(wanted)}`\nhint: use {' or '.join(INTERPRETERS)}, or none")

@@ -45,6 +45,24 @@ pub enum Event {
         /// Wall-clock seconds of this process, shared by all runs of the cohort.
         seconds: f64,
     },
+    /// From this step on a run is trained with another number of threads, since that is faster: other work on the machine
+    /// holds up threads that wait for each other. Rounding depends on the number.
+    Threads {
+        /// The run.
+        run_id: RunId,
+        /// Epochs completed.
+        epoch: u32,
+        /// Steps taken since the start of training.
+        step: u64,
+        /// Threads until then.
+        from: usize,
+        /// Threads from then on.
+        to: usize,
+        /// Seconds of a step with the former number.
+        seconds_before: f64,
+        /// Seconds of a step with the latter.
+        seconds_after: f64,
+    },
     /// Something was measured on a run's trained model.
     Evaluated {
         /// The run.

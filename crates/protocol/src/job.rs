@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use spec::{Cell, Device, Evaluation};
 
+use crate::calibration::Trial;
 use crate::usage::Usage;
 use crate::version::{OtherVersion, Version};
 
@@ -35,11 +36,22 @@ pub struct WorkerSettings {
     /// The user's folder of datasets.
     pub data: Option<PathBuf>,
     /// Threads within an operation of libtorch.
-    pub threads: NonZeroUsize,
+    pub threads: Threads,
     /// Where to compute.
     pub device: Device,
     /// Seconds between checkpoints that are written at the ends of epochs, at least.
     pub checkpoint_every_seconds: u64,
+}
+
+/// How many threads a worker computes with, and whether that may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Threads {
+    /// Their number.
+    pub count: NonZeroUsize,
+    /// Whether a person asked for this number. Else a run that goes on keeps the number that it had, and training goes on
+    /// with one thread while several are slower than one.
+    pub asked: bool,
 }
 
 /// What a worker does with its cells.
@@ -55,6 +67,9 @@ pub enum Task {
     Weights(OutsideWeights),
     /// Use the trained model of the single cell, whose run is done; the answer is files, see [`crate::usage`].
     Use(Usage),
+    /// Time what these cohorts compute, on made-up images; the job has no cells of its own, and the answer is
+    /// [`crate::Message::Calibration`].
+    Calibrate(Vec<Trial>),
 }
 
 /// Weights from outside the run store, and what is measured with them.

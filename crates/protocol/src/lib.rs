@@ -5,14 +5,16 @@
 //! version before it believes anything else; then events, and for some tasks an answer. Its standard error is for people. Its
 //! exit code is 0 when everything is done, 1 when something failed, 2 for a job it refuses, and 128 + n on signal n.
 
+mod calibration;
 mod event;
 mod job;
 mod message;
 pub mod usage;
 mod version;
 
+pub use calibration::{Calibration, Pace, Trial};
 pub use event::Event;
-pub use job::{CHECKPOINT_EVERY_SECONDS, Job, JobError, OutsideWeights, Task, WorkerSettings};
+pub use job::{CHECKPOINT_EVERY_SECONDS, Job, JobError, OutsideWeights, Task, Threads, WorkerSettings};
 pub use message::Message;
 pub use usage::Usage;
 pub use version::{OtherVersion, Version};

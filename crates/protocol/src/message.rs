@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use spec::Measurement;
 
+use crate::calibration::Calibration;
 use crate::event::Event;
 use crate::version::Version;
 
@@ -16,4 +17,6 @@ pub enum Message {
     Event(Event),
     /// The answer to [`crate::Task::Weights`].
     Measurements(Vec<Measurement>),
+    /// The answer to [`crate::Task::Calibrate`].
+    Calibration(Calibration),
 }

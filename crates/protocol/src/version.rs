@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Raised when a job or a message changes in a way that the other program would misread.
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
 
 /// The version of a program and of the protocol it speaks. This form never changes, so that every version can read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,10 @@
 use std::num::NonZeroUsize;
 
 use protocol::usage::{Decoder, ImageSource, LatentSource, Operation};
-use protocol::{Event, Job, JobError, Message, OutsideWeights, Task, Usage, Version, WorkerSettings};
+use protocol::{
+    Calibration, Event, Job, JobError, Message, OutsideWeights, Pace, Task, Threads, Trial, Usage, Version,
+    WorkerSettings,
+};
 use serde_json::json;
 use spec::{Cell, Device, Evaluation, Measurement, Metric, MetricSettings, Split};
 
@@ -20,7 +23,7 @@ fn job(task: Task) -> Job {
     let settings = WorkerSettings {
         results: "/some/results".into(),
         data: Some("/some/data".into()),
-        threads: NonZeroUsize::new(3).unwrap(),
+        threads: Threads { count: NonZeroUsize::new(3).unwrap(), asked: true },
         device: Device::Cuda,
         checkpoint_every_seconds: 7,
     };
@@ -45,6 +48,7 @@ fn tasks() -> Vec<Task> {
         usage(Operation::Reconstruct { images: ImageSource::Test(20), decoder: Decoder::Mean, seed: 0 }),
         usage(Operation::Encode { images: ImageSource::File }),
         usage(Operation::Interpolate { images: ImageSource::TestPair([3, 17]), steps: 10 }),
+        Task::Calibrate(vec![Trial { cells: vec![cell(), cell()], image: [3, 32, 32], threads: NonZeroUsize::MIN }]),
     ]
 }
 
@@ -61,9 +65,9 @@ fn every_job_comes_back_unchanged() {
 #[test]
 fn a_job_is_one_document_with_its_version_and_settings() {
     let value: serde_json::Value = serde_json::from_slice(&job(Task::Train).to_json().unwrap()).unwrap();
-    assert_eq!(value["version"], json!({ "protocol": 1, "program": env!("CARGO_PKG_VERSION") }));
+    assert_eq!(value["version"], json!({ "protocol": 2, "program": env!("CARGO_PKG_VERSION") }));
     let settings = json!({
-        "results": "/some/results", "data": "/some/data", "threads": 3, "device": "cuda", "checkpoint_every_seconds": 7,
+        "results": "/some/results", "data": "/some/data", "threads": { "count": 3, "asked": true }, "device": "cuda", "checkpoint_every_seconds": 7,
     });
     assert_eq!((&value["settings"], &value["task"]), (&settings, &json!("train")));
 }
@@ -79,11 +83,16 @@ fn every_message_comes_back_unchanged_from_one_line() {
         settings: MetricSettings::samples(3),
     };
     let without_error = Measurement { standard_error: None, ..measurement.clone() };
+    let pace = Pace { step: 0.1 + 0.2, image: 1e-5, latents: 0.0 };
     let failed = Event::Failed { run_id: cell().run_id(), reason: "two\nlines".to_owned() };
     for (message, start) in [
-        (Message::Hello(Version::own()), r#"{"hello":{"protocol":1,"program":""#),
+        (Message::Hello(Version::own()), r#"{"hello":{"protocol":2,"program":""#),
         (Message::Event(failed), r#"{"event":{"event":"failed","run_id":""#),
         (Message::Measurements(vec![measurement, without_error]), r#"{"measurements":[{"metric":"elbo","#),
+        (
+            Message::Calibration(Calibration { paces: vec![None, Some(pace)], seconds: 0.1 + 0.2 }),
+            r#"{"calibration":{"#,
+        ),
     ] {
         let line = serde_json::to_string(&message).unwrap();
         assert!(line.starts_with(start) && !line.contains('\n'), "{line}");
@@ -107,6 +116,18 @@ fn every_event_is_one_line_of_json_tagged_by_its_name() {
         ),
         (Event::Finished { run_id: run_id.clone(), seconds: 9.0 }, "finished"),
         (Event::Failed { run_id: run_id.clone(), reason: "two\nlines".to_owned() }, "failed"),
+        (
+            Event::Threads {
+                run_id: run_id.clone(),
+                epoch: 3,
+                step: 1407,
+                from: 2,
+                to: 1,
+                seconds_before: 0.25,
+                seconds_after: 0.014,
+            },
+            "threads",
+        ),
         (Event::Interrupted { run_id, epoch: 3 }, "interrupted"),
     ];
     for (event, tag) in events {
@@ -136,7 +157,7 @@ fn what_is_no_job_is_refused() {
     let mut misspelt: serde_json::Value = serde_json::from_slice(&job(Task::Train).to_json().unwrap()).unwrap();
     misspelt["settings"]["thread"] = 1.into();
     let mut idle: serde_json::Value = serde_json::from_slice(&job(Task::Train).to_json().unwrap()).unwrap();
-    idle["settings"]["threads"] = 0.into();
+    idle["settings"]["threads"]["count"] = 0.into();
     for (json, part) in [
         (String::new(), "EOF"),
         ("{}".to_owned(), "missing field `version`"),

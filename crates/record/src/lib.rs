@@ -56,7 +56,7 @@ pub use editor::RunEditor;
 pub use error::RecordError;
 pub use format::FormatVersion;
 pub use kept::{KeptRun, KeptSweep, SweepFolder};
-pub use manifest::{Continued, EpochTerms, Git, Host, Provenance, RunManifest, StoredStatus, Timing};
+pub use manifest::{Continued, EpochTerms, Git, Host, Provenance, RunManifest, StoredStatus, ThreadSpan, Timing};
 pub use rows::{EpochMetrics, MetricsRow};
 pub use run::Run;
 pub use status::Status;

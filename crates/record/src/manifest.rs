@@ -34,6 +34,10 @@ pub struct RunManifest {
     pub provenance: Provenance,
     /// When, and for how long.
     pub timing: Timing,
+    /// The numbers of threads that the run was trained with, each with the step from which on, in the order of the steps.
+    /// Two runs of a cell are equal bit for bit only where these are, since rounding depends on them.
+    #[serde(default)]
+    pub thread_history: Vec<ThreadSpan>,
     /// The latest epoch on record; `null` before the first.
     #[serde(default)]
     pub last_epoch: Option<EpochTerms>,
@@ -90,7 +94,7 @@ pub struct Provenance {
     /// `cpu` or `cuda`.
     #[serde(default)]
     pub device: String,
-    /// Threads of the process within operations.
+    /// Threads of the latest attempt within operations, as it began.
     #[serde(default)]
     pub threads: usize,
     /// SHA-256 of the images trained and evaluated on, as `data::Splits::digest` gives it.
@@ -103,6 +107,15 @@ pub struct Provenance {
     /// The runs trained together as one program, this one included.
     #[serde(default)]
     pub cohort: Vec<RunId>,
+}
+
+/// A number of threads, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ThreadSpan {
+    /// Steps taken before.
+    pub from_step: u64,
+    /// Threads from then on.
+    pub threads: usize,
 }
 
 /// The state of the code.
@@ -175,6 +188,16 @@ impl RunManifest {
     /// The epoch that the run's numbers are of: the one whose weights were kept, or else the latest on record.
     pub fn result(&self) -> Option<&EpochTerms> {
         self.kept_epoch.as_ref().or(self.last_epoch.as_ref())
+    }
+
+    /// The numbers of threads that the run was trained with; empty where they are not known. Where they were not kept yet, those
+    /// of the latest attempt.
+    pub fn threads(&self) -> Vec<ThreadSpan> {
+        let threads = self.provenance.threads;
+        match self.thread_history.as_slice() {
+            [] if threads > 0 => vec![ThreadSpan { from_step: 0, threads }],
+            history => history.to_vec(),
+        }
     }
 
     /// Reads a run.json.

@@ -17,7 +17,7 @@ impl Provenance {
         Provenance {
             git: git(Path::new(".")),
             versions: [elbo].into(),
-            host: host(),
+            host: Host::here(),
             device: device.to_owned(),
             threads,
             data_sha256: String::new(),
@@ -57,16 +57,21 @@ fn git(folder: &Path) -> Option<Git> {
     Some(Git { commit, dirty_patch_sha256: Some(spec::hexadecimal(&digest.finalize())) })
 }
 
-fn host() -> Host {
-    let read = |path: &str| fs_err::read_to_string(path).unwrap_or_default();
-    let cpuinfo = read("/proc/cpuinfo");
-    let cpu = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':')).map(|(_, name)| name);
-    let name = read("/proc/sys/kernel/hostname");
-    let from_environment = || std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).unwrap_or_default();
-    Host {
-        name: if name.trim().is_empty() { from_environment() } else { name.trim().to_owned() },
-        platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
-        cpu: cpu.unwrap_or_default().trim().to_owned(),
-        cpus: std::thread::available_parallelism().map_or(0, usize::from),
+impl Host {
+    /// The machine at hand.
+    pub fn here() -> Host {
+        let read = |path: &str| fs_err::read_to_string(path).unwrap_or_default();
+        let cpuinfo = read("/proc/cpuinfo");
+        let cpu =
+            cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':')).map(|(_, name)| name);
+        let name = read("/proc/sys/kernel/hostname");
+        let from_environment =
+            || std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).unwrap_or_default();
+        Host {
+            name: if name.trim().is_empty() { from_environment() } else { name.trim().to_owned() },
+            platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+            cpu: cpu.unwrap_or_default().trim().to_owned(),
+            cpus: std::thread::available_parallelism().map_or(0, usize::from),
+        }
     }
 }

@@ -22,7 +22,7 @@ use crate::checkpoint::{self, Checkpoint, LatestCheckpoint};
 use crate::editor::RunEditor;
 use crate::error::RecordError;
 use crate::format::FormatVersion;
-use crate::manifest::{Continued, EpochTerms, Provenance, RunManifest, StoredStatus, Timing};
+use crate::manifest::{Continued, EpochTerms, Provenance, RunManifest, StoredStatus, ThreadSpan, Timing};
 use crate::rows::MetricsRow;
 use crate::run::Run;
 use crate::store::Store;
@@ -96,6 +96,7 @@ impl RunWriter {
             provenance: provenance.clone(),
             timing,
             continues: earlier.as_ref().and_then(|earlier| earlier.continues.clone()),
+            thread_history: earlier.as_ref().map(RunManifest::threads).unwrap_or_default(),
             last_epoch: earlier.and_then(|earlier| earlier.last_epoch),
             kept_epoch: None,
         };
@@ -163,10 +164,31 @@ impl RunWriter {
         self.rows = rows;
         self.earlier_seconds = manifest.timing.seconds;
         self.manifest.last_epoch = last_epoch(&self.rows);
+        self.manifest.thread_history = manifest.threads();
         self.manifest.continues = Some(Continued { run_id: shorter.id().clone(), epoch: end.epoch });
         self.refresh()?;
         let copied = |folder: &Path| checkpoint::copy_files(&end, folder);
         checkpoint::write(&self.run().checkpoint_dir(), end.epoch, end.step, copied).map(Some)
+    }
+
+    /// The numbers of threads that the run was trained with; empty before it began, or where they are not known.
+    pub fn thread_history(&self) -> &[ThreadSpan] {
+        &self.manifest.thread_history
+    }
+
+    /// Notes that the run is trained with so many threads after `step` steps, at once and before any checkpoint of later
+    /// steps; what was noted of later steps is dropped.
+    ///
+    /// # Errors
+    /// If the file system refuses.
+    pub fn set_threads(&mut self, step: u64, threads: usize) -> Result<(), RecordError> {
+        self.flush()?;
+        let history = &mut self.manifest.thread_history;
+        history.retain(|span| span.from_step < step);
+        if history.last().is_none_or(|last| last.threads != threads) {
+            history.push(ThreadSpan { from_step: step, threads });
+        }
+        self.write_manifest()
     }
 
     /// Drops what was recorded after `epoch` completed epochs, where training goes on: 0 to start from the beginning.

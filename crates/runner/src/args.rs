@@ -142,8 +142,11 @@ Examples:
   elbo plan sweep --set training.epochs=1 --json | jq '.totals'
 
 JSON: `name`; `cells` with `run_id, name, status, reason, epoch, epochs, seconds, rough, cohort`;
-`cohorts` with `runs, resume, seconds`; `totals` with a count for each status, and with
-`cohorts, jobs, threads, seconds, rough`.")]
+`cohorts` with `runs, resume, seconds, threads`; `totals` with a count for each status, and with
+`cohorts, jobs, threads, seconds, rough`.
+
+The first plan of a model times a few of its steps, which takes a second or two; what was found is
+kept in the cache folder, for this processor and this build.")]
 pub struct PlanArgs {
     #[command(flatten)]
     pub experiment: ExperimentArgs,
@@ -162,7 +165,7 @@ pub struct ExecutionArgs {
     /// Training processes at once [default: the experiment's, else from cores and memory]
     #[arg(long, value_name = "N", value_parser = count)]
     pub jobs: Option<usize>,
-    /// Threads of each process [default: the experiment's, else cores / jobs]
+    /// Threads of each process [default: the experiment's, else one, or more where the model gains from them; asked for, they are kept even beside other work]
     #[arg(long, value_name = "N", value_parser = count)]
     pub threads: Option<usize>,
     /// Cells trained together as one program, at most [default: the experiment's, else from memory, up to 4 on a CPU]

@@ -3,6 +3,7 @@
 
 mod args;
 mod assessment;
+mod calibration;
 mod claim;
 mod commands;
 mod experiment_figures;

@@ -13,9 +13,10 @@ use record::{Continued, ListedRun, RunManifest, Status, Store};
 use spec::{Cell, Evaluation, Experiment, RunId};
 
 use crate::args::ExecutionArgs;
+use crate::calibration::Paces;
 use crate::machine::Machine;
-use crate::plan::cohorts::{Candidate, Past, PlannedCohort};
-use crate::plan::estimate::{Estimator, TimeEstimate};
+use crate::plan::cohorts::{Candidate, Group, Past};
+use crate::plan::estimate::{Job, Sizes, TimeEstimate};
 use crate::plan::parallelism::Parallelism;
 
 /// What is done with an experiment's cells.
@@ -56,12 +57,25 @@ pub struct PlannedCell {
     pub status: Status,
     /// What `run.json` says, where there is one.
     pub manifest: Option<RunManifest>,
-    /// What its training still takes, if it were trained alone; `None` for what is not trained, or of unknown size.
-    pub estimate: Option<TimeEstimate>,
     /// Its index in [`Plan::cohorts`]; `None` for what is not trained.
     pub cohort: Option<usize>,
     /// The run of fewer epochs that a new one goes on from.
     pub continues: Option<Continued>,
+}
+
+/// Cells that are trained, or measured, together as one program.
+#[derive(Clone, Debug)]
+pub struct PlannedCohort {
+    /// Indices in [`Plan::cells`].
+    pub cells: Vec<usize>,
+    /// Epochs that its runs have behind them, of those that have the fewest; `None` if the runs are new.
+    pub resume: Option<u32>,
+    /// Threads of its process.
+    pub threads: usize,
+    /// What there is to do; `None` where that cannot be told, and for measuring.
+    pub job: Option<Job>,
+    /// What it takes; `None` where that was not found out, see [`Plan::estimate`].
+    pub time: Option<TimeEstimate>,
 }
 
 /// What is to be done for an experiment.
@@ -125,29 +139,60 @@ impl Plan {
                 past,
             });
         }
-        let mut estimator = Estimator::new(folders);
+        let mut sizes = Sizes::new(folders);
         let wants: Vec<work::Work> =
-            candidates.iter().filter_map(|candidate| estimator.work(&cells[candidate.index].cell)).collect();
+            candidates.iter().filter_map(|candidate| sizes.work(&cells[candidate.index].cell)).collect();
         let parallelism = Parallelism::choose(args, &experiment.execution, machine, &wants);
-        let mut cohorts = cohorts::group(&candidates, parallelism.cohort);
-        let parallelism = parallelism.fit(cohorts.len());
-        // Nothing is known of how long measuring takes.
-        if !cohorts.is_empty() && goal == Goal::Train {
-            estimator.learn(&stored, parallelism);
-        }
-        for candidate in candidates.iter().filter(|_| goal == Goal::Train) {
-            let planned = &mut cells[candidate.index];
-            let behind = candidate.past.as_ref().map_or(0, |past| past.epoch);
-            planned.estimate = estimator.estimate(&planned.cell, behind);
-        }
-        for (n, cohort) in cohorts.iter_mut().enumerate() {
-            cohort.seconds =
-                cohort.cells.iter().map(|&index| cells[index].estimate.map(|estimate| estimate.seconds)).sum();
-            for &index in &cohort.cells {
+        let groups = cohorts::group(&candidates, parallelism.cohort);
+        let n_groups = groups.len();
+        let mut cohorts = Vec::with_capacity(n_groups);
+        for (n, Group { cells: members, resume, threads }) in groups.into_iter().enumerate() {
+            let of_members: Vec<&Cell> = members.iter().map(|&index| &cells[index].cell).collect();
+            let works: Option<Vec<u64>> = of_members.iter().map(|cell| Some(sizes.work(cell)?.per_step())).collect();
+            let chosen = parallelism.threads(works.map(|works| works.iter().sum()), n_groups);
+            let threads = threads.filter(|_| parallelism.asked_threads.is_none()).unwrap_or(chosen);
+            let is_training = goal == Goal::Train;
+            let job =
+                is_training.then(|| sizes.job(&of_members, threads, parallelism.device, resume.unwrap_or(0))).flatten();
+            for &index in &members {
                 cells[index].cohort = Some(n);
             }
+            cohorts.push(PlannedCohort { cells: members, resume, threads, job, time: None });
         }
         Ok(Plan { cells, goal, cohorts, parallelism })
+    }
+
+    /// Prices what is to be trained at the paces that are known of this machine.
+    pub fn estimate(&mut self, paces: &Paces) {
+        let jobs: Vec<Option<&Job>> = self.cohorts.iter().map(|cohort| cohort.job.as_ref()).collect();
+        let known: Vec<&Job> = jobs.iter().copied().flatten().filter(|job| paces.of(job).is_some()).collect();
+        let price = |job: &Job| {
+            let start_up = paces.start_up()?;
+            if let Some(pace) = paces.of(job) {
+                return Some(TimeEstimate { seconds: job.seconds(pace, start_up), is_rough: false });
+            }
+            let other = known.iter().find(|other| other.trial.threads == job.trial.threads).or(known.first())?;
+            let pace = job.pace_by(other, paces.of(other)?);
+            Some(TimeEstimate { seconds: job.seconds(pace, start_up), is_rough: true })
+        };
+        let times: Vec<Option<TimeEstimate>> = jobs.iter().map(|job| price((*job)?)).collect();
+        for (cohort, time) in self.cohorts.iter_mut().zip(times) {
+            cohort.time = time;
+        }
+    }
+
+    /// A cell's share of what its cohort takes.
+    pub fn share(&self, cell: &PlannedCell) -> Option<TimeEstimate> {
+        let cohort = &self.cohorts[cell.cohort?];
+        let TimeEstimate { seconds, is_rough } = cohort.time?;
+        Some(TimeEstimate { seconds: seconds / cohort.cells.len().max(1) as f64, is_rough })
+    }
+
+    /// The most processes at once and the threads of each, fewest and most.
+    pub fn processes(&self) -> (usize, std::ops::RangeInclusive<usize>) {
+        let threads = |order: fn(usize, usize) -> usize| self.cohorts.iter().map(|cohort| cohort.threads).reduce(order);
+        let (fewest, most) = (threads(usize::min).unwrap_or(1), threads(usize::max).unwrap_or(1));
+        (self.run_through().1.max(1), fewest..=most)
     }
 
     /// How many cells have this status.
@@ -160,19 +205,35 @@ impl Plan {
         self.cohorts.iter().map(|cohort| cohort.cells.len()).sum()
     }
 
-    /// Seconds until all cohorts are trained, so many at once; `None` if one of them cannot be told.
+    /// Seconds until all cohorts are trained; `None` if one of them cannot be told.
     pub fn seconds(&self) -> Option<f64> {
-        let mut ends = vec![0.0_f64; self.parallelism.jobs];
-        for cohort in &self.cohorts {
-            let free = ends.iter_mut().min_by(|a, b| a.total_cmp(b))?;
-            *free += cohort.seconds?;
-        }
-        ends.into_iter().reduce(f64::max)
+        self.run_through().0
     }
 
-    /// Whether the estimate rests on no stored run.
+    /// Starts cohorts as the scheduler does: the seconds until all have ended, and the most that run at once.
+    fn run_through(&self) -> (Option<f64>, usize) {
+        let (mut clock, mut most) = (0.0, 0);
+        let mut running: Vec<(f64, usize)> = Vec::new();
+        let is_known = self.cohorts.iter().all(|cohort| cohort.time.is_some());
+        for PlannedCohort { threads, time, .. } in &self.cohorts {
+            let busy = |running: &[(f64, usize)]| running.iter().map(|(_, threads)| threads).sum::<usize>();
+            while !self.parallelism.has_room(*threads, running.len(), busy(&running)) {
+                let Some(next) = (0..running.len()).min_by(|&a, &b| running[a].0.total_cmp(&running[b].0)) else {
+                    break;
+                };
+                clock = running.swap_remove(next).0;
+            }
+            let seconds = time.map_or(0.0, |time| time.seconds);
+            running.push((clock + seconds * self.parallelism.slowdown(busy(&running) + threads), *threads));
+            most = most.max(running.len());
+        }
+        let end = running.into_iter().map(|(end, _)| end).fold(clock, f64::max);
+        (is_known.then_some(end), most)
+    }
+
+    /// Whether some estimate is of a model that was not timed itself.
     pub fn is_rough(&self) -> bool {
-        self.cells.iter().any(|planned| planned.estimate.is_some_and(|estimate| estimate.is_rough))
+        self.cohorts.iter().any(|cohort| cohort.time.is_some_and(|time| time.is_rough))
     }
 }
 
@@ -184,7 +245,7 @@ fn look(cell: &Cell, id: RunId, store: &Store) -> Result<PlannedCell> {
         Err(error) if error.is_not_found() => None,
         Err(error) => return Err(error.into()),
     };
-    Ok(PlannedCell { cell: cell.clone(), id, status, manifest, estimate: None, cohort: None, continues: None })
+    Ok(PlannedCell { cell: cell.clone(), id, status, manifest, cohort: None, continues: None })
 }
 
 /// What a run that is to be trained has behind it: its checkpoint, or else the end of a run of fewer epochs.
@@ -194,14 +255,17 @@ fn past(planned: &PlannedCell, store: &Store, stored: &[ListedRun]) -> Result<Op
         Status::Failed { .. } => store.run(&planned.id).latest_checkpoint()?.checkpoint.map(|found| found.epoch),
         Status::New | Status::Running { .. } | Status::Done => None,
     };
+    let threads = |manifest: &RunManifest| manifest.threads().last().map(|last| last.threads);
     if let Some(epoch) = epoch {
-        let cohort = planned.manifest.as_ref().map(|manifest| manifest.provenance.cohort.clone()).unwrap_or_default();
-        return Ok(Some(Past { of: planned.id.clone(), epoch, cohort }));
+        let manifest = planned.manifest.as_ref();
+        let cohort = manifest.map(|manifest| manifest.provenance.cohort.clone()).unwrap_or_default();
+        return Ok(Some(Past { of: planned.id.clone(), epoch, cohort, threads: manifest.and_then(threads) }));
     }
     let shorter = store.beginning_of(&planned.cell, stored)?.map(|run| &run.manifest);
     Ok(shorter.map(|shorter| Past {
         of: shorter.run_id.clone(),
         epoch: u32::try_from(shorter.cell.training.epochs).unwrap_or(u32::MAX),
         cohort: shorter.provenance.cohort.clone(),
+        threads: threads(shorter),
     }))
 }

@@ -8,6 +8,7 @@ use record::Store;
 use spec::Experiment;
 
 use crate::args::{ExperimentArgs, FolderArgs};
+use crate::output;
 
 /// What every command knows.
 #[derive(Clone, Debug)]
@@ -67,6 +68,7 @@ impl Settings {
 /// If there is no such file, or it is not a valid experiment.
 pub fn load_experiment(args: &ExperimentArgs) -> Result<Experiment> {
     let mut experiment = Experiment::load(&experiment_file(&args.experiment), &args.set)?;
+    experiment.shortened.iter().for_each(|note| output::say(&format!("note: {note}")));
     if let Some(suffix) = suffix(&args.set) {
         experiment.name = format!("{}-{suffix}", experiment.name);
     }

@@ -6,6 +6,6 @@ mod signals;
 mod single;
 mod supervisor;
 
-pub use launcher::{Launcher, absolute, find_program};
+pub use launcher::{Launcher, absolute, find_program, threads_of};
 pub use single::{Conclusion, run_single};
 pub use supervisor::{Notice, Supervisor};

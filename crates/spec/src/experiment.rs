@@ -4,6 +4,7 @@ mod about;
 mod cells;
 mod load;
 mod overrides;
+mod shortened;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,8 @@ pub struct Experiment {
     pub reference: Option<Reference>,
     /// How to run it.
     pub execution: Execution,
+    /// What `--set` shortened beside what it names, one sentence each.
+    pub shortened: Vec<String>,
     /// The file it was read from.
     pub written: Written,
 }
@@ -233,8 +236,9 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
 
     let sweep_node = tree.get("sweep");
     let sweep = sweep_node.map_or_else(|| Ok(Sweep::default()), Sweep::read);
+    let mut shortened = Vec::new();
     let (cells, axes) = match sweep {
-        Ok(sweep) => match expand(&sweep, &tree, &overrides, &paths::folder_of(file)) {
+        Ok(sweep) => match expand(&sweep, &tree, &overrides, &paths::folder_of(file), &mut shortened) {
             Ok(expanded) => {
                 // A rule may well apply to nothing once the sweep itself is another than the file's.
                 if !sweep_is_overridden {
@@ -263,7 +267,7 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
             let (text, set) =
                 (sources.0[0].text.clone(), sources.0.iter().skip(1).map(|set| set.text.clone()).collect());
             let written = Written { file: file.to_owned(), text, set };
-            Ok(Experiment { name, about, cells, axes, figures, evaluation, reference, execution, written })
+            Ok(Experiment { name, about, cells, axes, figures, evaluation, reference, execution, shortened, written })
         }
         _ => {
             problems.sort_by_key(|problem| problem.span.map(|span| (span.source, span.start)));

@@ -338,3 +338,33 @@ fn yaml_in_all_its_forms() {
     assert_eq!(windows, parse(BASE));
     assert_eq!(parse_with(BASE, &["training.seed=18446744073709551615"]).cells[0].training.seed, u64::MAX);
 }
+
+#[test]
+fn a_quick_look_shortens_what_would_last_longer_and_says_so() {
+    let text = format!("{BASE}objective: {{ warm_up_epochs: 3 }}\n");
+    let shorter = parse_with(&text, &["training.epochs=2"]);
+    assert_eq!(shorter.cells[0].objective.warm_up_epochs, 2);
+    let said = "`objective.warm_up_epochs` is 2 rather than 3 here, since `--set training.epochs=2` leaves no more";
+    assert_eq!(shorter.shortened, [said]);
+    assert!(parse_with(&text, &["training.epochs=3"]).shortened.is_empty());
+    // Cycles go through less of themselves, down to one.
+    let cycles = format!("{BASE}objective: {{ warm_up_epochs: 2, cycles: 4 }}\n");
+    let of = |epochs: &str| {
+        let objective = parse_with(&cycles, &[epochs]).cells[0].objective;
+        (objective.warm_up_epochs, objective.cycles)
+    };
+    assert_eq!([of("training.epochs=1"), of("training.epochs=6"), of("training.epochs=8")], [(1, 1), (1, 4), (2, 4)]);
+    let capacity = format!("{BASE}objective: {{ kind: {{ capacity: {{ nats: 25, rise_epochs: 10 }} }}, beta: 100 }}\n");
+    assert_eq!(parse_with(&capacity, &["training.epochs=2"]).shortened.len(), 1);
+    // Fewer images hold fewer out.
+    let held_out = "name: x\ndataset: { name: glyphs, validation: 1000 }\nmodel: { hidden: [400], latent_dim: 20 }\n";
+    assert_eq!(parse_with(held_out, &["dataset.train_images=500"]).cells[0].dataset.validation, 50);
+    // What was set itself is refused, as is what stands in the file.
+    let refused = |text: &str, overrides: &[&str]| {
+        let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+        Experiment::parse("x.yaml", text.as_bytes(), &overrides).unwrap_err().to_string()
+    };
+    let both = ["training.epochs=2", "objective.warm_up_epochs=3"];
+    assert!(refused(&text, &both).contains("so β would never be reached"));
+    assert!(refused(&format!("{text}training: {{ epochs: 2 }}\n"), &[]).contains("so β would never be reached"));
+}

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use data::{Images, Splits};
-use model::StepContext;
 use model::noise::{NoiseKey, Stream};
+use model::{Step, StepContext};
 use record::MetricsRow;
 use spec::{Metric, Optimizer, Split};
 use tch::{Device, Kind, Tensor};
@@ -15,6 +15,7 @@ use crate::evaluate::{SplitContext, batch_of, evaluate};
 use crate::position::Position;
 use crate::schedule;
 use crate::statistics::{BatchSums, NonFinite, Sums};
+use crate::threads::{ThreadChange, Watch};
 
 /// The gradient's norm is measured on every so many steps.
 const STEPS_PER_GRADIENT_NORM: u64 = 16;
@@ -27,6 +28,8 @@ pub trait Observer {
     fn epoch(&mut self, replica: usize, rows: &[MetricsRow]) -> anyhow::Result<()>;
     /// An epoch ended, or training stops (`stopping`); `save` gives the checkpoint of a replica.
     fn checkpoint(&mut self, position: Position, save: &Save<'_>, stopping: bool) -> anyhow::Result<()>;
+    /// From this position on the cohort is trained with another number of threads.
+    fn threads(&mut self, position: Position, change: &ThreadChange) -> anyhow::Result<()>;
     /// A replica failed: a value is not finite.
     fn failed(&mut self, replica: usize, reason: &str) -> anyhow::Result<()>;
     /// Whether to stop before the next step.
@@ -45,7 +48,8 @@ pub enum FitOutcome {
     Stopped,
 }
 
-/// Train a cohort from its position to its last epoch, or until none of its replicas waits for a better one.
+/// Train a cohort from its position to its last epoch, or until none of its replicas waits for a better one; `watch` chooses the
+/// number of threads.
 ///
 /// The numbers of the training split are running means over the epoch's batches, as each was trained; validation and
 /// test are evaluated whole after the epoch.
@@ -53,6 +57,7 @@ pub fn fit(
     cohort: &mut Cohort,
     splits: &Splits,
     device: Device,
+    watch: &mut Watch,
     observer: &mut dyn Observer,
 ) -> anyhow::Result<FitOutcome> {
     let epochs = cohort.cells.first().map_or(0, |cell| cell.training.epochs) as u32;
@@ -69,11 +74,17 @@ pub fn fit(
                 observer.checkpoint(cohort.position, &|replica| cohort.save(replica), true)?;
                 return Ok(FitOutcome::Stopped);
             }
-            let progress = schedule::progress(epoch, cohort.position.step_in_epoch, steps);
+            let step_started = Instant::now();
+            let (step, progress) =
+                (cohort.position.step_in_epoch, schedule::progress(epoch, cohort.position.step_in_epoch, steps));
             let sums = train_step(cohort, &batches, progress)?;
             add(cohort, &sums, observer)?;
             if cohort.trained().next().is_none() {
                 return Ok(FitOutcome::Complete);
+            }
+            let mut pass = || drop(gradients(cohort, &batches, step, progress));
+            if let Some(change) = watch.after_step(step_started.elapsed().as_secs_f64(), &mut pass) {
+                observer.threads(cohort.position, &change)?;
             }
             observer.progress(cohort.position, epochs, steps)?;
         }
@@ -89,18 +100,8 @@ pub fn fit(
 }
 
 /// One optimizer step on the next batch; the batch's terms come back summed over its images.
-fn train_step(cohort: &mut Cohort, batches: &Batches<'_>, progress: f64) -> anyhow::Result<BatchSums> {
-    let x = batches.batch(cohort.position.step_in_epoch as usize);
-    let at = StepContext {
-        key: NoiseKey::new(Stream::Latent, u64::from(cohort.position.epoch), cohort.position.step_in_epoch),
-        progress,
-        betas: cohort.betas(progress),
-        n_train: batches.n_images(),
-        noise: None,
-    };
-
-    let step = cohort.model.train(&x, &at);
-    let gradients = step.gradients(cohort.model.parameters());
+pub(crate) fn train_step(cohort: &mut Cohort, batches: &Batches<'_>, progress: f64) -> anyhow::Result<BatchSums> {
+    let (step, gradients) = gradients(cohort, batches, cohort.position.step_in_epoch, progress);
     if cohort.position.step_in_epoch.is_multiple_of(STEPS_PER_GRADIENT_NORM) {
         for (replica, norm) in gradient_norms(&gradients).into_iter().enumerate() {
             let sum = &mut cohort.sums[replica].gradient_norm;
@@ -114,6 +115,21 @@ fn train_step(cohort: &mut Cohort, batches: &Batches<'_>, progress: f64) -> anyh
     cohort.position.step_in_epoch += 1;
     cohort.position.step += 1;
     Ok(BatchSums::read(&step.terms, parameters.padded_width()))
+}
+
+/// What a batch says, with the gradient of every parameter; changes nothing.
+pub(crate) fn gradients(cohort: &Cohort, batches: &Batches<'_>, step: u64, progress: f64) -> (Step, Vec<Tensor>) {
+    let x = batches.batch(step as usize);
+    let at = StepContext {
+        key: NoiseKey::new(Stream::Latent, u64::from(cohort.position.epoch), step),
+        progress,
+        betas: cohort.betas(progress),
+        n_train: batches.n_images(),
+        noise: None,
+    };
+    let step = cohort.model.train(&x, &at);
+    let gradients = step.gradients(cohort.model.parameters());
+    (step, gradients)
 }
 
 /// Euclidean norm of each replica's gradient over all parameters.

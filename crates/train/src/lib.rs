@@ -21,5 +21,6 @@ pub mod sampling;
 pub mod schedule;
 pub mod statistics;
 pub mod tasks;
+pub mod threads;
 pub mod trained;
 pub mod weights;

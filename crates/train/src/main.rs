@@ -10,7 +10,7 @@ use protocol::{Job, Message, Version};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use train::context::{TaskContext, TaskOutcome};
 use train::messages::MessageWriter;
-use train::tasks;
+use train::{tasks, threads};
 
 const HELP: &str = "\
 Train one cohort of cells, measure more on it, or use a trained model; `elbo` starts this program.
@@ -18,12 +18,12 @@ Train one cohort of cells, measure more on it, or use a trained model; `elbo` st
 Usage: elbo-train [--help | --version]
 
 Reads one job (JSON) from standard input: its version, settings (results folder, data folder, threads, device, seconds between
-checkpoints), task (train, evaluate, weights or use) and cells. Writes one message a line (JSON) to standard output, its version
+checkpoints), task (train, evaluate, weights, use or calibrate) and cells. Writes one message a line (JSON) to standard output, its version
 first. Jobs and messages are those of the crate `protocol`.
 Exit codes: 0 all runs done, 1 some failed, 2 usage, 130 and 143 stopped by a signal at a checkpoint.";
 
 fn main() -> ExitCode {
-    tune_allocator();
+    tune_libraries();
     match std::env::args().nth(1).as_deref() {
         None => {}
         Some("--help" | "-h") => return print(HELP),
@@ -60,26 +60,34 @@ fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Start this program anew with settings for the C library's allocator, which it reads only at start: keep freed memory,
-/// and ask for huge pages. A step frees and allocates tensors of megabytes; giving those pages back to the system and
-/// faulting them in again, four kilobytes at a time, costs a fifth of the step.
+/// Start this program anew with settings for the C library's allocator and for OpenMP's threads, which are read only at start.
+///
+/// The allocator keeps freed memory, and asks for huge pages. A step frees and allocates tensors of megabytes; giving those pages
+/// back to the system and faulting them in again, four kilobytes at a time, costs a fifth of the step. Threads spin for each other
+/// no longer than a fraction of a millisecond, see [`threads`]. What the user has set is kept.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn tune_allocator() {
+fn tune_libraries() {
     use std::os::unix::process::CommandExt as _;
-    const NAME: &str = "GLIBC_TUNABLES";
-    const VALUE: &str = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1073741824\
-                         :glibc.malloc.trim_threshold=8589934592:glibc.malloc.top_pad=67108864";
-    if std::env::var_os(NAME).is_some() {
+    const ALLOCATOR: (&str, &str) = (
+        "GLIBC_TUNABLES",
+        "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1073741824\
+         :glibc.malloc.trim_threshold=8589934592:glibc.malloc.top_pad=67108864",
+    );
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    let wanted =
+        [(ALLOCATOR, is_set(ALLOCATOR.0)), (threads::SPIN, is_set(threads::SPIN.0) || is_set("OMP_WAIT_POLICY"))];
+    let missing: Vec<(&str, &str)> = wanted.into_iter().filter(|(_, has)| !has).map(|(variable, _)| variable).collect();
+    if missing.is_empty() {
         return;
     }
     if let Ok(program) = std::env::current_exe() {
         // Comes back only when it failed; then training is slower, and otherwise the same.
-        let _ = std::process::Command::new(program).args(std::env::args_os().skip(1)).env(NAME, VALUE).exec();
+        let _ = std::process::Command::new(program).args(std::env::args_os().skip(1)).envs(missing).exec();
     }
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn tune_allocator() {}
+fn tune_libraries() {}
 
 /// The job on standard input, which this program can do.
 fn job() -> anyhow::Result<Job> {
@@ -89,7 +97,7 @@ fn job() -> anyhow::Result<Job> {
     if job.settings.device == spec::Device::Cuda && !tch::Cuda::is_available() {
         bail!("this libtorch finds no CUDA device\nhint: build with `ELBO_LIBTORCH=cuda ./just build`, or use `cpu`");
     }
-    tch::set_num_threads(i32::try_from(job.settings.threads.get()).context("too many threads")?);
+    threads::set(job.settings.threads.count.get());
     Ok(job)
 }
 

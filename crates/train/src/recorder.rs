@@ -11,6 +11,7 @@ use crate::context::{TaskContext, TaskOutcome};
 use crate::fit::{Observer, Save};
 use crate::messages::MessageWriter;
 use crate::position::Position;
+use crate::threads::ThreadChange;
 use crate::weights;
 
 /// What the training loop tells goes through this into the run store and to standard output.
@@ -114,6 +115,24 @@ impl Observer for Recorder<'_, '_> {
             writer.checkpoint(position.epoch, position.step, write)?;
         }
         self.last_checkpoint = Instant::now();
+        Ok(())
+    }
+
+    fn threads(&mut self, position: Position, change: &ThreadChange) -> anyhow::Result<()> {
+        for writer in self.writers.iter_mut().flatten() {
+            writer.set_threads(position.step, change.to)?;
+            let event = Event::Threads {
+                run_id: writer.run().id().clone(),
+                epoch: position.epoch,
+                step: position.step,
+                from: change.from,
+                to: change.to,
+                seconds_before: change.seconds_before,
+                seconds_after: change.seconds_after,
+            };
+            writer.log(&event)?;
+            self.out.event(event);
+        }
         Ok(())
     }
 

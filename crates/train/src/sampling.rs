@@ -22,6 +22,11 @@ const TOLERANCE: f64 = 1e-3;
 /// The mixture's least variance, as a share of the latents' mean variance.
 const VARIANCE_FLOOR: f64 = 1e-6;
 
+/// The covariances of a mixture over so many latents.
+pub(crate) fn covariance(width: usize) -> Covariance {
+    if width <= WIDEST_FULL { Covariance::Full } else { Covariance::Diagonal }
+}
+
 /// Draws latents for a cohort, each replica from its own seed.
 ///
 /// What is drawn is a function of (seed, step): with more draws the first of them stay what they are.
@@ -92,7 +97,7 @@ impl<'a> Sampler<'a> {
             let variance = own.var_dim(&[0i64][..], false, false).mean(Kind::Double).double_value(&[]);
             let settings = EmSettings {
                 n_components: N_COMPONENTS.min(n_fitted),
-                covariance: if replica.width <= WIDEST_FULL { Covariance::Full } else { Covariance::Diagonal },
+                covariance: covariance(replica.width),
                 // Latents that are all the same are a mixture of points, not an error.
                 variance_floor: (variance * VARIANCE_FLOOR).max(f64::from(f32::MIN_POSITIVE)),
                 tolerance: TOLERANCE,

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use protocol::{CHECKPOINT_EVERY_SECONDS, Job, Task, WorkerSettings};
+use protocol::{CHECKPOINT_EVERY_SECONDS, Job, Task, Threads, WorkerSettings};
 use serde_json::Value;
 use spec::{Cell, Device};
 
@@ -37,7 +37,7 @@ fn weights_in_pytorchs_layout_give_the_terms_latents_and_reconstructions_on_reco
     let settings = WorkerSettings {
         results: results.clone(),
         data: None,
-        threads: NonZeroUsize::new(2).unwrap(),
+        threads: Threads { count: NonZeroUsize::new(2).unwrap(), asked: true },
         device: Device::Cpu,
         checkpoint_every_seconds: CHECKPOINT_EVERY_SECONDS,
     };

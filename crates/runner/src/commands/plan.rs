@@ -6,11 +6,11 @@ use serde::Serialize;
 use spec::Experiment;
 
 use crate::args::PlanArgs;
+use crate::calibration::Paces;
 use crate::claim::Claim;
 use crate::machine::Machine;
 use crate::outcome::Outcome;
 use crate::output;
-use crate::plan::estimate::{ROUGH_CPU_RATE, ROUGH_GPU_RATE};
 use crate::plan::images;
 use crate::plan::{Goal, Plan, PlanRequest, PlannedCell};
 use crate::settings::Settings;
@@ -40,9 +40,9 @@ struct CellJson {
     epochs: usize,
     /// The run of fewer epochs that it goes on from, and at which epoch.
     continues: Option<Continued>,
-    /// What its training still takes.
+    /// Its share of what its cohort still takes.
     seconds: Option<f64>,
-    /// Whether `seconds` rests on no stored run.
+    /// Whether its model was not timed itself, but is judged by another that was.
     rough: Option<bool>,
     /// Its place in `cohorts`.
     cohort: Option<usize>,
@@ -55,6 +55,8 @@ struct CohortJson {
     /// Epochs behind it, if it goes on.
     resume: Option<u32>,
     seconds: Option<f64>,
+    /// Of its process.
+    threads: usize,
 }
 
 #[derive(Serialize)]
@@ -67,7 +69,7 @@ struct TotalsJson {
     cohorts: usize,
     jobs: usize,
     threads: usize,
-    /// Wall-clock seconds with so many jobs.
+    /// Wall-clock seconds with so many jobs, the start of processes included.
     seconds: Option<f64>,
     rough: bool,
 }
@@ -79,11 +81,19 @@ struct TotalsJson {
 pub fn plan(settings: &Settings, experiment: &Experiment, args: &PlanArgs) -> Result<Outcome> {
     let request = PlanRequest { goal: Goal::Train, retry_failed: args.retry.retry_failed };
     let (store, folders) = (settings.store()?, settings.folders()?);
-    let plan = Plan::make(experiment, &store, &folders, &args.execution, Machine::here(), request)?;
+    let mut plan = Plan::make(experiment, &store, &folders, &args.execution, Machine::here(), request)?;
+    let mut paces = Paces::load(&folders);
+    let timed = paces.complete(&plan, settings);
+    plan.estimate(&paces);
     if args.format.json {
         output::print_json(&to_json(experiment, &plan))?;
     } else {
-        output::print(&to_text(experiment, &plan, settings.is_coloured))?;
+        let mut text = to_text(experiment, &plan, settings.is_coloured);
+        if let Err(error) = timed {
+            let error = format!("{error:#}");
+            text.push_str(&format!("how long it takes is not known: {}\n", error.lines().next().unwrap_or_default()));
+        }
+        output::print(&text)?;
     }
     // What would stop the sweep is told beneath the cells.
     for note in images::would_be_fetched(&plan, &folders)? {
@@ -120,16 +130,18 @@ fn to_json<'a>(experiment: &'a Experiment, plan: &Plan) -> PlanJson<'a> {
             epoch: epoch(&planned.status, epochs, recorded.map(|last| last.epoch)),
             epochs,
             continues: planned.continues.clone(),
-            seconds: planned.estimate.map(|estimate| estimate.seconds),
-            rough: planned.estimate.map(|estimate| estimate.is_rough),
+            seconds: plan.share(planned).map(|share| share.seconds),
+            rough: plan.share(planned).map(|share| share.is_rough),
             cohort: planned.cohort,
         }
     });
     let cohorts = plan.cohorts.iter().map(|cohort| CohortJson {
         runs: cohort.cells.iter().map(|&index| plan.cells[index].id.to_string()).collect(),
         resume: cohort.resume,
-        seconds: cohort.seconds,
+        seconds: cohort.time.map(|time| time.seconds),
+        threads: cohort.threads,
     });
+    let (jobs, threads) = plan.processes();
     PlanJson {
         name: &experiment.name,
         cells: cells.collect(),
@@ -141,8 +153,8 @@ fn to_json<'a>(experiment: &'a Experiment, plan: &Plan) -> PlanJson<'a> {
             failed: plan.count("failed"),
             new: plan.count("new"),
             cohorts: plan.cohorts.len(),
-            jobs: plan.parallelism.jobs,
-            threads: plan.parallelism.threads,
+            jobs,
+            threads: *threads.end(),
             seconds: plan.seconds(),
             rough: plan.is_rough(),
         },
@@ -160,7 +172,7 @@ fn to_text(experiment: &Experiment, plan: &Plan, is_coloured: bool) -> String {
         ("", Left),
     ]);
     for planned in &plan.cells {
-        let time = planned.estimate.map(|estimate| {
+        let time = plan.share(planned).map(|estimate| {
             let about = if estimate.is_rough { "~" } else { "" };
             format!("{about}{}", spec::duration(estimate.seconds))
         });
@@ -199,14 +211,7 @@ fn summary(experiment: &Experiment, plan: &Plan) -> String {
         lines.push('\n');
     }
     if plan.is_rough() {
-        let threads = plan.parallelism.threads;
-        let rate = match plan.parallelism.device {
-            spec::Device::Cpu => {
-                format!("{ROUGH_CPU_RATE:.0e} parameters × images a second and thread ({threads} of them)")
-            }
-            spec::Device::Cuda => format!("{ROUGH_GPU_RATE:.0e} parameters × images a second"),
-        };
-        lines.push_str(&format!("~ is a rough guess, since no run of similar shape is stored: {rate}\n"));
+        lines.push_str("~ was not timed itself: it is judged by the arithmetic of a model that was\n");
     }
     if plan.count("failed") > 0 && plan.cells.iter().any(|p| p.status.word() == "failed" && p.cohort.is_none()) {
         lines.push_str("failed cells are tried again with --retry-failed\n");
@@ -218,12 +223,16 @@ fn summary(experiment: &Experiment, plan: &Plan) -> String {
 pub fn to_do(plan: &Plan) -> String {
     let about = if plan.is_rough() { "~" } else { "about " };
     let time = plan.seconds().map(|seconds| format!(", {about}{}", spec::duration(seconds))).unwrap_or_default();
+    let (jobs, threads) = plan.processes();
+    let threads = match (*threads.start(), *threads.end()) {
+        (fewest, most) if fewest == most => text::counted(most, "thread"),
+        (fewest, most) => format!("{fewest} to {most} threads"),
+    };
     format!(
-        "{} to {} in {}, {} × {}{time}",
+        "{} to {} in {}, {} × {threads}{time}",
         text::counted(plan.n_to_do(), "cell"),
         if plan.goal == Goal::Train { "train" } else { "measure" },
         text::counted(plan.cohorts.len(), "cohort"),
-        text::counted(plan.parallelism.jobs, "job"),
-        text::counted(plan.parallelism.threads, "thread"),
+        text::counted(jobs, "job"),
     )
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use record::summary::images_of_fewer;
-use record::{Continued, MetricsRow, RunManifest, Status};
+use record::{Continued, MetricsRow, RunManifest, Status, ThreadSpan};
 use serde::Serialize;
 use serde_json::Value;
 use spec::{Cell, Measurement, Metric};
@@ -97,12 +97,22 @@ fn head(manifest: &RunManifest, status: &Status, folder: &str, is_coloured: bool
     };
     line("time", format!("{}{shared}", spec::duration(manifest.timing.seconds)).into());
     line("machine", machine.join(", ").into());
+    line("threads", threads(manifest).into());
     line("code", code.unwrap_or_default().into());
     line("versions", versions.join(", ").into());
     line("folder", folder.into());
     // The table has no heads; its lines without a value say nothing.
     let lines = table.render(is_coloured);
     lines.lines().skip(1).filter(|line| line.contains("  ")).map(|line| format!("{line}\n")).collect::<String>() + "\n"
+}
+
+/// The numbers of threads that a run was trained with: `2, 1 from step 469`.
+fn threads(manifest: &RunManifest) -> String {
+    let one = |span: &ThreadSpan| match span.from_step {
+        0 => span.threads.to_string(),
+        step => format!("{} from step {step}", span.threads),
+    };
+    manifest.threads().iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Every setting with its path, as `--set` and `--where` take it.

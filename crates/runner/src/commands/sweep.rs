@@ -7,6 +7,7 @@ use spec::Experiment;
 
 use crate::args::SweepArgs;
 use crate::assessment;
+use crate::calibration::Paces;
 use crate::claim::Claim;
 use crate::commands::data::make_ready;
 use crate::commands::{compare, evaluate, plan};
@@ -29,7 +30,10 @@ pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> 
     let store = settings.store()?;
     let claim = Claim::of(experiment, &store)?;
     let request = PlanRequest { goal: Goal::Train, retry_failed: args.retry.retry_failed };
-    let plan = Plan::make(experiment, &store, &settings.folders()?, &args.execution, Machine::here(), request)?;
+    let folders = settings.folders()?;
+    let mut plan = Plan::make(experiment, &store, &folders, &args.execution, Machine::here(), request)?;
+    // What `elbo plan` timed is known; training is not held up to time it.
+    plan.estimate(&Paces::load(&folders));
     output::say(&format!(
         "{}: {} of {} done",
         experiment.name,

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use protocol::{OutsideWeights, Task};
+use protocol::{Message, OutsideWeights, Task};
 use serde::Serialize;
 use spec::{Cell, Evaluation, Experiment, Measurement, ModelKind};
 
@@ -15,7 +15,7 @@ use crate::output;
 use crate::settings::Settings;
 use crate::text;
 use crate::text_table::{Align, TextTable};
-use crate::worker::{Conclusion, Launcher, absolute, run_single};
+use crate::worker::{Conclusion, Launcher, absolute, run_single, threads_of};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]
@@ -72,11 +72,12 @@ pub fn weights(
     let samples = NonZeroUsize::new(samples).context("no samples of z are asked for\nhint: use 1 or more")?;
     let task = Task::Weights(OutsideWeights { file: absolute(file)?, samples, evaluation });
     let of_experiment = &experiment.execution;
-    let threads = execution.threads.or(of_experiment.threads).unwrap_or(Machine::here().n_cores);
-    let launcher = Launcher::new(settings, threads, execution.device.unwrap_or(of_experiment.device))?;
-    let rows: Vec<Measurement> = match run_single(launcher, task, cell)? {
-        Conclusion::Done { measurements: Some(measurements) } => measurements,
-        Conclusion::Done { measurements: None } => bail!("elbo-train has not told what it measured"),
+    let asked = execution.threads.or(of_experiment.threads);
+    let threads = threads_of(asked.unwrap_or(Machine::here().n_cores), asked.is_some());
+    let launcher = Launcher::new(settings, execution.device.unwrap_or(of_experiment.device))?;
+    let rows: Vec<Measurement> = match run_single(launcher, task, vec![cell.clone()], threads)? {
+        Conclusion::Done { answer: Some(Message::Measurements(measurements)) } => measurements,
+        Conclusion::Done { .. } => bail!("elbo-train has not told what it measured"),
         Conclusion::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
     };
     let scale = cell.scale().as_str();

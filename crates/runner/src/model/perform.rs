@@ -9,7 +9,7 @@ use protocol::{Task, Usage};
 use record::{Array, npy};
 
 use crate::model::stored::StoredModel;
-use crate::worker::{Conclusion, Launcher, run_single};
+use crate::worker::{Conclusion, Launcher, run_single, threads_of};
 
 /// How a worker's use of a model ended, when no error stopped it.
 pub enum UseOutcome {
@@ -31,7 +31,7 @@ impl StoredModel<'_> {
     /// If there is no worker, or it fails, with what it said.
     pub fn perform(&self, operation: Operation, own: Option<&OwnImages>) -> Result<UseOutcome> {
         // What is asked for is little beside the start of libtorch.
-        let launcher = Launcher::new(self.settings, 1, spec::Device::Cpu)?;
+        let (launcher, threads) = (Launcher::new(self.settings, spec::Device::Cpu)?, threads_of(1, false));
         let Shape { channels, height, width, .. } = self.image_shape()?;
         let folder = Folder::new()?;
         if let Some(own) = own {
@@ -40,7 +40,7 @@ impl StoredModel<'_> {
             fs_err::write(folder.path.join(ORIGINALS), npy::to_bytes(&array))?;
         }
         let usage = Usage { folder: folder.path.clone(), image: [channels, height, width], operation };
-        Ok(match run_single(launcher, Task::Use(usage), &self.manifest.cell)? {
+        Ok(match run_single(launcher, Task::Use(usage), vec![self.manifest.cell.clone()], threads)? {
             Conclusion::Done { .. } => UseOutcome::Answered(Answer { folder }),
             Conclusion::Stopped(signal) => UseOutcome::Stopped(signal),
         })

@@ -12,13 +12,13 @@ use spec::RunId;
 
 /// Cells that are trained together as one program.
 #[derive(Clone, Debug, PartialEq)]
-pub struct PlannedCohort {
+pub struct Group {
     /// Indices in [`crate::plan::Plan::cells`].
     pub cells: Vec<usize>,
     /// Epochs that its runs have behind them, of those that have the fewest; `None` if the runs are new.
     pub resume: Option<u32>,
-    /// What it takes, if that can be told.
-    pub seconds: Option<f64>,
+    /// Threads that its runs were trained with last; `None` if they are new, or it is not known.
+    pub threads: Option<usize>,
 }
 
 /// A cell that is to be trained.
@@ -45,6 +45,8 @@ pub struct Past {
     pub epoch: u32,
     /// The runs that one was trained with, itself included.
     pub cohort: Vec<RunId>,
+    /// The threads that it was trained with last, where that is known.
+    pub threads: Option<usize>,
 }
 
 impl Past {
@@ -65,7 +67,7 @@ impl Candidate {
 type ByOrigin<'a> = BTreeMap<(&'a str, &'a RunId), &'a Candidate>;
 
 /// Groups cells into cohorts of at most `size` cells, in the order of their first cells.
-pub fn group(candidates: &[Candidate], size: usize) -> Vec<PlannedCohort> {
+pub fn group(candidates: &[Candidate], size: usize) -> Vec<Group> {
     let by_origin: ByOrigin<'_> =
         candidates.iter().map(|candidate| ((candidate.key.as_str(), candidate.origin()), candidate)).collect();
     let mut placed: BTreeSet<&RunId> = BTreeSet::new();
@@ -108,12 +110,12 @@ fn even_parts<T: Copy>(items: &[T], size: usize) -> Vec<Vec<T>> {
     (0..n_parts).map(|part| items[cut(part)..cut(part + 1)].to_vec()).collect()
 }
 
-fn cohort(members: &[&Candidate]) -> PlannedCohort {
+fn cohort(members: &[&Candidate]) -> Group {
     let epochs = members.iter().map(|member| member.past.as_ref().map(|past| past.epoch));
-    PlannedCohort {
+    Group {
         cells: members.iter().map(|member| member.index).collect(),
         resume: epochs.min().flatten(),
-        seconds: None,
+        threads: members.iter().filter_map(|member| member.past.as_ref()?.threads).max(),
     }
 }
 
@@ -131,13 +133,13 @@ mod tests {
 
     fn resumable(index: usize, epoch: u32, cohort: &[usize]) -> Candidate {
         let cohort = cohort.iter().map(|&n| id(n)).collect();
-        Candidate { past: Some(Past { of: id(index), epoch, cohort }), ..new(index, "a", 2) }
+        Candidate { past: Some(Past { of: id(index), epoch, cohort, threads: Some(2) }), ..new(index, "a", 2) }
     }
 
     /// One that goes on from the end of run `of`, which was trained with `cohort`.
     fn continuing(index: usize, of: usize, cohort: &[usize]) -> Candidate {
         let cohort = cohort.iter().map(|&n| id(n)).collect();
-        Candidate { past: Some(Past { of: id(of), epoch: 5, cohort }), ..new(index, "a", 2) }
+        Candidate { past: Some(Past { of: id(of), epoch: 5, cohort, threads: Some(2) }), ..new(index, "a", 2) }
     }
 
     fn groups(candidates: &[Candidate], size: usize) -> Vec<Vec<usize>> {

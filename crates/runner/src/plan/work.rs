@@ -15,6 +15,10 @@ pub struct Work {
     pub multiplications: u64,
     /// Training images.
     pub images: u64,
+    /// Images held out for validation.
+    pub validation_images: u64,
+    /// Test images; a sixth of the training images, as those of MNIST are, since only these are counted without loading.
+    pub test_images: u64,
     /// Numbers that the layers of one image hold, forward and backward.
     pub activations: u64,
     /// Images per step.
@@ -114,6 +118,8 @@ impl Work {
             multiplications: all.multiplications,
             activations: all.activations,
             images: limit.saturating_sub(cell.dataset.validation) as u64,
+            validation_images: cell.dataset.validation as u64,
+            test_images: n_images as u64 / 6,
             batch_size,
             image_bytes: n_images as u64 * pixels,
         })
@@ -130,9 +136,14 @@ impl Work {
         PROCESS_BYTES + 5 * self.image_bytes
     }
 
-    /// What the time of an epoch grows with: multiplications times images.
-    pub fn per_epoch(&self) -> f64 {
-        self.multiplications as f64 * self.images as f64
+    /// Multiplications of a step, forward.
+    pub fn per_step(&self) -> u64 {
+        self.multiplications * self.batch_size.min(self.images)
+    }
+
+    /// Steps of an epoch.
+    pub fn steps(&self) -> u64 {
+        self.images.div_ceil(self.batch_size.max(1))
     }
 }
 

@@ -13,7 +13,7 @@ use signal_hook::consts::SIGTERM;
 use crate::plan::{Goal, Plan};
 use crate::scheduler::progress::{CohortInfo, Progress, Words};
 use crate::settings::Settings;
-use crate::worker::{Launcher, Notice, Supervisor};
+use crate::worker::{Launcher, Notice, Supervisor, threads_of};
 
 /// How many runs of a plan were trained, or measured, and which were not.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ enum Remaining {
 /// # Errors
 /// If workers cannot be found or started or are of another version, or the store cannot be read. Runs that fail are no error.
 pub fn run_cohorts(plan: &Plan, store: &Store, settings: &Settings) -> Result<Tally> {
-    let launcher = Launcher::new(settings, plan.parallelism.threads, plan.parallelism.device)?;
+    let launcher = Launcher::new(settings, plan.parallelism.device)?;
     let mut pool = Pool {
         plan,
         store,
@@ -141,8 +141,14 @@ impl Pool<'_> {
     }
 
     fn start_what_fits(&mut self) -> Result<()> {
-        while self.active.len() < self.plan.parallelism.jobs && self.supervisor.signal().is_none() {
-            let Some(cohort) = self.waiting.pop_front() else { return Ok(()) };
+        while self.supervisor.signal().is_none() {
+            let Some(&cohort) = self.waiting.front() else { return Ok(()) };
+            let threads = self.plan.cohorts[cohort].threads;
+            let busy = self.active.keys().map(|&active| self.plan.cohorts[active].threads).sum();
+            if !self.plan.parallelism.has_room(threads, self.active.len(), busy) {
+                return Ok(());
+            }
+            self.waiting.pop_front();
             let mut cells = Vec::new();
             // Time has gone by since the plan was made, and another sweep may be at work.
             for &index in &self.plan.cohorts[cohort].cells {
@@ -157,7 +163,8 @@ impl Pool<'_> {
                 continue;
             }
             let configurations = cells.iter().map(|&index| self.plan.cells[index].cell.clone()).collect();
-            self.supervisor.start(cohort, self.plan.goal.into(), configurations)?;
+            let threads = threads_of(threads, self.plan.parallelism.asked_threads.is_some());
+            self.supervisor.start(cohort, self.plan.goal.into(), configurations, threads)?;
             self.progress.start(cohort);
             self.active.insert(cohort, Active { cells, said: BTreeMap::new() });
         }
@@ -173,7 +180,9 @@ impl Pool<'_> {
                 self.progress.event(cohort, &event);
             }
             // The version was looked at before, and nothing else is asked for.
-            Notice::Message { message: Message::Hello(_) | Message::Measurements(_), .. } => {}
+            Notice::Message {
+                message: Message::Hello(_) | Message::Measurements(_) | Message::Calibration(_), ..
+            } => {}
             Notice::Line { worker: cohort, line } => self.progress.line(cohort, &line),
             Notice::Ended { worker: cohort, reason, .. } => {
                 if let Some(active) = self.active.remove(&cohort) {

@@ -49,6 +49,8 @@ struct State {
     /// The latest of each run.
     test_elbos: BTreeMap<RunId, f64>,
     n_lines: usize,
+    /// The latest change of threads: its epoch, and the numbers before and after.
+    told_threads: Option<(u32, usize, usize)>,
     bar: Option<ProgressBar>,
 }
 
@@ -82,7 +84,7 @@ impl Progress {
             .into_iter()
             .map(|cohort| {
                 let position = cohort.epochs_behind * PER_EPOCH;
-                State { cohort, position, test_elbos: BTreeMap::new(), n_lines: 0, bar: None }
+                State { cohort, position, test_elbos: BTreeMap::new(), n_lines: 0, told_threads: None, bar: None }
             })
             .collect();
         let now = Instant::now();
@@ -156,6 +158,22 @@ impl Progress {
                 if let Some(elbo) = test_elbo {
                     state.test_elbos.insert(run_id.clone(), *elbo);
                 }
+            }
+            Event::Threads { epoch, from, to, seconds_before, seconds_after, .. } => {
+                // Every run of the cohort tells it.
+                let change = (*epoch, *from, *to);
+                if state.told_threads.replace(change) == Some(change) {
+                    return;
+                }
+                let (before, after) = (1e3 * seconds_before, 1e3 * seconds_after);
+                let why = match from > to {
+                    true => format!(
+                        "other work holds up threads that wait for each other ({before:.0} ms a step, {after:.0} with {to})"
+                    ),
+                    false => format!("the machine is free again ({before:.0} ms a step, {after:.0} with {to})"),
+                };
+                let text = format!("cohort {}: from {from} to {}: {why}", cohort + 1, text::counted(*to, "thread"));
+                self.say(&text);
             }
             Event::Evaluated { .. } => state.position = state.cohort.epochs * PER_EPOCH,
             Event::Started { .. } | Event::Finished { .. } | Event::Failed { .. } | Event::Interrupted { .. } => {}

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use protocol::{CHECKPOINT_EVERY_SECONDS, Job, Task, WorkerSettings};
+use protocol::{CHECKPOINT_EVERY_SECONDS, Job, Task, Threads, WorkerSettings};
 use spec::{Cell, Device};
 
 use crate::settings::Settings;
 
-/// Starts workers that all have the same settings.
+/// Starts workers that have the same settings but for their threads.
 #[derive(Clone, Debug)]
 pub struct Launcher {
     program: PathBuf,
@@ -18,15 +18,15 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// Workers with so many threads each.
+    /// Workers that compute on `device`.
     ///
     /// # Errors
     /// If there is no `elbo-train`, or a folder's absolute path cannot be found out.
-    pub fn new(settings: &Settings, threads: usize, device: Device) -> Result<Launcher> {
+    pub fn new(settings: &Settings, device: Device) -> Result<Launcher> {
         let worker = WorkerSettings {
             results: absolute(&settings.results)?,
             data: settings.data.as_deref().map(absolute).transpose()?,
-            threads: NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
+            threads: threads_of(1, false),
             device,
             checkpoint_every_seconds: CHECKPOINT_EVERY_SECONDS,
         };
@@ -34,8 +34,8 @@ impl Launcher {
     }
 
     /// The program, not yet started. OpenMP reads its number of threads from the environment alone.
-    pub(super) fn command(&self) -> Command {
-        let threads = self.worker.threads.to_string();
+    pub(super) fn command(&self, threads: Threads) -> Command {
+        let threads = threads.count.to_string();
         let mut command = Command::new(&self.program);
         command.env("OMP_NUM_THREADS", &threads).env("MKL_NUM_THREADS", &threads);
         command
@@ -45,9 +45,14 @@ impl Launcher {
     ///
     /// # Errors
     /// If a path is not in UTF-8.
-    pub(super) fn job(&self, task: Task, cells: Vec<Cell>) -> Result<Vec<u8>> {
-        Ok(Job::new(self.worker.clone(), task, cells).to_json()?)
+    pub(super) fn job(&self, task: Task, cells: Vec<Cell>, threads: Threads) -> Result<Vec<u8>> {
+        Ok(Job::new(WorkerSettings { threads, ..self.worker.clone() }, task, cells).to_json()?)
     }
+}
+
+/// So many threads, at least one; whether a person asked for them.
+pub fn threads_of(count: usize, asked: bool) -> Threads {
+    Threads { count: NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN), asked }
 }
 
 /// The executable `elbo-train`, which lies beside this one.

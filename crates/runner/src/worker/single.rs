@@ -1,8 +1,8 @@
-//! One task on one cell, by one worker.
+//! One task by one worker.
 
 use anyhow::{Result, bail};
-use protocol::{Message, Task};
-use spec::{Cell, Measurement};
+use protocol::{Message, Task, Threads};
+use spec::Cell;
 
 use crate::output::say;
 use crate::worker::launcher::Launcher;
@@ -13,24 +13,28 @@ use crate::worker::supervisor::{Notice, Supervisor};
 pub enum Conclusion {
     /// It is done.
     Done {
-        /// What was measured, where that was the task.
-        measurements: Option<Vec<Measurement>>,
+        /// What was answered, where the task has an answer.
+        answer: Option<Message>,
     },
     /// This signal ended it.
     Stopped(u8),
 }
 
-/// Has a worker do a task with one cell. The lines it prints for people are said when it is done.
+/// Has a worker do a task with these cells. The lines it prints for people are said when it is done.
 ///
 /// # Errors
 /// If it cannot be started, or fails, with what it said.
-pub fn run_single(launcher: Launcher, task: Task, cell: &Cell) -> Result<Conclusion> {
+pub fn run_single(launcher: Launcher, task: Task, cells: Vec<Cell>, threads: Threads) -> Result<Conclusion> {
     let mut supervisor = Supervisor::new(launcher)?;
-    supervisor.start(0, task, vec![cell.clone()])?;
-    let (mut lines, mut measurements) = (Vec::new(), None);
+    supervisor.start(0, task, cells, threads)?;
+    let (mut lines, mut answer) = (Vec::new(), None);
     let (status, reason) = loop {
         match supervisor.wait()? {
-            Some(Notice::Message { message: Message::Measurements(found), .. }) => measurements = Some(found),
+            Some(Notice::Message {
+                message: message @ (Message::Measurements(_) | Message::Calibration(_)), ..
+            }) => {
+                answer = Some(message);
+            }
             Some(Notice::Line { line, .. }) => lines.push(line),
             Some(Notice::Ended { status, reason, .. }) => break (status, reason),
             Some(Notice::Message { .. } | Notice::Signal { .. }) | None => {}
@@ -45,5 +49,5 @@ pub fn run_single(launcher: Launcher, task: Task, cell: &Cell) -> Result<Conclus
         bail!(error.map_or(reason, |error| error.trim_start_matches("error: ").to_owned()));
     }
     lines.iter().for_each(|line| say(line));
-    Ok(Conclusion::Done { measurements })
+    Ok(Conclusion::Done { answer })
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use protocol::{Message, Task};
+use protocol::{Message, Task, Threads};
 use rustix::process::Signal;
 use signal_hook::consts::SIGINT;
 use spec::Cell;
@@ -86,9 +86,9 @@ impl Supervisor {
     ///
     /// # Errors
     /// If the process cannot be started.
-    pub fn start(&mut self, worker: usize, task: Task, cells: Vec<Cell>) -> Result<()> {
-        let job = self.launcher.job(task, cells)?;
-        let process = Process::start(self.launcher.command(), job, worker, &self.to_inbox)?;
+    pub fn start(&mut self, worker: usize, task: Task, cells: Vec<Cell>, threads: Threads) -> Result<()> {
+        let job = self.launcher.job(task, cells, threads)?;
+        let process = Process::start(self.launcher.command(threads), job, worker, &self.to_inbox)?;
         self.workers.insert(worker, Supervised { process, has_told_version: false, ended: None });
         Ok(())
     }
@@ -155,12 +155,14 @@ impl Supervisor {
                 supervised.has_told_version = true;
                 Ok(None)
             }
-            Message::Event(_) | Message::Measurements(_) if !supervised.has_told_version => {
+            Message::Event(_) | Message::Measurements(_) | Message::Calibration(_) if !supervised.has_told_version => {
                 bail!(
                     "`elbo-train` does not tell its version\nhint: `elbo` and `elbo-train` belong together: build both anew with `./just build`"
                 )
             }
-            Message::Event(_) | Message::Measurements(_) => Ok(Some(Notice::Message { worker, message })),
+            Message::Event(_) | Message::Measurements(_) | Message::Calibration(_) => {
+                Ok(Some(Notice::Message { worker, message }))
+            }
         }
     }
 

@@ -33,7 +33,7 @@ fn the_worker_is_told_what_to_measure_and_its_rows_are_printed() {
     let asked = serde_json::json!({ "importance_samples": 7, "images": null });
     assert_eq!(given["task"], serde_json::json!({ "weights": { "file": own, "samples": 3, "evaluation": asked } }));
     assert_eq!(given["cells"].as_array().unwrap().len(), 1);
-    assert_eq!((&given["settings"]["threads"], &given["settings"]["device"]), (&2.into(), &"cpu".into()));
+    assert_eq!((&given["settings"]["threads"]["count"], &given["settings"]["device"]), (&2.into(), &"cpu".into()));
     assert!(!place.path("results").exists(), "nothing is stored");
 
     let json = place.json("evaluate one.yaml --weights own.safetensors --json");

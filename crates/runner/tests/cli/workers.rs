@@ -51,7 +51,8 @@ fn a_worker_is_given_its_cells_and_its_share_of_the_machine() {
         let job = Job::from_json(text.as_bytes()).unwrap();
         let WorkerSettings { results, data, threads, device, checkpoint_every_seconds } = job.settings;
         assert_eq!((results, data), (place.path("results"), Some(place.path("somewhere"))));
-        assert_eq!((threads.get(), device, checkpoint_every_seconds), (3, spec::Device::Cpu, 10));
+        assert!(threads.asked);
+        assert_eq!((threads.count.get(), device, checkpoint_every_seconds), (3, spec::Device::Cpu, 10));
         assert!(job.task == Task::Train && job.cells.len() == 1 && cells().contains(&job.cells[0]));
     }
 }

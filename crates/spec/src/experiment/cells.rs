@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::shortened::shorten;
 use super::{Axis, entry_span, keep, top};
 use crate::cell::Cell;
 use crate::check::{Complaint, RawCell};
@@ -50,12 +51,13 @@ fn read_section(node: &Node, section: &str, at: Span) -> Result<serde_json::Valu
     }
 }
 
-/// Every cell of the sweep, read and checked, and what varies among them.
+/// Every cell of the sweep, read and checked, and what varies among them; `notes` gets what [`shorten`] says.
 pub(super) fn expand(
     sweep: &Sweep,
     tree: &Node,
     overrides: &[Assignment],
     folder: &Path,
+    notes: &mut Vec<String>,
 ) -> Result<(Vec<Cell>, Vec<Axis>), Vec<Problem>> {
     // Only what makes a cell is copied for every cell.
     let mut base = tree.clone();
@@ -68,7 +70,7 @@ pub(super) fn expand(
     let mut seen = HashSet::new();
     for raw in swept {
         let raw = raw.map_err(|problem| vec![problem])?;
-        let cell = read_cell(&raw, top(tree), folder)?;
+        let cell = read_cell(&raw, top(tree), overrides, folder, notes)?;
         if seen.insert(cell.run_id()) {
             cells.push(cell);
         }
@@ -85,7 +87,13 @@ pub(super) fn expand(
     Ok((cells, axes))
 }
 
-fn read_cell(raw: &RawSwept, top: Span, folder: &Path) -> Result<Cell, Vec<Problem>> {
+fn read_cell(
+    raw: &RawSwept,
+    top: Span,
+    overrides: &[Assignment],
+    folder: &Path,
+    notes: &mut Vec<String>,
+) -> Result<Cell, Vec<Problem>> {
     let tree = &raw.tree;
     let mut problems = Vec::new();
     let dataset = section::<Dataset>(tree, "dataset", top, &mut problems);
@@ -94,7 +102,8 @@ fn read_cell(raw: &RawSwept, top: Span, folder: &Path) -> Result<Cell, Vec<Probl
     let optimizer = section::<Option<Optimizer>>(tree, "optimizer", top, &mut problems).flatten().unwrap_or_default();
     let training = section::<Option<Training>>(tree, "training", top, &mut problems).flatten().unwrap_or_default();
     if let (Some(dataset), Some(model), true) = (dataset, model, problems.is_empty()) {
-        let raw_cell = RawCell { dataset, model, objective, optimizer, training };
+        let mut raw_cell = RawCell { dataset, model, objective, optimizer, training };
+        shorten(&mut raw_cell, overrides, notes);
         match raw_cell.check() {
             Ok(mut cell) => {
                 cell.dataset.name = cell.dataset.name.resolved_in(folder);

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 use data::Splits;
 use model::parameters::NamedTensor;
-use record::{ListedRun, Provenance, RecordError, RunWriter, Store};
+use record::{ListedRun, Provenance, RecordError, RunWriter, Store, ThreadSpan};
 use spec::{Cell, Keep, Measurement, ModelKind, Split};
+use tch::Device;
 
 use crate::arrays::{self, ReplicaArrays};
 use crate::cohort::Cohort;
@@ -18,6 +19,7 @@ use crate::mixture::MixtureFit;
 use crate::position::Position;
 use crate::recorder::{Recorder, STATE};
 use crate::rows;
+use crate::threads::{self, Watch};
 use crate::weights::Weights;
 
 /// Train the cells whose runs are not done.
@@ -33,14 +35,18 @@ pub(super) fn train(cells: &[Cell], context: &TaskContext, out: &mut MessageWrit
     }
     let provenance = provenance(cells, context, &splits);
     let stored = store.runs()?.runs;
-    let mut by_position: BTreeMap<Position, Vec<Member>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Position, Vec<ThreadSpan>), Vec<Member>> = BTreeMap::new();
     for cell in cells {
         if let Some(member) = Member::open(&store, &stored, cell, &provenance)? {
-            by_position.entry(member.position).or_default().push(member);
+            let past = match member.position.step {
+                0 => Vec::new(),
+                step => member.writer.thread_history().iter().filter(|span| span.from_step <= step).copied().collect(),
+            };
+            groups.entry((member.position, past)).or_default().push(member);
         }
     }
-    // Runs that stopped at different steps cannot share one program; each group resumes by itself.
-    all(by_position.into_values(), |members| train_group(members, &splits, context, out))
+    // Runs that stopped at different steps, or with different threads, cannot share one program; each group resumes by itself.
+    all(groups, |((_, past), members)| train_group(members, &past, &splits, context, out))
 }
 
 /// Does `train` for one after the other, until a signal stops it.
@@ -65,7 +71,7 @@ fn provenance(cells: &[Cell], context: &TaskContext, splits: &Splits) -> Provena
         spec::Device::Cuda => "cuda",
     };
     let cohort = cells.iter().map(Cell::run_id).collect();
-    let mut provenance = Provenance::gather(device, context.settings.threads.get(), cohort);
+    let mut provenance = Provenance::gather(device, context.settings.threads.count.get(), cohort);
     provenance.versions.insert("libtorch".to_owned(), env!("LIBTORCH_VERSION").to_owned());
     provenance.data_sha256.clone_from(&splits.digest);
     provenance.neighbour_distance = splits.neighbour_distance;
@@ -118,21 +124,42 @@ impl Member {
 }
 
 fn train_group(
-    members: Vec<Member>,
+    mut members: Vec<Member>,
+    past: &[ThreadSpan],
     splits: &Splits,
     context: &TaskContext,
     out: &mut MessageWriter<'_>,
 ) -> anyhow::Result<TaskOutcome> {
+    let position = members.first().map_or_else(Position::default, |member| member.position);
+    let mut watch = match context.device {
+        Device::Cpu => threads::begin(context.settings.threads, past, position.step),
+        // Its operations do not wait for threads of the machine.
+        _ => Watch::fixed(context.settings.threads.count.get()),
+    };
+    if let Some(last) = past.last().filter(|last| last.threads != watch.now()) {
+        eprintln!(
+            "warning: trained with {} thread{} so far, from step {} on with {}: the numbers differ by rounding from those of an uninterrupted run",
+            last.threads,
+            if last.threads == 1 { "" } else { "s" },
+            position.step,
+            watch.now()
+        );
+    }
+    threads::set(watch.now());
+    for member in &mut members {
+        member.writer.set_threads(position.step, watch.now())?;
+    }
     match members.first().map(|member| member.cell.model.kind) {
         // Its parameters are no tensors of a cohort: one after the other.
         Some(ModelKind::GaussianMixture { .. }) => all(members, |member| train_mixture(member, splits, context, out)),
-        _ => train_cohort(members, splits, context, out),
+        _ => train_cohort(members, splits, &mut watch, context, out),
     }
 }
 
 fn train_cohort(
     mut members: Vec<Member>,
     splits: &Splits,
+    watch: &mut Watch,
     context: &TaskContext,
     out: &mut MessageWriter<'_>,
 ) -> anyhow::Result<TaskOutcome> {
@@ -145,7 +172,7 @@ fn train_cohort(
     }
     let writers = members.into_iter().map(|member| member.writer).collect();
     let mut recorder = Recorder::start(writers, cohort.position, context, out)?;
-    if fit(&mut cohort, splits, context.device, &mut recorder)? == FitOutcome::Stopped {
+    if fit(&mut cohort, splits, context.device, watch, &mut recorder)? == FitOutcome::Stopped {
         return recorder.interrupt(cohort.position);
     }
     // The end of training, from which a run of more epochs goes on.
@@ -164,12 +191,7 @@ fn train_cohort(
 
 /// What is measured on the models of a cohort, each with the noise of the epoch whose weights were kept, so that its numbers are that
 /// epoch's.
-fn rows_of_kept(
-    cohort: &Cohort,
-    splits: &Splits,
-    arrays: &[ReplicaArrays],
-    device: tch::Device,
-) -> Vec<Vec<Measurement>> {
+fn rows_of_kept(cohort: &Cohort, splits: &Splits, arrays: &[ReplicaArrays], device: Device) -> Vec<Vec<Measurement>> {
     let betas: Vec<f64> = cohort.cells.iter().map(|cell| cell.objective.beta).collect();
     let mut by_epoch: BTreeMap<u32, Vec<Vec<Measurement>>> = BTreeMap::new();
     let mut rows_at = |epoch: u32, replica: usize| {

@@ -4,6 +4,7 @@
 mod families;
 mod keep;
 mod support;
+mod threads;
 mod weights;
 
 use std::path::Path;

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use protocol::{Event, Job, Message, Task, Version, WorkerSettings};
+use protocol::{Event, Job, Message, Task, Threads, Version, WorkerSettings};
 use record::{MetricsRow, Status, Store};
 use spec::{Cell, Device};
 use tempfile::TempDir;
@@ -53,7 +53,7 @@ pub fn job(results: &Path, task: Task, cells: &[Cell]) -> Job {
     let settings = WorkerSettings {
         results: results.to_owned(),
         data: None,
-        threads: NonZeroUsize::MIN,
+        threads: Threads { count: NonZeroUsize::MIN, asked: false },
         device: Device::Cpu,
         checkpoint_every_seconds: 0,
     };
