@@ -234,9 +234,9 @@ mod tests {
         let left = watch.judge(compared(0.02, 0.2));
         assert_eq!(left, Some(ThreadChange { from: 2, to: 1, seconds_before: 0.2, seconds_after: 0.02 }));
         // It is tried again only after a while, and while the machine is busy in vain.
-        assert!(until_due(&mut watch, 0.02, 1000.0).is_some_and(|seconds| seconds >= RETRY));
+        assert!(until_due(&mut watch, 0.02, 1000.0).is_some_and(|seconds| seconds > RETRY - 0.1));
         assert_eq!(watch.judge(compared(0.02, 0.016)), None);
-        assert!(until_due(&mut watch, 0.02, 1000.0).is_some_and(|seconds| seconds >= RETRY));
+        assert!(until_due(&mut watch, 0.02, 1000.0).is_some_and(|seconds| seconds > RETRY - 0.1));
         let back = watch.judge(compared(0.014, 0.007));
         assert_eq!(back, Some(ThreadChange { from: 1, to: 2, seconds_before: 0.014, seconds_after: 0.007 }));
     }

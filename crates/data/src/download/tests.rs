@@ -343,7 +343,7 @@ fn a_server_that_is_not_there_or_overloaded() {
     let folders = Folders { data: Some(folder.path().join("mine")), cache: folder.path().join("cache") };
     let result = fetcher(&["http://127.0.0.1:9"]).load(set, &folders, &Wanted::default(), &mut |_| ());
     let error = result.err().unwrap().to_string();
-    for told in ["`train-images-idx3-ubyte`", "`t10k-labels-idx1-ubyte`", "mine`", "mine/mnist`", "cache/mnist`"] {
+    for told in ["`train-images-idx3-ubyte`", "`t10k-labels-idx1-ubyte`", "mine`", "mine/test`", "cache/test`"] {
         assert!(error.contains(told), "{told}: {error}");
     }
     let (result, _, folder) = fetch(Manner::Overloaded);

@@ -104,7 +104,7 @@ fn variants_are_ranked_where_the_best_is_clear() {
     };
     assert_eq!(
         of(1.5),
-        ["Prior vamp components 50 has the highest ELBO, 1.50 ± 0.00 nats above the next, prior standard (n = 3)."]
+        ["VampPrior, 50 components has the highest ELBO, 1.50 ± 0.00 nats above the next, prior N(0, I) (n = 3)."]
     );
     assert_eq!(of(0.2), Vec::<String>::new());
 }

@@ -29,9 +29,9 @@ pub fn new(settings: &Settings, name: &str) -> Result<Outcome> {
     }
     let dataset = match own(settings)? {
         None => Dataset::plain(Source::named("glyphs").unwrap_or_else(|| Source::Known(&spec::KNOWN_DATASETS[0]))),
-        Some(source) => sized(settings, source)?,
+        Some(source) => sized(source)?,
     };
-    let info = look(settings, &dataset)?;
+    let info = look(&dataset)?;
     let text = write(name, &file, &dataset, &info)?;
     // What is written is valid, or the name is not.
     Experiment::parse(&file.display().to_string(), text.as_bytes(), &[])?;
@@ -63,10 +63,10 @@ fn own(settings: &Settings) -> Result<Option<OwnSource>> {
 }
 
 /// The images as they are, or brought to one size where they are large, or differ in it.
-fn sized(settings: &Settings, source: OwnSource) -> Result<Dataset> {
+fn sized(source: OwnSource) -> Result<Dataset> {
     let kind = source.kind;
     let dataset = Dataset::plain(Source::Own(source));
-    let shape = data::shape(&dataset, &settings.folders()?)?;
+    let shape = data::shape(&dataset, &folders()?)?;
     if kind != OwnKind::Folder {
         return Ok(dataset);
     }
@@ -75,19 +75,24 @@ fn sized(settings: &Settings, source: OwnSource) -> Result<Dataset> {
     if shape.height.max(shape.width) > LARGEST_SIDE {
         return Ok(brought);
     }
-    match look(settings, &dataset) {
+    match look(&dataset) {
         Ok(_) => Ok(dataset),
-        Err(error) => look(settings, &brought).map(|_| brought).map_err(|_| error),
+        Err(error) => look(&brought).map(|_| brought).map_err(|_| error),
     }
 }
 
-fn look(settings: &Settings, dataset: &Dataset) -> Result<Info> {
+/// Where prepared images are kept: the images themselves are named by whole paths, and `--data` names nothing else.
+fn folders() -> Result<data::Folders> {
+    Ok(data::Folders::from_env(None)?)
+}
+
+fn look(dataset: &Dataset) -> Result<Info> {
     let mut tell = |progress: Progress<'_>| {
         if let Progress::Message(message) = progress {
             output::say(message);
         }
     };
-    Ok(data::info(dataset, &settings.folders()?, &Fetcher::default(), &mut tell)?)
+    Ok(data::info(dataset, &folders()?, &Fetcher::default(), &mut tell)?)
 }
 
 /// The experiment, with the reasons for what is proposed.

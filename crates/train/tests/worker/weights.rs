@@ -32,7 +32,7 @@ fn a_runs_own_weights_give_the_numbers_on_its_record_and_nothing_is_stored() {
     let once = measured(1);
     assert!(!nowhere.exists());
     let metrics: Vec<&str> = once.iter().map(|row| row.metric.name()).collect();
-    assert_eq!(metrics, ["elbo", "reconstruction", "kl", "active_units", "gray_bce_floor", "nll"]);
+    assert_eq!(metrics, ["elbo", "reconstruction", "kl", "active_units", "gray_bce_floor", "nll", "effective_samples"]);
     for found in &once[..5] {
         let recorded = recorded.iter().find(|row| row.metric == found.metric).unwrap();
         let difference = (found.value - recorded.value).abs();
