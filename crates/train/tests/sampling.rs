@@ -235,10 +235,9 @@ fn a_manifold_lies_where_the_prior_does() {
     // The codes of an autoencoder: all but the outermost lie within, and the grid reaches no further.
     let (_, codes, axes) = plane(&json!({ "kind": "autoencoder" }));
     let means = &codes.get(ArrayName::LatentMean).unwrap().values;
-    for dimension in 0..2 {
+    for (dimension, mut axis) in axes.into_iter().enumerate() {
         let own: Vec<f32> = means.iter().skip(dimension).step_by(2).copied().collect();
         let (least, most) = own.iter().fold((f32::MAX, f32::MIN), |(low, high), &z| (low.min(z), high.max(z)));
-        let mut axis = axes[dimension].clone();
         axis.sort_by(f32::total_cmp);
         assert!(least <= axis[0] && axis[15] <= most, "{axis:?}");
         let n_within = own.iter().filter(|&&z| axis[0] <= z && z <= axis[15]).count();

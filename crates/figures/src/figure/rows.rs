@@ -103,8 +103,9 @@ impl RowLayout {
     }
 
     /// The images of a row that stand together.
-    fn parts(&self, n: usize) -> Vec<std::ops::Range<usize>> {
-        if self.apart > 0.0 && n > 2 { vec![0..1, 1..n - 1, n - 1..n] } else { vec![0..n] }
+    fn parts(&self, n: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+        let ends = if self.apart > 0.0 && n > 2 { [0, 1, n - 1, n] } else { [0, n, n, n] };
+        ends.into_iter().zip(ends.into_iter().skip(1)).map(|(from, to)| from..to).filter(|part| !part.is_empty())
     }
 }
 

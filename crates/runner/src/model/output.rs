@@ -68,7 +68,7 @@ pub fn write(path: &Path, format: Format, images: &Array, originals: Option<&Arr
 /// Writes a sheet of images `[n, channels, height, width]` in rows of so many.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_rows(path: &Path, images: &Array, n_columns: usize) -> Result<()> {
     let [n, channels, height, width] = images.shape[..] else { bail!("there are no images to be drawn") };
     let pixels = images.values.iter().map(to_byte).collect();

@@ -134,8 +134,9 @@ fn more_epochs_go_on_from_the_stored_run_and_equal_one_trained_in_one_go() {
     let cohort = [(2, 0), (6, 1)].map(|(latent_dim, seed)| cell(images.path(), latent_dim, seed, 3));
     let alone = |cell: Cell| vec![cell];
     for cells in [cohort.to_vec(), best.to_vec(), alone(mixture), alone(scheduled)] {
-        let long =
-            |epochs: usize| -> Vec<Cell> { cells.iter().flat_map(|cell| lasting(&[cell.clone()], epochs)).collect() };
+        let long = |epochs: usize| -> Vec<Cell> {
+            cells.iter().flat_map(|cell| lasting(std::array::from_ref(cell), epochs)).collect()
+        };
         let (parts, whole) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         train(parts.path(), &long(3));
         let short = outcome(parts.path(), &long(3)[0]);
@@ -164,7 +165,7 @@ fn what_cannot_be_gone_on_from_is_trained_anew() {
     let end =
         Store::open(results.path()).unwrap().run(&short.run_id()).latest_checkpoint().unwrap().checkpoint.unwrap();
     assert_eq!(end.epoch, 2);
-    let long = |epochs: usize| lasting(&[short.clone()], epochs);
+    let long = |epochs: usize| lasting(std::array::from_ref(&short), epochs);
 
     // Stopped between, it goes on from its own checkpoint, and still knows where it began.
     let mut worker = start(results.path(), &long(30));
