@@ -29,10 +29,12 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Each reason of a failure, with the names of the runs that failed so.
+    /// Each reason of a failure, with the names of the runs that failed so; in order of the names, whichever worker ended first.
     pub fn failures(&self) -> Vec<(&str, Vec<&str>)> {
         let mut failures: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (name, reason) in &self.failed {
+        let mut failed: Vec<&(String, String)> = self.failed.iter().collect();
+        failed.sort();
+        for (name, reason) in failed {
             match failures.iter_mut().find(|(other, _)| other == reason) {
                 Some((_, names)) => names.push(name),
                 None => failures.push((reason, vec![name])),
