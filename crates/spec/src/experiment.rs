@@ -1,17 +1,19 @@
 //! One experiment file, read, checked and expanded.
 
 mod about;
+mod arms;
 mod cells;
 mod load;
 mod overrides;
 mod shortened;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
+use crate::claim::{self, Claim};
 use crate::dataset::{Dataset, Identity};
 use crate::de;
 use crate::diagnostic::{MAX_PROBLEMS, Problem, Source, Sources, Span, SpecError, quote};
@@ -22,14 +24,16 @@ use crate::node::{Node, Value};
 use crate::paths;
 use crate::reference::{self, Reference};
 use crate::suggest;
-use crate::sweep::Sweep;
 use crate::yaml;
 use about::read_about;
-use cells::expand;
+use arms::origins;
+use cells::{Expanded, Given, expand};
 use load::{read, too_large};
 use overrides::read_overrides;
+use shortened::EpochShare;
 
 pub use about::About;
+pub use arms::Arm;
 pub(crate) use cells::{section_as_json, section_problem};
 
 /// A checked experiment file with all its cells.
@@ -41,6 +45,8 @@ pub struct Experiment {
     pub about: About,
     /// Every cell of the sweep, each once, in the order of the sweep; at least one.
     pub cells: Vec<Cell>,
+    /// Which of its runs are of which arm; empty where the file has no arms.
+    pub arms: Vec<Arm>,
     /// What varies: the swept paths in the order of the file, then any other path at which cells differ.
     pub axes: Vec<Axis>,
     /// What to draw; all that fit when the spec does not say.
@@ -49,10 +55,14 @@ pub struct Experiment {
     pub evaluation: Option<Evaluation>,
     /// The published numbers it is held against.
     pub reference: Option<Reference>,
+    /// What is claimed of its results, and judged once they are there.
+    pub claims: Vec<Claim>,
     /// How to run it.
     pub execution: Execution,
     /// What `--set` shortened beside what it names, one sentence each.
     pub shortened: Vec<String>,
+    /// How much of the file's epochs its cells are trained for, in percent, where `--set training.epochs=25%` takes a share.
+    pub epochs_percent: Option<u32>,
     /// The file it was read from.
     pub written: Written,
 }
@@ -146,10 +156,18 @@ impl Experiment {
         mut self,
         mut identify: impl FnMut(&Dataset) -> Result<Option<Identity>, E>,
     ) -> Result<Experiment, E> {
+        let mut renamed = HashMap::new();
         for cell in &mut self.cells {
             if let Some(identity) = identify(&cell.dataset)? {
+                let before = cell.run_id();
                 cell.dataset = cell.dataset.clone().identified(&identity);
+                renamed.insert(before, cell.run_id());
             }
+        }
+        for arm in &mut self.arms {
+            let mut seen = HashSet::new();
+            let now = arm.runs.iter().map(|id| renamed.get(id).unwrap_or(id).clone());
+            arm.runs = now.filter(|id| seen.insert(id.clone())).collect();
         }
         let mut seen = HashSet::new();
         self.cells.retain(|cell| seen.insert(cell.run_id()));
@@ -234,31 +252,28 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
     let evaluation = keep(evaluation::read(&tree), &mut problems).flatten();
     let reference = keep(reference::read(&tree), &mut problems).flatten();
 
-    let sweep_node = tree.get("sweep");
-    let sweep = sweep_node.map_or_else(|| Ok(Sweep::default()), Sweep::read);
+    let claims = claim::read(&tree).map_err(|more| problems.extend(more)).unwrap_or_default();
+
     let mut shortened = Vec::new();
-    let (cells, axes) = match sweep {
-        Ok(sweep) => match expand(&sweep, &tree, &overrides, &paths::folder_of(file), &mut shortened) {
-            Ok(expanded) => {
-                // A rule may well apply to nothing once the sweep itself is another than the file's.
-                if !sweep_is_overridden {
-                    problems.extend(sweep.check_rules_apply(&written, &tree).err());
-                }
-                expanded
+    let given = Given { overrides: &overrides.for_cells, epochs: overrides.epochs, folder: &paths::folder_of(file) };
+    let expanded = origins(&tree, &written).and_then(|origins| {
+        let expanded = expand(&origins, top(&tree), given, &mut shortened)?;
+        // A rule may well apply to nothing once the sweep itself is another than the file's.
+        if !sweep_is_overridden {
+            for origin in &origins {
+                let checked = origin.sweep.check_rules_apply(&origin.written, &origin.base);
+                checked.map_err(|problem| vec![problem])?;
             }
-            Err(more) => {
-                problems.extend(more);
-                Default::default()
-            }
-        },
-        Err(more) => {
-            problems.extend(more);
-            Default::default()
         }
-    };
+        Ok(expanded)
+    });
+    let Expanded { cells, arms, axes } = expanded.map_err(|more| problems.extend(more)).unwrap_or_default();
     // With `--set`, the cells may well be others than those that the numbers were published for.
     if let Some(reference) = reference.as_ref().filter(|_| problems.is_empty() && sources.0.len() == 1) {
         problems.extend(reference::check_cells(&tree, reference, evaluation.as_ref(), &cells).err());
+    }
+    if problems.is_empty() && sources.0.len() == 1 {
+        problems.extend(claim::check_cells(&tree, &claims, evaluation.as_ref(), &cells, &arms));
     }
     match name {
         Some(name) if problems.is_empty() => {
@@ -267,7 +282,22 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
             let (text, set) =
                 (sources.0[0].text.clone(), sources.0.iter().skip(1).map(|set| set.text.clone()).collect());
             let written = Written { file: file.to_owned(), text, set };
-            Ok(Experiment { name, about, cells, axes, figures, evaluation, reference, execution, shortened, written })
+            let epochs_percent = overrides.epochs.map(EpochShare::percent);
+            Ok(Experiment {
+                name,
+                about,
+                cells,
+                arms,
+                axes,
+                figures,
+                evaluation,
+                reference,
+                claims,
+                execution,
+                shortened,
+                epochs_percent,
+                written,
+            })
         }
         _ => {
             problems.sort_by_key(|problem| problem.span.map(|span| (span.source, span.start)));

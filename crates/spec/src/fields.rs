@@ -7,7 +7,7 @@ use crate::{corruption, dataset, kind, latent, likelihood, net, objective, optim
 pub(crate) const SECTIONS: [&str; 5] = ["dataset", "model", "objective", "optimizer", "training"];
 
 /// Every top-level key.
-pub(crate) const TOP_LEVEL: [&str; 14] = [
+pub(crate) const TOP_LEVEL: [&str; 16] = [
     "name",
     "question",
     "source",
@@ -19,6 +19,8 @@ pub(crate) const TOP_LEVEL: [&str; 14] = [
     "training",
     "execution",
     "sweep",
+    "arms",
+    "claims",
     "evaluation",
     "reference",
     "figures",
@@ -76,6 +78,22 @@ const OF_EXPERIMENT: &[Field] = &[
     field("execution.threads", "how many threads every worker uses, such as `1`; leave it out for a fair share"),
     field("execution.cohort", "how many cells train together at most, such as `8`"),
     field("execution.device", "`cpu` or `cuda`"),
+    field("arms.label", "a word such as `gray` that claims name the arm by"),
+    field(
+        "claims",
+        "a list of claims, each `{ id: 4a, text: …, metric: kl, from: …, to: …, expect: rises, delta: 1 }`",
+    ),
+    field("claims.id", "a short name for the claim, such as `4a`"),
+    field("claims.text", "the sentence that is claimed, as text"),
+    field("claims.of", "the cells that it is about, such as `{ arm: gray, objective.beta: 1 }`; leave it out for all"),
+    field("claims.from", "the cells to begin with, such as `{ model.latent_dim: 2 }`"),
+    field("claims.to", "the cells to end with, such as `{ model.latent_dim: 20 }`"),
+    field("claims.along", "a path with its values in order, such as `{ objective.beta: [0.5, 1, 2] }`"),
+    field("claims.expect", "`rises`, `falls` or `stays`: what the metric does from `from` to `to`"),
+    field("claims.delta", "the smallest change that counts, in the metric's unit, such as `0.5`"),
+    field("claims.log", "`true` to compare ratios, by the logarithms of the values"),
+    field("claims.metric", "a metric's name such as `kl`, or `{ sharpness: { of: samples } }`"),
+    field("claims.all", "a list of parts that must all hold, each `{ metric: kl, expect: falls, delta: 1 }`"),
     field("evaluation", "`{ importance_samples: 5000 }`; leave it out to measure nothing more"),
     field("evaluation.importance_samples", "how many samples estimate log p(x) of each image, such as `5000`"),
     field("evaluation.images", "how many test images it is estimated on, such as `1000`; leave it out for all"),
@@ -120,6 +138,8 @@ pub(crate) fn write_at(path: &str) -> Option<&'static str> {
     if path.starts_with("dataset.name.") {
         return Some("a path, absolute or relative to the experiment file's folder");
     }
+    // A part of a claim has the keys of a claim.
+    let path = path.replacen("claims.all.", "claims.", 1);
     fields().find(|field| field.path == path).map(|field| field.write)
 }
 

@@ -29,6 +29,7 @@
 //! ```
 
 pub mod cell;
+pub mod claim;
 pub mod evaluation;
 pub mod experiment;
 pub mod figure;
@@ -73,12 +74,13 @@ mod yaml;
 
 pub use cell::Cell;
 pub use check::{CheckError, Complaint};
+pub use claim::{Claim, ClaimPart, Comparison, Conditions, Contrast, Expect, claims_hash};
 pub use corruption::Corruption;
 pub use dataset::{Dataset, Fit, Identity, OwnKind, OwnSource, Pixels, Source};
 pub use diagnostic::{Diagnostic, SpecError};
 pub use difference::differing_paths;
 pub use evaluation::Evaluation;
-pub use experiment::{About, Axis, Device, Execution, Experiment, Written};
+pub use experiment::{About, Arm, Axis, Device, Execution, Experiment, Written};
 pub use fields::{is_switched_off, setting_title};
 pub use figure::FigureKind;
 pub use kind::{ModelKind, Regulariser};

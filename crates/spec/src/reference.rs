@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumIter, IntoEnumIterator, IntoStaticStr};
 
 use crate::cell::Cell;
+use crate::claim::has_values;
 use crate::de;
 use crate::diagnostic::{Problem, Span, quote};
 use crate::difference::differing_paths;
@@ -28,7 +29,7 @@ use crate::experiment::entry_span;
 use crate::metric::Metric;
 use crate::node::{Node, Value};
 use crate::suggest;
-use crate::sweep::{check_path, from_json};
+use crate::sweep::check_path;
 
 /// Characters of a row's id at most.
 const MAX_ID: usize = 32;
@@ -125,11 +126,7 @@ impl ReferenceMetric {
 impl ReferenceRow {
     /// Whether the row is about this cell. A value matches as in a sweep's `exclude`.
     pub fn concerns(&self, cell: &Cell) -> bool {
-        let nowhere = Span::new(0, 0, 0);
-        self.cells.iter().all(|(path, pattern)| {
-            let value = cell.value_at(path).map(|value| from_json(&value, nowhere));
-            value.is_some_and(|value| value.matches(&from_json(pattern, nowhere)))
-        })
+        has_values(cell, &self.cells)
     }
 }
 

@@ -1,24 +1,24 @@
-//! The cells of an experiment: read, checked, each once; and what varies among them.
+//! The cells of an experiment: read, checked, each once; which arm has which, and what varies among them.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::shortened::shorten;
-use super::{Axis, entry_span, keep, top};
+use super::arms::{Arm, Origin};
+use super::shortened::{EpochShare, shorten};
+use super::{Axis, keep};
 use crate::cell::Cell;
 use crate::check::{Complaint, RawCell};
 use crate::dataset::Dataset;
 use crate::de;
 use crate::diagnostic::{Problem, Span};
 use crate::difference::differing_paths;
-use crate::fields::SECTIONS;
 use crate::model::Model;
 use crate::node::{Node, Value, split};
 use crate::objective::Objective;
 use crate::optimizer::Optimizer;
-use crate::sweep::{Assignment, RawSwept, Sweep, contains, from_json};
+use crate::sweep::{Assignment, MAX_CELLS, RawSwept, Sweep, contains, from_json};
 use crate::training::Training;
 
 /// A section of a cell as JSON, defaults filled in; none if it cannot be read.
@@ -51,49 +51,66 @@ fn read_section(node: &Node, section: &str, at: Span) -> Result<serde_json::Valu
     }
 }
 
-/// Every cell of the sweep, read and checked, and what varies among them; `notes` gets what [`shorten`] says.
-pub(super) fn expand(
-    sweep: &Sweep,
-    tree: &Node,
-    overrides: &[Assignment],
-    folder: &Path,
-    notes: &mut Vec<String>,
-) -> Result<(Vec<Cell>, Vec<Axis>), Vec<Problem>> {
-    // Only what makes a cell is copied for every cell.
-    let mut base = tree.clone();
-    if let Value::Map(entries) = &mut base.value {
-        entries.retain(|entry| SECTIONS.contains(&entry.key.as_str()));
-    }
-    let at = entry_span(tree, "sweep");
-    let swept = sweep.expand(&base, overrides, at).map_err(|problem| vec![problem])?;
-    let mut cells = Vec::new();
-    let mut seen = HashSet::new();
-    for raw in swept {
-        let raw = raw.map_err(|problem| vec![problem])?;
-        let cell = read_cell(&raw, top(tree), overrides, folder, notes)?;
-        if seen.insert(cell.run_id()) {
-            cells.push(cell);
-        }
-    }
-    if cells.is_empty() {
-        return Err(vec![
-            Problem::new("the sweep has no cell left")
-                .at(at)
-                .path("sweep")
-                .hint("`exclude` matches every combination; exclude fewer"),
-        ]);
-    }
-    let axes = axes(sweep, &cells);
-    Ok((cells, axes))
+/// The cells of an experiment, which arm has which, and what varies among them.
+#[derive(Default)]
+pub(super) struct Expanded {
+    pub cells: Vec<Cell>,
+    pub arms: Vec<Arm>,
+    pub axes: Vec<Axis>,
 }
 
-fn read_cell(
-    raw: &RawSwept,
+/// What `--set` says of cells.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub overrides: &'a [Assignment],
+    pub epochs: Option<EpochShare>,
+    /// Where relative paths begin.
+    pub folder: &'a Path,
+}
+
+/// Every cell of all sweeps, read and checked, each once; `notes` gets what [`shorten`] says.
+pub(super) fn expand(
+    origins: &[Origin],
     top: Span,
-    overrides: &[Assignment],
-    folder: &Path,
+    given: Given<'_>,
     notes: &mut Vec<String>,
-) -> Result<Cell, Vec<Problem>> {
+) -> Result<Expanded, Vec<Problem>> {
+    let mut expanded = Expanded::default();
+    let mut seen = HashSet::new();
+    for origin in origins {
+        let in_arm = |problem: Problem| match &origin.label {
+            Some(label) => problem.note(format!("in the arm `{label}`")),
+            None => problem,
+        };
+        let swept = origin.sweep.expand(&origin.base, given.overrides, origin.at);
+        let mut runs = Vec::new();
+        for raw in swept.map_err(|problem| vec![in_arm(problem)])? {
+            let raw = raw.map_err(|problem| vec![in_arm(problem)])?;
+            let cell = read_cell(&raw, top, given, notes)
+                .map_err(|problems| problems.into_iter().map(in_arm).collect::<Vec<_>>())?;
+            let id = cell.run_id();
+            if seen.insert(id.clone()) {
+                expanded.cells.push(cell);
+            }
+            if !runs.contains(&id) {
+                runs.push(id);
+            }
+        }
+        if runs.is_empty() {
+            let problem = Problem::new("the sweep has no cell left").at(origin.at).path("sweep");
+            return Err(vec![in_arm(problem.hint("`exclude` matches every combination; exclude fewer"))]);
+        }
+        expanded.arms.extend(origin.label.clone().map(|label| Arm { label, runs }));
+    }
+    if expanded.cells.len() > MAX_CELLS {
+        let problem = Problem::new(format!("the arms have {} cells together", expanded.cells.len())).path("arms");
+        return Err(vec![problem.at(top).hint(format!("at most {MAX_CELLS} go into one experiment; make it several"))]);
+    }
+    expanded.axes = axes(origins.iter().map(|origin| &origin.sweep), &expanded.cells);
+    Ok(expanded)
+}
+
+fn read_cell(raw: &RawSwept, top: Span, given: Given<'_>, notes: &mut Vec<String>) -> Result<Cell, Vec<Problem>> {
     let tree = &raw.tree;
     let mut problems = Vec::new();
     let dataset = section::<Dataset>(tree, "dataset", top, &mut problems);
@@ -103,10 +120,10 @@ fn read_cell(
     let training = section::<Option<Training>>(tree, "training", top, &mut problems).flatten().unwrap_or_default();
     if let (Some(dataset), Some(model), true) = (dataset, model, problems.is_empty()) {
         let mut raw_cell = RawCell { dataset, model, objective, optimizer, training };
-        shorten(&mut raw_cell, overrides, notes);
+        shorten(&mut raw_cell, given.overrides, given.epochs, notes);
         match raw_cell.check() {
             Ok(mut cell) => {
-                cell.dataset.name = cell.dataset.name.resolved_in(folder);
+                cell.dataset.name = cell.dataset.name.resolved_in(given.folder);
                 // The folder may have a name that no cell can hold.
                 match cell.check() {
                     Ok(()) => return Ok(cell),
@@ -192,8 +209,15 @@ fn complained(complaint: &Complaint, tree: &Node) -> Problem {
 }
 
 /// The swept paths with the values that cells have, then every other path at which cells differ.
-fn axes(sweep: &Sweep, cells: &[Cell]) -> Vec<Axis> {
-    let listed = sweep.listed();
+fn axes<'a>(sweeps: impl Iterator<Item = &'a Sweep>, cells: &[Cell]) -> Vec<Axis> {
+    let mut listed: Vec<(&str, Vec<&Node>)> = Vec::new();
+    for (path, values) in sweeps.flat_map(Sweep::listed) {
+        match listed.iter_mut().find(|(known, _)| contains(known, path) || contains(path, known)) {
+            Some((known, of_known)) if *known == path => of_known.extend(values),
+            Some(_) => {}
+            None => listed.push((path, values)),
+        }
+    }
     let mut paths: Vec<String> = listed.iter().map(|(path, _)| (*path).to_owned()).collect();
     for path in differing_paths(cells) {
         if !paths.iter().any(|known| contains(known, &path) || contains(&path, known)) {

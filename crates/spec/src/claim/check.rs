@@ -1,0 +1,129 @@
+//! Whether an experiment's cells can answer its claims.
+
+use std::collections::BTreeSet;
+
+use super::read::Place;
+use super::{Claim, Comparison, Conditions, Contrast};
+use crate::cell::Cell;
+use crate::diagnostic::Problem;
+use crate::difference::differing_paths;
+use crate::evaluation::Evaluation;
+use crate::experiment::Arm;
+use crate::metric::{Metric, Unit};
+use crate::node::Node;
+use crate::suggest;
+
+const SEED: &str = "training.seed";
+
+/// What is wrong with claims that are well written: about cells that are not there, or that cannot be compared; one problem each.
+pub(crate) fn check_cells(
+    tree: &Node,
+    claims: &[Claim],
+    evaluation: Option<&Evaluation>,
+    cells: &[Cell],
+    arms: &[Arm],
+) -> Vec<Problem> {
+    let has_parts = |n: usize| Place::of(tree, n, None).has_parts();
+    let parts = claims.iter().enumerate().flat_map(|(n, claim)| claim.parts.iter().enumerate().map(move |p| (n, p)));
+    let mut problems = Vec::new();
+    for (n, (m, part)) in parts {
+        let place = Place::of(tree, n, has_parts(n).then_some(m));
+        let checker = Checker { place, id: &claims[n].id, cells, arms };
+        if matches!(part.metric, Metric::Nll | Metric::EffectiveSamples) && evaluation.is_none() {
+            let message = format!(
+                "`{}` is estimated by importance sampling, which this experiment does not ask for",
+                part.metric
+            );
+            let problem = checker.place.problem("metric", message);
+            problems.push(problem.hint("add `evaluation: { importance_samples: 5000 }`"));
+            continue;
+        }
+        let is_in_nats = part.metric.about().unit == Unit::Nats;
+        let checked = part.comparisons().iter().try_for_each(|one| {
+            let is_chain = matches!(part.contrast, Contrast::Along { .. });
+            checker.check(one, is_chain, is_in_nats)
+        });
+        problems.extend(checked.err());
+    }
+    problems
+}
+
+struct Checker<'a> {
+    place: Place<'a>,
+    id: &'a str,
+    cells: &'a [Cell],
+    arms: &'a [Arm],
+}
+
+impl Checker<'_> {
+    fn check(&self, Comparison { from, to, .. }: &Comparison, is_chain: bool, is_in_nats: bool) -> Result<(), Problem> {
+        let field = |end: &'static str| if is_chain { "along" } else { end };
+        let (a, b) = (self.group(from, field("from"))?, self.group(to, field("to"))?);
+        let (Some(first), Some(second)) = (a.first(), b.first()) else { return Ok(()) };
+        if a == b {
+            let message = format!("the claim `{}` compares cells with themselves", self.id);
+            return Err(self.place.problem(field("to"), message).hint("say in `from` and `to` what differs"));
+        }
+        if is_in_nats && first.basis() != second.basis() {
+            let (one, other) = (first.basis(), second.basis());
+            let on = |basis: &crate::scale::Basis| format!("{}, {}", basis.scale, basis.images);
+            let message = format!("the claim `{}` compares nats on {} with nats on {}", self.id, on(&one), on(&other));
+            let hint = "numbers on different scales or images do not compare; take a metric that is not in nats, such as `psnr`";
+            return Err(self.place.problem(field("to"), message).hint(hint));
+        }
+        Ok(())
+    }
+
+    /// The cells of one side: some, which differ in their seed alone.
+    fn group(&self, conditions: &Conditions, field: &'static str) -> Result<Vec<Cell>, Problem> {
+        if let Some(label) = &conditions.arm
+            && !self.arms.iter().any(|arm| arm.label == *label)
+        {
+            let labels: Vec<&str> = self.arms.iter().map(|arm| arm.label.as_str()).collect();
+            let hint = match labels.as_slice() {
+                [] => "add `arms`, or leave `arm` out".to_owned(),
+                labels => suggest::hint(label, labels, "its arms are"),
+            };
+            let field = if self.place.says(field, "arm") { field } else { "of" };
+            return Err(self.place.problem(field, format!("there is no arm `{label}`")).hint(hint));
+        }
+        let meant: Vec<Cell> = self.cells.iter().filter(|cell| conditions.hold(cell, self.arms)).cloned().collect();
+        if meant.is_empty() {
+            let hint = match self.absent(conditions) {
+                Some((path, values)) => format!("`{path}` is {values} here"),
+                None => "no cell has all of these together; `elbo plan` shows the cells".to_owned(),
+            };
+            let words = conditions.words();
+            return Err(self
+                .place
+                .problem(field, format!("the claim `{}` is about no cell of this experiment: {words}", self.id))
+                .hint(hint));
+        }
+        let mut differing = differing_paths(&meant);
+        differing.retain(|path| path != SEED);
+        match differing.first() {
+            None => Ok(meant),
+            Some(path) => {
+                let message = format!("the claim `{}` is about cells that differ in `{path}`", self.id);
+                let hint = format!("pick one by `of: {{ {path}: … }}`; its values here are {}", values(&meant, path));
+                Err(self.place.problem(field, message).hint(hint))
+            }
+        }
+    }
+
+    /// A condition that no cell meets by itself, with the values that its path has.
+    fn absent(&self, conditions: &Conditions) -> Option<(String, String)> {
+        let alone = conditions.values.iter().find(|(path, value)| {
+            let alone = [((*path).clone(), (*value).clone())].into();
+            !self.cells.iter().any(|cell| super::has_values(cell, &alone))
+        });
+        alone.map(|(path, _)| (path.clone(), values(self.cells, path)))
+    }
+}
+
+/// The values that cells have at a path, for a message.
+fn values(cells: &[Cell], path: &str) -> String {
+    let values: BTreeSet<String> =
+        cells.iter().filter_map(|cell| cell.value_at(path)).map(|value| value.to_string()).collect();
+    suggest::list(values.iter().map(String::as_str).take(12))
+}
