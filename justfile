@@ -95,6 +95,26 @@ setup:
 build: setup
     @cargo build --workspace --quiet
 
+# Build with the release profile and put `elbo`, `elbo-train`, manual pages and completions below a prefix: `~/.local`, `PREFIX`, or the one named here
+[group('give away')]
+install prefix=env("PREFIX", "~/.local"): setup
+    @{{ quote(python) }} tools/dist.py install {{ quote(prefix) }}
+
+# Remove what `./just install` put below a prefix
+[group('give away')]
+uninstall prefix=env("PREFIX", "~/.local"):
+    @{{ quote(python) }} tools/dist.py uninstall {{ quote(prefix) }}
+
+# Make one archive, in target/dist, of all that a bare Linux machine needs
+[group('give away')]
+dist: setup
+    @{{ quote(python) }} tools/dist.py archive
+
+# Make the archive, unpack it into an empty root and run the default sweep in there; takes the options of `elbo sweep`
+[group('give away')]
+dist-check *options: setup
+    @archive=$({{ quote(python) }} tools/dist.py archive); {{ quote(python) }} tools/dist_check.py "$archive" "$@"
+
 # Format all Rust files
 [group('develop')]
 fmt:

@@ -26,19 +26,27 @@ BIN = ROOT / "target" / "debug"
 EPOCHS = 3
 
 
+def mnist_file(folder: Path, name: str) -> Path:
+    found = sorted(path for path in folder.rglob(f"{name}*") if path.is_file())
+    if not found:
+        sys.exit(f"error: there is no `{name}` below `{folder}`\nhint: name a folder with MNIST, or leave `--data` and `ELBO_DATA` out: then the glyphs are used")
+    return found[0]
+
+
 def images(data: str | None):
     """Training and test images as float32 in 0…1, [n, 784]: MNIST under `data`, else the glyphs of elbo's cache."""
-    import numpy as np
-
     if data:
-        def idx(name: str):
-            found = [p for p in Path(data).rglob(f"{name}*") if p.is_file()]
-            opened = gzip.open(found[0]) if found[0].suffix == ".gz" else open(found[0], "rb")
+        files = [mnist_file(Path(data), name) for name in ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")]
+        import numpy as np
+
+        def idx(path: Path):
+            opened = gzip.open(path) if path.suffix == ".gz" else open(path, "rb")
             with opened as file:
                 return np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 784).astype(np.float32) / 255
 
-        return idx("train-images-idx3-ubyte"), idx("t10k-images-idx3-ubyte")
+        return tuple(map(idx, files))
     import h5py
+    import numpy as np
 
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elbo" / "glyphs" / "glyphs.h5"
     with h5py.File(cache) as file:
@@ -143,7 +151,9 @@ def main() -> None:
     if options.peer:
         return peer(options.peer, options.threads, options.data)
 
-    if not options.data:
+    if options.data:
+        images(options.data)  # says what is missing before anything is timed
+    else:
         subprocess.run([str(BIN / "elbo"), "data", "prepare", "glyphs"], check=True, stdout=subprocess.DEVNULL)
     heads = ["torch sigmoid", "torch logits", "single", "of four"]
     ratios = [("single", 2, 0), ("of four", 3, 0), ("single", 2, 1), ("of four", 3, 1)]

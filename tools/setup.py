@@ -1,4 +1,4 @@
-"""Fetch what elbo needs: pinned libtorch into the user's cache, `just`, CMake and Python packages into the checkout.
+"""Fetch what elbo needs, for this kind of machine: pinned libtorch into the user's cache, `just`, CMake and Python packages into the checkout.
 
 Usage: setup.py                what building needs; SHA-256 of every wheel stands in `tools/*.txt`
        setup.py notebooks      also `.tools/notebooks/python`, an interpreter with `notebooks/requirements.txt`
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,12 +25,34 @@ LINK = ROOT / ".libtorch"
 TORCH_VERSION = "2.11.0"
 # libtorch is the same in the wheels of every Python, so one is named: a user's own Python then does not matter.
 WHEEL_OPTIONS = ["--no-deps", "--only-binary=:all:", "--require-hashes"]
-WHEEL_TARGET = ["--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", "--abi", "none"] + [
-    option
-    for tag in ("_2_28", "_2_27", "_2_25", "_2_18", "_2_17", "2014", "2010", "1")
-    for option in ("--platform", f"manylinux{tag}_x86_64")
-]
+PYTHON_TAGS = ["--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", "--abi", "none"]
 CPU_LIBRARIES = ("libtorch_cpu.so", "libc10.so", "libgomp.so.1", "libcudart.so.13", "libcupti.so.13")
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A kind of machine whose wheels have their digests in `tools/*.txt`; requirements have one for each kind."""
+
+    name: str
+    tags: tuple[str, ...]  # of its wheels, as pip calls them
+    libraries: tuple[str, ...]  # what of a wheel `libtorch_cpu.so` needs, itself among it
+    kinds: tuple[str, ...]  # of libtorch
+
+    def wheel_target(self) -> list[str]:
+        return PYTHON_TAGS + [option for tag in self.tags for option in ("--platform", tag)]
+
+
+def manylinux(machine: str) -> tuple[str, ...]:
+    return tuple(f"manylinux{glibc}_{machine}" for glibc in ("_2_28", "_2_27", "_2_25", "_2_18", "_2_17", "2014", "2010", "1"))
+
+
+ARM_LIBRARIES = ("libarm_compute.so", "libarm_compute_graph.so") + tuple(
+    f"libnvpl_{part}.so.0" for part in ("blas_core", "blas_lp64_gomp", "lapack_core", "lapack_lp64_gomp")
+)
+PLATFORMS = {
+    ("Linux", "x86_64"): Platform("linux-x86_64", manylinux("x86_64"), CPU_LIBRARIES, ("cpu", "cuda")),
+    ("Linux", "aarch64"): Platform("linux-aarch64", manylinux("aarch64"), CPU_LIBRARIES + ARM_LIBRARIES, ("cpu",)),
+}
 
 
 def fail(message: str) -> None:
@@ -69,35 +92,40 @@ def install_interpreter(requirements: Path, name: str) -> None:
         launcher.chmod(0o755)
 
 
-def wheels(requirements: Path, into: Path) -> list[Path]:
-    print(f"setup: fetching libtorch {TORCH_VERSION} ({requirements.stem}); once for all clones", file=sys.stderr)
-    pip("download", "--disable-pip-version-check", *WHEEL_OPTIONS, *WHEEL_TARGET, "--dest", str(into), "-r", str(requirements))
+def wheels(requirements: Path, here: Platform, into: Path) -> list[Path]:
+    print(f"setup: fetching libtorch {TORCH_VERSION} ({requirements.stem}, {here.name}); once for all clones", file=sys.stderr)
+    pip("download", "--disable-pip-version-check", *WHEEL_OPTIONS, *here.wheel_target(), "--dest", str(into), "-r", str(requirements))
     return sorted(into.glob("*.whl"))
 
 
-def unpack_cpu(archive: zipfile.ZipFile, into: Path) -> None:
+def unpacked_cpu(path: Path, libraries: tuple[str, ...]) -> Path | None:
+    """Where a wheel's file is put: libraries, headers and licences; `None` for the others."""
+    if path.name in libraries and "lib" in path.parts:
+        return Path("lib", path.name)
+    if path.parts[:2] == ("torch", "include"):
+        return Path(*path.parts[1:])
+    if path.parts[0].endswith(".dist-info") and path.stem.lower() in ("license", "notice"):
+        return Path("licenses", path.parts[0].removesuffix(".dist-info"), path.name)
+    return None
+
+
+def unpack_cpu(archive: zipfile.ZipFile, libraries: tuple[str, ...], into: Path) -> None:
     for entry in archive.infolist():
-        path = Path(entry.filename)
-        if path.name in CPU_LIBRARIES and "lib" in path.parts:
-            target = into / "lib" / path.name
-        elif path.parts[:2] == ("torch", "include"):
-            target = into / Path(*path.parts[1:])
-        else:
-            continue
-        if not entry.is_dir():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(entry) as source, open(target, "wb") as copy:
+        place = unpacked_cpu(Path(entry.filename), libraries)
+        if place is not None and not entry.is_dir():
+            (into / place).parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(entry) as source, open(into / place, "wb") as copy:
                 shutil.copyfileobj(source, copy)
 
 
-def build_libtorch(kind: str, into: Path) -> Path:
-    """Lay out a folder that `LIBTORCH` may name; returns that folder."""
+def build_libtorch(kind: str, here: Platform, into: Path) -> None:
+    """Lay out a folder that `LIBTORCH` may name."""
     requirements = ROOT / "tools" / f"libtorch-{kind}.txt"
     with tempfile.TemporaryDirectory(dir=into.parent) as download:
-        for wheel in wheels(requirements, Path(download)):
+        for wheel in wheels(requirements, here, Path(download)):
             with zipfile.ZipFile(wheel) as archive:
                 if kind == "cpu":
-                    unpack_cpu(archive, into)
+                    unpack_cpu(archive, here.libraries, into)
                 else:
                     # The CUDA libraries find each other by run paths relative to the wheels' own layout.
                     archive.extractall(into)
@@ -108,13 +136,13 @@ def build_libtorch(kind: str, into: Path) -> Path:
     else:
         home = into / "torch"
     (home / "build-version").write_text(f"{TORCH_VERSION}\n")
-    return home
 
 
-def libtorch(kind: str) -> Path:
+def libtorch(kind: str, here: Platform) -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elbo"
     cache.mkdir(parents=True, exist_ok=True)
-    place = cache / f"libtorch-{TORCH_VERSION}-{kind}"
+    # Machines of several kinds may share a home.
+    place = cache / f"libtorch-{TORCH_VERSION}-{kind}-{here.name}"
     home = place if kind == "cpu" else place / "torch"
     with open(cache / f".libtorch-{kind}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -122,7 +150,7 @@ def libtorch(kind: str) -> Path:
             shutil.rmtree(place, ignore_errors=True)
             unfinished = Path(tempfile.mkdtemp(prefix=".libtorch-", dir=cache))
             try:
-                build_libtorch(kind, unfinished)
+                build_libtorch(kind, here, unfinished)
                 os.replace(unfinished, place)
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
@@ -143,18 +171,27 @@ def point_checkout_at(home: Path) -> None:
 INTERPRETERS = {"notebooks": ROOT / "notebooks" / "requirements.txt", "torch": ROOT / "tools" / "torch.txt"}
 
 
-def check_platform() -> None:
-    """The digests in `tools/*.txt` are of wheels for one platform; on another, pip would only say that they differ."""
-    here = (platform.system(), platform.machine().lower())
-    if here not in (("Linux", "x86_64"), ("Linux", "amd64")):
+def choose_platform(system: str, machine: str) -> Platform:
+    """The one whose wheels fit; where none does, pip would only say that digests differ."""
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine.lower(), machine.lower())
+    if (system, machine) not in PLATFORMS:
         fail(
-            f"the pinned libtorch and build tools are for Linux on x86-64, and this is {here[0]} on {here[1]}\n"
-            "hint: `cargo build --workspace` with a libtorch 2.11 of your own in `LIBTORCH` and a CMake in `CMAKE` may work; nobody has tried"
+            f"elbo is built on {' and '.join(sorted(platform.name for platform in PLATFORMS.values()))}, and this is {system} on {machine}\n"
+            "hint: use a Linux machine, a virtual one or a container; or try `cargo build --workspace` with a libtorch\n"
+            f"{TORCH_VERSION} of your own in `LIBTORCH` and a CMake in `CMAKE`, which nobody has done here"
         )
+    return PLATFORMS[system, machine]
+
+
+def choose_kind(here: Platform, wanted: str) -> str:
+    """Of libtorch: `cpu` or `cuda`."""
+    if wanted not in here.kinds:
+        fail(f"`ELBO_LIBTORCH` is `{wanted}`\nhint: on {here.name} use {' or '.join(f'`{kind}`' for kind in here.kinds)}")
+    return wanted
 
 
 def main() -> None:
-    check_platform()
+    here = choose_platform(platform.system(), platform.machine())
     wanted = sys.argv[1:]
     if any(name not in INTERPRETERS for name in wanted):
         fail(f"unknown argument in `{' '.join(wanted)}`\nhint: use {' or '.join(INTERPRETERS)}, or none")
@@ -169,10 +206,8 @@ def main() -> None:
             if not (Path(own) / "lib").is_dir():
                 fail(f"`LIBTORCH` is `{own}`, which has no folder `lib`\nhint: unset it, and setup fetches libtorch")
             return
-        kind = os.environ.get("ELBO_LIBTORCH", "cpu")
-        if kind not in ("cpu", "cuda"):
-            fail(f"`ELBO_LIBTORCH` is `{kind}`\nhint: use `cpu` or `cuda`")
-        point_checkout_at(libtorch(kind))
+        kind = choose_kind(here, os.environ.get("ELBO_LIBTORCH", "cpu"))
+        point_checkout_at(libtorch(kind, here))
 
 
 if __name__ == "__main__":

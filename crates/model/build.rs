@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
+    println!("cargo::rerun-if-env-changed=ELBO_RUN_PATH");
     println!("cargo::rerun-if-changed=build.rs");
     let Some(libtorch) = std::env::var_os("LIBTORCH").map(PathBuf::from) else {
         println!("cargo::error=`LIBTORCH` is not set; run `./just setup` in the checkout, or name your own libtorch");
@@ -14,11 +15,15 @@ fn main() {
         println!("cargo::error=no libtorch at `{}`; run `./just setup` in the checkout", libtorch.display());
         return;
     }
-    // Relative to this checkout's target folder, for binaries and for tests, so that a moved checkout still works; then
-    // the folder itself, for a target folder elsewhere and for a libtorch of the user's own.
+    // What is installed or given away (`tools/dist.py`) has libtorch beside it, and looks nowhere else.
+    // Else relative to this checkout's target folder, for binaries and for tests, so that a moved checkout still works;
+    // then the folder itself, for a target folder elsewhere and for a libtorch of the user's own.
     let absolute = format!("{}/lib", libtorch.display());
-    let paths = ["$ORIGIN/../../.libtorch/lib", "$ORIGIN/../../../.libtorch/lib", &absolute];
-    for path in paths {
+    let paths = match std::env::var("ELBO_RUN_PATH") {
+        Ok(path) => vec![path],
+        Err(_) => vec!["$ORIGIN/../../.libtorch/lib".to_owned(), "$ORIGIN/../../../.libtorch/lib".to_owned(), absolute],
+    };
+    for path in &paths {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{path}");
     }
     println!("cargo::metadata=run_paths={}", paths.join(":"));

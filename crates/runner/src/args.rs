@@ -121,6 +121,17 @@ Examples:
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Write elbo's manual pages into a folder
+    #[command(after_help = "\
+Example:
+  elbo man ~/.local/share/man/man1
+
+Prints the folder.")]
+    Man {
+        /// The folder, which is made if it is not there
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 /// Which experiment.

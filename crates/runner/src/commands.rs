@@ -11,6 +11,7 @@ mod figures;
 mod gc;
 mod interpolate;
 mod list;
+mod man;
 mod new;
 mod plan;
 mod reconstruct;
@@ -73,5 +74,6 @@ pub fn run(command: Command, settings: &Settings) -> Result<Outcome> {
         Command::Gc(args) => gc::gc(settings, &args),
         Command::Undo => undo::undo(settings),
         Command::Completions { shell } => completions::completions(shell),
+        Command::Man { folder } => man::man(&folder),
     }
 }

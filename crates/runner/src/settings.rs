@@ -108,12 +108,23 @@ fn fnv1a(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
-/// The file an experiment is meant by; the path itself if nothing better is found, so that errors name it.
+/// The file an experiment is meant by: what was given, or the name of one in `experiments/` or among those that are installed with
+/// elbo. The path itself if nothing better is found, so that errors name it.
 pub fn experiment_file(given: &Path) -> PathBuf {
-    let by_name = Path::new("experiments").join(given).with_extension("yaml");
     let is_name = given.components().count() == 1 && given.extension().is_none_or(|extension| extension == "yaml");
     let is_there = given.exists() && !given.is_dir();
-    if !is_there && is_name && by_name.exists() { by_name } else { given.to_owned() }
+    if is_there || !is_name {
+        return given.to_owned();
+    }
+    let folders = [Some(PathBuf::from("experiments")), installed_experiments()];
+    let mut named = folders.into_iter().flatten().map(|folder| folder.join(given).with_extension("yaml"));
+    named.find(|file| file.is_file()).unwrap_or_else(|| given.to_owned())
+}
+
+/// Where `./just install` and the archive of `./just dist` have experiments; the folder need not exist.
+fn installed_experiments() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?.canonicalize().ok()?;
+    Some(program.parent()?.parent()?.join("share/elbo/experiments"))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ const EDGES: [(&str, &[&str]); 8] = [
 ];
 
 /// Each heavy dependency, and the crates that may name it.
-const HEAVY: [(&str, &[&str]); 18] = [
+const HEAVY: [(&str, &[&str]); 19] = [
     ("serde-saphyr", &["spec"]),
     ("hdf5-metno", &["data", "record"]),
     ("image", &["data"]),
@@ -40,6 +40,7 @@ const HEAVY: [(&str, &[&str]); 18] = [
     ("resvg", &["figures"]),
     ("clap", &["runner"]),
     ("clap_complete", &["runner"]),
+    ("clap_mangen", &["runner"]),
     ("indicatif", &["runner"]),
     ("cc", &["train"]),
 ];

@@ -1,6 +1,6 @@
 //! What is said to those who ask for help, mistype, or ask for no colours.
 
-use crate::support::{Place, filled};
+use crate::support::{Place, SMALL, filled};
 
 #[test]
 fn help_texts() {
@@ -27,6 +27,7 @@ fn help_texts() {
         "reproduce",
         "gc",
         "completions",
+        "man",
     ] {
         let said = place.elbo(&format!("{command} --help"));
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{command}");
@@ -99,6 +100,57 @@ fn an_experiment_is_found_by_its_name() {
     assert!(near.code == Some(2) && near.err.contains("hint: did you mean `small`?"), "{near:?}");
     let far = place.elbo("plan missing");
     assert!(far.code == Some(2) && far.err.contains("or a name in `experiments/`: `small`"), "{far:?}");
+}
+
+#[test]
+fn an_installed_elbo_knows_its_experiments_by_name_everywhere() {
+    let place = Place::new();
+    for folder in ["prefix/bin", "prefix/share/elbo/experiments"] {
+        std::fs::create_dir_all(place.path(folder)).unwrap();
+    }
+    std::fs::rename(place.path("small.yaml"), place.path("prefix/share/elbo/experiments/given.yaml")).unwrap();
+    let alone = place.elbo("plan given");
+    assert!(alone.code == Some(2) && alone.err.contains("given"), "{alone:?}");
+    std::fs::rename(place.path("elbo"), place.path("prefix/bin/elbo")).unwrap();
+    // As a link in a folder of the shell's path it finds them too.
+    std::os::unix::fs::symlink("prefix/bin/elbo", place.path("elbo")).unwrap();
+    assert_eq!(place.json("plan given --json")["name"], "small");
+    // A checkout's own goes first.
+    std::fs::create_dir_all(place.path("experiments")).unwrap();
+    place.write("experiments/given.yaml", &SMALL.replace("name: small", "name: own"));
+    assert_eq!(place.json("plan given --json")["name"], "own");
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let place = Place::new();
+    let said = place.elbo("man pages");
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (Some(0), "pages\n", ""));
+    // Two spaces, then a name: the commands that help tells of, `help` itself aside.
+    let help = |arguments: &str| {
+        let text = place.elbo(arguments).out;
+        let lines = text.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+        let names = lines.filter_map(|line| line.split_whitespace().next().map(str::to_owned));
+        names.filter(|name| name != "help").collect::<Vec<_>>()
+    };
+    let mut commands: Vec<String> = help("--help").into_iter().map(|name| format!("elbo-{name}")).collect();
+    commands.extend(help("data --help").into_iter().map(|name| format!("elbo-data-{name}")));
+    commands.push("elbo".to_owned());
+    commands.sort();
+    let entries = std::fs::read_dir(place.path("pages")).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut pages: Vec<String> = entries.map(|name| name.into_string().unwrap().replace(".1", "")).collect();
+    pages.sort();
+    assert_eq!(pages, commands);
+    let plan = place.read("pages/elbo-plan.1");
+    for part in [
+        ".TH elbo-plan 1 \"\" \"elbo 0.0.0\"",
+        ".SH OPTIONS",
+        "ELBO_RESULTS",
+        "training processes",
+        ".nf\nExamples:\n  elbo plan",
+    ] {
+        assert!(plan.to_lowercase().contains(&part.to_lowercase()), "no `{part}` in\n{plan}");
+    }
 }
 
 #[test]
