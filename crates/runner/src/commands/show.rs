@@ -124,7 +124,7 @@ fn settings_table(cell: &Cell) -> TextTable {
     table
 }
 
-/// Path and value of every setting of a cell.
+/// Path and value of every setting of a cell that has a meaning in it.
 pub fn flat_settings(cell: &Cell) -> Vec<(String, Value)> {
     fn visit(path: &str, value: Value, into: &mut Vec<(String, Value)>) {
         match value {
@@ -140,6 +140,8 @@ pub fn flat_settings(cell: &Cell) -> Vec<(String, Value)> {
     }
     let mut settings = Vec::new();
     visit("", serde_json::to_value(cell).unwrap_or_default(), &mut settings);
+    // How images are brought to a size says nothing where none is asked for.
+    settings.retain(|(path, _)| path != "dataset.fit" || cell.dataset.size.is_some());
     settings
 }
 
