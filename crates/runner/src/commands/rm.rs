@@ -51,6 +51,7 @@ pub fn rm(settings: &Settings, args: &RmArgs) -> Result<Outcome> {
     }
     store.rebuild_index()?;
     output::print(&format!("{}\n", batch.folder().display()))?;
-    output::say(&format!("{} moved to the trash; `elbo undo` brings back", text::counted(runs.len(), "run")));
+    let them = if runs.len() == 1 { "it" } else { "them" };
+    output::say(&format!("{} moved to the trash; `elbo undo` brings {them} back", text::counted(runs.len(), "run")));
     Ok(Outcome::Well)
 }
