@@ -187,9 +187,16 @@ pub fn info(
         Source::Known(known) => {
             (known.name.to_owned(), known.summary(), known.citation.to_owned(), known.licence.to_owned())
         }
+        Source::Own(OwnSource { kind: OwnKind::Set, path }) => {
+            let spec::Registered { images, what, citation, licence, .. } = spec::Registered::load(path)?;
+            let owner = || "the user's own".to_owned();
+            let what = what.unwrap_or_else(|| format!("images at {}", images.path.display()));
+            (dataset.name.readable_name(), what, citation.unwrap_or_else(owner), licence.unwrap_or_else(owner))
+        }
         Source::Own(OwnSource { kind, path }) => own(
             path,
             match kind {
+                OwnKind::Set => "a registered dataset",
                 OwnKind::Hdf5 => "an HDF5 file",
                 OwnKind::Npy | OwnKind::Npz => "arrays of NumPy's",
                 OwnKind::Idx => "a folder of IDX files",

@@ -21,6 +21,10 @@ pub enum DataError {
         hint: String,
     },
 
+    /// A file that registers a dataset and cannot be read as such.
+    #[error(transparent)]
+    Registered(#[from] spec::SpecError),
+
     /// A setting that does not fit the images.
     #[error("{problem}\nhint: {hint}")]
     Setting {

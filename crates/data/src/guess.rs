@@ -19,7 +19,8 @@ pub fn guess(path: &Path) -> Option<OwnSource> {
         Some(OwnSource { kind, path: path.to_owned() })
     };
     if !path.is_dir() {
-        return of_file(path);
+        let is_set = path.extension().is_some_and(|extension| extension == "yaml");
+        return if is_set { Some(OwnSource { kind: OwnKind::Set, path: path.to_owned() }) } else { of_file(path) };
     }
     let is = |kind| Some(OwnSource { kind, path: path.to_owned() });
     if own::idx::files(path).is_ok() {

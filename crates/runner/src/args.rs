@@ -443,7 +443,7 @@ pub struct DataNameArgs {
 fn data_names() -> String {
     let known: Vec<String> = spec::KNOWN_DATASETS.iter().map(|known| format!("`{}`", known.name)).collect();
     let own: Vec<String> = spec::OwnKind::all().map(|kind| format!("`{}:{}`", kind.word(), kind.place())).collect();
-    format!("{}, or your own: {}", known.join(", "), own.join(", "))
+    format!("{}, your own: {}, or a name that `datasets/NAME.yaml` gives", known.join(", "), own.join(", "))
 }
 
 /// `elbo data info`

@@ -150,8 +150,8 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
 }
 
 /// Whether the file that a folder stands for is there and would still be drawn in the folder of this name. One that has become
-/// invalid may be mended.
+/// invalid may be mended, and one whose images are registered in a data folder is taken to be so.
 fn is_still_of(kept: &KeptSweep, name: &str) -> bool {
     let args = ExperimentArgs { experiment: kept.file.clone(), set: kept.set.clone() };
-    kept.file.exists() && load_experiment(&args).map_or(true, |experiment| experiment.name == name)
+    kept.file.exists() && load_experiment(&args, None).map_or(true, |experiment| experiment.name == name)
 }

@@ -26,7 +26,7 @@ pub enum Need {
 /// # Errors
 /// If it is not a valid experiment, or its images cannot be read and are needed.
 pub fn load(settings: &Settings, args: &ExperimentArgs, need: Need) -> Result<Experiment> {
-    identified(settings, load_experiment(args)?, need)
+    identified(settings, load_experiment(args, settings.data.as_deref())?, need)
 }
 
 /// The experiment with its images known by their content.

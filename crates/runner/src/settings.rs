@@ -66,8 +66,8 @@ impl Settings {
 ///
 /// # Errors
 /// If there is no such file, or it is not a valid experiment.
-pub fn load_experiment(args: &ExperimentArgs) -> Result<Experiment> {
-    let mut experiment = Experiment::load(&experiment_file(&args.experiment), &args.set)?;
+pub fn load_experiment(args: &ExperimentArgs, data: Option<&Path>) -> Result<Experiment> {
+    let mut experiment = Experiment::load_with(&experiment_file(&args.experiment), &args.set, data)?;
     experiment.shortened.iter().for_each(|note| output::say(&format!("note: {note}")));
     if let Some(suffix) = suffix(&args.set) {
         experiment.name = format!("{}-{suffix}", experiment.name);

@@ -108,7 +108,7 @@ impl Cell {
 
 /// Collects complaints.
 pub(crate) struct Checks {
-    complaints: Vec<Complaint>,
+    pub(crate) complaints: Vec<Complaint>,
 }
 
 impl Checks {

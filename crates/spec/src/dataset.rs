@@ -82,6 +82,8 @@ pub enum OwnKind {
     Idx,
     /// A folder of PNG and JPEG images.
     Folder,
+    /// Any of these that was registered under a name, see [`crate::registered`].
+    Set,
 }
 
 impl OwnKind {
@@ -103,7 +105,7 @@ impl OwnKind {
     /// What its path names, in capitals: `FILE` or `FOLDER`.
     pub fn place(self) -> &'static str {
         match self {
-            OwnKind::Hdf5 | OwnKind::Npy | OwnKind::Npz => "FILE",
+            OwnKind::Hdf5 | OwnKind::Npy | OwnKind::Npz | OwnKind::Set => "FILE",
             OwnKind::Idx | OwnKind::Folder => "FOLDER",
         }
     }
@@ -399,7 +401,7 @@ impl Dataset {
                 format!("`digest` is for images of your own, and those of `{}` are pinned anyway", known.name);
             checks.complain("dataset.digest", message, "remove it");
         }
-        self.check_no_size(checks);
+        self.check_no_size("leave `size` and `fit` out; bring an array to its size before it is saved", checks);
     }
 
     fn check_own(&self, own: &OwnSource, checks: &mut Checks) {
@@ -420,16 +422,19 @@ impl Dataset {
                 ),
                 None => {}
             },
-            OwnKind::Hdf5 | OwnKind::Npy | OwnKind::Npz | OwnKind::Idx => self.check_no_size(checks),
+            OwnKind::Hdf5 | OwnKind::Npy | OwnKind::Npz | OwnKind::Idx => {
+                self.check_no_size("leave `size` and `fit` out; bring an array to its size before it is saved", checks);
+            }
+            OwnKind::Set => self.check_no_size("write `size` and `fit` into the file that registers them", checks),
         }
     }
 
-    fn check_no_size(&self, checks: &mut Checks) {
+    fn check_no_size(&self, hint: &str, checks: &mut Checks) {
         if self.size.is_some() || self.fit != Fit::Resize {
             checks.complain(
                 if self.size.is_some() { "dataset.size" } else { "dataset.fit" },
                 "only images of a folder are brought to another size",
-                "leave `size` and `fit` out; bring an array to its size before it is saved",
+                hint,
             );
         }
     }

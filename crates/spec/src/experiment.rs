@@ -23,6 +23,7 @@ use crate::figure::FigureKind;
 use crate::node::{Node, Value};
 use crate::paths;
 use crate::reference::{self, Reference};
+use crate::registered;
 use crate::suggest;
 use crate::yaml;
 use about::read_about;
@@ -138,9 +139,17 @@ impl Experiment {
     /// If the file cannot be read, is larger than 1 MiB, is not UTF-8 or YAML, or holds anything that is not a valid
     /// experiment. Every problem that was found is in the error.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Experiment, SpecError> {
+        Experiment::load_with(path, overrides, None)
+    }
+
+    /// As [`Experiment::load`], with a data folder in which datasets may be registered too, see [`registered`].
+    ///
+    /// # Errors
+    /// As [`Experiment::load`].
+    pub fn load_with(path: &Path, overrides: &[String], data: Option<&Path>) -> Result<Experiment, SpecError> {
         let file = path.display().to_string();
         match read(path) {
-            Ok(bytes) => Experiment::parse(&file, &bytes, overrides),
+            Ok(bytes) => Experiment::parse_with(&file, &bytes, overrides, data),
             Err(problem) => {
                 Err(SpecError::new(vec![problem], &Sources(vec![Source { name: file, text: String::new() }])))
             }
@@ -190,13 +199,17 @@ impl Experiment {
     /// # Errors
     /// As [`Experiment::load`].
     pub fn parse(file: &str, text: &[u8], overrides: &[String]) -> Result<Experiment, SpecError> {
+        Experiment::parse_with(file, text, overrides, None)
+    }
+
+    fn parse_with(file: &str, text: &[u8], overrides: &[String], data: Option<&Path>) -> Result<Experiment, SpecError> {
         let mut sources = Sources(vec![Source { name: file.to_owned(), text: String::new() }]);
         match std::str::from_utf8(text) {
             _ if text.len() as u64 > yaml::MAX_BYTES => Err(vec![too_large()]),
             Ok(text) => {
                 // A byte-order mark would shift every column by one.
                 text.strip_prefix('\u{feff}').unwrap_or(text).clone_into(&mut sources.0[0].text);
-                parse(&mut sources, Path::new(file), overrides)
+                parse(&mut sources, Path::new(file), overrides, data)
             }
             Err(error) => {
                 sources.0[0].text = String::from_utf8_lossy(text).into_owned();
@@ -213,7 +226,12 @@ impl Experiment {
     }
 }
 
-fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Experiment, Vec<Problem>> {
+fn parse(
+    sources: &mut Sources,
+    file: &Path,
+    overrides: &[String],
+    data: Option<&Path>,
+) -> Result<Experiment, Vec<Problem>> {
     let mut tree = yaml::parse(&sources.0[0].text, 0, 0).map_err(|problem| vec![problem])?;
     match &tree.value {
         Value::Map(_) => {}
@@ -235,8 +253,15 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
         }
     }
 
+    let folder = paths::folder_of(file);
+    let registered = registered::folders(&folder, data);
+    registered::put_in(&mut tree, "", &registered).map_err(|problem| vec![problem])?;
     let written = tree.clone();
-    let overrides = read_overrides(overrides, sources, &mut tree)?;
+    let mut overrides = read_overrides(overrides, sources, &mut tree)?;
+    registered::put_in(&mut tree, "", &registered).map_err(|problem| vec![problem])?;
+    for set in &mut overrides.for_cells {
+        registered::put_in(&mut set.value, &set.path, &registered).map_err(|problem| vec![problem])?;
+    }
     let sweep_is_overridden = sources.0.iter().skip(1).any(|source| source.text.trim_start().starts_with("sweep"));
     let mut problems: Vec<Problem> = tree
         .entries()
@@ -255,7 +280,7 @@ fn parse(sources: &mut Sources, file: &Path, overrides: &[String]) -> Result<Exp
     let claims = claim::read(&tree).map_err(|more| problems.extend(more)).unwrap_or_default();
 
     let mut shortened = Vec::new();
-    let given = Given { overrides: &overrides.for_cells, epochs: overrides.epochs, folder: &paths::folder_of(file) };
+    let given = Given { overrides: &overrides.for_cells, epochs: overrides.epochs, folder: &folder };
     let expanded = origins(&tree, &written).and_then(|origins| {
         let expanded = expand(&origins, top(&tree), given, &mut shortened)?;
         // A rule may well apply to nothing once the sweep itself is another than the file's.

@@ -36,6 +36,7 @@ pub mod figure;
 pub mod measurement;
 pub mod metric;
 pub mod reference;
+pub mod registered;
 pub mod sweep;
 mod term;
 
@@ -97,6 +98,7 @@ pub use optimizer::{Adam, Optimizer, Schedule};
 pub use pattern::Pattern;
 pub use prior::Prior;
 pub use reference::{Reference, ReferenceMetric, ReferenceRow};
+pub use registered::Registered;
 pub use run_id::{NUMBERS_VERSION, RunId, RunIdError};
 pub use scale::{Basis, Scale};
 pub use sweep::MAX_CELLS;

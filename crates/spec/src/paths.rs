@@ -18,6 +18,11 @@ pub(crate) fn folder_of(file: &Path) -> PathBuf {
     folder.canonicalize().or_else(|_| std::path::absolute(folder)).unwrap_or_else(|_| folder.to_owned())
 }
 
+/// A path as it is seen from anywhere.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 /// `path` seen from `folder`, absolute, without `.` and `..`.
 pub(crate) fn resolve(folder: &Path, path: &Path) -> PathBuf {
     let mut resolved = PathBuf::new();

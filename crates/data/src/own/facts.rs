@@ -55,6 +55,7 @@ pub(super) fn of(
     }
     progress(Progress::Message(&format!("reading the images of {}, once", found.path.display())));
     let (content, whole, notes) = match found.kind {
+        OwnKind::Set => return Err(found.no_images()),
         OwnKind::Hdf5 => (hdf5::Contents::open(&found.path)?.digest()?, None, Vec::new()),
         OwnKind::Npy | OwnKind::Npz => with_digest(numpy::read(&found.path)?, Vec::new()),
         OwnKind::Idx => with_digest(super::idx::read(&found.path)?, Vec::new()),
@@ -133,6 +134,7 @@ fn keep(facts: &Facts, images: Option<&Whole>, found: &Found, folders: &Folders)
 /// A digest of the names, lengths and times of a source's files, and whether all of them have been as they are for a while.
 fn stamp(found: &Found) -> Result<(String, bool), DataError> {
     let mut paths = match found.kind {
+        OwnKind::Set => return Err(found.no_images()),
         OwnKind::Hdf5 | OwnKind::Npy | OwnKind::Npz => vec![found.path.clone()],
         OwnKind::Idx => super::idx::files(&found.path)?,
         OwnKind::Folder => folder::files(&found.path)?,

@@ -10,7 +10,7 @@ pub use folder::{OwnImages, read_images};
 
 use std::path::{Path, PathBuf};
 
-use spec::{Dataset, Fit, OwnKind, OwnSource};
+use spec::{Dataset, Fit, OwnKind, OwnSource, Registered};
 
 use crate::download::Progress;
 use crate::error::DataError;
@@ -30,6 +30,53 @@ pub(crate) struct Found {
     pub path: PathBuf,
     /// What images of a folder are brought to.
     pub size: Option<(usize, Fit)>,
+    /// Names of the labels, where the images were registered with some.
+    pub classes: Vec<String>,
+    /// The digest that they were registered with.
+    pub pinned: Option<String>,
+}
+
+impl Found {
+    /// That the images are those that `digest` names.
+    fn is_pinned(&self, facts: &Facts, digest: Option<&str>) -> Result<(), DataError> {
+        match digest.filter(|digest| *digest != facts.digest) {
+            None => Ok(()),
+            Some(digest) => {
+                let problem = format!("its images have SHA-256 `{}`, not `{digest}`: they have changed", facts.digest);
+                let hint = "put the earlier images back, or start the experiment anew, which gives the changed ones runs of their own; a `digest` that you wrote is to be changed with them";
+                Err(DataError::file(&self.path, problem, hint))
+            }
+        }
+    }
+
+    /// The images with the names that they were registered with.
+    fn with_classes(&self, parts: Parts) -> Result<Parts, DataError> {
+        if self.classes.is_empty() {
+            return Ok(parts);
+        }
+        let all = [Some(&parts.train), parts.validation.as_ref(), Some(&parts.test)];
+        let labels = || all.into_iter().flatten().filter_map(|images| images.labels.as_deref()).flatten();
+        let greatest = labels().max().copied().map(usize::from);
+        match greatest {
+            Some(greatest) if greatest < self.classes.len() => Ok(Parts { class_names: self.classes.clone(), ..parts }),
+            _ => {
+                let n = self.classes.len();
+                let (problem, hint) = match greatest {
+                    None => (format!("has no labels, but {n} names for them in `classes`"), "remove `classes`"),
+                    Some(greatest) => (
+                        format!("has labels up to {greatest}, but {n} names for them in `classes`"),
+                        "name every label, from 0",
+                    ),
+                };
+                Err(DataError::file(&self.path, problem, hint))
+            }
+        }
+    }
+
+    /// That a file which registers images was taken for the images.
+    fn no_images(&self) -> DataError {
+        DataError::file(&self.path, "registers images, and holds none", "name the images themselves")
+    }
 }
 
 /// All images of a source, before any are held out.
@@ -115,12 +162,20 @@ pub(crate) fn find(own: &OwnSource, dataset: &Dataset, folders: &Folders) -> Res
         [Some(path.as_path()), path.file_name().map(Path::new)].map(|path| path.map(|path| data.join(path)))
     });
     let mut places = std::iter::once(path.clone()).chain(below.flatten());
-    let found = places.find(|path| path.exists()).or_else(|| facts::place_of(dataset.digest.as_deref()?, folders));
+    let place = places.find(|path| path.exists());
+    if let (OwnKind::Set, Some(file)) = (own.kind, &place) {
+        let Registered { images, size, fit, classes, digest, .. } = Registered::load(file)?;
+        let plain = Dataset { size, fit, digest: digest.clone(), ..dataset.clone() };
+        return Ok(Found { classes, pinned: digest, ..find(&images, &plain, folders)? });
+    }
+    let found =
+        place.or_else(|| facts::place_of(dataset.digest.as_deref()?, folders).filter(|_| own.kind != OwnKind::Set));
     let path = found.ok_or_else(|| {
         let hint = "check the path in `dataset.name`, which is relative to the experiment file's folder, or give its folder by `--data`";
         DataError::file(path, "there is no such file or folder", hint)
     })?;
-    Ok(Found { kind: own.kind, path, size: dataset.size.map(|size| (size, dataset.fit)) })
+    let size = dataset.size.map(|size| (size, dataset.fit));
+    Ok(Found { kind: own.kind, path, size, classes: Vec::new(), pinned: None })
 }
 
 /// What a source holds is known by, reading it only where it is not known yet.
@@ -129,7 +184,9 @@ pub(crate) fn identify(
     folders: &Folders,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Facts, DataError> {
-    Ok(facts::of(found, folders, progress)?.0)
+    let facts = facts::of(found, folders, progress)?.0;
+    found.is_pinned(&facts, found.pinned.as_deref())?;
+    Ok(facts)
 }
 
 /// Reads the images that are wanted, of which `digest` is what they have to be where it is known.
@@ -141,17 +198,25 @@ pub(crate) fn read(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Parts, DataError> {
     let (facts, whole) = facts::of(found, folders, progress)?;
-    if let Some(digest) = digest.filter(|digest| *digest != facts.digest) {
-        let problem = format!("its images have SHA-256 `{}`, not `{digest}`: they have changed", facts.digest);
-        let hint =
-            "put the earlier images back, or start the experiment anew, which gives the changed ones runs of their own";
-        return Err(DataError::file(&found.path, problem, hint));
-    }
+    found.is_pinned(&facts, digest)?;
+    found.is_pinned(&facts, found.pinned.as_deref())?;
+    let parts = parts(found, &facts, whole, wanted, folders)?;
+    found.with_classes(parts)
+}
+
+fn parts(
+    found: &Found,
+    facts: &Facts,
+    whole: Option<Whole>,
+    wanted: &Wanted,
+    folders: &Folders,
+) -> Result<Parts, DataError> {
     if let Some(whole) = whole {
         return whole.into_parts(wanted);
     }
     let path = &found.path;
     match found.kind {
+        OwnKind::Set => Err(found.no_images()),
         OwnKind::Hdf5 => hdf5::Contents::open(path)?.read(wanted, facts.is_unit),
         OwnKind::Folder => {
             // A damaged copy is read like a missing one.
@@ -167,6 +232,7 @@ pub(crate) fn read(
 /// The shape of the training images, and whether there are test images beside them, out of headers alone.
 pub(crate) fn shape(found: &Found) -> Result<(Shape, bool), DataError> {
     match found.kind {
+        OwnKind::Set => Err(found.no_images()),
         OwnKind::Hdf5 => hdf5::shape(&found.path),
         OwnKind::Npy | OwnKind::Npz => numpy::shape(&found.path),
         OwnKind::Idx => idx::shape(&found.path),

@@ -86,3 +86,26 @@ fn folders_have_validation_images_sizes_and_depths_that_are_said() {
     RgbaImage::from_pixel(4, 3, Rgba([200, 100, 0, 254])).save(at("c.png")).unwrap();
     assert!(message(load(&asked, &folders(&deep))).contains("has transparent pixels"));
 }
+
+#[test]
+fn a_registered_dataset_has_the_size_and_the_class_names_of_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for label in ["0", "1"] {
+        fs::create_dir_all(folder.path().join("leaves").join(label)).unwrap();
+        for n in 0..6 {
+            let image = GrayImage::from_pixel(8, 6, Luma([n * 10]));
+            image.save(folder.path().join("leaves").join(label).join(format!("{n}.png"))).unwrap();
+        }
+    }
+    let file = folder.path().join("leaves.yaml");
+    let source = format!(r#"{{"set": "{}"}}"#, file.display());
+    let write = |classes: &str| {
+        fs::write(&file, format!("images: {{ folder: leaves }}\nsize: 4\nclasses: {classes}\n")).unwrap();
+    };
+    write("[oak, elm]");
+    let splits = read(&folder, &source, "").unwrap();
+    assert_eq!(splits.train.shape, Shape { n: 10, channels: 1, height: 4, width: 4 });
+    assert_eq!(splits.class_names, ["oak", "elm"]);
+    write("[oak]");
+    assert!(message(read(&folder, &source, "")).contains("has labels up to 1, but 1 names"));
+}

@@ -1,13 +1,13 @@
 //! `elbo data`: the data sets known by name, and those of one's own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use data::{DatasetInfo, Fetcher, Info, Prepared, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::Value;
-use spec::{Cell, Dataset, KNOWN_DATASETS, OwnKind, OwnSource, Source};
+use spec::{Cell, Dataset, KNOWN_DATASETS, OwnKind, OwnSource, Registered, Source, registered};
 
 use crate::outcome::Outcome;
 use crate::output;
@@ -26,7 +26,19 @@ struct ListJson {
 /// # Errors
 /// If there is no cache folder or standard output cannot be written.
 pub fn list(settings: &Settings, json: bool) -> Result<Outcome> {
-    let datasets = data::list(&settings.folders()?);
+    let mut datasets = data::list(&settings.folders()?);
+    for (name, path) in registered::list(&registered::folders(Path::new("experiments"), settings.data.as_deref())) {
+        let what = match Registered::load(&path) {
+            Ok(set) => set.what.unwrap_or_else(|| format!("images at {}", set.images.path.display())),
+            Err(error) => {
+                output::say(&error.to_string());
+                "cannot be read".to_owned()
+            }
+        };
+        let origin = "registered by this file".to_owned();
+        let n_bytes = fs_err::metadata(&path).map_or(0, |metadata| metadata.len());
+        datasets.push(DatasetInfo { name, what, place: Some(path), origin, n_bytes });
+    }
     if json {
         output::print_json(&ListJson { datasets })?;
         return Ok(Outcome::Well);
@@ -42,7 +54,7 @@ pub fn list(settings: &Settings, json: bool) -> Result<Outcome> {
         table.row(vec![dataset.name.into(), dataset.what.into(), size.into(), place]);
     }
     output::print(&format!(
-        "{}\nyour own images: {}, as in `elbo data info folder:photos`\n",
+        "{}\nyour own images: {}, as in `elbo data info folder:photos`; `datasets/NAME.yaml` gives them a name\n",
         table.render(settings.is_coloured),
         own_kinds()
     ))?;
@@ -54,7 +66,7 @@ pub fn list(settings: &Settings, json: bool) -> Result<Outcome> {
 /// # Errors
 /// If it is not found and cannot be fetched, or is damaged.
 pub fn prepare(settings: &Settings, name: &str) -> Result<Outcome> {
-    let source = source(name)?;
+    let source = source(name, settings.data.as_deref())?;
     let mut news = News::new(settings.has_bars);
     let prepared =
         data::prepare(&source, &settings.folders()?, &Fetcher::default(), &mut |progress| news.tell(progress));
@@ -70,7 +82,7 @@ pub fn prepare(settings: &Settings, name: &str) -> Result<Outcome> {
 /// # Errors
 /// As [`prepare`].
 pub fn info(settings: &Settings, name: &str, json: bool) -> Result<Outcome> {
-    let dataset = Dataset::plain(source(name)?);
+    let dataset = Dataset::plain(source(name, settings.data.as_deref())?);
     let mut news = News::new(settings.has_bars);
     let found = data::info(&dataset, &settings.folders()?, &Fetcher::default(), &mut |progress| news.tell(progress));
     news.close();
@@ -105,7 +117,7 @@ pub fn make_ready(settings: &Settings, plan: &Plan) -> Result<()> {
 ///
 /// # Errors
 /// If it is neither.
-pub fn source(name: &str) -> Result<Source> {
+pub fn source(name: &str, data: Option<&Path>) -> Result<Source> {
     let path = |path: &str| -> Result<PathBuf> {
         if path.is_empty() {
             bail!("`{name}` has no path\nhint: write it behind the colon, as in `folder:photos`");
@@ -116,7 +128,13 @@ pub fn source(name: &str) -> Result<Source> {
         None => match Source::named(name) {
             Some(source) => Ok(source),
             None => {
+                let folders = registered::folders(Path::new("experiments"), data);
+                if let Some(path) = registered::find(name, &folders) {
+                    return Ok(Source::Own(OwnSource { kind: OwnKind::Set, path }));
+                }
+                let registered = registered::list(&folders);
                 let known: Vec<&str> = KNOWN_DATASETS.iter().map(|known| known.name).collect();
+                let known: Vec<&str> = known.into_iter().chain(registered.iter().map(|(name, _)| &**name)).collect();
                 bail!(
                     "there is no data set `{name}`\nhint: use {}, or your own images: {}",
                     spec::listed(&known, "or"),
@@ -134,7 +152,7 @@ pub fn source(name: &str) -> Result<Source> {
 /// Whether a cell's data set is meant by a name as [`source`] takes it, by its path, or by its word in readable names.
 pub fn is_named(cell: &Cell, name: &str) -> bool {
     let own = tagged(&cell.dataset.name);
-    let is_given = source(name).is_ok_and(|given| {
+    let is_given = source(name, None).is_ok_and(|given| {
         let given = tagged(&given);
         own.0 == given.0 && is_same_place(&own.1, &given.1)
     });
@@ -271,13 +289,13 @@ mod tests {
 
     #[test]
     fn names_are_known_sets_or_kinds_with_paths() {
-        assert_eq!(source("mnist").ok(), Source::named("mnist"));
+        assert_eq!(source("mnist", None).ok(), Source::named("mnist"));
         assert_eq!(
-            source("folder:a:b").ok(),
+            source("folder:a:b", None).ok(),
             Some(Source::Own(OwnSource { kind: OwnKind::Folder, path: "a:b".into() }))
         );
         for wrong in ["minst", "folder:", "zip:x", ""] {
-            assert!(source(wrong).is_err(), "{wrong}");
+            assert!(source(wrong, None).is_err(), "{wrong}");
         }
     }
 }

@@ -65,7 +65,7 @@ pub fn gc(settings: &Settings, args: &GcArgs) -> Result<Outcome> {
     }
     let mut keep: BTreeSet<RunId> = BTreeSet::new();
     for file in &files {
-        let experiment = Experiment::load(file, &[])?;
+        let experiment = Experiment::load_with(file, &[], settings.data.as_deref())?;
         // Images that are not here have no runs but those that a sweep's folder keeps.
         let experiment = identified(settings, experiment.clone(), Need::Records).unwrap_or(experiment);
         keep.extend(experiment.cells.iter().map(|cell| cell.run_id()));

@@ -117,3 +117,55 @@ fn a_new_experiment_is_fitted_to_the_images() {
         assert!(!place.path("experiments/a.yaml").exists());
     }
 }
+
+#[test]
+fn a_dataset_is_registered_by_a_file_and_known_by_its_name() {
+    let place = Place::new();
+    gray(&place, "images.npy");
+    std::fs::create_dir(place.path("datasets")).unwrap();
+    let registered = "images: { npy: ../images.npy }\nwhat: forty made-up squares\ncitation: Ada (2026)\n";
+    place.write("datasets/squares.yaml", registered);
+    place.write("own.yaml", &OWN.replace("{ npy: images.npy }", "squares"));
+    let listed = place.elbo("data list");
+    assert!(listed.code == Some(0) && listed.out.contains("forty made-up squares"), "{listed:?}");
+    let info = place.elbo("data info squares");
+    assert!(info.code == Some(0) && info.out.contains("cite: Ada (2026)"), "{info:?}");
+    let plan = place.elbo("plan own.yaml");
+    assert!(plan.code == Some(0) && plan.out.contains("vae-squares-"), "{plan:?}");
+
+    // The run is that of the same images by their path.
+    finish(&place.store(), &cell(&place, &digest(&place)));
+    let plan = place.elbo("plan own.yaml");
+    assert!(plan.code == Some(0) && plan.out.contains("1 done"), "{plan:?}");
+
+    // It is swept like any other, and may be registered in the data folder.
+    let plan = place.elbo("plan own.yaml --set sweep.grid.dataset.name=[glyphs,squares]");
+    assert!(plan.code == Some(0) && plan.out.contains("vae-glyphs-"), "{plan:?}");
+    std::fs::create_dir(place.path("shelf")).unwrap();
+    std::fs::rename(place.path("datasets/squares.yaml"), place.path("shelf/squares.yaml")).unwrap();
+    for (command, code) in [("plan own.yaml --data shelf", 0), ("plan own.yaml", 2), ("data info squares", 2)] {
+        assert_eq!(place.elbo(command).code, Some(code), "{command}");
+    }
+
+    // A typo is answered, in the experiment and in the file itself.
+    let said = place.elbo("plan own.yaml --data shelf --set dataset.name=sqares");
+    assert!(said.code == Some(2) && said.err.contains("did you mean `squares`?"), "{said:?}");
+    place.write("shelf/squares.yaml", &registered.replace("what", "whta"));
+    let said = place.elbo("plan own.yaml --data shelf");
+    assert!(said.code == Some(2) && said.err.contains("squares.yaml:2:1"), "{said:?}");
+    assert!(said.err.contains("did you mean `what`?"), "{said:?}");
+    for (wrong, problem) in [
+        ("images: mnist", "not for another dataset"),
+        ("images: { npy: ../images.npy }\nsize: 28", "only images of a folder"),
+        ("images: { npy: ../images.npy }\nclasses: [a, b]", "has no labels, but 2 names"),
+        ("images: { npy: ../gone.npy }", "there is no such file or folder"),
+    ] {
+        place.write("shelf/squares.yaml", wrong);
+        let said = place.elbo("plan own.yaml --data shelf --set training.seed=1");
+        assert!(said.code == Some(2) && said.err.contains(problem) && said.err.contains("hint: "), "{wrong}: {said:?}");
+    }
+    let pinned = format!("images: {{ npy: ../images.npy }}\ndigest: \"{}\"", "0".repeat(64));
+    place.write("shelf/squares.yaml", &pinned);
+    let said = place.elbo("plan own.yaml --data shelf");
+    assert!(said.code == Some(2) && said.err.contains("they have changed"), "{said:?}");
+}
