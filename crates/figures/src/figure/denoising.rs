@@ -53,22 +53,30 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let row = |label: &str, images| Row { label: label.to_owned(), group: None, images };
     let mut blocks: Vec<Block<'_>> = Vec::new();
     for facet in facets::rows(groups, std::slice::from_ref(&along)) {
-        let found: Vec<Found<'_>> = facet.groups.iter().filter_map(|group| found(group)).collect();
-        // Models that were given other images, such as more corrupted ones, have a block of their own.
-        for alike in found.chunk_by(|a, b| a.given() == b.given()) {
+        // Models that were given the same images stand together below them.
+        let mut given: Vec<Vec<Found<'_>>> = Vec::new();
+        for found in facet.groups.iter().filter_map(|group| found(group)) {
+            match given.iter_mut().find(|alike| alike[0].given() == found.given()) {
+                Some(alike) => alike.push(found),
+                None => given.push(vec![found]),
+            }
+        }
+        for (index, alike) in given.iter().enumerate() {
             let (originals, corrupted) = alike[0].given();
-            let label = |found: &Found<'_>| label(found.group);
-            let denoised =
-                alike.iter().map(|found| Row { label: label(found), group: Some(found.group), images: found.denoised });
+            let denoised = alike.iter().map(|found| Row {
+                label: label(found.group),
+                group: Some(found.group),
+                images: found.denoised,
+            });
             blocks.push(Block {
-                head: vec![row(ORIGINAL, originals), row(CORRUPTED, corrupted)],
-                title: facet.label.clone(),
-                parts: vec![denoised.collect()],
+                head: vec![row(ORIGINAL, originals)],
+                title: if index == 0 { facet.label.clone() } else { String::new() },
+                parts: vec![std::iter::once(row(CORRUPTED, corrupted)).chain(denoised).collect()],
             });
         }
     }
     let caption = format!(
-        "Test images, the same corrupted as in training, and the reconstructions of the corrupted ones, {}{}.",
+        "Test images; below them the same, corrupted as in training, and the reconstructions of the corrupted ones, {}{}.",
         if groups.len() == 1 {
             format!("for {}, ", facets::shared(groups))
         } else {
