@@ -183,7 +183,7 @@ fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
             ""
         },
         notes::missing(records),
-        notes::warned(records, groups, Warning::concerns_numbers),
+        notes::warned(records, groups, Warning::concerns_measures),
     );
     let columns = measures.iter().map(column).collect();
     Some(Table::new(records, format!("evaluation{}", part.suffix), caption, columns, lines, groups))

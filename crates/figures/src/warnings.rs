@@ -1,6 +1,7 @@
 //! What makes a comparison of these runs less than it seems: rules over records, and over what an experiment asks for.
 
 use record::summary::estimate;
+use spec::metric::FEW_EFFECTIVE_SAMPLES;
 use spec::{Cell, FigureKind, Likelihood, Metric, Net, SharedVariance};
 
 use crate::axis::fixed;
@@ -34,6 +35,8 @@ pub enum WarningKind {
     Checkerboard,
     /// Test images are near duplicates of training images.
     NearDuplicates,
+    /// An estimate of log p(x) hangs on a few importance samples.
+    FewSamples,
 }
 
 impl WarningKind {
@@ -45,6 +48,7 @@ impl WarningKind {
             WarningKind::SlowSigma => "slow-sigma",
             WarningKind::Checkerboard => "checkerboard",
             WarningKind::NearDuplicates => "near-duplicates",
+            WarningKind::FewSamples => "few-samples",
         }
     }
 }
@@ -85,15 +89,20 @@ impl Warning {
         }
     }
 
-    /// Whether numbers mean less for it.
+    /// Whether the terms of the bound mean less for it.
     pub fn concerns_numbers(&self) -> bool {
         match self.kind {
             WarningKind::NotConverged
             | WarningKind::FewSeeds
             | WarningKind::SlowSigma
             | WarningKind::NearDuplicates => true,
-            WarningKind::Checkerboard => false,
+            WarningKind::Checkerboard | WarningKind::FewSamples => false,
         }
+    }
+
+    /// Whether what was measured on trained models means less for it.
+    pub fn concerns_measures(&self) -> bool {
+        self.concerns_numbers() || self.kind == WarningKind::FewSamples
     }
 }
 
@@ -105,6 +114,7 @@ pub fn warnings(records: &Records) -> Vec<Warning> {
     found.extend(slow_sigma(records));
     found.extend(checkerboard(&groups));
     found.extend(near_duplicates(records));
+    found.extend(few_samples(records));
     for warning in &mut found {
         warning.rows = warning.groups.iter().map(|&index| name(&records.groups[index])).collect();
     }
@@ -390,6 +400,31 @@ fn near_duplicates(records: &Records) -> Option<Warning> {
              from them by {percent} % of what two images drawn at random do, as frames of a film; test numbers flatter"
         ),
         "hold out whole stretches: put them into folders `train` and `test`",
+    ))
+}
+
+/// Estimates of −log p(x) that hang on a few importance samples, which makes them too large.
+fn few_samples(records: &Records) -> Option<Warning> {
+    let few = |group: &Group| {
+        let effective = group.runs.iter().flat_map(|run| &run.measures).filter_map(|(measure, value)| {
+            let is_few = measure.metric == Metric::EffectiveSamples && *value < FEW_EFFECTIVE_SAMPLES;
+            is_few.then_some((*value, measure.settings.samples?))
+        });
+        effective.min_by(|a, b| a.0.total_cmp(&b.0))
+    };
+    let found: Vec<(usize, (f64, usize))> =
+        records.groups.iter().enumerate().filter_map(|(index, group)| Some((index, few(group)?))).collect();
+    let (worst, (least, samples)) = *found.iter().min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0))?;
+    let indices: Vec<usize> = found.into_iter().map(|(index, _)| index).collect();
+    let (least, whose) = (fixed(least, 1), whose(records, &indices, worst));
+    Some(warning(
+        WarningKind::FewSamples,
+        indices,
+        format!("An estimate of −log p(x) hangs on {least} effective samples of {samples} and is too large."),
+        format!(
+            "−log p(x) hangs on few importance samples: {least} effective ones of {samples}{whose}; it is too large, and differences may come of that"
+        ),
+        "raise `evaluation.importance_samples`; where that does not help, q(z|x) is far from p(z|x)",
     ))
 }
 

@@ -9,6 +9,8 @@ use strum::{Display, EnumIter, EnumString, IntoEnumIterator, IntoStaticStr};
 
 /// Units are active whose posterior mean has more than this variance over images (Burda et al. 2016, §5.2).
 pub const ACTIVE_UNIT_VARIANCE: f64 = 0.01;
+/// Fewer effective samples than this leave an estimate of log p(x) to chance.
+pub const FEW_EFFECTIVE_SAMPLES: f64 = 10.0;
 
 /// A scalar that is measured; its name in files and on the command line is in snake case, such as `active_units`.
 ///

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::figure::random;
+use crate::records::MeasurementKey;
 
 fn cell(model: Value, seed: u64) -> Cell {
     let mut whole = json!({ "hidden": [8], "latent_dim": 20 });
@@ -132,6 +133,34 @@ fn neighbours_across_the_split_are_told() {
     };
     assert!(with(Some(0.12))[0].contains("differ from them by 12 %"));
     assert_eq!([with(Some(0.9)), with(None)].concat(), Vec::<String>::new());
+}
+
+#[test]
+fn an_estimate_that_hangs_on_few_importance_samples_is_told() {
+    let with = |effective: f64| {
+        let mut records = records(&widths(3), |_, _| -100.0);
+        let measure = MeasurementKey {
+            metric: Metric::EffectiveSamples,
+            split: spec::Split::Test,
+            settings: spec::MetricSettings::samples(100),
+            images: None,
+            width: None,
+        };
+        records.groups[1].runs[2].measures.push((measure, effective));
+        records.warnings = warnings(&records);
+        records
+    };
+    let records = with(9.5);
+    assert_eq!(
+        of(&records, WarningKind::FewSamples),
+        [
+            "−log p(x) hangs on few importance samples: 9.5 effective ones of 100 at D = 20; it is too large, and differences may come of that"
+        ]
+    );
+    let captions: Vec<String> = crate::table::tables(&records).into_iter().map(|table| table.caption).collect();
+    let is_warned = |caption: &String| caption.contains("hangs on 9.5 effective samples of 100");
+    assert_eq!(captions.iter().map(is_warned).collect::<Vec<_>>(), [false, true], "{captions:?}");
+    assert_eq!(of(&with(10.0), WarningKind::FewSamples), Vec::<String>::new());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use record::{Status, Store};
+use spec::metric::FEW_EFFECTIVE_SAMPLES;
 use spec::{Evaluation, Experiment, Metric, MetricSettings};
 
 use crate::args::{EvaluateArgs, ExecutionArgs};
@@ -91,9 +92,6 @@ pub fn measure(
     output::say(&format!("{}, by {} importance samples an image", plan::to_do(&plan), evaluation.importance_samples));
     run_cohorts(&plan, store, settings)
 }
-
-/// Fewer effective samples than this leave an estimate of log p(x) to chance.
-const FEW_EFFECTIVE_SAMPLES: f64 = 10.0;
 
 /// Warns of estimates of log p(x) that hang on a few importance samples.
 ///
