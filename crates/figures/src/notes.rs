@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use spec::{Corruption, Likelihood};
+
+use crate::axis::{fixed, number};
 use crate::records::{FEWEST_FOR_INTERVAL, Group, MeasurementKey, Records};
 use crate::warnings::Warning;
 
@@ -34,6 +37,56 @@ pub fn floor(groups: &[&Group]) -> String {
     gray_bce_floor(groups).map_or_else(String::new, |floor| {
         format!(" On gray values the reconstruction term has the floor {floor:.2} nats per image.")
     })
+}
+
+/// What the encoder was given for numbers of models that denoise, where some of these do; some columns may say otherwise.
+pub fn given(groups: &[&Group], some_are_corrupted: bool) -> &'static str {
+    match (clean(groups).is_empty(), some_are_corrupted) {
+        (true, _) => "",
+        (false, false) => " Models that denoise were given the test images as they are.",
+        (false, true) => {
+            " Models that denoise were given the test images as they are, but where a column says `input corrupted`."
+        }
+    }
+}
+
+/// What models that denoise were given on the training and on the test images, where some of these do.
+pub fn clean(groups: &[&Group]) -> &'static str {
+    let denoises = |group: &&Group| group.cell.model.corruption != Corruption::None;
+    match (groups.iter().any(denoises), groups.iter().all(denoises)) {
+        (true, true) => " Training images were corrupted, test images are not: a gap between them is no overfitting.",
+        (true, false) => {
+            " Training images of models that denoise were corrupted, test images are not: a gap between them is no overfitting."
+        }
+        (false, _) => "",
+    }
+}
+
+/// Why black is gray in the means of a continuous Bernoulli, where some of these have one that is clipped:
+/// ` The mean of a continuous Bernoulli with λ in 0.0001 … 1 − 0.0001 is 0.11 at least and 0.89 at most, so that black and white are gray.`
+pub fn clipped(groups: &[&Group]) -> String {
+    let clip = |group: &&Group| match group.cell.model.likelihood {
+        Likelihood::ContinuousBernoulli { clip } if clip > 0.0 && group.cell.has("model.likelihood") => Some(clip),
+        _ => None,
+    };
+    let mut clips: Vec<f64> = groups.iter().filter_map(clip).collect();
+    clips.sort_by(f64::total_cmp);
+    clips.dedup();
+    let one = |clip: f64| {
+        let least = continuous_bernoulli_mean(clip);
+        format!(
+            " The mean of a continuous Bernoulli with λ in {0} … 1 − {0} is {1} at least and {2} at most, so that black and white are gray.",
+            number(clip),
+            fixed(least, 2),
+            fixed(1.0 - least, 2),
+        )
+    };
+    clips.into_iter().map(one).collect()
+}
+
+/// The mean of a continuous Bernoulli with λ < ½ (Loaiza-Ganem & Cunningham 2019, eq. 8).
+fn continuous_bernoulli_mean(lambda: f64) -> f64 {
+    lambda / (2.0 * lambda - 1.0) + 1.0 / (2.0 * (1.0 - 2.0 * lambda).atanh())
 }
 
 /// How many seeds the means are over, in words, and how the figure shows their spread: those of few seeds by each seed's
@@ -75,4 +128,22 @@ pub fn warned(records: &Records, groups: &[&Group], concerns: impl Fn(&Warning) 
         concerns(warning) && about.any(|group| groups.iter().any(|other| other.key == group.key))
     };
     records.warnings.iter().filter(is_about).map(|warning| format!(" {}", warning.note)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By the midpoint rule over the density λˣ(1 − λ)¹⁻ˣ, which needs its normaliser.
+    #[test]
+    fn the_mean_of_a_continuous_bernoulli_is_that_of_its_density() {
+        for lambda in [1e-4_f64, 0.01, 0.25] {
+            let n = 100_000;
+            let at = |i: i32| (f64::from(i) + 0.5) / f64::from(n);
+            let density = |x: f64| lambda.powf(x) * (1.0 - lambda).powf(1.0 - x);
+            let total: f64 = (0..n).map(|i| density(at(i))).sum();
+            let mean = (0..n).map(|i| at(i) * density(at(i))).sum::<f64>() / total;
+            assert!((continuous_bernoulli_mean(lambda) - mean).abs() < 1e-6, "{lambda}: {mean}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use record::summary::Estimate;
 use serde_json::Value;
-use spec::metric::Unit;
+use spec::metric::{Input, Unit};
 use spec::{Metric, Scale, Term};
 
 use crate::axis::number;
@@ -119,7 +119,7 @@ fn terms(records: &Records, part: &Part<'_>) -> Table {
         lines[best].best = elbo;
     }
     let caption = format!(
-        "{} on {}: {} on the test images after training, in nats per image (scale {}){}; {}.{}{}{}{}{}",
+        "{} on {}: {} on the test images after training, in nats per image (scale {}){}; {}.{}{}{}{}{}{}",
         records.name,
         records.dataset,
         if elbo.is_some() { "terms of the ELBO" } else { "the terms of models without a bound" },
@@ -129,6 +129,7 @@ fn terms(records: &Records, part: &Part<'_>) -> Table {
         if best.is_some() { " The ELBO in bold is the best, and its interval overlaps no other." } else { "" },
         if objectives { " What is minimised differs between these models, so that it has no column." } else { "" },
         notes::floor(groups),
+        notes::given(groups, false),
         notes::missing(records),
         notes::warned(records, groups, Warning::concerns_numbers),
     );
@@ -166,7 +167,7 @@ fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
     let units: BTreeSet<String> = abouts.map(|about| format!("{}: {}", about.title, about.unit.words())).collect();
     let units: Vec<String> = units.into_iter().collect();
     let caption = format!(
-        "{} on {}: measured on the trained models on the test images (scale {}), in nats per image{}; {}.{}{}{}{}",
+        "{} on {}: measured on the trained models on the test images (scale {}), in nats per image{}; {}.{}{}{}{}{}{}",
         records.name,
         records.dataset,
         part.basis,
@@ -186,6 +187,8 @@ fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
         notes::warned(records, groups, Warning::concerns_measures),
     );
     let columns = measures.iter().map(column).collect();
+        notes::given(groups, measures.iter().any(|measure| measure.settings.input == Some(Input::Corrupted))),
+        notes::clipped(groups),
     Some(Table::new(records, format!("evaluation{}", part.suffix), caption, columns, lines, groups))
 }
 

@@ -82,12 +82,13 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
     let caption = format!(
         "{} against the epoch, in nats per image: test images solid, training images (averaged while the \
-         weights change) dashed; {}.{}{}{}{}",
+         weights change) dashed; {}.{}{}{}{}{}",
         if drawn.contains(&Metric::Elbo) { "ELBO terms" } else { "Terms of the objective" },
         notes::seeds(groups, "thin lines"),
         if rows.len() > 1 { format!(" One colour per {}.", along.name()) } else { String::new() },
         if minimise_alike(groups) { "" } else { " Objectives are of what each model minimises, and do not compare." },
         notes::floor(groups),
+        notes::clean(groups),
         if axes.cut { " Some of the first epochs lie beyond the panels." } else { "" },
     );
     let pages = rows.chunks(per_page).map(|rows| Page {

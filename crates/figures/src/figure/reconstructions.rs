@@ -1,6 +1,7 @@
 //! Test images with their reconstructions below: a row per latent dimension, a block per β.
 
 use record::ArrayName;
+use spec::{Corruption, ModelKind};
 
 use super::facets::{self, Along};
 use super::rows::{Block, Row, RowLayout, pages};
@@ -43,13 +44,27 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         }
     }
     let shared = facets::shared(groups);
+    let denoises = groups.iter().any(|group| group.cell.model.corruption != Corruption::None);
     let caption = format!(
-        "Test images (top row) and the decoder's means of their posterior means, {}{}.",
+        "Test images (top row) and the decoder's means of their {}, {}{}.{}{}",
+        posterior_means(groups),
         if groups.len() == 1 { format!("for {shared}, ") } else { format!("one row per {}, ", facets::each(groups)) },
-        notes::seed_of_arrays(groups)
+        notes::seed_of_arrays(groups),
+        if denoises { " What models were given is not corrupted here." } else { "" },
+        notes::clipped(groups),
     );
     let pages = pages(&blocks, &layout, &caption);
     Ok(choice.into_pages(pages))
+}
+
+/// What is decoded: autoencoders have codes and no posterior.
+fn posterior_means(groups: &[&Group]) -> &'static str {
+    let is_plain = |group: &&Group| matches!(group.cell.model.kind, ModelKind::Autoencoder);
+    match (groups.iter().any(is_plain), groups.iter().all(is_plain)) {
+        (_, true) => "codes",
+        (true, false) => "posterior means (of autoencoders, which have no posterior, their codes)",
+        (false, _) => "posterior means",
+    }
 }
 
 /// The images that a model was given.

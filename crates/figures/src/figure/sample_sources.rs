@@ -4,6 +4,7 @@ use record::ArrayName;
 
 use super::facets::{self, Along};
 use super::rows::{Block, Row, RowLayout, pages};
+use super::samples::DrawnFrom;
 use super::{Choice, Drawn};
 use crate::notes;
 use crate::records::Group;
@@ -77,12 +78,25 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         })
         .collect();
     let has = |wanted: &str| all().any(|source| source.name == wanted);
+    let has_no_prior = |group: &&Group| DrawnFrom::of(&group.cell) == DrawnFrom::NoPrior;
     let caption = format!(
-        "Decoder means of z drawn from the model's prior{}{}{}, {}.",
-        if has(AGGREGATE) { ", from the aggregate posterior (z ~ q(z|x) of random training images x)" } else { "" },
+        "Decoder means of z drawn from the model's prior{}{}{}{}, {}.{}",
+        match (groups.iter().any(has_no_prior), groups.iter().all(has_no_prior)) {
+            (_, true) => " (N(0, I): autoencoders have none)",
+            (true, false) => " (N(0, I) for autoencoders, which have none)",
+            (false, _) => "",
+        },
+        match (has(AGGREGATE), groups.iter().any(has_no_prior)) {
+            (true, false) => ", from the aggregate posterior (z ~ q(z|x) of random training images x)",
+            (true, true) => {
+                ", from the aggregate posterior (z ~ q(z|x) of random training images x; an autoencoder's codes of them)"
+            }
+            (false, _) => "",
+        },
         if has(MIXTURE) { ", and from a Gaussian mixture fitted to latent means" } else { "" },
         if groups.len() == 1 { format!("; {}", facets::shared(groups)) } else { String::new() },
-        notes::seed_of_arrays(groups)
+        notes::seed_of_arrays(groups),
+        notes::clipped(groups),
     );
     let pages = pages(&blocks, &layout, &caption);
     Ok(choice.into_pages(pages))

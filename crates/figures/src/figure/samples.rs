@@ -71,12 +71,13 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     drawing.height = top - 3.0;
     pages.push((drawing, shown));
     let caption = format!(
-        "{}, the first {} of {} stored, {}{}.",
+        "{}, the first {} of {} stored, {}{}.{}",
         drawn(groups),
         (layout.side * layout.side).min(first.n),
         first.n,
         if groups.len() > 1 { format!("one grid per {}, ", facets::each(groups)) } else { String::new() },
-        notes::seed_of_arrays(groups)
+        notes::seed_of_arrays(groups),
+        notes::clipped(groups),
     );
     let page = |(drawing, shown)| Page { drawing, caption: caption.clone(), shown };
     let pages = pages.into_iter().map(page).collect();
@@ -93,7 +94,7 @@ fn title(group: &Group, title: &str, n_groups: usize) -> String {
 
 /// What a model's samples are decoded from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum DrawnFrom {
+pub enum DrawnFrom {
     /// The model's prior, in words.
     Prior(&'static str),
     /// N(0, I), though the model is an autoencoder, which has no prior.
@@ -105,7 +106,8 @@ enum DrawnFrom {
 }
 
 impl DrawnFrom {
-    fn of(cell: &Cell) -> DrawnFrom {
+    /// A model's.
+    pub fn of(cell: &Cell) -> DrawnFrom {
         match (cell.model.kind, cell.model.latent, cell.model.prior) {
             (ModelKind::GaussianMixture { .. }, ..) => DrawnFrom::Pixels,
             (ModelKind::Autoencoder, ..) => DrawnFrom::NoPrior,

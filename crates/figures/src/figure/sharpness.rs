@@ -90,13 +90,14 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let x = PlotAxis::from_zero(ends, 7);
     let caption = format!(
         "Sharpness of test images, of their reconstructions and of samples from the prior, both of them decoder means: the \
-         variance of the Laplacian of gray values in 0…1, a mean over images{}; {}. Blurred images lie left of the data's line.{}",
+         variance of the Laplacian of gray values, cut off at 0 and 1, a mean over images{}; {}. Blurred images lie left of the data's line.{}{}",
         images_in_words(groups),
         notes::seeds(groups, "small points"),
         match facets.iter().flat_map(|(_, lines)| lines).any(|line| line.draws.is_some()) {
             true => " Noise sharpens too: draws of a model without decoder means have it.",
             false => "",
         },
+        notes::clipped(groups),
     );
     let all = || facets.iter().flat_map(|(_, lines)| lines);
     let most = all().map(|line| labels::wrap(&line.label, LABEL_ROOM, NORMAL).len()).max().unwrap_or(1);

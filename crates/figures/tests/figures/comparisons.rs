@@ -199,3 +199,38 @@ sweep:
         assert!(found.contains_key(&format!("loss-curves-{scale}.svg")), "{:?}", found.keys());
     }
 }
+
+/// What would be taken for a property of the model is said: test images are not corrupted, an autoencoder has neither a posterior
+/// nor a prior, and the mean of a clipped continuous Bernoulli is never black.
+#[test]
+fn captions_say_what_pictures_do_not_show() {
+    let text = "
+name: said
+dataset: { name: glyphs }
+model: { hidden: [8], latent_dim: 2, corruption: { masking: { fraction: 0.5 } } }
+training: { epochs: 3 }
+sweep:
+  grid: { model.kind: [vae, autoencoder] }
+  include: [{ model.likelihood: continuous-bernoulli }]
+figures: [loss-curves, reconstructions, samples, sample-sources, denoising]
+";
+    let root = tempfile::tempdir().unwrap();
+    let experiment = experiment(text);
+    let family = |cell: &spec::Cell| {
+        Some(if cell.model.kind == spec::ModelKind::Vae { Family::Vae } else { Family::Autoencoder })
+    };
+    let store = fill_families(root.path(), &experiment, Look::TINY, family);
+    measure_more(&store, &experiment, Look::TINY);
+    let page = fs_err::read_to_string(figures::report(&experiment, &store).unwrap()).unwrap();
+    for said in [
+        "Training images were corrupted, test images are not: a gap between them is no overfitting.",
+        "Models that denoise were given the test images as they are, but where a column says `input corrupted`.",
+        "Models that denoise were given the test images as they are.",
+        "the decoder's means of their posterior means (of autoencoders, which have no posterior, their codes)",
+        "What models were given is not corrupted here.",
+        "drawn from the model's prior (N(0, I) for autoencoders, which have none)",
+        "The mean of a continuous Bernoulli with λ in 0.0001 … 1 − 0.0001 is 0.11 at least and 0.89 at most",
+    ] {
+        assert!(page.contains(said) || page.contains(&said.replace('\'', "&#39;")), "{said}\n{page}");
+    }
+}
