@@ -85,7 +85,15 @@ fn read(experiment: &Experiment, store: &Store, wants_arrays: impl Fn(&Cell) -> 
             run.arrays = None;
         }
     }
-    let axes = experiment.axes.iter().map(|axis| (axis.path.clone(), axis.values.iter().map(words).collect()));
+    // Values that some model has: those of the others stand for nothing.
+    let has = |path: &str, value: &Value| {
+        experiment.cells.iter().any(|cell| cell.has(path) && cell.value_at(path).as_ref() == Some(value))
+    };
+    let axes = experiment.axes.iter().map(|axis| {
+        let values = axis.values.iter().filter(|value| has(&axis.path, value));
+        (axis.path.clone(), values.map(words).collect::<Vec<_>>())
+    });
+    let axes = axes.filter(|(_, values)| values.len() > 1);
     let mut records = Records {
         name: experiment.name.clone(),
         dataset: dataset(&experiment.cells),

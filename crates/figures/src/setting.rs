@@ -53,7 +53,12 @@ impl GroupKey {
 
 /// The key of each cell of an experiment; equal for cells that differ in their seed alone.
 pub fn keys(cells: &[Cell]) -> Vec<GroupKey> {
-    let paths: Vec<String> = differing_paths(cells).into_iter().filter(|path| path != SEED).collect();
+    // What all have alike who have it at all tells nothing that whatever lets them have it does not tell.
+    let differs = |path: &String| {
+        let mut values = cells.iter().filter(|cell| cell.has(path)).map(|cell| cell.value_at(path));
+        values.next().is_some_and(|first| values.any(|other| other != first))
+    };
+    let paths: Vec<String> = differing_paths(cells).into_iter().filter(|path| path != SEED && differs(path)).collect();
     let key = |cell: &Cell| {
         let had = paths.iter().filter(|path| cell.has(path));
         let setting = |path: &String| Setting { path: path.clone(), value: cell.value_at(path).unwrap_or_default() };
@@ -196,8 +201,8 @@ mod tests {
             cell.model.likelihood = spec::Likelihood::Gaussian { sigma: 1.0 };
         }
         let variants = phrases(&cells);
-        assert_eq!(variants[0], "VAE, hidden 400, Gaussian, σ = 1");
-        assert_eq!(variants[1], "autoencoder, hidden 400, Gaussian, σ = 1");
+        assert_eq!(variants[0], "VAE");
+        assert_eq!(variants[1], "autoencoder");
         assert_eq!(variants[2], "Gaussian mixture over pixels, 5 components, floor 0.1");
         let said = |value| words(&value);
         assert_eq!(

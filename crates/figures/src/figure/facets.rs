@@ -68,6 +68,11 @@ impl Along {
         chosen.unwrap_or_else(|| Along::path(LATENT_DIM))
     }
 
+    /// All settings at which these groups differ.
+    pub fn all(groups: &[&Group]) -> Along {
+        Along { paths: swept(groups, &[]).into_iter().flat_map(|along| along.paths).collect() }
+    }
+
     /// Whether there is no such setting.
     pub fn is_empty(&self) -> bool {
         self.paths.is_empty()
@@ -109,6 +114,12 @@ impl Along {
         if let Some(path) = self.quantity() {
             return equation(path, group.value(path)).unwrap_or_default();
         }
+        if self.paths.iter().any(|path| QUANTITIES.contains(&path.as_str())) {
+            let (quantities, others) = self.paths.iter().cloned().partition(|path| QUANTITIES.contains(&path.as_str()));
+            let quantities: Vec<String> = quantities;
+            let each = quantities.iter().map(|path| Along::path(path));
+            return told(&each.chain([Along { paths: others }]).collect::<Vec<_>>(), group);
+        }
         let settings: Vec<&Setting> = self.paths.iter().filter_map(|path| group.key.setting(path)).collect();
         match (settings.as_slice(), self.paths.as_slice()) {
             // Nothing tells the groups apart.
@@ -129,7 +140,8 @@ impl Along {
 
 /// What tells the groups from one another besides what is `taken`: quantities first, then other settings together.
 fn swept(groups: &[&Group], taken: &[Along]) -> Vec<Along> {
-    let quantities = QUANTITIES.iter().map(|path| Along::path(path)).filter(|along| !taken.contains(along));
+    let is_taken = |path: &str| taken.iter().any(|along| along.paths.iter().any(|taken| taken == path));
+    let quantities = QUANTITIES.iter().filter(|path| !is_taken(path)).map(|path| Along::path(path));
     quantities.chain([Along::others(groups, taken)]).filter(|along| along.levels_had(groups).len() > 1).collect()
 }
 
@@ -147,12 +159,24 @@ pub fn rows<'a>(groups: &[&'a Group], within: &[Along]) -> Vec<Facet<'a>> {
         match rows.iter_mut().find(|(known, _)| *known == levels) {
             Some((_, row)) => row.groups.push(group),
             None => {
-                let label = between.iter().map(|along| along.value(group)).collect::<Vec<_>>().join(", ");
+                let label = told(&between, group);
                 rows.push((levels, Facet { label, groups: vec![group] }));
             }
         }
     }
     rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// A group's values of several settings, in words: those of quantities last, and quantities that its model does not have only where
+/// there is nothing else to say.
+fn told(alongs: &[Along], group: &Group) -> String {
+    let (quantities, others): (Vec<&Along>, Vec<&Along>) = alongs.iter().partition(|along| along.quantity().is_some());
+    let (present, absent): (Vec<&Along>, Vec<&Along>) =
+        quantities.into_iter().partition(|along| along.level(group).iter().any(Option::is_some));
+    let mut said: Vec<&Along> = others.into_iter().chain(present).collect();
+    said.sort_by_key(|along| QUANTITIES.iter().position(|path| along.quantity() == Some(path)));
+    let said = if said.is_empty() { absent } else { said };
+    said.into_iter().map(|along| along.value(group)).filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// As [`rows`], of some of a figure's groups, with what tells these from the others ahead of each label.
@@ -166,12 +190,8 @@ pub fn rows_of<'a>(groups: &[&'a Group], within: &[Along], of: &str) -> Vec<Face
 
 /// What tells a group from the others, in words.
 pub fn title(group: &Group, all: &[&Group], along: &Along) -> String {
-    let own =
-        rows(all, std::slice::from_ref(along)).into_iter().find(|row| row.groups.iter().any(|g| g.key == group.key));
-    match own {
-        Some(row) if !row.label.is_empty() => format!("{}, {}", along.value(group), row.label),
-        _ => along.value(group),
-    }
+    let between = swept(all, std::slice::from_ref(along));
+    told(&[between, vec![along.clone()]].concat(), group)
 }
 
 /// Whether a row has more than [`MAX_LINES`] lines.
@@ -308,7 +328,7 @@ mod tests {
             let groups: Vec<&Group> = groups.iter().collect();
             let mut alongs: Vec<Along> =
                 groups.iter().flat_map(|group| &group.key.settings).map(|setting| Along::path(&setting.path)).collect();
-            alongs.extend([Along::choose(&groups), Along::others(&groups, &[]), Along::path(LATENT_DIM)]);
+            alongs.extend([Along::choose(&groups), Along::others(&groups, &[]), Along::all(&groups), Along::path(LATENT_DIM)]);
             for along in alongs {
                 let mut titles: Vec<String> = groups.iter().map(|group| title(group, &groups, &along)).collect();
                 titles.sort();

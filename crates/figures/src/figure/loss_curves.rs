@@ -2,7 +2,7 @@
 
 use spec::{Metric, Term};
 
-use super::facets::{self, Along, Style};
+use super::facets::{self, Along, Facet, MAX_LINES, Style};
 use super::grid::Grid;
 use super::labels::{self, LABEL};
 use super::{Choice, Drawn, PAGE, Page, Shown};
@@ -53,7 +53,7 @@ impl Row {
 pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let none = "no finished run has metrics on the test images";
     choice.keep("no metrics on the test images", none, |group| group.runs.iter().any(|run| !run.test.is_empty()))?;
-    let along = Along::choose(&choice.groups);
+    let along = along(&choice.groups);
     facets::thin(&mut choice, &along);
     let groups = choice.groups.as_slice();
     // A panel for each term that some model has: a GAN has no bound, and most have no discriminator.
@@ -98,6 +98,19 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     });
     let pages = pages.collect();
     Ok(choice.into_pages(pages))
+}
+
+/// What tells the lines of a panel from one another. Where rows would leave a quarter of their panels empty, since some models
+/// lack a term, all lines share one row as far as it has room for them.
+fn along(groups: &[&Group]) -> Along {
+    let chosen = Along::choose(groups);
+    let terms: Vec<Metric> =
+        terms_in_nats().filter(|&term| groups.iter().any(|group| group.last(term).is_some())).collect();
+    let rows = facets::rows(groups, std::slice::from_ref(&chosen));
+    let has = |row: &Facet<'_>, term: Metric| row.groups.iter().any(|group| group.last(term).is_some());
+    let n_filled: usize = rows.iter().map(|row| terms.iter().filter(|&&term| has(row, term)).count()).sum();
+    let is_sparse = rows.len() > 1 && 4 * n_filled <= 3 * rows.len() * terms.len();
+    if is_sparse && groups.len() <= MAX_LINES && families(groups).len() < 2 { Along::all(groups) } else { chosen }
 }
 
 /// Groups by what they mean by their losses, each with a name where there are several: a GAN's generator has nothing to share an

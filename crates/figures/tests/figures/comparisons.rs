@@ -234,3 +234,32 @@ figures: [loss-curves, reconstructions, samples, sample-sources, denoising]
         assert!(page.contains(said) || page.contains(&said.replace('\'', "&#39;")), "{said}\n{page}");
     }
 }
+
+/// Where some models lack terms, rows of their own would leave panels empty.
+#[test]
+fn loss_curves_of_few_models_share_a_row() {
+    let text = "
+name: shared
+dataset: { name: glyphs }
+model: { hidden: [8], latent_dim: 2 }
+training: { epochs: 3 }
+sweep:
+  grid: { model.kind: [autoencoder, vae] }
+  include: [{ model.kind: vae, objective.beta: 0.1 }]
+";
+    let root = tempfile::tempdir().unwrap();
+    let experiment = experiment(text);
+    let family = |cell: &spec::Cell| {
+        Some(if cell.model.kind == spec::ModelKind::Vae { Family::Vae } else { Family::Autoencoder })
+    };
+    let store = fill_families(root.path(), &experiment, Look::TINY, family);
+    figures::draw_kinds(&experiment, &store, &[FigureKind::LossCurves]).unwrap();
+    let folder = store.sweep_dir("shared").join("figures");
+    assert_readable(&folder);
+    let svg = &svgs(&folder)["loss-curves.svg"];
+    assert_eq!(svg.matches("nats per image").count(), 1, "one row of panels");
+    for label in ["\nautoencoder\n", "\nVAE, β = 0.1\n", "\nVAE, β = 1\n"] {
+        assert!(svg.contains(label), "{label} is not in {svg}");
+    }
+    assert!(!svg.contains("no β"));
+}

@@ -402,8 +402,8 @@ sweep:
   include:
     - { model.kind: vae, model.latent_dim: 5, objective.beta: 4 }
     - { model.kind: vae, model.latent_dim: 5 }
+    - { model.kind: vae, model.latent_dim: 5, model.hidden: [] }
     - { model.kind: autoencoder, model.latent_dim: 2, model.hidden: [] }
-    - { model.kind: autoencoder, model.latent_dim: 2, model.corruption: { masking: { fraction: 0.5 } } }
 ";
     let root = tempfile::tempdir().unwrap();
     let experiment = experiment(text);
@@ -418,7 +418,7 @@ sweep:
     let svg = &svgs(&folder)["loss-curves.svg"];
     let count = |text: &str| svg.matches(text).count();
     assert_eq!((count("ELBO"), count("nats per image")), (1, 3), "{svg}");
-    // A row for each setting; ELBO and KL end with the first, and each column has its axis named once.
+    // A row for each setting; ELBO and KL end with the second, and each column has its axis named once.
     assert_eq!(count("epoch"), 4);
 }
 
