@@ -7,7 +7,7 @@ use super::labels::{LABEL, Titles};
 use super::{Choice, Drawn, Page, Shown};
 use crate::axis::{PlotAxis, fixed, number, range};
 use crate::colour::{self, Colour, GREY, INK};
-use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
+use crate::drawing::{Anchor, Drawing, Point, SMALL, WIDTH};
 use crate::font;
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::marker::Marker;
@@ -195,36 +195,116 @@ fn guides(drawing: &mut Drawing, panel: &Panel) {
     }
 }
 
-/// The β of the points beside them, from the longest line on, as far as they do not cover one another.
+/// A rectangle: left, top, right, bottom.
+type Place = [f64; 4];
+
+/// The β of the points of lines beside them, where each name is nearer to its own point than to any other and covers nothing; a
+/// point that is alone has its β in the legend.
 fn name_betas(drawing: &mut Drawing, panel: &Panel, lines: &[Line]) {
-    let mut ordered: Vec<&Line> = lines.iter().collect();
+    let at = |p: &RatePoint| panel.at(p.kl.mean(), p.reconstruction.mean());
+    let strokes: Vec<Vec<Point>> = lines.iter().map(|line| line.points.iter().map(at).collect()).collect();
+    let markers: Vec<Point> = strokes.concat();
+    let mut taken: Vec<Place> = markers.iter().map(|(x, y)| [x - 2.0, y - 2.0, x + 2.0, y + 2.0]).collect();
+    let mut ordered: Vec<&Line> = lines.iter().filter(|line| line.points.len() > 1).collect();
     ordered.sort_by(|a, b| reach(b).total_cmp(&reach(a)));
-    let markers: Vec<(f64, f64)> =
-        lines.iter().flat_map(|line| &line.points).map(|p| panel.at(p.kl.mean(), p.reconstruction.mean())).collect();
-    let mut taken: Vec<[f64; 4]> = markers.iter().map(|(x, y)| [x - 2.0, y - 2.0, x + 2.0, y + 2.0]).collect();
     for p in ordered.into_iter().flat_map(|line| &line.points) {
-        let (x, y) = panel.at(p.kl.mean(), p.reconstruction.mean());
+        let own = at(p);
         let text = format!("β = {}", number(p.beta));
-        let width = font::width(&text, SMALL);
-        // Lines fall to the right, so that they leave both of these corners free.
-        let below = [x - 4.0 - width, y + 1.5, x - 4.0, y + SMALL + 2.0];
-        let above = [x + 4.0, y - SMALL - 4.0, x + 4.0 + width, y - 3.5];
-        let is_free = |place: &[f64; 4]| {
-            let is_apart = |other: &[f64; 4]| {
-                place[2] < other[0] || other[2] < place[0] || place[3] < other[1] || other[3] < place[1]
-            };
+        let is_free = |place: &Place| {
             place[0] > panel.left
-                && place[2] < panel.right() + 30.0
+                && place[2] < panel.right()
+                && place[1] > panel.top
                 && place[3] < panel.bottom()
-                && taken.iter().all(is_apart)
+                && markers.iter().all(|&other| other == own || away(place, other) > away(place, own) + NEARER)
+                && taken.iter().all(|other| is_apart(place, other))
+                && strokes.iter().flat_map(|line| line.windows(2)).all(|ends| is_clear(place, ends[0], ends[1]))
         };
-        let Some(place) = [below, above].into_iter().find(is_free) else { continue };
+        let Some(place) = places(own, font::width(&text, SMALL)).into_iter().find(is_free) else { continue };
         drawing.text((place[0], place[3] - 1.5), text, SMALL, INK, Anchor::Start);
         taken.push(place);
     }
 }
 
+/// How much nearer a name is to its own point than to others, in points.
+const NEARER: f64 = 3.0;
+
+/// Where a name of this width may stand. Lines fall to the right, so that they leave the first two corners free.
+fn places((x, y): Point, wide: f64) -> [Place; 6] {
+    let tall = SMALL + 0.5;
+    let corner = |left: f64, top: f64| [left, top, left + wide, top + tall];
+    [
+        corner(x - 4.0 - wide, y + 1.5),
+        corner(x + 4.0, y - tall - 3.5),
+        corner(x - wide / 2.0, y + 4.0),
+        corner(x - wide / 2.0, y - tall - 4.0),
+        corner(x + 5.0, y - tall / 2.0),
+        corner(x - 5.0 - wide, y - tall / 2.0),
+    ]
+}
+
+/// How far a point lies from a rectangle.
+fn away(place: &Place, (x, y): Point) -> f64 {
+    let outside = |value: f64, low: f64, high: f64| (low - value).max(value - high).max(0.0);
+    outside(x, place[0], place[2]).hypot(outside(y, place[1], place[3]))
+}
+
+fn is_apart(one: &Place, other: &Place) -> bool {
+    one[2] < other[0] || other[2] < one[0] || one[3] < other[1] || other[3] < one[1]
+}
+
+/// Whether a stroke passes beside a rectangle.
+fn is_clear(place: &Place, from: Point, to: Point) -> bool {
+    let n = 100;
+    (0..=n)
+        .map(|i| f64::from(i) / f64::from(n))
+        .all(|t| away(place, (from.0 + t * (to.0 - from.0), from.1 + t * (to.1 - from.1))) > 0.5)
+}
+
 fn reach(line: &Line) -> f64 {
     let (low, high) = range(line.points.iter().map(|p| p.kl.mean()));
     high - low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drawing::Mark;
+
+    /// Two points so close that a name to the lower left of the second would stand below the first.
+    #[test]
+    fn a_name_is_nearest_to_its_own_point() {
+        let over = |metric, value| OverSeeds::of(metric, vec![value]);
+        let point = |(beta, kl, loss): (f64, f64, f64)| {
+            Some(RatePoint { beta, kl: over(Metric::Kl, kl)?, reconstruction: over(Metric::Reconstruction, loss)? })
+        };
+        let line = |points: [(f64, f64, f64); 3]| Line {
+            label: String::new(),
+            colour: INK,
+            marker: Marker::of(0),
+            points: points.into_iter().filter_map(point).collect(),
+            shown: Vec::new(),
+        };
+        let lines = [
+            line([(0.5, 5.3, 132.2), (1.0, 4.3, 133.2), (4.0, 2.6, 138.2)]),
+            line([(0.5, 31.0, 63.8), (1.0, 22.3, 69.8), (4.0, 8.0, 98.3)]),
+            line([(0.5, 13.3, 94.9), (1.0, 10.8, 96.8), (4.0, 6.0, 107.9)]),
+            line([(0.5, 22.1, 71.3), (1.0, 17.3, 75.3), (4.0, 8.4, 96.6)]),
+        ];
+        let (x, y) = (PlotAxis::between(1.0, 33.0, 7), PlotAxis::between(57.0, 143.0, 6));
+        let panel = Panel { left: 34.0, top: 20.0, width: 320.0, height: 190.0, x, y };
+        let mut drawing = Drawing::new();
+        name_betas(&mut drawing, &panel, &lines);
+        let mut n_named = 0;
+        for mark in &drawing.marks {
+            let Mark::Text { at: (left, baseline), text, .. } = mark else { continue };
+            let place = [*left, baseline - SMALL + 1.0, left + font::width(text, SMALL), baseline + 1.5];
+            let nearest = lines.iter().flat_map(|line| &line.points).min_by(|a, b| {
+                let away = |p: &RatePoint| away(&place, panel.at(p.kl.mean(), p.reconstruction.mean()));
+                away(a).total_cmp(&away(b))
+            });
+            assert_eq!(nearest.map(|p| format!("β = {}", number(p.beta))).as_ref(), Some(text));
+            n_named += 1;
+        }
+        assert!(n_named >= 7, "{n_named} of 12");
+    }
 }
