@@ -47,10 +47,19 @@ struct Placed<'a> {
     wide: f64,
 }
 
-/// Draws the entries in centred rows from `top` down, one that is wider than the page in lines; returns the height they take, in
-/// points.
-pub fn draw(drawing: &mut Drawing, entries: &[LegendEntry], top: f64) -> f64 {
-    let room = WIDTH - 12.0;
+/// The entries in rows of at most `room` points, as few as there is need for, and these about equally long; each row with its width.
+fn balanced(entries: &[LegendEntry], room: f64) -> Vec<(f64, Vec<Placed<'_>>)> {
+    let widest = in_rows(entries, room);
+    let n_rows = widest.len();
+    let narrower = (1..=20).rev().map(|part| room * (1.0 - f64::from(part) / 40.0)).map(|room| in_rows(entries, room));
+    let n_lines = |rows: &[(f64, Vec<Placed<'_>>)]| -> usize {
+        rows.iter().flat_map(|(_, row)| row).map(|placed| placed.lines.len()).sum()
+    };
+    let least = n_lines(&widest);
+    narrower.into_iter().find(|rows| rows.len() == n_rows && n_lines(rows) == least).unwrap_or(widest)
+}
+
+fn in_rows(entries: &[LegendEntry], room: f64) -> Vec<(f64, Vec<Placed<'_>>)> {
     let mut rows: Vec<(f64, Vec<Placed<'_>>)> = Vec::new();
     for entry in entries {
         let sample = sample_width(entry.swatch);
@@ -65,6 +74,13 @@ pub fn draw(drawing: &mut Drawing, entries: &[LegendEntry], top: f64) -> f64 {
             _ => rows.push((wide, vec![placed])),
         }
     }
+    rows
+}
+
+/// Draws the entries in centred rows from `top` down, one that is wider than the page in lines; returns the height they take, in
+/// points.
+pub fn draw(drawing: &mut Drawing, entries: &[LegendEntry], top: f64) -> f64 {
+    let rows = balanced(entries, WIDTH - 12.0);
     let mut below = top;
     for (used, row) in rows {
         let baseline = below + 8.5;
@@ -102,5 +118,19 @@ fn swatch(drawing: &mut Drawing, swatch: Swatch, (x, y): Point) {
         Swatch::Marker(colour, marker) => marker.draw(drawing, (x + 3.0, y), colour),
         Swatch::Square(colour) => drawing.bar((x, y - 3.0), (x + 6.0, y + 3.0), colour),
         Swatch::Heading => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_entry_is_left_alone_on_a_row() {
+        let texts = ["prior N(0, I)", "mixture prior, 50 components", "VampPrior, 50 components", "test", "train"];
+        let entries = texts.map(|text| LegendEntry::new(Swatch::Line(INK, 1.0, None), text));
+        let rows = balanced(&entries, WIDTH - 12.0);
+        assert_eq!(rows.iter().map(|(_, row)| row.len()).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(balanced(&entries[..2], WIDTH - 12.0).len(), 1);
     }
 }

@@ -153,6 +153,10 @@ fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
     let all = groups.iter().flat_map(|group| &group.runs).flat_map(|run| &run.measures).map(|(measure, _)| measure);
     let has_floor = notes::gray_bce_floor(groups).is_some();
     let measures: BTreeSet<&MeasurementKey> = all.filter(|measure| !(has_floor && measure.is_floor())).collect();
+    // What all lines have comes before what some have.
+    let of_all = |wanted: &&MeasurementKey| groups.iter().all(|group| group.measure(|one| one == *wanted).is_some());
+    let (whole, some): (Vec<&MeasurementKey>, Vec<&MeasurementKey>) = measures.into_iter().partition(of_all);
+    let measures = [whole, some].concat();
     if measures.is_empty() {
         return None;
     }
@@ -183,12 +187,12 @@ fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
         } else {
             ""
         },
+        notes::given(groups, measures.iter().any(|measure| measure.settings.input == Some(Input::Corrupted))),
+        notes::clipped(groups),
         notes::missing(records),
         notes::warned(records, groups, Warning::concerns_measures),
     );
     let columns = measures.iter().map(column).collect();
-        notes::given(groups, measures.iter().any(|measure| measure.settings.input == Some(Input::Corrupted))),
-        notes::clipped(groups),
     Some(Table::new(records, format!("evaluation{}", part.suffix), caption, columns, lines, groups))
 }
 

@@ -42,7 +42,7 @@ const TITLES: &[(&str, &str, &str)] = &[
     ("model.corruption", "gaussian", "Gaussian noise"),
     ("model.corruption", "masking", "masked pixels"),
     ("model.corruption", "salt-and-pepper", "salt and pepper"),
-    ("objective.kind", "elbo", "ELBO"),
+    ("objective.kind", "elbo", "β-VAE"),
     ("objective.kind", "free-bits", "free bits"),
     ("objective.kind", "capacity", "capacity"),
     ("objective.kind", "importance-weighted", "importance-weighted bound"),
@@ -82,6 +82,8 @@ pub fn field(name: &str, value: &Value) -> String {
             format!("{said} {}", if said == "1" { name.trim_end_matches('s') } else { name })
         }
         "sigma" => format!("σ = {said}"),
+        "rise epochs" => format!("rising over {said} epochs"),
+        "epochs" => format!("{said} {}", if said == "1" { "epoch" } else { name }),
         // These words say of themselves what they are.
         "variance" | "gradient" if value.is_string() => said,
         _ => format!("{name} {said}"),

@@ -402,6 +402,7 @@ impl fmt::Display for MetricSettings {
             let name = name.replace('_', " ");
             match value {
                 Value::String(text) => write!(f, "{separator}{name} {text}")?,
+                Value::Bool(true) => write!(f, "{separator}{name}")?,
                 other => write!(f, "{separator}{name} {other}")?,
             }
         }
@@ -478,7 +479,7 @@ mod tests {
             (corrupted, r#"{"input":"corrupted","samples":1}"#, "input corrupted, samples 1"),
             (MetricSettings::of(Subject::Data), r#"{"of":"data"}"#, "of data"),
             (active, r#"{"variance_above":0.01}"#, "variance above 0.01"),
-            (exact, r#"{"exact":true}"#, "exact true"),
+            (exact, r#"{"exact":true}"#, "exact"),
         ];
         for (settings, json, words) in cases {
             assert_eq!((settings.to_json().as_str(), settings.to_string().as_str()), (json, words));

@@ -96,10 +96,15 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let per_page = (((PAGE - 60.0) / (height + LABEL + 24.0)) as usize).max(1);
     let caption = format!(
         "KL of each latent dimension on the test images, in nats per image, largest first; {} at each rank. A unit is \
-         active if its posterior mean varies over the test images, Var_x(E_q[z]) > {ACTIVE_UNIT_VARIANCE}, whatever its KL.{}",
+         active if its posterior mean varies over the test images, Var_x(E_q[z]) > {ACTIVE_UNIT_VARIANCE}, whatever its KL.{}{}",
         notes::seeds(groups, "points"),
         if groups.iter().flat_map(|g| &g.runs).any(|run| run.kl_per_dim.len() > MAX_BARS) {
             " Only the 128 largest are drawn."
+        } else {
+            ""
+        },
+        if rows.iter().flat_map(|(_, bars)| bars).flat_map(|bars| &bars.kl).any(|kl| is_raised(kl.mean(), &y, height)) {
+            " A KL too small to see is drawn as the thinnest bar."
         } else {
             ""
         },
@@ -191,6 +196,11 @@ fn page(rows: &[(String, Vec<Bars>)], y: &PlotAxis, height: f64) -> Drawing {
     }
     drawing.height = top - 15.0 + 22.5;
     drawing
+}
+
+/// Whether a bar is drawn higher than its value, so that it is seen.
+fn is_raised(kl: f64, y: &PlotAxis, height: f64) -> bool {
+    kl / (y.high - y.low) * height < LEAST
 }
 
 fn bars_in(drawing: &mut Drawing, panel: &Panel, bars: &Bars) {

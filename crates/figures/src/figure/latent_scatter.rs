@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use spec::{LatentSpace, listed};
+use spec::{LatentSpace, listed, thousands};
 
 use super::facets::{self, Along, PanelRow};
 use super::labels::{self, LABEL, Titles};
@@ -126,8 +126,9 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let all: Vec<&Cloud> = clouds.iter().flat_map(|(_, clouds)| clouds).collect();
     let axes = Axes::all(&all);
     let caption = format!(
-        "{} of {shown} of {stored} test images{}, {}.{}{}{}",
+        "{} of {shown} of {} test images{}, {}.{}{}{}",
         what(&all),
+        thousands(stored as u64),
         match n_classes {
             Some(_) if coloured => ", a colour and a marker for each class".to_owned(),
             Some(n) => format!("; {n} classes are too many to tell apart"),

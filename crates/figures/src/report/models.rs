@@ -74,7 +74,11 @@ pub fn architecture(cell: &Cell, shape: Option<ImageShape>, varies: bool) -> Str
     let mut said = Vec::new();
     if let Some(encoder) = &layout.encoder {
         let heads: Vec<String> = encoder.heads.iter().map(|head| head.replace('_', " ")).collect();
-        said.push(format!("encoder {} → {} of z ({d})", chain(&encoder.trunk, &d), spec::listed(&heads, "and")));
+        let made = match model.kind {
+            ModelKind::Autoencoder => "z".to_owned(),
+            _ => format!("{} of z", spec::listed(&heads, "and")),
+        };
+        said.push(format!("encoder {} → {made} ({d})", chain(&encoder.trunk, &d)));
     }
     if let Some(decoder) = &layout.decoder {
         let name = if matches!(model.kind, ModelKind::Gan { .. }) { "generator" } else { "decoder" };

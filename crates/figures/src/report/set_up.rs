@@ -7,18 +7,19 @@ use spec::{Cell, Corruption, Experiment, ImageShape};
 
 use super::{code, models, plain_table, xml};
 use crate::records::Records;
-use crate::setting::words;
+use crate::setting::{LATENT_DIM, words};
 use record::ArrayName;
 
 /// The most different values of a part that are told one by one.
-const MAX_TOLD: usize = 6;
+const MAX_TOLD: usize = 12;
 
 /// What was run, as tables.
 pub fn html(experiment: &Experiment, records: &Records, command: &str) -> String {
     let about = &experiment.about;
     let cells = &experiment.cells;
     let shape = |cell: &Cell| shape(cell, records);
-    let widths: BTreeSet<usize> = cells.iter().map(|cell| cell.model.latent_dim).collect();
+    let with = cells.iter().filter(|cell| cell.has(LATENT_DIM));
+    let widths: BTreeSet<usize> = with.map(|cell| cell.model.latent_dim).collect();
     let varies = widths.len() > 1;
     let told = |of: &dyn Fn(&Cell) -> String| told(cells.iter().map(of));
     let with = |path: &str| cells.iter().filter(|cell| cell.has(path)).cloned().collect::<Vec<_>>();

@@ -160,7 +160,7 @@ sweep:
     let folder = store.sweep_dir("objectives").join("figures");
     assert_readable(&folder);
     let svg = &svgs(&folder)["rate-distortion.svg"];
-    for line in ["ELBO (β = 1, 4)", "free bits, 1 nat (β = 4)"] {
+    for line in ["β-VAE (β = 1, 4)", "free bits, 1 nat (β = 4)"] {
         assert!(svg.contains(line), "{line} is not in {svg}");
     }
     let experiment = spec::Experiment { figures: vec![FigureKind::RateDistortion], ..experiment };
