@@ -1,6 +1,6 @@
 //! The run store: what a run leaves behind, how it is written so that nothing tears, and how it is read back.
 //!
-//! Read [`rows`] and [`manifest`] first (what is stored), then [`run`], [`store`], [`summary`], [`difference`] and [`published`]
+//! Read [`rows`] and [`manifest`] first (what is stored), then [`run`], [`store`], [`summary`], [`difference`], [`verdict`] and [`published`]
 //! (how it is read), then [`files`], [`lock`], [`editor`] and [`writer`] (how it is written). Every number is in nats per image, a mean
 //! over images, unless its documentation says otherwise. polars stays inside `parquet`; HDF5 inside [`arrays`], safetensors
 //! inside [`tensors`]. What a sweep's folder stands for is in [`kept`]; what is removed goes through [`trash`].
@@ -48,6 +48,7 @@ pub mod student;
 pub mod summary;
 pub mod tensors;
 pub mod trash;
+pub mod verdict;
 pub mod writer;
 
 pub use arrays::{Array, ArrayName, Arrays, NEARLY_OPPOSITE};

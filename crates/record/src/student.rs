@@ -1,4 +1,4 @@
-//! Student's t distribution: the quantile that a confidence interval of a mean over a few seeds needs.
+//! Student's t distribution: the quantile that a confidence interval of a mean over a few seeds needs, and the tails of a test.
 
 /// How many standard errors a 95 % confidence interval of a mean reaches to each side, given `n` values: the 97.5 %
 /// quantile of Student's t with n − 1 degrees of freedom. `None` for fewer than two values, which have no interval.
@@ -20,6 +20,12 @@ fn quantile(two_sided: f64, degrees: f64) -> f64 {
         }
     }
     0.5 * (low + high)
+}
+
+/// P(T ≥ t) for Student's t with `degrees` degrees of freedom, at least one.
+pub fn upper_tail(t: f64, degrees: usize) -> f64 {
+    let half = 0.5 * tail(t, degrees as f64);
+    if t >= 0.0 { half } else { 1.0 - half }
 }
 
 /// P(|T| > t) = I_x(ν/2, 1/2) with x = ν/(ν + t²); Abramowitz & Stegun (1964), 26.7.1 and 26.5.27.
