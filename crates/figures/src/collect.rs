@@ -8,6 +8,7 @@ use serde_json::Value;
 use spec::{Cell, Experiment, Keep, Likelihood, Measurement, SharedVariance, Split, listed};
 
 use crate::arrays::{self, RunArrays};
+use crate::claims::judged;
 use crate::error::FiguresError;
 use crate::origins::Origins;
 use crate::records::{Epoch, Group, KnownRun, MeasurementKey, Records, RunNumbers};
@@ -105,8 +106,10 @@ fn read(experiment: &Experiment, store: &Store, wants_arrays: impl Fn(&Cell) -> 
         groups: in_order(groups),
         origins: origins.rows(),
         warnings: Vec::new(),
+        judged: None,
     };
     records.warnings = warnings(&records);
+    records.judged = judged(experiment, &records.groups);
     Ok(records)
 }
 

@@ -31,6 +31,8 @@ pub fn tex(text: &str) -> String {
             '<' => out.push_str("\\textless{}"),
             '>' => out.push_str("\\textgreater{}"),
             'β' => out.push_str("$\\beta$"),
+            'δ' => out.push_str("$\\delta$"),
+            '→' => out.push_str("$\\to$"),
             'σ' => out.push_str("$\\sigma$"),
             '−' => out.push_str("$-$"),
             '±' => out.push_str("$\\pm$"),

@@ -12,6 +12,7 @@
 mod arrays;
 mod assessment;
 mod axis;
+mod claims;
 mod collect;
 mod colour;
 mod contrast;
@@ -43,6 +44,7 @@ use record::Store;
 use spec::{Experiment, FigureKind};
 
 pub use crate::assessment::{Assessment, assess, warnings_of_design};
+pub use crate::claims::{Judged, JudgedClaim, JudgedComparison};
 pub use crate::error::FiguresError;
 pub use crate::findings::{Finding, NOTE as FINDINGS_NOTE};
 pub use crate::warnings::{Warning, WarningKind};
@@ -114,11 +116,10 @@ pub fn report(experiment: &Experiment, store: &Store) -> Result<PathBuf, Figures
     let records = collect::collect(experiment, store)?;
     write_tables(&mut Drawn::default(), experiment, store, &records)?;
     let path = store.sweep_dir(&experiment.name).join("report.html");
-    let command = match store.kept_sweep(&experiment.name)? {
-        Some(kept) => kept.command,
-        None => format!("elbo sweep {}", experiment.written.file.display()),
-    };
-    write(&path, page_of(experiment, &records, &command)?.as_bytes())?;
+    let kept = store.kept_sweep(&experiment.name)?;
+    let n_changed = kept.as_ref().map_or(0, |kept| kept.claims.len().saturating_sub(1));
+    let command = kept.map_or_else(|| format!("elbo sweep {}", experiment.written.file.display()), |kept| kept.command);
+    write(&path, page_of(experiment, &records, &command, n_changed)?.as_bytes())?;
     Ok(path)
 }
 
@@ -134,6 +135,10 @@ fn write_tables(
         let path = |suffix: &str| folder.join(format!("{}.{suffix}", table.name));
         keep(drawn, path("csv"), table::csv(&table).as_bytes())?;
         keep(drawn, path("tex"), tex::tex(&table).as_bytes())?;
+    }
+    if let Some(judged) = &records.judged {
+        keep(drawn, folder.join("claims.csv"), claims::table::csv(judged).as_bytes())?;
+        keep(drawn, folder.join("claims.tex"), claims::table::tex(judged, &experiment.name).as_bytes())?;
     }
     drawn.files.push(collect::write_summary(experiment, store)?);
     Ok(())
@@ -169,11 +174,17 @@ fn forget(folder: &Path, kinds: &[FigureKind], written: &[PathBuf]) -> Result<Ve
 }
 
 /// The report's page.
-fn page_of(experiment: &Experiment, records: &Records, command: &str) -> Result<String, FiguresError> {
+fn page_of(
+    experiment: &Experiment,
+    records: &Records,
+    command: &str,
+    n_changed: usize,
+) -> Result<String, FiguresError> {
     let (figures, skipped) = all_figures(records, &experiment.figures);
     let with_svg = figures.into_iter().map(|figure| Ok((output::svg(&figure.drawing, &figure.name)?, figure)));
     let figures: Vec<(String, Figure)> = with_svg.collect::<Result<_, FiguresError>>()?;
-    Ok(report::html(&report::Page { experiment, records, figures: &figures, skipped: &skipped, command }))
+    let page = report::Page { experiment, records, figures: &figures, skipped: &skipped, command, n_changed };
+    Ok(report::html(&page))
 }
 
 type Skipped = Vec<(FigureKind, String)>;

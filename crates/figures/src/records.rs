@@ -7,6 +7,7 @@ use spec::metric::{Subject, Unit};
 use spec::{Basis, Cell, Measurement, Metric, MetricSettings, RunId, Split, Term};
 
 use crate::arrays::RunArrays;
+use crate::claims::Judged;
 use crate::setting::{GroupKey, phrase};
 use crate::tiles::ImageStack;
 use crate::warnings::Warning;
@@ -34,6 +35,8 @@ pub struct Records {
     pub origins: Vec<(String, Vec<String>)>,
     /// What makes comparisons of the finished runs less than they seem.
     pub warnings: Vec<Warning>,
+    /// The experiment's claims with their verdicts; `None` where it makes none.
+    pub judged: Option<Judged>,
 }
 
 /// A run of the experiment, finished or not.

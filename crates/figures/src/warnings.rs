@@ -77,7 +77,8 @@ impl Warning {
             FigureKind::LossCurves
             | FigureKind::ElboByLatentDim
             | FigureKind::RateDistortion
-            | FigureKind::KlPerDim => self.concerns_numbers(),
+            | FigureKind::KlPerDim
+            | FigureKind::Claims => self.concerns_numbers(),
             FigureKind::Sharpness => self.concerns_numbers() || self.kind == WarningKind::Checkerboard,
             FigureKind::Reconstructions | FigureKind::Denoising => {
                 matches!(self.kind, WarningKind::Checkerboard | WarningKind::NearDuplicates)

@@ -23,6 +23,9 @@ pub struct KeptSweep {
     pub set: Vec<String>,
     /// The command, as it can be pasted into a shell.
     pub command: String,
+    /// SHA-256 of the experiment's claims, of each version that the folder has stood for, the present one last; empty without claims.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<String>,
     /// Its runs, in the order of the experiment.
     pub runs: Vec<KeptRun>,
 }

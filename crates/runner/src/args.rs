@@ -353,7 +353,8 @@ gray-levels, gaussian-density) are not comparable: each scale has a table of its
 
 JSON: `name, split, scale` (`null` for several); `rows` with `group` (an object from path to value),
 `scale, metric, settings, epoch, images` (`null` for the whole split), `mean, standard_deviation,
-half_width_95, n`.")]
+half_width_95, n`; `findings, warnings`; `judged` (`null` without claims) with `rule, caveat` and
+`claims`, each with `id, text, verdict, verdict_holm, comparisons`.")]
 pub struct CompareArgs {
     #[command(flatten)]
     pub experiment: ExperimentArgs,

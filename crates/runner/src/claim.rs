@@ -39,14 +39,15 @@ impl<'a> Claim<'a> {
             name: cell.readable_name(),
             cell: serde_json::to_value(cell).unwrap_or_default(),
         });
+        let before = store.kept_sweep(&experiment.name)?;
         let own = KeptSweep {
             format_version: FormatVersion::CURRENT,
             file: absolute(&written.file)?,
             set: written.set.clone(),
             command: command(),
+            claims: rules(before.as_ref(), experiment),
             runs: runs.collect(),
         };
-        let before = store.kept_sweep(&experiment.name)?;
         if let Some(before) = &before
             && !is_same_file(&before.file, &own.file)
             && before.ids() != own.ids()
@@ -123,6 +124,15 @@ impl<'a> Claim<'a> {
         if let Some(changes) = self.changes()? {
             output::say(&changes);
         }
+        if let Some(before) = self.before.as_ref().filter(|before| before.claims.len() < self.own.claims.len())
+            && let (Some(old), Some(new)) = (before.claims.last(), self.own.claims.last())
+        {
+            output::say(&format!(
+                "the claims of `{}` are others than before ({old:.12}… → {new:.12}…), and the report says so: verdicts are worth most \
+                 where claims are written down before anything is run",
+                self.experiment.name
+            ));
+        }
         let name = &self.experiment.name;
         let with_its_command = |before: &KeptSweep| KeptSweep { command: before.command.clone(), ..self.own.clone() };
         let is_same = self.before.as_ref().is_some_and(|before| *before == with_its_command(before))
@@ -133,6 +143,14 @@ impl<'a> Claim<'a> {
         }
         Ok(())
     }
+}
+
+/// The hashes of the claims that the folder has stood for, the present one last.
+fn rules(before: Option<&KeptSweep>, experiment: &Experiment) -> Vec<String> {
+    let mut rules = before.map(|before| before.claims.clone()).unwrap_or_default();
+    let own = spec::claims_hash(&experiment.claims);
+    rules.extend(own.filter(|own| rules.last() != Some(own)));
+    rules
 }
 
 /// What was typed, as it can be pasted into a shell.

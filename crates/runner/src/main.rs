@@ -19,6 +19,7 @@ mod scheduler;
 mod settings;
 mod text;
 mod text_table;
+mod verdicts;
 mod worker;
 
 use std::process::ExitCode;

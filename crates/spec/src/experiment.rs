@@ -302,8 +302,9 @@ fn parse(
     }
     match name {
         Some(name) if problems.is_empty() => {
-            let figures = figures
-                .unwrap_or_else(|| FigureKind::ALL.iter().copied().filter(|figure| figure.fits(&cells)).collect());
+            let figures = figures.unwrap_or_else(|| {
+                FigureKind::ALL.iter().copied().filter(|figure| figure.fits(&cells, &claims)).collect()
+            });
             let (text, set) =
                 (sources.0[0].text.clone(), sources.0.iter().skip(1).map(|set| set.text.clone()).collect());
             let written = Written { file: file.to_owned(), text, set };

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, IntoStaticStr, VariantArray};
 
 use crate::cell::Cell;
+use crate::claim::Claim;
 use crate::corruption::Corruption;
 use crate::kind::ModelKind;
 
@@ -26,6 +27,8 @@ use crate::kind::ModelKind;
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum FigureKind {
+    /// The effects that the experiment's claims are judged by, with their intervals.
+    Claims,
     /// ELBO terms over epochs.
     LossCurves,
     /// Test images beside their reconstructions.
@@ -76,24 +79,26 @@ impl FigureKind {
             | FigureKind::SampleSources
             | FigureKind::Interpolations
             | FigureKind::Denoising
-            | FigureKind::Sharpness => false,
+            | FigureKind::Sharpness
+            | FigureKind::Claims => false,
         }
     }
 
     /// Whether the figure shows something for these cells: a manifold needs a latent space of two dimensions, a scatter at
     /// least two, a figure over a quantity at least two values of it, reconstructions and latents an encoder, terms of
-    /// the bound a model that has them, denoising one that is trained on corrupted images. What is shown of sources,
+    /// the bound a model that has them, denoising one that is trained on corrupted images, the figure of claims a claim. What is shown of sources,
     /// interpolations and sharpness depends on what was measured, which cells do not say: these are drawn where a spec
     /// names them.
     ///
     /// A spec without `figures` has all that fit; one that names a figure gets what can be drawn of it.
-    pub fn fits(self, cells: &[Cell]) -> bool {
+    pub fn fits(self, cells: &[Cell], claims: &[Claim]) -> bool {
         let with = |has: fn(ModelKind) -> bool| cells.iter().filter(move |cell| has(cell.model.kind));
         // Two of them that differ in what `of` says.
         fn differ<'a, T: PartialEq>(mut cells: impl Iterator<Item = &'a Cell>, of: impl Fn(&Cell) -> T) -> bool {
             cells.next().is_some_and(|first| cells.any(|cell| of(cell) != of(first)))
         }
         match self {
+            FigureKind::Claims => !claims.is_empty(),
             FigureKind::LossCurves | FigureKind::Samples => true,
             FigureKind::Reconstructions => with(has_encoder).next().is_some(),
             FigureKind::KlPerDim => with(has_kl).next().is_some(),

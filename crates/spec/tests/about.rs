@@ -53,8 +53,10 @@ fn every_file_in_experiments_says_what_it_asks_whom_it_follows_and_how_to_start_
         let path = file.strip_prefix(&root).unwrap().display().to_string();
         assert!(about.question.as_deref().is_some_and(|text| text.ends_with('?')), "{path}: {about:?}");
         assert!(about.source.is_some(), "{path}: {about:?}");
-        // The default of the recipe needs no path.
+        // The default of the recipe needs no path, and a study is known by its name.
         let launch = about.launch.unwrap_or_default();
-        assert!(launch == "./just sweep" || launch.contains(&path), "{path}: `{launch}`");
+        let study = path.strip_prefix("experiments/studies/").and_then(|name| name.strip_suffix(".yaml"));
+        let is_study = study.is_some_and(|name| launch.starts_with(&format!("./just study {name}")));
+        assert!(launch == "./just sweep" || is_study || launch.contains(&path), "{path}: `{launch}`");
     }
 }

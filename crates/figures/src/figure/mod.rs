@@ -1,5 +1,6 @@
 //! The kinds of figures: each takes the records' numbers and gives drawings, or says why it makes no sense for them.
 
+mod claims;
 mod denoising;
 mod elbo_by_latent_dim;
 mod facets;
@@ -133,6 +134,9 @@ struct MadePart<'a> {
 
 /// Draws one kind of figure: one or more files, or a reason why there is none.
 pub fn figures(kind: FigureKind, records: &Records) -> Result<Vec<Figure>, String> {
+    if kind == FigureKind::Claims {
+        return claims::figures(records);
+    }
     let Made { parts, left_out } = make(kind, records)?;
     let left_out = format!("{}{}", not_shown(&left_out), notes::missing(records));
     let named = |part: MadePart<'_>| {
@@ -144,6 +148,8 @@ pub fn figures(kind: FigureKind, records: &Records) -> Result<Vec<Figure>, Strin
 
 fn make(kind: FigureKind, records: &Records) -> Result<Made<'_>, String> {
     let draw: fn(Choice<'_>) -> Drawn = match kind {
+        // It shows claims, not groups.
+        FigureKind::Claims => return Err(claims::NONE.to_owned()),
         FigureKind::LossCurves => loss_curves::draw,
         FigureKind::Reconstructions => reconstructions::draw,
         FigureKind::Samples => samples::draw,

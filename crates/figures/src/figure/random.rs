@@ -132,6 +132,7 @@ pub fn records(cells: &[Cell]) -> Records {
         groups: groups(cells, numbers),
         origins: Vec::new(),
         warnings: Vec::new(),
+        judged: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The report: one HTML page that needs nothing besides itself.
 
+mod claims;
 mod glossary;
 mod models;
 mod results;
@@ -32,6 +33,8 @@ pub struct Page<'a> {
     pub skipped: &'a [(FigureKind, String)],
     /// The command that the runs were started with.
     pub command: &'a str,
+    /// How often the claims were changed since the sweep was first kept.
+    pub n_changed: usize,
 }
 
 /// The page.
@@ -70,9 +73,11 @@ struct Part {
 
 /// The page's sections in order; those without content are left out.
 fn parts(page: &Page<'_>, tables: &[table::Table]) -> Vec<Part> {
-    let Page { experiment, records, figures, skipped, command } = page;
+    let Page { experiment, records, figures, skipped, command, n_changed } = page;
     let part = |id, title, body| Part { id, title, body };
+    let claims = records.judged.as_ref().map(|judged| claims::html(judged, *n_changed)).unwrap_or_default();
     let parts = vec![
+        part("claims", "Claims", claims),
         part("findings", "Findings", told(records, tables)),
         part("warnings", "Warnings", warned(records)),
         part("set-up", "What was run", set_up::html(experiment, records, command)),

@@ -5,6 +5,7 @@
 mod common;
 mod comparisons;
 mod reports;
+mod studies;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;

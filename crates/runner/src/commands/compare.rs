@@ -18,6 +18,7 @@ use crate::output;
 use crate::settings::Settings;
 use crate::text;
 use crate::text_table::{Align, TableEntry, TextTable};
+use crate::verdicts::{self, ClaimsJson};
 
 /// What is said where there are several test splits.
 const IMAGES: &str = "numbers over different test images cannot be compared";
@@ -107,6 +108,8 @@ struct CompareJson<'a> {
     rows: Vec<RowJson>,
     findings: Vec<FindingJson>,
     warnings: Vec<WarningJson>,
+    /// `null` where the experiment makes no claims, or only some of its cells are looked at.
+    judged: Option<ClaimsJson>,
 }
 
 /// One metric of the runs that differ in nothing but their seed.
@@ -178,6 +181,7 @@ pub fn compare(settings: &Settings, experiment: &Experiment, request: &CompareRe
             rows,
             findings: assessment.findings.into_iter().map(FindingJson::from).collect(),
             warnings: assessment.warnings.into_iter().map(WarningJson::from).collect(),
+            judged: assessment.judged.map(ClaimsJson::from),
         })?;
     } else {
         let mut notes = Vec::new();
@@ -190,6 +194,7 @@ pub fn compare(settings: &Settings, experiment: &Experiment, request: &CompareRe
             notes.extend(without_bound(cells, request, &store)?);
         }
         output::print(&assessment::findings(&assessment))?;
+        output::print(&verdicts::tables(assessment.judged.as_ref(), settings.is_coloured))?;
         notes.iter().for_each(|note| output::say(note));
         if scales {
             output::say(SCALES);
@@ -216,8 +221,10 @@ fn assessed(experiment: &Experiment, chosen: &[&Cell], split: Split, store: &Sto
     if split != Split::Test {
         return Ok(Assessment::default());
     }
-    let cells = chosen.iter().map(|cell| (*cell).clone()).collect();
-    Ok(figures::assess(&Experiment { cells, ..experiment.clone() }, store)?)
+    let cells: Vec<Cell> = chosen.iter().map(|cell| (*cell).clone()).collect();
+    // Claims are about the whole experiment.
+    let claims = if cells.len() == experiment.cells.len() { experiment.claims.clone() } else { Vec::new() };
+    Ok(figures::assess(&Experiment { cells, claims, ..experiment.clone() }, store)?)
 }
 
 /// Cells by what their numbers are on.

@@ -19,6 +19,7 @@ use crate::plan::{Goal, Plan, PlanRequest};
 use crate::scheduler::{Tally, run_cohorts};
 use crate::settings::Settings;
 use crate::text;
+use crate::verdicts;
 use crate::worker::find_program;
 
 /// Sweeps.
@@ -111,6 +112,7 @@ fn finish(
     let mut text = compare::results(experiment, store, experiment.evaluation.as_ref(), settings.is_coloured)?;
     let assessment = figures::assess(experiment, store)?;
     text.push_str(&assessment::findings(&assessment));
+    text.push_str(&verdicts::tables(assessment.judged.as_ref(), settings.is_coloured));
     if figures.report().is_file() {
         text.push_str(&format!("report: {}\n", figures.report().display()));
     }

@@ -11,6 +11,7 @@ mod own_images;
 mod read;
 mod removing;
 mod reproduce;
+mod studies;
 mod support;
 mod sweep_folders;
 mod usage;
