@@ -26,6 +26,9 @@ pub struct KeptSweep {
     /// SHA-256 of the experiment's claims, of each version that the folder has stood for, the present one last; empty without claims.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<String>,
+    /// The hours that the sweep was given, where it was: epochs are then fewer than in the file if `set` has a share of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<f64>,
     /// Its runs, in the order of the experiment.
     pub runs: Vec<KeptRun>,
 }

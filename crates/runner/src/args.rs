@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use spec::Metric;
 
-use crate::args::common::count;
+use crate::args::common::{count, hours};
 
 pub use common::FormatArgs;
 pub use model::{DecoderArg, EncodeArgs, ExportArgs, GivenArgs, InterpolateArgs, ReconstructArgs, SampleArgs};
@@ -135,7 +135,7 @@ Prints the folder.")]
 }
 
 /// Which experiment.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct ExperimentArgs {
     /// The experiment's file, or its name in `experiments/`
     #[arg(value_name = "EXPERIMENT")]
@@ -202,6 +202,7 @@ pub struct RetryArgs {
 Examples:
   elbo sweep experiments/sweep.yaml
   elbo sweep experiments/sweep.yaml --jobs 2 --threads 4
+  elbo sweep experiments/sweep.yaml --hours 2   fewer epochs where all of them take longer
   elbo sweep sweep --set training.epochs=1      a quick look, kept apart: its figures and report are
                                                 in sweeps/sweep-with-training-epochs-1
 
@@ -210,6 +211,10 @@ same command goes on from there. A second Ctrl-C kills.")]
 pub struct SweepArgs {
     #[command(flatten)]
     pub experiment: ExperimentArgs,
+    /// Train for so many hours at most by the plan's estimate: where that is too little, each cell is trained for a share of its
+    /// epochs, and verdicts are marked as shortened; cells and seeds are never cut
+    #[arg(long, value_name = "H", value_parser = hours)]
+    pub hours: Option<f64>,
     /// Train only: draw no figures and write no report
     #[arg(long)]
     pub no_figures: bool,

@@ -46,6 +46,7 @@ impl<'a> Claim<'a> {
             set: written.set.clone(),
             command: command(),
             claims: rules(before.as_ref(), experiment),
+            hours: before.as_ref().filter(|before| before.set == written.set).and_then(|before| before.hours),
             runs: runs.collect(),
         };
         if let Some(before) = &before
@@ -64,6 +65,12 @@ impl<'a> Claim<'a> {
             );
         }
         Ok(Claim { experiment, store, before, own })
+    }
+
+    /// As it is, of a sweep that was given so many hours.
+    pub fn within(mut self, hours: Option<f64>) -> Claim<'a> {
+        self.own.hours = hours;
+        self
     }
 
     /// What is no longer so in the folder once it is drawn anew; a line, if there is anything.
@@ -162,7 +169,7 @@ fn command() -> String {
 }
 
 /// Whether two paths lead to one file, by whatever links.
-fn is_same_file(a: &Path, b: &Path) -> bool {
+pub fn is_same_file(a: &Path, b: &Path) -> bool {
     let real = |path: &Path| fs_err::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
     real(a) == real(b)
 }

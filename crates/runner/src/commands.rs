@@ -27,6 +27,7 @@ mod weights;
 use anyhow::Result;
 
 use crate::args::{Command, DataCommand};
+use crate::budget::load_within;
 use crate::identity::{Need, load};
 use crate::outcome::Outcome;
 use crate::settings::Settings;
@@ -43,7 +44,7 @@ pub fn run(command: Command, settings: &Settings) -> Result<Outcome> {
             plan::plan(settings, &experiment, &args)
         }
         Command::Sweep(args) => {
-            let experiment = load(settings, &args.experiment, Need::Images)?;
+            let experiment = load_within(settings, &args)?;
             sweep::sweep(settings, &experiment, &args)
         }
         Command::Evaluate(args) => {

@@ -3,6 +3,7 @@
 
 mod args;
 mod assessment;
+mod budget;
 mod calibration;
 mod claim;
 mod commands;

@@ -84,6 +84,7 @@ fn a_sweeps_folder_is_a_reason_to_keep_its_runs() {
     let ids: Vec<RunId> = (0..4).map(|seed| done(&store, &cell(2, seed))).collect();
     let kept = KeptSweep {
         claims: Vec::new(),
+        hours: None,
         format_version: FormatVersion::CURRENT,
         file: "/somewhere/study.yaml".into(),
         set: vec![],

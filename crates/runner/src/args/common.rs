@@ -29,3 +29,14 @@ pub fn count(text: &str) -> Result<usize, String> {
         _ => Err("expected a whole number from 1".to_owned()),
     }
 }
+
+/// Reads a number of hours above zero.
+///
+/// # Errors
+/// If it is none.
+pub fn hours(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(hours) if hours.is_finite() && hours > 0.0 => Ok(hours),
+        _ => Err("expected a number of hours above 0, such as `1.5`".to_owned()),
+    }
+}

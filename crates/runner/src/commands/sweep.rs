@@ -29,7 +29,7 @@ use crate::worker::find_program;
 /// error: see [`Outcome::SomeFailed`].
 pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> Result<Outcome> {
     let store = settings.store()?;
-    let claim = Claim::of(experiment, &store)?;
+    let claim = Claim::of(experiment, &store)?.within(args.hours);
     let request = PlanRequest { goal: Goal::Train, retry_failed: args.retry.retry_failed };
     let folders = settings.folders()?;
     let mut plan = Plan::make(experiment, &store, &folders, &args.execution, Machine::here(), request)?;
@@ -41,7 +41,7 @@ pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> 
         plan.count("done"),
         text::counted(plan.cells.len(), "cell"),
     ));
-    if !args.experiment.set.is_empty() && !args.no_figures {
+    if !experiment.written.set.is_empty() && !args.no_figures {
         output::say(&format!("figures and report go to `{}`", store.sweep_dir(&experiment.name).display()));
     }
     if !plan.cohorts.is_empty() {

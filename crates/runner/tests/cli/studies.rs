@@ -1,8 +1,9 @@
-//! Studies: claims with their verdicts under a sweep and a comparison.
+//! Studies: claims with their verdicts under a sweep and a comparison, and a budget of hours.
 
+use protocol::{Calibration, Message, Pace};
 use spec::Experiment;
 
-use crate::support::{Place, finish};
+use crate::support::{Place, Said, finish};
 
 /// One claim that holds, one that the seeds leave open, and one that is the wrong way round: see `row` in `support.rs`.
 const TINY: &str = "
@@ -106,4 +107,73 @@ fn claims_that_change_afterwards_are_told() {
     assert!(changed.err.contains("the claims of `tiny` are others than before"), "{changed:?}");
     assert_eq!(verdicts(&place)[1].0, "holds");
     assert!(place.read("results/sweeps/tiny/report.html").contains("The claims were changed once"));
+}
+
+/// A place whose worker takes so many seconds for a step, and fails to train.
+fn place_of(seconds_per_step: f64) -> Place {
+    let pace = Pace { step: seconds_per_step, image: 0.0, latents: 0.0 };
+    let answer = Message::Calibration(Calibration { paces: vec![Some(pace); 12], seconds: 0.0 });
+    let answer = serde_json::to_string(&answer).unwrap();
+    let place = Place::with_worker(&format!(
+        "job=$(cat); case \"$job\" in *calibrate*) echo '{answer}';; *) echo 'error: no' >&2; exit 1;; esac"
+    ));
+    place.write("tiny.yaml", TINY);
+    place
+}
+
+fn shortened(place: &Place) -> Vec<String> {
+    let entries = std::fs::read_dir(place.path("results/sweeps")).into_iter().flatten();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with("tiny-with-")).collect()
+}
+
+const HOURS: &str = "sweep tiny.yaml --threads 1 --jobs 1 --no-figures --hours";
+
+#[test]
+fn a_budget_cuts_epochs_and_never_seeds_and_says_so() {
+    // 469 steps of 4 s are half an hour an epoch and cohort; three epochs do not fit into two hours, however the cells are grouped.
+    let place = place_of(4.0);
+    let whole = place.json("plan tiny.yaml --threads 1 --jobs 1 --json");
+    let n_cohorts = whole["cohorts"].as_array().unwrap().len();
+    let epoch = 469.0 * 4.0 / 3600.0 * n_cohorts as f64;
+    let hours = epoch * 1.5;
+    let run = || -> Said { place.elbo(&format!("{HOURS} {hours}")) };
+    let said = run();
+    assert_eq!(said.code, Some(1), "the worker cannot train: {said:?}");
+    let note = "each cell is trained for at most 66 % of the epochs that the file asks for; all cells and seeds stay";
+    assert!(said.err.contains(note) && said.err.contains(&format!("more than {hours} h")), "{said:?}");
+    let folders = shortened(&place);
+    assert_eq!(folders.len(), 1);
+    let kept: serde_json::Value =
+        serde_json::from_str(&place.read(&format!("results/sweeps/{}/sweep.json", folders[0]))).unwrap();
+    let runs = kept["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 12);
+    assert!(runs.iter().all(|run| run["cell"]["training"]["epochs"] == 1), "{kept}");
+    assert_eq!((kept["hours"].as_f64(), &kept["set"]), (Some(hours), &serde_json::json!(["training.epochs=66%"])));
+    // The same command goes on with the same share, though less is left to do, and its verdicts are marked.
+    let set = ["training.epochs=66%"];
+    fill(&place, &set, |_| true);
+    let said = run();
+    assert!(said.code == Some(0) && said.err.contains(note), "{said:?}");
+    assert!(said.out.contains("the runs are shortened: trained for at most 66 % of the epochs"), "{said:?}");
+    assert_eq!(shortened(&place), folders);
+}
+
+#[test]
+fn a_budget_that_suffices_changes_nothing_and_one_that_cannot_is_refused() {
+    let place = place_of(0.001);
+    fill(&place, &[], |cell| cell.training.seed > 0);
+    let said = place.elbo(&format!("{HOURS} 100"));
+    assert!(said.code == Some(1) && !said.err.contains("shortened"), "{said:?}");
+    assert_eq!(shortened(&place), Vec::<String>::new());
+    let place = place_of(4.0);
+    for (hours, complaint) in [
+        ("0.01", "neither cells nor seeds are cut"),
+        ("0", "expected a number of hours above 0"),
+        ("1 --set training.epochs=1", "`--hours` chooses the epochs, and `--set training.epochs=…` does too"),
+    ] {
+        let said = place.elbo(&format!("{HOURS} {hours}"));
+        assert!(said.code == Some(2) && said.err.contains(complaint), "{said:?}");
+    }
+    assert!(!place.path("results/sweeps").exists());
 }
