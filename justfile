@@ -15,6 +15,11 @@ _default:
 sweep experiment="experiments/sweep.yaml" *arguments: build
     @shift || true; {{ quote(elbo) }} sweep {{ quote(experiment) }} "$@"
 
+# Train, measure and judge a study in experiments/studies, and write its report; again: goes on where it stopped; `--hours H` fits it into so many hours
+[group('research')]
+study name *arguments: build
+    @shift; {{ quote(elbo) }} sweep {{ quote("experiments/studies/" + name + ".yaml") }} "$@"
+
 # Show every cell of an experiment: done, resumable, failed or new, and how long the rest takes
 [group('research')]
 plan experiment="experiments/sweep.yaml" *arguments: build
