@@ -41,9 +41,10 @@ pub type Case = (&'static [f64], f64, (f64, f64), (Verdict, f64, f64), (Verdict,
 #[rustfmt::skip]
 pub const CASES: &[Case] = &[""")
 for values, delta, low, high, s, sh, sf, e, eh, ef in rows:
-    print(f"    (&{values}, {delta}, ({low:.15e}, {high:.15e}), ({s}, {sh:.15e}, {sf:.15e}), ({e}, {eh:.15e}, {ef:.15e})),")
+    low, high, sh, sf, eh, ef = (float(value) for value in (low, high, sh, sf, eh, ef))
+    print(f"    (&{values}, {delta}, ({low}, {high}), ({s}, {sh}, {sf}), ({e}, {eh}, {ef})),")
 print("];")
 two_sided = [min(1.0, 2 * min(row[5], row[6])) for row in rows]
 holm = multipletests(two_sided, method="holm")[1]
 print("\n/// The two-sided p-values of the cases as superiority, adjusted by Holm.\n#[rustfmt::skip]")
-print("pub const HOLM: &[f64] = &[" + ", ".join(f"{p:.15e}" for p in holm) + "];")
+print("pub const HOLM: &[f64] = &[" + ", ".join(str(float(p)) for p in holm) + "];")
