@@ -70,7 +70,7 @@ pub enum Command {
     Show(ShowArgs),
     /// Show what two runs differ in, and their numbers side by side
     Diff(DiffArgs),
-    /// Compare an experiment's cells: mean ± 95 % interval over seeds
+    /// Compare an experiment's cells: mean ± 95 % interval over seeds; judge its claims
     Compare(CompareArgs),
     /// Draw an experiment's figures and tables from its records
     #[command(after_help = "\
@@ -359,7 +359,9 @@ gray-levels, gaussian-density) are not comparable: each scale has a table of its
 JSON: `name, split, scale` (`null` for several); `rows` with `group` (an object from path to value),
 `scale, metric, settings, epoch, images` (`null` for the whole split), `mean, standard_deviation,
 half_width_95, n`; `findings, warnings`; `judged` (`null` without claims) with `rule, caveat` and
-`claims`, each with `id, text, verdict, verdict_holm, comparisons`.")]
+`claims`, each with `id, text, verdict, verdict_holm` and `comparisons`, each with `metric,
+settings, log, expect, from, to, is_step, delta, unit, effect, half_width_95, n, differences` (seed
+and value), `without` (seeds), `verdict, lack, p_holds, p_fails`.")]
 pub struct CompareArgs {
     #[command(flatten)]
     pub experiment: ExperimentArgs,

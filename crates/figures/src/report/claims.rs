@@ -18,7 +18,7 @@ pub fn html(judged: &Judged, n_changed: usize) -> String {
     }
     out.push_str(
         "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Claims\"><table class=\"claims\">\n<thead><tr>\
-         <th scope=\"col\" class=\"text\"></th><th scope=\"col\" class=\"text\">claim, and what it rests on</th>\
+         <th scope=\"col\" class=\"text\">claim, and what it rests on</th>\
          <th scope=\"col\">effect</th><th scope=\"col\" class=\"text\">unit</th><th scope=\"col\">δ</th><th scope=\"col\">n</th>\
          <th scope=\"col\" class=\"text\">verdict</th><th scope=\"col\" class=\"text\">Holm</th></tr></thead>\n<tbody>\n",
     );
@@ -47,12 +47,12 @@ fn rows(out: &mut String, claim: &JudgedClaim) {
     let JudgedClaim { id, text, comparisons, judgement, holm } = claim;
     let _ = writeln!(
         out,
-        "<tr class=\"new claim\" id=\"claim-{0}\"><td class=\"text\">{0}</td><td class=\"text\">{1}</td><td></td><td></td><td></td>\
-         <td></td>{2}{3}</tr>",
+        "<tr class=\"new claim\" id=\"claim-{0}\"><td class=\"text\" colspan=\"5\"><span class=\"id\">{0}</span> {1}</td>\
+         {2}{3}</tr>",
         xml(id),
         xml(text),
-        verdict(judgement.verdict, judgement.verdict.words()),
-        verdict(*holm, holm.words())
+        verdict(judgement.verdict, judgement.verdict.words(), ""),
+        verdict(*holm, holm.words(), " holm")
     );
     for one in comparisons {
         let common = one.common();
@@ -68,17 +68,18 @@ fn rows(out: &mut String, claim: &JudgedClaim) {
         };
         let _ = writeln!(
             out,
-            "<tr><td></td><td class=\"text part\">{}, {}{of}</td><td>{effect}</td><td class=\"text\">{}</td><td>{}</td><td>{}</td>{}<td></td></tr>",
+            "<tr><td class=\"text part\">{}, {}{of}</td><td>{effect}</td><td class=\"text\">{}</td><td class=\"delta\">{}</td>\
+             <td class=\"n\">{}</td>{}<td></td></tr>",
             xml(&one.metric()),
             unbroken(&one.change()),
             xml(one.short_unit()),
             xml(&one.told_delta()),
             one.n(),
-            verdict(one.judgement.verdict, &one.told_verdict())
+            verdict(one.judgement.verdict, &one.told_verdict(), "")
         );
     }
 }
 
-fn verdict(verdict: Verdict, words: &str) -> String {
-    format!("<td class=\"text verdict {}\">{}\u{a0}{}</td>", verdict.name(), verdict.sign(), xml(words))
+fn verdict(verdict: Verdict, words: &str, class: &str) -> String {
+    format!("<td class=\"text verdict {}{class}\">{}\u{a0}{}</td>", verdict.name(), verdict.sign(), xml(words))
 }
