@@ -357,6 +357,13 @@ fn a_quick_look_shortens_what_would_last_longer_and_says_so() {
     assert_eq!([of("training.epochs=1"), of("training.epochs=6"), of("training.epochs=8")], [(1, 1), (1, 4), (2, 4)]);
     let capacity = format!("{BASE}objective: {{ kind: {{ capacity: {{ nats: 25, rise_epochs: 10 }} }}, beta: 100 }}\n");
     assert_eq!(parse_with(&capacity, &["training.epochs=2"]).shortened.len(), 1);
+    // The best epoch is one after the warm-up.
+    let best = format!("{text}training: {{ epochs: 6, keep: best }}\n").replace("glyphs", "binarized-mnist");
+    let of = |text: &str, epochs: &str| parse_with(text, &[epochs]).cells[0].objective;
+    assert_eq!([2, 1].map(|n| of(&best, &format!("training.epochs={n}")).warm_up_epochs), [1, 0]);
+    let cycled = best.replace("warm_up_epochs: 3", "warm_up_epochs: 1, cycles: 3");
+    let one = of(&cycled, "training.epochs=4");
+    assert_eq!((one.warm_up_epochs, one.cycles), (0, 1));
     // Fewer images hold fewer out.
     let held_out = "name: x\ndataset: { name: glyphs, validation: 1000 }\nmodel: { hidden: [400], latent_dim: 20 }\n";
     assert_eq!(parse_with(held_out, &["dataset.train_images=500"]).cells[0].dataset.validation, 50);

@@ -5,6 +5,7 @@ use crate::diagnostic::Problem;
 use crate::node::Node;
 use crate::objective::ObjectiveKind;
 use crate::sweep::Assignment;
+use crate::training::Keep;
 
 /// A share of the epochs that the file asks for: `--set training.epochs=25%`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +58,16 @@ pub(super) fn shorten(cell: &mut RawCell, set: &[Assignment], share: Option<Epoc
             Some(share) => format!("training.epochs={}%", share.percent()),
             None => format!("training.epochs={epochs}"),
         };
-        if objective.warm_up_epochs > 0 && objective.warm_up_epochs.saturating_mul(objective.cycles) > epochs {
+        // The best epoch is one on which β is whole, so that one at least is left after the warm-up.
+        let left = usize::from(matches!(cell.training.keep, Keep::Best { .. }));
+        let lasts = objective.warm_up_epochs.saturating_add(left).saturating_mul(objective.cycles);
+        if objective.warm_up_epochs > 0 && lasts > epochs {
             change("objective.cycles", &mut objective.cycles, epochs, &since);
-            let most = (epochs / objective.cycles.max(1)).max(1);
+            let most = (epochs / objective.cycles.max(1)).max(1) - left;
             change("objective.warm_up_epochs", &mut objective.warm_up_epochs, most, &since);
+            if objective.warm_up_epochs == 0 {
+                change("objective.cycles", &mut objective.cycles, 1, &since);
+            }
         }
         if let ObjectiveKind::Capacity { rise_epochs, .. } = &mut objective.kind {
             change("objective.kind.capacity.rise_epochs", rise_epochs, epochs, &since);
