@@ -18,7 +18,9 @@ pub enum Readiness {
     Ready(ImageShape),
     /// It is not here, and would be downloaded.
     ToFetch {
-        /// The files that were looked for.
+        /// The folder that holds some of its files, if one does.
+        partly: Option<PathBuf>,
+        /// The files that are not there, nor anywhere else; none where files of these names are another dataset's.
         files: Vec<String>,
         /// The folders that they were looked for in.
         searched: Vec<PathBuf>,
@@ -44,9 +46,9 @@ pub fn check(
             Origin::Published(published) => {
                 let set = PublishedSet { known, published };
                 if fetcher.is_none() && set.find(folders).is_none() {
-                    let files = set.files().iter().map(|file| file.name.to_owned()).collect();
+                    let (partly, files) = set.missing(folders);
                     let from = published.mirrors.first().copied().unwrap_or_default().to_owned();
-                    return Ok(Readiness::ToFetch { files, searched: set.searched(folders), from });
+                    return Ok(Readiness::ToFetch { partly, files, searched: set.searched(folders), from });
                 }
             }
         }

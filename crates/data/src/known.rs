@@ -136,6 +136,24 @@ impl PublishedSet<'_> {
         self.searched(folders).into_iter().find(is_here)
     }
 
+    /// The folder that holds the most of the files, if one holds any, and the names of those that it lacks.
+    pub(crate) fn missing(&self, folders: &Folders) -> (Option<PathBuf>, Vec<String>) {
+        let files = self.files();
+        let name = |file: &PublishedFile<'_>| match file.digested {
+            Digested::Contents => file.name.to_owned(),
+            Digested::Compressed => format!("{}.gz", file.name),
+        };
+        let lacks = |folder: &Path| -> Vec<String> {
+            files.iter().filter(|file| file.find(folder).is_none()).map(name).collect()
+        };
+        let all = files.iter().map(name).collect();
+        let found = self.searched(folders).into_iter().map(|folder| (lacks(&folder), folder));
+        match found.min_by_key(|(lacking, _)| lacking.len()) {
+            Some((lacking, folder)) if lacking.len() < files.len() => (Some(folder), lacking),
+            _ => (None, all),
+        }
+    }
+
     fn lies_in(&self, folder: &Path) -> bool {
         self.files().iter().all(|file| file.find(folder).is_some())
     }

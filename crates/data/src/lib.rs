@@ -122,6 +122,6 @@ pub fn shape(dataset: &spec::Dataset, folders: &Folders) -> Result<Shape, DataEr
         }
         Source::Own(own) => own::shape(&own::find(own, dataset, folders)?)?,
     };
-    let n = if has_test_split { shape.n } else { shape.n - split::n_held_out(shape.n) };
+    let n = if has_test_split { shape.n } else { shape.n - split::n_held_out(shape.n)? };
     Ok(Shape { n: Wanted::of(dataset).n_train(n)?, ..shape })
 }

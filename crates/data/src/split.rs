@@ -69,14 +69,9 @@ impl Wanted {
     /// [`n_held_out`] images, drawn with the seed, are the test split. Both are in a random order, so that the first so
     /// many images of a sorted file are not all of one class.
     pub(crate) fn hold_out(&self, n: usize) -> Result<(Vec<usize>, Vec<usize>), DataError> {
-        if n < 2 {
-            return Err(DataError::setting(
-                format!("`{n}` images cannot be divided into training and test images"),
-                "give at least two images, or a test split of its own",
-            ));
-        }
+        let n_test = n_held_out(n)?;
         let mut test = noise::permutation(noise::key(&[self.seed, HELD_OUT_KEY]), n);
-        let mut train = test.split_off(n_held_out(n));
+        let mut train = test.split_off(n_test);
         train.truncate(self.n_train(train.len())?);
         test.truncate(self.n_test(test.len())?);
         Ok((train, test))
@@ -84,8 +79,17 @@ impl Wanted {
 }
 
 /// How many of `n` images are the test split of a source without one of its own: a tenth, rounded up.
-pub(crate) fn n_held_out(n: usize) -> usize {
-    n.div_ceil(10)
+///
+/// # Errors
+/// When none would be left to train on.
+pub(crate) fn n_held_out(n: usize) -> Result<usize, DataError> {
+    if n < 2 {
+        return Err(DataError::setting(
+            "a single image cannot be divided into training and test images",
+            "give at least two images, or a test split of its own",
+        ));
+    }
+    Ok(n.div_ceil(10))
 }
 
 fn limit(name: &str, wanted: Option<usize>, n: usize) -> Result<usize, DataError> {

@@ -18,7 +18,7 @@ use crate::idx;
 use crate::images::Shape;
 
 /// Raised when a digest or the form of what is remembered changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A file that changed less long ago may change again without another time, on file systems with coarse clocks.
 const SETTLED: Duration = Duration::from_secs(1);
@@ -53,7 +53,9 @@ pub(super) fn of(
     if let Some(facts) = remembered.filter(|facts| facts.format == FORMAT && facts.stamp == stamp) {
         return Ok((facts, None));
     }
-    progress(Progress::Message(&format!("reading the images of {}, once", found.path.display())));
+    // What changed a moment ago may change again, and is not remembered.
+    let once = if is_settled { "once" } else { "which changed a moment ago" };
+    progress(Progress::Message(&format!("reading the images of {}, {once}", found.path.display())));
     let (content, whole, notes) = match found.kind {
         OwnKind::Set => return Err(found.no_images()),
         OwnKind::Hdf5 => (hdf5::Contents::open(&found.path)?.digest()?, None, Vec::new()),

@@ -31,13 +31,15 @@ type Labelled = (PathBuf, Option<OsString>);
 
 /// Reads a folder of images of one height and width, or brings them to `size`; with what is to be said about them.
 ///
-/// A folder that holds `train`, with `test` or `val` or both, has these splits of its own. The name of a subfolder is the label
-/// of all images in it, however deep; labels are numbered in the byte order of their names, or by value where all names are
+/// A folder that holds `train`, alone or with `test` or `val` or both, has these splits of its own. The name of a subfolder is the
+/// label of all images in it, however deep; labels are numbered in the byte order of their names, or by value where all names are
 /// whole numbers up to 255. When any of the images has colour, all have three channels.
 pub(super) fn read(folder: &Path, size: Option<(usize, Fit)>) -> Result<(Whole, Vec<String>), DataError> {
-    let Splits { train, validation, test } = Splits::of(folder)?;
+    let splits = Splits::of(folder)?;
+    let Splits { train, validation, test } = &splits;
     let lists =
-        [Some(list(&train)?), validation.as_deref().map(list).transpose()?, test.as_deref().map(list).transpose()?];
+        [Some(list(train)?), validation.as_deref().map(list).transpose()?, test.as_deref().map(list).transpose()?];
+    let left_out = splits.left_out(folder)?;
     let all = || lists.iter().flatten().flatten();
     let names = label_names(folder, all())?;
     let shape = common_shape(all(), size)?;
@@ -57,8 +59,10 @@ pub(super) fn read(folder: &Path, size: Option<(usize, Fit)>) -> Result<(Whole, 
         });
     }
     if let n @ 1.. = n_deep.into_inner() {
-        notes.push(format!("{n} images have 16 bits a value, of which the upper 8 are used"));
+        let images = if n == 1 { "1 image has".to_owned() } else { format!("{n} images have") };
+        notes.push(format!("{images} 16 bits a value, of which the upper 8 are used"));
     }
+    notes.extend(left_out);
     Ok((Whole { train, validation, test, class_names: in_order(&names) }, notes))
 }
 
@@ -97,7 +101,8 @@ struct Splits {
 }
 
 impl Splits {
-    /// `train`, `val` (or `valid`, `validation`) and `test`; all is for training where there are no two of them.
+    /// `train`, `val` (or `valid`, `validation`) and `test`; all is for training where there are none, and where `train` is a label
+    /// among others.
     fn of(folder: &Path) -> Result<Splits, DataError> {
         if !folder.is_dir() {
             let hint = "name the folder that holds the images";
@@ -105,10 +110,42 @@ impl Splits {
         }
         let find = |names: &[&str]| names.iter().map(|name| folder.join(name)).find(|path| path.is_dir());
         let (train, validation, test) = (find(&["train"]), find(&["val", "valid", "validation"]), find(&["test"]));
-        Ok(match train {
-            Some(train) if validation.is_some() || test.is_some() => Splits { train, validation, test },
-            _ => Splits { train: folder.to_owned(), validation: None, test: None },
-        })
+        let other = validation.as_ref().or(test.as_ref());
+        match (train, other) {
+            (Some(train), Some(_)) => Ok(Splits { train, validation, test }),
+            (Some(train), None) if entries(folder)?.iter().all(|path| *path == train || !path.is_dir()) => {
+                Ok(Splits { train, validation, test })
+            }
+            (None, Some(other)) => {
+                let name = other.file_name().unwrap_or_default().to_string_lossy();
+                let hint = format!(
+                    "call the folder of the training images `train`; where `{name}` is a label, give it another name"
+                );
+                Err(DataError::file(folder, format!("holds `{name}`, but no `train`"), hint))
+            }
+            (_, None) => Ok(Splits { train: folder.to_owned(), validation: None, test: None }),
+        }
+    }
+
+    /// Which files are not read, in words: those that are no images, and all that lies beside the folders of the splits.
+    fn left_out(&self, folder: &Path) -> Result<Option<String>, DataError> {
+        let parts = [Some(&self.train), self.validation.as_ref(), self.test.as_ref()];
+        let mut paths = Vec::new();
+        if self.train != folder {
+            paths.extend(entries(folder)?.into_iter().filter(|path| !parts.contains(&Some(path))));
+        }
+        for part in parts.into_iter().flatten() {
+            list_others(part, &mut paths)?;
+        }
+        let Some(first) = paths.first() else { return Ok(None) };
+        let first = first.strip_prefix(folder).unwrap_or(first).display();
+        let them = match paths.len() {
+            1 => format!("`{first}` is not read"),
+            n => format!("`{first}` and {} more are not read", n - 1),
+        };
+        Ok(Some(format!(
+            "{them}: images are PNG or JPEG files, and their labels the names of the folders that they lie in"
+        )))
     }
 }
 
@@ -183,7 +220,10 @@ fn list(folder: &Path) -> Result<Vec<Labelled>, DataError> {
         ));
     }
     if n_labelled > 0 && n_labelled < images.len() {
-        let problem = format!("holds {} images beside its labels' folders", images.len() - n_labelled);
+        let problem = match images.len() - n_labelled {
+            1 => "holds an image beside its labels' folders".to_owned(),
+            n => format!("holds {n} images beside its labels' folders"),
+        };
         return Err(DataError::file(folder, problem, "put all images into subfolders, or none"));
     }
     Ok(images)
@@ -205,6 +245,18 @@ fn list_deep(
             list_deep(&entry, label, n_levels - 1, images)?;
         } else if is_image(&entry) {
             images.push((entry, label.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// All files in `folder` and its subfolders that are no images.
+fn list_others(folder: &Path, others: &mut Vec<PathBuf>) -> Result<(), DataError> {
+    for entry in entries(folder)? {
+        if entry.is_dir() {
+            list_others(&entry, others)?;
+        } else if !is_image(&entry) {
+            others.push(entry);
         }
     }
     Ok(())

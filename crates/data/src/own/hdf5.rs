@@ -425,7 +425,10 @@ impl Part {
                 let stored = &block[(rows[position] - begin) * size..][..size];
                 for (byte, value) in image.iter_mut().zip(stored) {
                     *byte = to_byte(value).ok_or_else(|| {
-                        let problem = format!("`{}` holds `{value:?}` in image {}", self.name, rows[position]);
+                        let problem = format!(
+                            "`{}` holds `{value:?}`, not a value in 0…1, in image {}",
+                            self.name, rows[position]
+                        );
                         file.wrong(problem, "scale the values to 0…1, or store them as unsigned bytes")
                     })?;
                 }

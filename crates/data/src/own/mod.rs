@@ -161,8 +161,13 @@ pub(crate) fn find(own: &OwnSource, dataset: &Dataset, folders: &Folders) -> Res
     let below = folders.data.iter().flat_map(|data| {
         [Some(path.as_path()), path.file_name().map(Path::new)].map(|path| path.map(|path| data.join(path)))
     });
-    let mut places = std::iter::once(path.clone()).chain(below.flatten());
-    let place = places.find(|path| path.exists());
+    let mut searched = vec![path.clone()];
+    for place in below.flatten() {
+        if !searched.contains(&place) {
+            searched.push(place);
+        }
+    }
+    let place = searched.iter().find(|path| path.exists()).cloned();
     if let (OwnKind::Set, Some(file)) = (own.kind, &place) {
         let Registered { images, size, fit, classes, digest, .. } = Registered::load(file)?;
         let plain = Dataset { size, fit, digest: digest.clone(), ..dataset.clone() };
@@ -171,8 +176,9 @@ pub(crate) fn find(own: &OwnSource, dataset: &Dataset, folders: &Folders) -> Res
     let found =
         place.or_else(|| facts::place_of(dataset.digest.as_deref()?, folders).filter(|_| own.kind != OwnKind::Set));
     let path = found.ok_or_else(|| {
-        let hint = "check the path in `dataset.name`, which is relative to the experiment file's folder, or give its folder by `--data`";
-        DataError::file(path, "there is no such file or folder", hint)
+        let below: Vec<String> = searched[1..].iter().map(|place| format!(", nor `{}`", place.display())).collect();
+        let hint = "check the path: in an experiment it is relative to the experiment file's folder, on the command line to where you are; `--data` names a folder to look in";
+        DataError::file(path, format!("there is no such file or folder{}", below.concat()), hint)
     })?;
     let size = dataset.size.map(|size| (size, dataset.fit));
     Ok(Found { kind: own.kind, path, size, classes: Vec::new(), pinned: None })
@@ -263,7 +269,11 @@ impl Layout {
                 Layout { shape: Shape { n, channels, height, width }, channels_last: false }
             }
             _ => {
-                let hint = "give images as [n, height, width], or with 1 or 3 channels as a second or a last axis";
+                let hint = match *axes {
+                    [_, _] => "give images as [n, height, width]: `images.reshape(len(images), height, width)`",
+                    [_, _, _, 4] => "where the fourth channel is opaque, leave it out: `images[..., :3]`",
+                    _ => "give images as [n, height, width], or with 1 or 3 channels as a second or a last axis",
+                };
                 return Err(DataError::file(
                     path,
                     format!("holds an array of {}, which are no images", written(axes)),

@@ -319,7 +319,7 @@ fn images(path: &Path, header: &Header, stream: &mut dyn Read) -> Result<Vec<u8>
                 hint,
             ));
         }
-        other => return Err(DataError::file(path, format!("holds values of type `{other}`"), hint)),
+        other => return Err(DataError::file(path, format!("holds values of type {}", type_name(other)), hint)),
     };
     let mut pixels = bytes(header.n)?;
     each(path, header, stream, |value| {
@@ -327,7 +327,7 @@ fn images(path: &Path, header: &Header, stream: &mut dyn Read) -> Result<Vec<u8>
             let image = pixels.len() / header.shape[1..].iter().product::<usize>().max(1);
             DataError::file(
                 path,
-                format!("holds `{value}` in image {image}"),
+                format!("holds `{}`, not a value in 0…1, in image {image}", value as f32),
                 "scale the values to 0…1, or store them as unsigned bytes",
             )
         })?;
@@ -341,8 +341,9 @@ fn images(path: &Path, header: &Header, stream: &mut dyn Read) -> Result<Vec<u8>
 fn numbers(path: &Path, name: &str, header: &Header, stream: &mut dyn Read) -> Result<Vec<f64>, DataError> {
     bytes(header.n.saturating_mul(8))?;
     if width(&header.kind).is_none() {
-        let problem = format!("`{name}` holds values of type `{}`", header.kind);
-        return Err(DataError::file(path, problem, "store it as numbers, or take it away"));
+        let problem = format!("`{name}` holds values of type {}", type_name(&header.kind));
+        let hint = "store whole numbers from 0 in it, and what they stand for in `class_names`, or take it away";
+        return Err(DataError::file(path, problem, hint));
     }
     let mut values = Vec::with_capacity(header.n);
     each(path, header, stream, |value| {
@@ -350,6 +351,20 @@ fn numbers(path: &Path, name: &str, header: &Header, stream: &mut dyn Read) -> R
         Ok(())
     })?;
     Ok(values)
+}
+
+/// A kind of values as a file says it, and as NumPy's users know it.
+fn type_name(kind: &str) -> String {
+    let known = match kind.split_at_checked(1).map(|(_, kind)| kind.split_at_checked(1)) {
+        Some(Some(("i", n))) => n.parse().ok().map(|n: usize| format!("int{}", 8 * n)),
+        Some(Some(("u", n))) => n.parse().ok().map(|n: usize| format!("uint{}", 8 * n)),
+        Some(Some(("f", n))) => n.parse().ok().map(|n: usize| format!("float{}", 8 * n)),
+        Some(Some(("c", _))) => Some("complex numbers".to_owned()),
+        Some(Some(("U" | "S", _))) => Some("texts".to_owned()),
+        Some(Some(("O", _))) => Some("Python's objects".to_owned()),
+        _ => None,
+    };
+    known.map_or_else(|| format!("`{kind}`"), |known| format!("`{kind}` ({known})"))
 }
 
 /// Bytes of a number of this kind.

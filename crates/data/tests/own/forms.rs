@@ -48,6 +48,19 @@ fn folders_have_validation_images_sizes_and_depths_that_are_said() {
     assert!((0..10).all(|i| validation.image(i)[0] == i as u8 * 10 + 1), "as they come, in order");
     assert!(message(read(&folder, &here, r#", "validation": 2"#)).contains("there are validation images already"));
 
+    // A split without the one that is trained on is no label; one that is alone is no label either, but one of several is.
+    fs::rename(at("train"), at("training")).unwrap();
+    let said = message(read(&folder, &here, ""));
+    assert!(said.contains("holds `val`, but no `train`") && said.contains("another name"), "{said}");
+    fs::rename(at("val"), at("training/oak")).unwrap();
+    for i in 0..10u8 {
+        fs::remove_file(at(&format!("training/{i}.png"))).unwrap();
+    }
+    fs::rename(at("training"), at("train")).unwrap();
+    assert_eq!(read(&folder, &here, "").unwrap().class_names, ["oak"]);
+    gray(&at("bus/1.png"), 7);
+    assert_eq!(read(&folder, &here, "").unwrap().class_names, ["bus", "train"]);
+
     // Images of several sizes are brought to one: scaled by the shorter side, or cut out.
     let mixed = tempfile::tempdir().unwrap();
     let at = |name: &str| mixed.path().join(name);
@@ -83,6 +96,17 @@ fn folders_have_validation_images_sizes_and_depths_that_are_said() {
     let splits = data::load_with(&asked, &folders(&deep), &data::Fetcher::default(), &mut note).unwrap();
     assert_eq!(splits.train.pixels, [0x81; 12]);
     assert!(told.iter().any(|line| line.contains("2 images have 16 bits a value")), "{told:?}");
+    // So are files that may be meant as labels, or as images, and are not read.
+    fs::remove_file(at("b.png")).unwrap();
+    fs::write(at("labels.csv"), "a.png,3").unwrap();
+    fs::copy(at("a.png"), at("b.png")).unwrap();
+    let mut told = Vec::new();
+    let mut note = |progress: data::Progress<'_>| told.push(format!("{progress:?}"));
+    data::load_with(&asked, &folders(&deep), &data::Fetcher::default(), &mut note).unwrap();
+    assert!(
+        told.iter().any(|line| line.contains("`labels.csv` is not read: images are PNG or JPEG files")),
+        "{told:?}"
+    );
     RgbaImage::from_pixel(4, 3, Rgba([200, 100, 0, 254])).save(at("c.png")).unwrap();
     assert!(message(load(&asked, &folders(&deep))).contains("has transparent pixels"));
 }

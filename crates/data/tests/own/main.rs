@@ -220,9 +220,15 @@ fn hdf5_that_does_not_fit_says_so() {
         (|file| put(file, "images", &[2, 4], &[0u8; 8]), "holds an array of 2×4"),
         (|file| put(file, "images", &[2, 2, 2, 2], &[0u8; 16]), "holds an array of 2×2×2×2"),
         (|file| put(file, "images", &[2, 2, 2], &[0i32; 8]), "values of type"),
-        (|file| put(file, "images", &[2, 1, 2], &[0.0f32, 0.5, 1.5, 0.0]), "holds `1.5` in image 1"),
-        (|file| put(file, "images", &[2, 1, 2], &[0.0f32, f32::NAN, 0.5, 0.0]), "holds `NaN` in image 0"),
-        (|file| put(file, "images", &[1, 2, 2], &[0u8; 4]), "`1` images cannot be divided"),
+        (
+            |file| put(file, "images", &[2, 1, 2], &[0.0f32, 0.5, 1.5, 0.0]),
+            "holds `1.5`, not a value in 0…1, in image 1",
+        ),
+        (
+            |file| put(file, "images", &[2, 1, 2], &[0.0f32, f32::NAN, 0.5, 0.0]),
+            "holds `NaN`, not a value in 0…1, in image 0",
+        ),
+        (|file| put(file, "images", &[1, 2, 2], &[0u8; 4]), "a single image cannot be divided"),
         (|file| put::<u8>(file, "images", &[0, 2, 2], &[]), "empty array"),
         (
             |file| {
@@ -380,7 +386,7 @@ fn folders_that_do_not_fit_say_so() {
     assert!(message(read(&folder, &here, "")).contains("holds no `.png`"));
     gray(&folder.path().join("a.png"), 0);
     gray(&folder.path().join("label/b.png"), 0);
-    assert!(message(read(&folder, &here, "")).contains("holds 1 images beside its labels' folders"));
+    assert!(message(read(&folder, &here, "")).contains("holds an image beside its labels' folders"));
     fs::remove_file(folder.path().join("a.png")).unwrap();
     // Folders within a label's folder are of its label; a link to a folder above is noticed.
     gray(&folder.path().join("label/deeper/c.png"), 0);

@@ -52,13 +52,28 @@ fn look(
     Ok(notes)
 }
 
+/// Names of files in a sentence.
+fn listed(files: &[String]) -> String {
+    let quoted: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
+    spec::listed(&quoted, "and")
+}
+
 /// What is not here, where it was looked for, and where it would come from.
 fn missing(cell: &Cell, found: &Readiness) -> Option<String> {
-    let Readiness::ToFetch { files, searched, from } = found else { return None };
+    let Readiness::ToFetch { partly, files, searched, from } = found else { return None };
+    let name = cell.dataset.name.readable_name();
+    if let Some(folder) = partly {
+        let folder = folder.display();
+        let lacks = match &files[..] {
+            [] => format!("`{folder}` holds files of its names, but not its labels"),
+            files => format!("`{folder}` lacks {}", listed(files)),
+        };
+        return Some(format!("{name} is not here, and `elbo sweep` would download it from {from}: {lacks}"));
+    }
     let searched: Vec<String> = searched.iter().map(|folder| format!("`{}`", folder.display())).collect();
     Some(format!(
         "{} is not here, and `elbo sweep` would download it from {from}: no `{}` and others in {}",
-        cell.dataset.name.readable_name(),
+        name,
         files.first().map(String::as_str).unwrap_or_default(),
         searched.join(", ")
     ))

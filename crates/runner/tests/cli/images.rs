@@ -53,9 +53,28 @@ fn a_plan_says_what_would_be_downloaded_and_where_it_was_looked_for() {
     place.write("k.yaml", "name: k\ndataset: { name: kmnist }\nmodel: { hidden: [8], latent_dim: 2 }\n");
     let said = place.elbo("plan k.yaml --data empty");
     assert_eq!(said.code, Some(0), "{said:?}");
-    for told in ["kmnist is not here", "would download it from http", "`train-images-idx3-ubyte`", "`empty/kmnist`"] {
+    for told in ["kmnist is not here", "would download it from http", "`train-images-idx3-ubyte.gz`", "`empty/kmnist`"]
+    {
         assert!(said.err.contains(told), "{told}: {said:?}");
     }
+    // What is half there is said to be so.
+    std::fs::create_dir(place.path("empty/kmnist")).unwrap();
+    for name in ["train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz"] {
+        place.write(&format!("empty/kmnist/{name}"), "");
+    }
+    let said = place.elbo("plan k.yaml --data empty");
+    let told = "`empty/kmnist` lacks `train-labels-idx1-ubyte.gz` and `t10k-labels-idx1-ubyte.gz`";
+    assert!(said.err.contains(told), "{said:?}");
+}
+
+#[test]
+fn every_place_that_images_were_looked_for_in_is_named() {
+    let place = Place::with_worker("touch started; exit 1");
+    std::fs::create_dir(place.path("shelf")).unwrap();
+    place.write("own.yaml", OWN);
+    let said = place.elbo("plan own.yaml --data shelf");
+    refuses(&said, "photos`: there is no such file or folder, nor `shelf/photos`\n");
+    refuses(&place.elbo("data info folder:photos"), "on the command line to where you are");
 }
 
 #[test]
