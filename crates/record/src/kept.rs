@@ -135,6 +135,27 @@ impl Store {
         Ok(is_empty.then(BTreeSet::new))
     }
 
+    /// Whether anything is drawn in a sweep's folder.
+    pub fn is_drawn(&self, sweep: &str) -> bool {
+        let folder = self.sweep_dir(sweep);
+        ["figures", "tables", "report.html"].iter().any(|name| folder.join(name).exists())
+    }
+
+    /// Moves a sweep's folder with all that is drawn in it to `sweeps/<name>-earlier-<n>`, and says where that is.
+    ///
+    /// # Errors
+    /// If it cannot be moved.
+    pub fn set_aside(&self, sweep: &str) -> Result<PathBuf, RecordError> {
+        let mut n = 1;
+        let mut place = self.sweep_dir(&format!("{sweep}-earlier-{n}"));
+        while place.exists() {
+            n += 1;
+            place = self.sweep_dir(&format!("{sweep}-earlier-{n}"));
+        }
+        fs_err::rename(self.sweep_dir(sweep), &place)?;
+        Ok(place)
+    }
+
     /// All sweeps' folders, by name.
     ///
     /// # Errors

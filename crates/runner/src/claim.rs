@@ -8,6 +8,7 @@ use record::{FormatVersion, KeptRun, KeptSweep, Status, Store};
 use spec::{Experiment, RunId};
 
 use crate::args::ExperimentArgs;
+use crate::experiment_figures::lock;
 use crate::output;
 use crate::settings::load_experiment;
 use crate::text;
@@ -73,7 +74,7 @@ impl<'a> Claim<'a> {
         self
     }
 
-    /// What is no longer so in the folder once it is drawn anew; a line, if there is anything.
+    /// What is no longer so in the folder once it is drawn anew, without a full stop; `None` where nothing is.
     ///
     /// # Errors
     /// If the folder cannot be looked at.
@@ -99,7 +100,7 @@ impl<'a> Claim<'a> {
             n => format!(" and {n} more"),
         };
         Ok(Some(format!(
-            "`{}` has other cells than when `{}` was made: {} of {} went from its figures, {}{more}; their runs stay stored",
+            "`{}` has other cells than when `{}` was made: {} of {} went from its figures, {}{more}",
             self.experiment.written.file.display(),
             folder.display(),
             text::counted(gone.len(), "cell"),
@@ -122,15 +123,12 @@ impl<'a> Claim<'a> {
             .into())
     }
 
-    /// Says what changes, and keeps what the folder stands for from now on. The command stays that of the latest sweep, as long as
-    /// nothing else changes.
+    /// Says what changes, moves aside what is drawn of cells that went, and keeps what the folder stands for from now on. The command
+    /// stays that of the latest sweep, as long as nothing else changes.
     ///
     /// # Errors
     /// If the folder cannot be written.
     pub fn keep(&self, is_sweep: bool) -> Result<()> {
-        if let Some(changes) = self.changes()? {
-            output::say(&changes);
-        }
         if let Some(before) = self.before.as_ref().filter(|before| before.claims.len() < self.own.claims.len())
             && let (Some(old), Some(new)) = (before.claims.last(), self.own.claims.last())
         {
@@ -141,6 +139,15 @@ impl<'a> Claim<'a> {
             ));
         }
         let name = &self.experiment.name;
+        if let Some(changes) = self.changes()? {
+            let kept = if self.store.is_drawn(name) {
+                let _alone = lock(self.experiment, self.store)?;
+                format!("all that was drawn is kept in `{}`", self.store.set_aside(name)?.display())
+            } else {
+                "their runs stay stored".to_owned()
+            };
+            output::say(&format!("{changes}; {kept}"));
+        }
         let with_its_command = |before: &KeptSweep| KeptSweep { command: before.command.clone(), ..self.own.clone() };
         let is_same = self.before.as_ref().is_some_and(|before| *before == with_its_command(before))
             && fs_err::read_to_string(self.store.kept_experiment_file(name))

@@ -106,8 +106,11 @@ pub fn report(experiment: &Experiment, store: &Store) -> Result<PathBuf> {
     Ok(figures::report(experiment, store)?)
 }
 
-/// Two commands that draw the same experiment do so one after the other.
-fn lock(experiment: &Experiment, store: &Store) -> Result<fs_err::File> {
+/// Two commands that draw the same experiment do so one after the other, as long as the file lives.
+///
+/// # Errors
+/// If the folder cannot be written.
+pub fn lock(experiment: &Experiment, store: &Store) -> Result<fs_err::File> {
     let folder = store.sweep_dir(&experiment.name);
     fs_err::create_dir_all(&folder)?;
     let path = folder.join(".lock");

@@ -100,7 +100,11 @@ pub fn plan(settings: &Settings, experiment: &Experiment, args: &PlanArgs) -> Re
         output::say(&note);
     }
     if let Some(changes) = Claim::of(experiment, &store)?.changes()? {
-        output::say(&changes);
+        let kept = match store.is_drawn(&experiment.name) {
+            true => "all that was drawn will be kept in a folder beside it",
+            false => "their runs stay stored",
+        };
+        output::say(&format!("{changes}; {kept}"));
     }
     Ok(Outcome::Well)
 }

@@ -70,6 +70,7 @@ fn a_changed_experiment_says_what_went() {
         "small.yaml",
         &SMALL.replace("model.latent_dim: [2, 5], ", "").replace("[loss-curves, elbo-by-latent-dim]", "[loss-curves]"),
     );
+    let report = place.read("results/sweeps/small/report.html");
     let told = "has other cells than when `results/sweeps/small` was made: 4 cells of 8 went from its figures, \
                 vae-glyphs-z5-b1-h8-e3-s0 (";
     let plan = place.elbo("plan small.yaml");
@@ -77,10 +78,31 @@ fn a_changed_experiment_says_what_went() {
     assert!(place.path("results/sweeps/small/figures/elbo-by-latent-dim.svg").exists(), "a plan changes nothing");
     let said = place.elbo("sweep small.yaml");
     assert!(said.code == Some(0) && said.err.contains(told), "{said:?}");
+    assert!(said.err.contains("all that was drawn is kept in `results/sweeps/small-earlier-1`\n"), "{said:?}");
+    assert!(!place.path("results/sweeps/small/figures/elbo-by-latent-dim.svg").exists());
+    assert_eq!(place.read("results/sweeps/small-earlier-1/report.html"), report);
+    assert_eq!(place.read("results/sweeps/small-earlier-1/experiment.yaml"), SMALL);
+    let again = place.elbo("sweep small.yaml");
+    assert!(!again.err.contains("went") && !again.err.contains("kept"), "it is told once: {again:?}");
+    // Back to what it was, and so on: nothing is lost on the way. What went before it was drawn leaves no folder.
+    place.write("small.yaml", SMALL);
+    place.elbo("sweep small.yaml");
+    place.write("small.yaml", &SMALL.replace("epochs: 3", "epochs: 2"));
+    let plan = place.elbo("plan small.yaml");
+    assert!(plan.err.contains("will be kept in a folder beside it"), "{plan:?}");
+    place.elbo("figures small.yaml");
+    assert!(drawn(&place, "small") && !drawn(&place, "small-earlier-2"), "{plan:?}");
+}
+
+#[test]
+fn a_figure_that_is_no_longer_asked_for_is_said_to_be_gone() {
+    let place = filled();
+    place.elbo("sweep small.yaml");
+    place.write("small.yaml", &SMALL.replace("[loss-curves, elbo-by-latent-dim]", "[loss-curves]"));
+    let said = place.elbo("sweep small.yaml");
     assert!(said.err.contains("figures of an earlier drawing that are gone: elbo-by-latent-dim"), "{said:?}");
     assert!(!place.path("results/sweeps/small/figures/elbo-by-latent-dim.svg").exists());
-    let again = place.elbo("sweep small.yaml");
-    assert!(!again.err.contains("went") && !again.err.contains("gone"), "it is told once: {again:?}");
+    assert!(!drawn(&place, "small-earlier-1"));
 }
 
 #[test]
