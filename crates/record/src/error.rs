@@ -62,6 +62,7 @@ pub enum RecordError {
         /// The file or folder that was to be written.
         path: PathBuf,
         /// Why not.
+        #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Another process writes this run.

@@ -48,6 +48,10 @@ pub fn is_confirmed(what: &str, is_known: bool) -> anyhow::Result<bool> {
 
 /// Prints an error, what caused it, and its hints.
 pub fn complain(error: &anyhow::Error) {
+    say(&complaint(error));
+}
+
+fn complaint(error: &anyhow::Error) -> String {
     let mut text = format!("error: {error}");
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
@@ -56,7 +60,18 @@ pub fn complain(error: &anyhow::Error) {
             text.push_str(&format!("\ncaused by: {cause}"));
         }
     }
-    say(&text);
+    // What the system refuses comes without a word on what to do.
+    let refused = |cause: &(dyn std::error::Error + 'static)| {
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        matches!(
+            kind,
+            Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::StorageFull)
+        )
+    };
+    if !text.contains("\nhint: ") && error.chain().any(refused) {
+        text.push_str("\nhint: give yourself the right to it, make room, or name another folder with --results");
+    }
+    text
 }
 
 /// Whether an error says no more than that the reader of standard output has gone, as in `elbo list | head`.
@@ -64,4 +79,26 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe))
+}
+
+#[cfg(test)]
+mod tests {
+    use record::RecordError;
+
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_comes_with_a_hint() {
+        for (kind, is_refused) in [(io::ErrorKind::PermissionDenied, true), (io::ErrorKind::NotFound, false)] {
+            let cause = || io::Error::new(kind, "cannot open `results/runs`");
+            let written = RecordError::Write { path: "runs.parquet".into(), cause: cause().into() };
+            for error in [anyhow::Error::from(cause()), written.into()] {
+                let text = complaint(&error);
+                assert_eq!(text.matches("cannot open `results/runs`").count(), 1, "{text}");
+                assert_eq!(text.contains("\nhint: "), is_refused, "{text}");
+            }
+        }
+        let own = anyhow::anyhow!("no\nhint: do that").context(io::Error::from(io::ErrorKind::PermissionDenied));
+        assert_eq!(complaint(&own).matches("hint: ").count(), 1);
+    }
 }
