@@ -239,7 +239,8 @@ is not measured again. The numbers go into each run's evaluation.parquet as the 
 With --weights, the experiment's single model is measured with the parameters of that file, such as
 PyTorch's (`safetensors.torch.save_file(model.state_dict(), path)`, names and shapes as in a run's
 model.safetensors): the ELBO, its terms and active units, and `nll` if it is asked for. Nothing is
-stored. JSON: `name, weights, scale`, `rows` with `metric, split, value, standard_error, n, settings`.")]
+stored. JSON: `name, weights, scale`, `rows` with
+`metric, split, value, standard_error, n, settings`.")]
 pub struct EvaluateArgs {
     #[command(flatten)]
     pub experiment: ExperimentArgs,
@@ -409,12 +410,12 @@ pub struct ReproduceArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  elbo new my-study --data my-images/    a folder of PNG or JPEG files, with a subfolder per label or without
-  elbo new my-study --data images.npz    arrays of NumPy's; HDF5 files and folders of IDX files too
-  elbo new my-study                      on the embedded digits
+  elbo new my-study --data my-images/   a folder of PNG or JPEG files, flat or a subfolder per label
+  elbo new my-study --data images.npz   arrays of NumPy's; HDF5 files and folders of IDX files too
+  elbo new my-study                     on the embedded digits
 
-The images are looked at; pixels, likelihood, split and widths are proposed, with the reasons. The file
-is written into `experiments/` where there is such a folder, else into the current one.")]
+The images are looked at; pixels, likelihood, split and widths are proposed, with the reasons. The
+file is written into `experiments/` where there is such a folder, else into the current one.")]
 pub struct NewArgs {
     /// What the experiment is called: lowercase letters, digits and hyphens
     #[arg(value_name = "NAME")]
@@ -465,4 +466,22 @@ pub struct DataInfoArgs {
 
 fn device(text: &str) -> Result<spec::Device, String> {
     serde_json::from_value(text.into()).map_err(|_| "expected `cpu` or `cuda`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::Cli;
+
+    #[test]
+    fn no_line_of_a_help_text_is_broken_again() {
+        fn check(command: &Command) {
+            for line in command.get_after_help().map(ToString::to_string).unwrap_or_default().lines() {
+                assert!(line.chars().count() <= 100, "{}: {line}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
 }

@@ -130,16 +130,20 @@ Examples:
   elbo interpolate vae-mnist-z20-b1-s0 --test 3,17 -o path.png
   elbo interpolate vae-mnist-z20-b1-s0 four.png nine.png --steps 8 -o path.npy
 
-A PNG has a row for each path, the two images at its ends: decoder means along the straight line between
-the posterior means, then along the arc on which the direction turns and the norm changes evenly. An NPY
-holds the decoder means alone, as float32 [paths, steps, channels, height, width]. Latents that are bits
-have the straight line alone.")]
+You choose the pair: two test images by their places, or two files. The pairs of a sweep's figure
+`interpolations` are chosen for it: neighbours among the test images that its reconstructions show,
+of different classes where there are labels.
+
+A PNG has a row for each path, the two images at its ends: decoder means along the straight line
+between the posterior means, then along the arc on which the direction turns and the norm changes
+evenly. An NPY holds the decoder means alone, as float32 [paths, steps, channels, height, width].
+Latents that are bits have the straight line alone.")]
 pub struct InterpolateArgs {
     /// The run: its readable name, its id, or the beginning of its id
     #[arg(value_name = "RUN")]
     pub run: String,
     /// Two PNG or JPEG files of the size that the run was trained on
-    #[arg(value_name = "IMAGE", num_args = 2, conflicts_with = "test", required_unless_present = "test")]
+    #[arg(value_name = "IMAGE", num_args = 2, conflicts_with = "test")]
     pub images: Vec<PathBuf>,
     /// Two test images of the run's data instead, by their places, counted from 0
     #[arg(long, value_name = "I,J", value_parser = pair)]

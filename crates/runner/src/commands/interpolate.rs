@@ -15,6 +15,11 @@ use crate::settings::Settings;
 /// # Errors
 /// If the run is not done, its model or the images do not fit, or the file cannot be written.
 pub fn interpolate(settings: &Settings, args: &InterpolateArgs) -> Result<Outcome> {
+    if args.images.is_empty() && args.test.is_none() {
+        bail!(
+            "a path has two ends, and no images are named\nhint: name two files behind the run, or two test images by `--test 3,17`"
+        );
+    }
     let format = Format::of(&args.output)?;
     check_output(&args.output)?;
     let model = StoredModel::find(settings, &args.run)?;

@@ -62,6 +62,7 @@ fn slips_of_usage_end_with_2_and_a_hint() {
         ("plan small.yaml --device gpu", "expected `cpu` or `cuda`"),
         ("show vae-glyphs-z9-b1-s0", "vae-glyphs-z9-b1-s0"),
         ("diff vae-glyphs-z2-b1-s0", "required"),
+        ("interpolate vae-glyphs-z2-b1-s0 -o a.png", "two test images by `--test 3,17`"),
         ("compare small.yaml --split all", "possible values: train, validation, test"),
         ("data info minst", "there is no data set `minst`"),
         ("data info folder:", "has no path"),
