@@ -51,15 +51,21 @@ pub fn identified(settings: &Settings, experiment: Experiment, need: Need) -> Re
             }
         };
         let identity = match data::identify(dataset, &folders, &mut tell) {
-            Ok(identity) => identity,
+            Ok(identity) => {
+                if let Some(Identity { digest, .. }) = &identity {
+                    tell_of_others(dataset, digest, &recorded, "have changed: they");
+                }
+                identity
+            }
             Err(error) => match on_record(dataset, &recorded).filter(|_| need == Need::Records) {
-                Some(identity) => Some(identity),
+                Some(identity) => {
+                    let now = "cannot be read now, and those of the latest run on record are meant: these";
+                    tell_of_others(dataset, &identity.digest, &recorded, now);
+                    Some(identity)
+                }
                 None => return Err(error.into()),
             },
         };
-        if let Some(identity) = &identity {
-            tell_of_changes(dataset, identity, &recorded);
-        }
         known.insert(key, identity.clone());
         Ok(identity)
     })
@@ -80,20 +86,19 @@ fn of_same_place<'a>(dataset: &Dataset, recorded: &'a [ListedRun]) -> impl Itera
     })
 }
 
-/// Says so where runs are on record of other images that lay in the same place.
-fn tell_of_changes(dataset: &Dataset, identity: &Identity, recorded: &[ListedRun]) {
+/// Says so where runs are on record of other images that lay in the same place; `now` is about those that are meant.
+fn tell_of_others(dataset: &Dataset, meant: &str, recorded: &[ListedRun], now: &str) {
     let mut others: BTreeMap<&str, usize> = BTreeMap::new();
     for run in of_same_place(dataset, recorded) {
         let digest = run.manifest.cell.dataset.digest.as_deref().unwrap_or_default();
-        if digest != identity.digest {
+        if digest != meant {
             *others.entry(digest).or_default() += 1;
         }
     }
     for (digest, n) in others {
         output::say(&format!(
-            "the images of {} have changed: they have SHA-256 {}, and {} on record {} of {digest}; nothing of them is taken",
+            "the images of {} {now} have SHA-256 {meant}, and {} on record {} of {digest}; nothing of them is taken",
             dataset.name.readable_name(),
-            identity.digest,
             text::counted(n, "run"),
             if n == 1 { "is" } else { "are" },
         ));

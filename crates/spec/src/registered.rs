@@ -140,6 +140,25 @@ pub fn find(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
     folders.iter().filter(|_| is_name).map(|folder| folder.join(format!("{name}.yaml"))).find(|file| file.is_file())
 }
 
+/// What a file or folder beside the experiment may be that stands where a name should.
+fn form_of(word: &str, folders: &[PathBuf]) -> Option<OwnKind> {
+    if word.is_empty() || KnownDataset::named(word).is_some() || OwnKind::named(word).is_some() {
+        return None;
+    }
+    let path = folders.first()?.parent()?.join(word);
+    match path.extension().and_then(|extension| extension.to_str()) {
+        _ if path.is_dir() => Some(OwnKind::Folder),
+        Some(extension) if path.is_file() => match extension {
+            "npy" => Some(OwnKind::Npy),
+            "npz" => Some(OwnKind::Npz),
+            "h5" | "hdf5" => Some(OwnKind::Hdf5),
+            "yaml" => Some(OwnKind::Set),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Every registered name with its file, in order. In a data folder other YAML files may lie: those without `images` are none.
 pub fn list(folders: &[PathBuf]) -> Vec<(String, PathBuf)> {
     let mut found: Vec<(String, PathBuf)> = Vec::new();
@@ -197,7 +216,19 @@ pub(crate) fn put_in(node: &mut Node, path: &str, folders: &[PathBuf]) -> Result
                 let problem = Problem::new(format!("unknown dataset `{}`", quote(&word))).at(span).path("dataset.name");
                 return Err(problem.value(quote(&word)).hint(format!("did you mean `{near}`?")));
             }
-            Ok(())
+            match form_of(&word, folders) {
+                Some(kind) => {
+                    let problem =
+                        Problem::new(format!("unknown dataset `{}`", quote(&word))).at(span).path("dataset.name");
+                    let hint = format!(
+                        "for the {} of this name write `{{ {}: {word} }}`",
+                        kind.place().to_lowercase(),
+                        kind.word()
+                    );
+                    Err(problem.value(quote(&word)).hint(hint))
+                }
+                None => Ok(()),
+            }
         }
         _ => Ok(()),
     }

@@ -209,7 +209,12 @@ pub fn compare(settings: &Settings, experiment: &Experiment, request: &CompareRe
         let of = text::counted(experiment.cells.len(), "cell");
         output::say(&format!("none of the {of} meets these conditions\nhint: `elbo plan` lists the cells"));
     } else if cells.is_empty() {
-        output::say(&format!("none of the {n_chosen} is done\nhint: `elbo plan` shows what is missing"));
+        let none = if chosen.len() == 1 {
+            "the cell is not done".to_owned()
+        } else {
+            format!("none of the {n_chosen} is done")
+        };
+        output::say(&format!("{none}\nhint: `elbo plan` shows what is missing"));
     } else if n_missing > 0 {
         output::say(&format!("{n_missing} of {n_chosen} are not done and left out"));
     }

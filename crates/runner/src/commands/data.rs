@@ -179,12 +179,13 @@ fn is_same_place(own: &str, given: &str) -> bool {
 fn to_text(found: &Info, is_coloured: bool) -> String {
     use Align::{Left, Right};
     let mut text = format!("{}: {}\n", found.name, found.what);
-    for (name, value) in [("cite", &found.citation), ("licence", &found.licence), ("SHA-256", &found.digest)] {
+    for (name, value) in [("cite", &found.citation), ("licence", &found.licence)] {
         text.push_str(&format!("{name}: {value}\n"));
     }
-    if let Some(content) = &found.content {
-        text.push_str(&format!("digest: {content}  (`dataset.digest`: what runs on these images are known by)\n"));
-    }
+    text.push_str(&match &found.content {
+        Some(content) => format!("digest: {content}  (`dataset.digest`: what runs on these images are known by)\n"),
+        None => format!("SHA-256: {}\n", found.digest),
+    });
     if found.is_binary {
         text.push_str("pixels: 0 or 1 already (`pixels: binary`)\n");
     }

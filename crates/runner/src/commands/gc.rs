@@ -72,14 +72,15 @@ pub fn gc(settings: &Settings, args: &GcArgs) -> Result<Outcome> {
     }
     let garbage = gc::find(&store, &keep)?;
     if !args.format.json {
-        output::print(&to_text(&garbage, files.len(), settings.is_coloured))?;
+        output::print(&to_text(&garbage, settings.is_coloured))?;
     }
     let mut discarded = None;
     if args.delete && !garbage.is_empty() {
+        let counts = [(garbage.runs.len(), "run"), (garbage.leftovers.len(), "leftover")];
+        let [n_runs, n_leftovers] = counts.map(|(n, what)| (n > 0).then(|| text::counted(n, what)));
         let what = format!(
-            "move {} and {} ({}) of `{}` to the trash",
-            text::counted(garbage.runs.len(), "run"),
-            text::counted(garbage.leftovers.len(), "leftover"),
+            "move {} ({}) of `{}` to the trash",
+            [n_runs, n_leftovers].into_iter().flatten().collect::<Vec<_>>().join(" and "),
             text::bytes(garbage.bytes()),
             store.root().display()
         );
@@ -157,7 +158,7 @@ fn to_json(garbage: &Garbage, discarded: Option<&Discarded>) -> GcJson {
 }
 
 /// What was found, and why the rest is kept.
-fn to_text(garbage: &Garbage, n_experiments: usize, is_coloured: bool) -> String {
+fn to_text(garbage: &Garbage, is_coloured: bool) -> String {
     let mut text = String::new();
     if !garbage.is_empty() {
         let mut table = TextTable::new([
@@ -184,12 +185,10 @@ fn to_text(garbage: &Garbage, n_experiments: usize, is_coloured: bool) -> String
         }
         text = format!("{}\n", table.render(is_coloured));
     }
-    if garbage.n_of_sweeps > 0 {
-        text.push_str(&format!(
-            "{} that none of {} needs: kept for sweeps' folders\n",
-            text::counted(garbage.n_of_sweeps, "run"),
-            text::counted(n_experiments, "experiment")
-        ));
+    match garbage.n_of_sweeps {
+        0 => {}
+        1 => text.push_str("1 run is a cell of no experiment here, and kept for a sweep's folder\n"),
+        n => text.push_str(&format!("{n} runs are cells of no experiment here, and kept for sweeps' folders\n")),
     }
     for folder in &garbage.unsaid {
         text.push_str(&format!(

@@ -175,7 +175,7 @@ fn write(name: &str, file: &Path, dataset: &Dataset, info: &Info) -> Result<Stri
         "name: {name}
 question: {question}
 launch: elbo sweep {file}
-# {n} training and {n_test} test images of {height}×{width} {kind} values, {classes}; {how}.
+# {n} training and {n_test} test images of {height}×{width} (height × width) {kind} values, {classes}; {how}.
 dataset:
   name: {source}  # a relative path is relative to this file's folder
 {size}  pixels: {pixels}  # {why}

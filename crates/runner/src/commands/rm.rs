@@ -37,7 +37,8 @@ pub fn rm(settings: &Settings, args: &RmArgs) -> Result<Outcome> {
     for sweep in store.sweeps()? {
         let n = sweep.runs.iter().flatten().filter(|&id| runs.iter().any(|run| run.id() == id)).count();
         if n > 0 {
-            output::say(&format!("`{}` is made of {} of them", sweep.path.display(), n));
+            let shown = if runs.len() == 1 { "this run".to_owned() } else { format!("{n} of them") };
+            output::say(&format!("`{}` shows {shown}", sweep.path.display()));
         }
     }
     let what = format!("move {} to the trash", text::counted(runs.len(), "run"));

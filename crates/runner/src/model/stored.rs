@@ -38,11 +38,12 @@ impl StoredModel<'_> {
         if status != Status::Done {
             let remark = text::remark(&status);
             let remark = if remark.is_empty() { String::new() } else { format!(", {remark}") };
-            bail!(
-                "run `{}` has no trained model: it is {}{remark}\nhint: `elbo sweep` its experiment first",
-                manifest.name,
-                status.word()
-            );
+            let hint = match status {
+                Status::Running { .. } => "wait until it is done; `elbo list --status running` shows how far it is",
+                Status::Failed { .. } => "`elbo sweep --retry-failed` of its experiment tries it again",
+                Status::New | Status::Resumable { .. } | Status::Done => "`elbo sweep` its experiment first",
+            };
+            bail!("run `{}` has no trained model: it is {}{remark}\nhint: {hint}", manifest.name, status.word());
         }
         Ok(StoredModel { run, manifest, settings })
     }

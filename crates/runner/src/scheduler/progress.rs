@@ -129,7 +129,7 @@ impl Progress {
             None => {
                 let text = match state.cohort.epochs_behind {
                     0 => format!("{title}: {} {}", self.words.doing, state.cohort.name),
-                    epoch => format!("{title}: {} goes on from epoch {epoch}", state.cohort.name),
+                    epoch => format!("{title}: going on with {} from epoch {epoch}", state.cohort.name),
                 };
                 output::say(&text);
             }

@@ -64,7 +64,7 @@ fn a_file_that_changed_is_noticed_and_nothing_of_it_is_mixed() {
     assert!(said.code == Some(0) && said.out.contains("done"), "{said:?}");
     // Without them what is on record can be read, and nothing can be trained: it is said before anything is recorded.
     let said = place.elbo("compare own.yaml");
-    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.code == Some(0) && !said.err.contains("the images of"), "{said:?}");
     for command in ["plan", "sweep"] {
         let said = place.elbo(&format!("{command} own.yaml"));
         assert!(said.code == Some(2) && said.err.contains("there is no such file or folder"), "{said:?}");
@@ -76,6 +76,18 @@ fn a_file_that_changed_is_noticed_and_nothing_of_it_is_mixed() {
     assert!(said.code == Some(0) && said.out.contains("new") && !said.out.contains("done"), "{said:?}");
     assert!(said.err.contains("have changed") && said.err.contains(&before) && said.err.contains(&after), "{said:?}");
     assert_eq!(place.store().runs().unwrap().runs.len(), 1);
+
+    // Where there are runs of both, and neither's images are here, it is said whose numbers are shown.
+    finish(&place.store(), &cell(&place, &after));
+    std::fs::remove_file(place.path("images.npy")).unwrap();
+    std::fs::remove_dir_all(place.path("moved")).unwrap();
+    let said = place.elbo("compare own.yaml");
+    assert!(said.code == Some(0) && !said.err.contains("have changed"), "{said:?}");
+    assert!(said.err.contains("those of the latest run on record are meant: these have SHA-256"), "{said:?}");
+    // A word that is no dataset's may be a file's.
+    gray(&place, "images.npy");
+    let said = place.elbo("plan own.yaml --set dataset.name=images.npy");
+    assert!(said.code == Some(2) && said.err.contains("write `{ npy: images.npy }`"), "{said:?}");
 }
 
 #[test]
@@ -85,9 +97,11 @@ fn a_new_experiment_is_fitted_to_the_images() {
     let said = place.elbo("new my-study --data images.npy");
     assert_eq!((said.code, said.out.as_str()), (Some(0), "my-study.yaml\n"), "{said:?}");
     let text = place.read("my-study.yaml");
-    for part in
-        ["36 training and 4 test images of 4×4 gray values", "gaussian-shared: { variance: optimal }", "pixels: gray"]
-    {
+    for part in [
+        "36 training and 4 test images of 4×4 (height × width) gray values",
+        "gaussian-shared: { variance: optimal }",
+        "pixels: gray",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let said = place.elbo("plan my-study.yaml");
@@ -100,7 +114,7 @@ fn a_new_experiment_is_fitted_to_the_images() {
     let said = place.elbo("new bits --data bits.npy");
     assert_eq!((said.code, said.out.as_str()), (Some(0), "experiments/bits.yaml\n"), "{said:?}");
     let text = place.read("experiments/bits.yaml");
-    for part in ["4×4 binary values", "pixels: binary", "likelihood: bernoulli\n"] {
+    for part in ["4×4 (height × width) binary values", "pixels: binary", "likelihood: bernoulli\n"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert_eq!(place.elbo("plan bits").code, Some(0));
