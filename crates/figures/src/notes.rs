@@ -8,6 +8,9 @@ use crate::axis::{fixed, number};
 use crate::records::{FEWEST_FOR_INTERVAL, Group, MeasurementKey, Records};
 use crate::warnings::Warning;
 
+/// The most settings that a caption names as those that a warning is about.
+const MAX_MEANT: usize = 2;
+
 /// The most missing runs that a caption names; the report lists all of them.
 const MAX_NAMED: usize = 8;
 
@@ -121,13 +124,22 @@ pub fn seed_of_arrays(groups: &[&Group]) -> String {
     }
 }
 
-/// What makes numbers of these groups less than they seem, a sentence for each warning; nothing where there is none.
+/// What makes numbers of these groups less than they seem, a sentence for each warning, and whose where it is not about all of
+/// them; nothing where there is none.
 pub fn warned(records: &Records, groups: &[&Group], concerns: impl Fn(&Warning) -> bool) -> String {
-    let is_about = |warning: &&Warning| {
-        let mut about = warning.groups.iter().filter_map(|&index| records.groups.get(index));
-        concerns(warning) && about.any(|group| groups.iter().any(|other| other.key == group.key))
+    let note = |warning: &Warning| {
+        let is_meant = |group: &&&Group| warning.groups.iter().any(|&index| records.groups[index].key == group.key);
+        let meant: Vec<String> = groups.iter().filter(is_meant).map(|group| group.key.name()).collect();
+        match meant.len() {
+            0 => None,
+            n if n == groups.len() => Some(format!(" {}", warning.note)),
+            n if n > MAX_MEANT => {
+                Some(format!(" {} This is about {n} of the {} settings.", warning.note, groups.len()))
+            }
+            _ => Some(format!(" {} This is about {}.", warning.note, meant.join("; "))),
+        }
     };
-    records.warnings.iter().filter(is_about).map(|warning| format!(" {}", warning.note)).collect()
+    records.warnings.iter().filter(|warning| concerns(warning)).filter_map(note).collect()
 }
 
 #[cfg(test)]

@@ -370,6 +370,17 @@ pub fn phrase_among(group: &Group, groups: &[&Group]) -> String {
     phrase(&paths.iter().filter_map(|path| group.key.setting(path)).collect::<Vec<_>>())
 }
 
+/// What of the other settings all these groups share, in words: `bernoulli`.
+pub fn phrase_shared(groups: &[&Group]) -> String {
+    let Some(first) = groups.first() else { return String::new() };
+    phrase(&first.key.others().filter(|setting| is_shared(groups, &setting.path)).collect::<Vec<_>>())
+}
+
+/// Whether these groups have the same value of a setting.
+pub fn is_shared(groups: &[&Group], path: &str) -> bool {
+    groups.iter().all(|group| group.value(path) == groups[0].value(path))
+}
+
 /// The distinct values of a setting that is a number, ascending.
 pub fn numbers(groups: &[&Group], path: &str) -> Vec<f64> {
     let mut numbers: Vec<f64> = groups.iter().filter_map(|group| group.number(path)).collect();

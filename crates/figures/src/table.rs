@@ -10,7 +10,9 @@ use spec::{Metric, Scale, Term};
 use crate::axis::number;
 use crate::csv;
 use crate::notes;
-use crate::records::{self, Group, MeasurementKey, Part, Records, differing_others, phrase_among, terms_in_nats};
+use crate::records::{
+    self, Group, MeasurementKey, Part, Records, differing_others, phrase_among, phrase_shared, terms_in_nats,
+};
 use crate::setting::{BETA, LATENT_DIM};
 use crate::warnings::Warning;
 
@@ -119,11 +121,11 @@ fn terms(records: &Records, part: &Part<'_>) -> Table {
         lines[best].best = elbo;
     }
     let caption = format!(
-        "{} on {}: {} on the test images after training, in nats per image (scale {}){}; {}.{}{}{}{}{}{}",
+        "{} on {}: {} on the test images after training, in nats per image ({}){}; {}.{}{}{}{}{}{}",
         records.name,
         records.dataset,
         if elbo.is_some() { "terms of the ELBO" } else { "the terms of models without a bound" },
-        part.basis,
+        scale(part),
         if terms.iter().any(|term| term.metric == Metric::ActiveUnits) { ", and active units" } else { "" },
         over(&lines),
         if best.is_some() { " The ELBO in bold is the best, and its interval overlaps no other." } else { "" },
@@ -171,10 +173,10 @@ fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
     let units: BTreeSet<String> = abouts.map(|about| format!("{}: {}", about.title, about.unit.words())).collect();
     let units: Vec<String> = units.into_iter().collect();
     let caption = format!(
-        "{} on {}: measured on the trained models on the test images (scale {}), in nats per image{}; {}.{}{}{}{}{}{}",
+        "{} on {}: measured on the trained models on the test images ({}), in nats per image{}; {}.{}{}{}{}{}{}",
         records.name,
         records.dataset,
-        part.basis,
+        scale(part),
         if units.is_empty() { String::new() } else { format!(" ({})", units.join("; ")) },
         over(&lines),
         if measures.iter().any(|measure| measure.images.is_some()) {
@@ -209,6 +211,13 @@ fn lines(groups: &[&Group], values: impl Fn(&Group) -> Vec<Option<Estimate>>) ->
         best: None,
     };
     groups.iter().map(line).collect()
+}
+
+/// What the numbers are on, and of which models where there is no column that says so: `scale gray-bce: VAE, Bernoulli`.
+fn scale(part: &Part<'_>) -> String {
+    let shared = phrase_shared(&part.groups);
+    let whose = if part.suffix.is_empty() || shared.is_empty() { String::new() } else { format!(": {shared}") };
+    format!("scale {}{whose}", part.basis)
 }
 
 /// What the numbers are means over.

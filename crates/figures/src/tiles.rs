@@ -86,7 +86,12 @@ pub struct Sheet {
     pub pixels: Vec<u8>,
     /// The white between tiles, and where tiles are wanting: left, top, width and height of each, in pixels.
     pub gaps: Vec<[usize; 4]>,
+    /// Whether values of the images lie beyond black and white, by so much that it would be seen.
+    pub is_cut: bool,
 }
+
+/// Half a level of 256: how far a value lies beyond black or white without being seen.
+const UNSEEN: f32 = 0.5 / 255.0;
 
 impl Sheet {
     /// Width in points.
@@ -138,7 +143,8 @@ pub fn sheet(images: &ImageStack, columns: usize, zoom: Zoom, gap: f64) -> Sheet
     let left = (n_last * (tile_width + gap)).min(width);
     let rest = [left, height.saturating_sub(tile_height), width - left, tile_height];
     let gaps = across.chain(down).chain([rest]).filter(|[_, _, width, height]| width * height > 0).collect();
-    Sheet { width, height, channels, pixels, gaps }
+    let is_cut = images.values.iter().any(|value| !(-UNSEEN..=1.0 + UNSEEN).contains(value));
+    Sheet { width, height, channels, pixels, gaps, is_cut }
 }
 
 /// One value of an image, 0…255; out of range is clamped, not a number is drawn black.
@@ -195,6 +201,7 @@ mod tests {
         let images = ImageStack { n: 1, channels: 1, height: 1, width: 3, values: vec![-1.0, f32::NAN, 7.0] };
         let sheet = sheet(&images, 1, Zoom::Up(1), 0.0);
         assert_eq!(sheet.pixels[0..6], [0, 0, 0, 0, 255, 255]);
+        assert!(sheet.is_cut);
     }
 
     #[test]

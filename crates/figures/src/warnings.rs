@@ -6,7 +6,7 @@ use spec::{Cell, FigureKind, Likelihood, Metric, Net, SharedVariance};
 
 use crate::axis::fixed;
 use crate::contrast::{are_comparable, name, series};
-use crate::records::{Epoch, Group, Records, RunNumbers};
+use crate::records::{Epoch, Group, Part, Records, RunNumbers};
 use crate::setting::keys;
 
 /// Fewer seeds than this tell little: the interval of two is more than twelve standard errors wide to each side.
@@ -227,12 +227,18 @@ fn not_converged(records: &Records) -> Vec<Warning> {
             moving.push(Moving { index, slope, difference, weight, metric });
         }
     }
-    let (rising, falling): (Vec<Moving>, Vec<Moving>) = moving.into_iter().partition(|one| one.slope > 0.0);
-    [told(records, &rising, true), told(records, &falling, false)].into_iter().flatten().collect()
+    // Rates of two scales have nothing to do with each other.
+    let of_part = |part: Part<'_>| {
+        let is_here = |one: &&Moving| part.groups.iter().any(|group| group.key == records.groups[one.index].key);
+        let here: Vec<&Moving> = moving.iter().filter(is_here).collect();
+        let (rising, falling): (Vec<&Moving>, Vec<&Moving>) = here.into_iter().partition(|one| one.slope > 0.0);
+        [told(records, &rising, true), told(records, &falling, false)]
+    };
+    records.by_basis().into_iter().flat_map(of_part).flatten().collect()
 }
 
-/// One warning about all that move the same way, which names the worst.
-fn told(records: &Records, moving: &[Moving], is_rising: bool) -> Option<Warning> {
+/// One warning about all on one scale that move the same way, which names the worst.
+fn told(records: &Records, moving: &[&Moving], is_rising: bool) -> Option<Warning> {
     let worst = moving.iter().max_by(|a, b| a.weight.total_cmp(&b.weight))?;
     let what = match worst.metric {
         Metric::Elbo => "test ELBO",

@@ -5,7 +5,7 @@ use spec::{listed, setting_title};
 
 use crate::colour::{self, Colour};
 use crate::marker::Marker;
-use crate::records::{Group, differing_others};
+use crate::records::{Group, differing_others, is_shared, phrase_shared};
 use crate::setting::{LATENT_DIM, QUANTITIES, Setting, equation, phrase};
 use crate::variant;
 
@@ -59,9 +59,15 @@ impl Along {
     }
 
     /// The first of latent dimension, β and other settings that has more than one value in some row; where each row would
-    /// have a single one, the first that has more than one value at all.
+    /// have a single one, the first that has more than one value at all. All of them together where some models lack one of the
+    /// quantities, as far as a panel has room for so many lines: a row of its own would be called by what it lacks.
     pub fn choose(groups: &[&Group]) -> Along {
         let swept = swept(groups, &[]);
+        let lacks =
+            |along: &Along| along.quantity().is_some() && along.levels(groups).len() > along.levels_had(groups).len();
+        if groups.len() <= MAX_LINES && swept.iter().any(lacks) {
+            return Along::all(groups);
+        }
         let compares =
             |along: &&Along| rows(groups, std::slice::from_ref(*along)).iter().any(|row| row.groups.len() > 1);
         let chosen = swept.iter().find(compares).or(swept.first()).cloned();
@@ -179,10 +185,16 @@ fn told(alongs: &[Along], group: &Group) -> String {
     said.into_iter().map(|along| along.value(group)).filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
-/// As [`rows`], of some of a figure's groups, with what tells these from the others ahead of each label.
-pub fn rows_of<'a>(groups: &[&'a Group], within: &[Along], of: &str) -> Vec<Facet<'a>> {
+/// As [`rows`], of some of a figure's groups, with what tells these from the others ahead of each label, and the quantities in which
+/// they differ from the others behind it.
+pub fn rows_of<'a>(groups: &[&'a Group], all: &[&Group], within: &[Along], of: &str) -> Vec<Facet<'a>> {
+    let own = swept(groups, within);
+    let differs = |along: &Along| along.quantity().is_some() && !own.contains(along);
+    let others: Vec<Along> = swept(all, within).into_iter().filter(differs).collect();
     let labelled = |row: Facet<'a>| {
-        let words = [of.to_owned(), row.label].into_iter().filter(|words| !words.is_empty());
+        let had = others.iter().filter(|along| along.level(row.groups[0]).iter().any(Option::is_some));
+        let quantities = had.map(|along| along.value(row.groups[0])).collect::<Vec<_>>().join(", ");
+        let words = [of.to_owned(), row.label, quantities].into_iter().filter(|words| !words.is_empty());
         Facet { label: words.collect::<Vec<_>>().join("; "), ..row }
     };
     rows(groups, within).into_iter().map(labelled).collect()
@@ -243,21 +255,11 @@ pub fn shared(groups: &[&Group]) -> String {
         (path, None) if path != LATENT_DIM => None,
         (path, value) => equation(path, value),
     });
-    let words = [shared_others(groups)].into_iter().filter(|words| !words.is_empty());
+    let words = [phrase_shared(groups)].into_iter().filter(|words| !words.is_empty());
     let words = words.chain(quantities).collect::<Vec<_>>().join(", ");
     // Where nothing else is to be said there is still what the models are.
     let kind = || first.value("model.kind").filter(|_| is_shared(groups, "model.kind"));
     if words.is_empty() { kind().and_then(|kind| variant::told("model.kind", kind)).unwrap_or_default() } else { words }
-}
-
-/// As [`shared`], without the quantities: `bernoulli`.
-pub fn shared_others(groups: &[&Group]) -> String {
-    let Some(first) = groups.first() else { return String::new() };
-    phrase(&first.key.others().filter(|setting| is_shared(groups, &setting.path)).collect::<Vec<_>>())
-}
-
-fn is_shared(groups: &[&Group], path: &str) -> bool {
-    groups.iter().all(|group| group.value(path) == groups[0].value(path))
 }
 
 /// How many panels stand side by side, at most `most`, so that the rows of one facet are about equally long.
@@ -304,6 +306,25 @@ mod tests {
     use super::*;
     use crate::figure::random::{cell, groups, without_seed};
     use crate::setting::{BETA, keys};
+
+    /// A β that all of a family share, and another family has another one, is told beside the family.
+    #[test]
+    fn rows_of_a_family_say_in_which_quantities_it_differs() {
+        let cell = |kind: serde_json::Value, beta: f64, hidden: usize| -> spec::Cell {
+            let model = serde_json::json!({ "kind": kind, "hidden": [hidden], "latent_dim": 2 });
+            let text = serde_json::json!({
+                "dataset": { "name": "glyphs" }, "model": model, "objective": { "beta": beta },
+                "optimizer": { "adam": {} }, "training": {},
+            });
+            serde_json::from_value(text).expect("the cell is valid")
+        };
+        let of = |kind: serde_json::Value, beta: f64| [4, 8].map(|hidden| cell(kind.clone(), beta, hidden));
+        let cells = [of(serde_json::json!("vae"), 1.0), of(serde_json::json!({ "vae-gan": {} }), 0.02)].concat();
+        let groups = groups(&cells, |_| Default::default());
+        let all: Vec<&Group> = groups.iter().collect();
+        let rows = rows_of(&all[2..], &all, &[Along::others(&all, &[])], "VAE-GANs");
+        assert_eq!(rows.iter().map(|row| row.label.as_str()).collect::<Vec<_>>(), ["VAE-GANs; β = 0.02"]);
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]

@@ -150,8 +150,6 @@ fn page(rows: &[(String, Vec<Bars>)], y: &PlotAxis, height: f64) -> Drawing {
     let room = y_label_room(y);
     let (title, gap, right) = (12.0, 9.0, 4.0);
     let width = (WIDTH - title - right - room - gap * (columns - 1) as f64) / columns as f64;
-    let width = width.min(230.0);
-    let start = (WIDTH - (title + room + width * columns as f64 + gap * (columns - 1) as f64 + right)) / 2.0;
     let mut n_labels = 0;
     for (index, (label, bars)) in rows.iter().enumerate() {
         let is_last = index + 1 == rows.len();
@@ -169,7 +167,7 @@ fn page(rows: &[(String, Vec<Bars>)], y: &PlotAxis, height: f64) -> Drawing {
         for (column, bars_here) in bars.iter().enumerate() {
             let n = bars_here.kl.len().max(1);
             let panel = Panel {
-                left: start + title + room + column as f64 * (width + gap),
+                left: title + room + column as f64 * (width + gap),
                 top,
                 width,
                 height,
@@ -188,7 +186,7 @@ fn page(rows: &[(String, Vec<Bars>)], y: &PlotAxis, height: f64) -> Drawing {
                 titles.draw(&mut drawing, column, (panel.left + width / 2.0, top - 4.0));
             }
             if column == 0 {
-                drawing.upright((start + 8.5, top + height / 2.0), "KL (nats per image)", SMALL, INK);
+                drawing.upright((8.5, top + height / 2.0), "KL (nats per image)", SMALL, INK);
             }
             bars_in(&mut drawing, &panel, bars_here);
         }

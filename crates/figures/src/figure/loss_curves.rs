@@ -1,6 +1,6 @@
 //! Every term of the objective against the epoch: a column per term, a row per β, a line per latent dimension.
 
-use spec::{Metric, Term};
+use spec::{Metric, Term, listed};
 
 use super::facets::{self, Along, Facet, MAX_LINES, Style};
 use super::grid::Grid;
@@ -14,6 +14,10 @@ use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::records::{Epoch, Group, OverSeeds, RunNumbers, minimise_alike, terms_in_nats};
 
+/// Room for the labels of the horizontal axis, in points.
+const BELOW: f64 = 22.5;
+/// Over how many epochs β rises.
+const WARM_UP: &str = "objective.warm_up_epochs";
 const SOLID: f64 = 1.0;
 const THIN: f64 = 0.7;
 /// Width of a single seed's line.
@@ -66,7 +70,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     }
     let rows: Vec<Row> = families
         .iter()
-        .flat_map(|(family, groups)| facets::rows_of(groups, std::slice::from_ref(&along), family))
+        .flat_map(|(family, of)| facets::rows_of(of, groups, std::slice::from_ref(&along), family))
         .map(|facet| {
             let (mut curves, mut shown) = (Vec::new(), Vec::new());
             for group in &facet.groups {
@@ -79,25 +83,45 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         .collect();
     let axes = Axes::of(&rows, &drawn);
     let height = if rows.len() == 1 { 104.0 } else { 74.0 };
-    let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
+    let apart = is_sparse(&rows, drawn.len());
+    let row_height = height + LABEL + 6.0 + if apart { LABEL + BELOW } else { 0.0 };
+    let per_page = (((PAGE - 60.0) / row_height) as usize).max(1);
     let caption = format!(
         "{} against the epoch, in nats per image: test images solid, training images (averaged while the \
-         weights change) dashed; {}.{}{}{}{}{}",
+         weights change) dashed; {}.{}{}{}{}{}{}",
         if drawn.contains(&Metric::Elbo) { "ELBO terms" } else { "Terms of the objective" },
         notes::seeds(groups, "thin lines"),
         if rows.len() > 1 { format!(" One colour per {}.", along.name()) } else { String::new() },
         if minimise_alike(groups) { "" } else { " Objectives are of what each model minimises, and do not compare." },
+        warm_up(groups),
         notes::floor(groups),
         notes::clean(groups),
         if axes.cut { " Some of the first epochs lie beyond the panels." } else { "" },
     );
     let pages = rows.chunks(per_page).map(|rows| Page {
-        drawing: page(rows, &drawn, &styles, &axes, height),
+        drawing: page(rows, &drawn, &styles, &axes, height, apart),
         caption: caption.clone(),
         shown: rows.iter().flat_map(|row| row.shown.clone()).collect(),
     });
     let pages = pages.collect();
     Ok(choice.into_pages(pages))
+}
+
+/// Why an objective may rise while all else gets better: ` β rises over 3 epochs, and the objective with it.`
+fn warm_up(groups: &[&Group]) -> String {
+    let rises = |group: &&Group| group.cell.has(WARM_UP) && group.cell.objective.warm_up_epochs > 0;
+    let told = |group: &&Group| match (group.cell.objective.warm_up_epochs, group.cell.objective.cycles) {
+        (epochs, 1) => format!("over {epochs} epochs"),
+        (epochs, cycles) => format!("over {epochs} epochs in each of {cycles} cycles"),
+    };
+    let mut all: Vec<String> = groups.iter().filter(|group| rises(group)).map(told).collect();
+    let of = if all.len() < groups.len() { " of some models" } else { "" };
+    all.dedup();
+    if all.is_empty() {
+        String::new()
+    } else {
+        format!(" β{of} rises {}, and the objective with it.", listed(&all, "or"))
+    }
 }
 
 /// What tells the lines of a panel from one another. Where rows would leave a quarter of their panels empty, since some models
@@ -149,7 +173,8 @@ fn series(group: &Group, terms: &[Metric]) -> Vec<(Series, Series)> {
 
 /// The axes of all pages, so that panels can be compared.
 struct Axes {
-    x: PlotAxis,
+    /// By drawn term: as far as models that have it were trained.
+    x: Vec<PlotAxis>,
     /// By drawn term; losses have each row's own, since their values depend on β and on the family.
     shared: Vec<Option<PlotAxis>>,
     /// Whether some of the first epochs lie beyond the axes.
@@ -196,21 +221,31 @@ impl Axes {
         let cut = all
             .filter_map(|((test, train), axis)| Some((test.iter().chain(train), axis.as_ref()?)))
             .any(|(mut series, axis)| series.any(|(_, over)| is_beyond(over, axis)));
-        let x = if last > first {
-            PlotAxis::whole(first.min(1.0), last, 4)
-        } else {
-            PlotAxis::whole(first - 0.5, last + 0.5, 3)
+        let x = |term: usize| {
+            let tests = rows.iter().flat_map(|row| &row.curves).map(|curve| &curve.terms[term].0);
+            let (first, last) = range(tests.flatten().map(|(epoch, _)| *epoch));
+            if last > first {
+                PlotAxis::whole(first.min(1.0), last, 4)
+            } else {
+                PlotAxis::whole(first - 0.5, last + 0.5, 3)
+            }
         };
-        Axes { x, shared, cut, from }
+        Axes { x: (0..drawn.len()).map(x).collect(), shared, cut, from }
     }
 
     fn y(&self, row: &Row, term: usize) -> PlotAxis {
-        let own = || PlotAxis::around(values(std::iter::once(row), term, self.from, self.x.high), 5);
+        let own = || PlotAxis::around(values(std::iter::once(row), term, self.from, self.x[term].high), 5);
         self.shared[term].clone().unwrap_or_else(own)
     }
 }
 
-fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f64) -> Drawing {
+/// Whether a quarter of the panels or more would be empty if each term had one column for all rows: then each row has its own.
+fn is_sparse(rows: &[Row], n_terms: usize) -> bool {
+    let n_filled: usize = rows.iter().map(|row| (0..n_terms).filter(|&term| row.has(term)).count()).sum();
+    4 * n_filled <= 3 * rows.len() * n_terms
+}
+
+fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f64, apart: bool) -> Drawing {
     let mut drawing = Drawing::new();
     let is_here =
         |style: &&Style| rows.iter().flat_map(|row| &row.curves).any(|curve| curve.style.level == style.level);
@@ -219,8 +254,27 @@ fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f
     entries.push(LegendEntry::new(Swatch::Line(GREY, SOLID, None), "test"));
     entries.push(LegendEntry::new(Swatch::Line(GREY, THIN, Some(DASH)), "train"));
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;
+    let size = if apart { 1 } else { rows.len() };
+    for (index, rows) in rows.chunks(size).enumerate() {
+        // The labels of the axes below, and the titles of the columns.
+        top += if index > 0 { BELOW + LABEL } else { 0.0 };
+        top = table(&mut drawing, rows, index * size, drawn, axes, height, top);
+    }
+    drawing.height = top - 7.0 + BELOW;
+    drawing
+}
 
-    // A column for each term that some model of this page has.
+/// Rows of panels with a column for each term that some of their models have; `first` is the number of the first one. Returns where
+/// the next may begin.
+fn table(
+    drawing: &mut Drawing,
+    rows: &[Row],
+    first: usize,
+    drawn: &[Metric],
+    axes: &Axes,
+    height: f64,
+    mut top: f64,
+) -> f64 {
     let columns: Vec<usize> = (0..drawn.len()).filter(|&term| rows.iter().any(|row| row.has(term))).collect();
     let n = columns.len();
     let room = |term: usize| rows.iter().map(|row| y_label_room(&axes.y(row, term))).fold(0.0, f64::max);
@@ -231,7 +285,7 @@ fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f
     for (index, row) in rows.iter().enumerate() {
         if !row.label.is_empty() {
             let above = if index == 0 { top - 13.0 } else { top };
-            top += labels::row_label(&mut drawing, index, &row.label, above);
+            top += labels::row_label(drawing, first + index, &row.label, above);
             top += if index == 0 { LABEL - 2.0 } else { LABEL };
         }
         top += grid.room_above(index);
@@ -246,7 +300,7 @@ fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f
                 drawing.upright((left - room - 3.5, top + height / 2.0), "nats per image", SMALL, INK);
             }
             let is_last = grid.is_last(index, column);
-            let panel = Panel { left, top, width, height, x: axes.x.clone(), y: axes.y(row, term) };
+            let panel = Panel { left, top, width, height, x: axes.x[term].clone(), y: axes.y(row, term) };
             let labels = Labels {
                 title: grid.is_first(index, column).then(|| drawn[term].about().title),
                 x: is_last.then_some("epoch"),
@@ -254,16 +308,15 @@ fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f
                 x_ticks: is_last,
                 y_ticks: true,
             };
-            panel.frame(&mut drawing, labels);
+            panel.frame(drawing, labels);
             for (place, curve) in row.curves.iter().enumerate() {
-                curve_in(&mut drawing, &panel, curve, term, place as f64 / row.curves.len() as f64);
+                curve_in(drawing, &panel, curve, term, place as f64 / row.curves.len() as f64);
             }
             left += width + gap;
         }
         top += height + 7.0 + grid.room_below(index);
     }
-    drawing.height = top - 7.0 + 22.5;
-    drawing
+    top
 }
 
 /// Draws a curve. Its markers stand between those of the curves before it: `place` is its share of the way from one of its own

@@ -22,9 +22,9 @@ mod sharpness;
 
 use spec::FigureKind;
 
-use crate::drawing::Drawing;
+use crate::drawing::{Drawing, Mark};
 use crate::notes;
-use crate::records::{Group, Part, Records};
+use crate::records::{Group, Part, Records, phrase_shared};
 use crate::setting::GroupKey;
 
 /// The tallest figure, in points; what does not fit goes on to another file.
@@ -138,10 +138,12 @@ pub fn figures(kind: FigureKind, records: &Records) -> Result<Vec<Figure>, Strin
         return claims::figures(records);
     }
     let Made { parts, left_out } = make(kind, records)?;
-    let left_out = format!("{}{}", not_shown(&left_out), notes::missing(records));
+    let is_shown = |group: &&Group| !left_out.iter().any(|out| out.group == group.key);
+    let remarks = format!("{}{}", not_shown(&left_out), notes::missing(records));
     let named = |part: MadePart<'_>| {
-        let warned = notes::warned(records, &part.part.groups, |warning| warning.concerns(kind));
-        name(kind, part, &format!("{left_out}{warned}"))
+        let shown: Vec<&Group> = part.part.groups.iter().copied().filter(is_shown).collect();
+        let warned = notes::warned(records, &shown, |warning| warning.concerns(kind));
+        name(kind, part, &format!("{remarks}{warned}"))
     };
     Ok(parts.into_iter().flat_map(named).collect())
 }
@@ -213,20 +215,23 @@ fn not_shown(left_out: &[LeftOut]) -> String {
 }
 
 /// Names and captions of a part's pages.
-fn name(kind: FigureKind, MadePart { part, pages, n_pages }: MadePart<'_>, left_out: &str) -> Vec<Figure> {
+fn name(kind: FigureKind, MadePart { part, pages, n_pages }: MadePart<'_>, remarks: &str) -> Vec<Figure> {
     let n_shown = pages.len();
-    let likelihood = facets::shared_others(&part.groups);
+    let likelihood = phrase_shared(&part.groups);
     let basis = match (kind.is_in_nats(), part.suffix.is_empty(), likelihood.is_empty()) {
         (true, true, _) | (true, false, true) => format!(" Likelihood scale: {}.", part.basis),
         (true, false, false) => format!(" Likelihood scale: {} ({likelihood}).", part.basis),
         (false, true, _) => String::new(),
         (false, false, _) => format!(" Images: {}.", part.basis),
     };
+    let is_cut =
+        |page: &Page| page.drawing.marks.iter().any(|mark| matches!(mark, Mark::Image { sheet, .. } if sheet.is_cut));
     let finish = |(index, page): (usize, Page)| {
+        let cut = if is_cut(&page) { " Values below 0 are drawn black, those above 1 white." } else { "" };
         let number = if n_shown > 1 { format!("-{}", index + 1) } else { String::new() };
         let of = if n_pages > 1 { format!(" Part {} of {n_pages}.", index + 1) } else { String::new() };
         let name = format!("{}{}{number}", kind.name(), part.suffix);
-        Figure { name, caption: format!("{}{left_out}{basis}{of}", page.caption), drawing: page.drawing }
+        Figure { name, caption: format!("{}{cut}{remarks}{basis}{of}", page.caption), drawing: page.drawing }
     };
     pages.into_iter().enumerate().map(finish).collect()
 }
@@ -246,7 +251,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::drawing::{Anchor, Mark, WIDTH};
+    use crate::drawing::{Anchor, WIDTH};
     use crate::setting::{BETA, LATENT_DIM};
 
     /// All that is written on a page, without the spaces at which it was broken into lines.

@@ -70,11 +70,11 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     }
     drawing.height = top - 3.0;
     pages.push((drawing, shown));
+    let n = (layout.side * layout.side).min(first.n);
     let caption = format!(
-        "{}, the first {} of {} stored, {}{}.{}",
+        "{}, {}, {}{}.{}",
         drawn(groups),
-        (layout.side * layout.side).min(first.n),
-        first.n,
+        if n < first.n { format!("the first {n} of {} stored", first.n) } else { format!("all {n} that are stored") },
         if groups.len() > 1 { format!("one grid per {}, ", facets::each(groups)) } else { String::new() },
         notes::seed_of_arrays(groups),
         notes::clipped(groups),

@@ -50,6 +50,21 @@ fn a_bound_that_still_rises_by_what_is_compared_is_told() {
     );
 }
 
+/// The rate of one scale is not told of numbers on another.
+#[test]
+fn bounds_of_two_scales_are_told_apart() {
+    let mut cells = widths(3);
+    cells.extend(widths(3).into_iter().map(|mut cell| {
+        cell.model.likelihood = Likelihood::Gaussian { sigma: 1.0 };
+        cell
+    }));
+    let slope = |cell: &Cell| if cell.model.likelihood == Likelihood::Bernoulli { 18.5 } else { 40.0 };
+    let at = |cell: &Cell, epoch: u32| -900.0 + slope(cell) * f64::from(epoch) + cell.model.latent_dim as f64;
+    let said = of(&records(&cells, at), WarningKind::NotConverged);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].contains("by 18.5 nats an epoch") && said[1].contains("by 40.0 nats an epoch"), "{said:?}");
+}
+
 #[test]
 fn a_bound_that_has_settled_is_not() {
     let at = |cell: &Cell, epoch: u32| -100.0 - 50.0 * (-f64::from(epoch)).exp() + cell.model.latent_dim as f64;

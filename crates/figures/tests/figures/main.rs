@@ -1,6 +1,7 @@
 //! Figures of made-up records: the same bytes every time, text where it can be read, and reasons for what is skipped.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod captions;
 #[path = "../common/mod.rs"]
 mod common;
 mod comparisons;
@@ -374,9 +375,9 @@ fn the_report_says_what_was_drawn_and_how_long_was_trained() {
     };
     let one = page("");
     assert!(one.contains("for 2 epochs in batches of 128 images, on the first 2000 training images only"));
-    assert!(one.contains("draws from the prior N(0, I), the first 9 of 9 stored, seed 0."));
+    assert!(one.contains("draws from the prior N(0, I), all 9 that are stored, seed 0."));
     let priors = page("sweep: { grid: { model.prior: [standard, vamp] } }");
-    assert!(priors.contains("s prior, the first 9 of 9 stored, one grid per prior"));
+    assert!(priors.contains("s prior, all 9 that are stored, one grid per prior"));
     assert!(priors.contains(">prior N(0, I)<"), "a default is said where there is nothing else to say");
     let with_autoencoder = page("sweep: { grid: { model.kind: [vae, autoencoder], model.hidden: [[8], []] } }");
     assert!(with_autoencoder.contains("(N(0, I) for autoencoders, which have none)"));
@@ -400,11 +401,8 @@ dataset: { name: glyphs }
 model: { hidden: [8], latent_dim: 2 }
 training: { epochs: 2 }
 sweep:
-  include:
-    - { model.kind: vae, model.latent_dim: 5, objective.beta: 4 }
-    - { model.kind: vae, model.latent_dim: 5 }
-    - { model.kind: vae, model.latent_dim: 5, model.hidden: [] }
-    - { model.kind: autoencoder, model.latent_dim: 2, model.hidden: [] }
+  grid: { model.latent_dim: [5], model.hidden: [[8], []], objective.beta: [0.5, 1, 2, 4] }
+  include: [{ model.kind: autoencoder, model.latent_dim: 2, model.hidden: [] }]
 ";
     let root = tempfile::tempdir().unwrap();
     let experiment = experiment(text);

@@ -67,6 +67,26 @@ fn the_report_says_what_was_run() {
     }
 }
 
+/// What all models share that have it is fixed, also where some have no such setting.
+#[test]
+fn what_only_some_models_have_is_fixed_too() {
+    let text = "
+name: fixed
+dataset: { name: glyphs }
+model: { hidden: [7], latent_dim: 3 }
+training: { epochs: 1 }
+figures: []
+sweep:
+  grid: { model.likelihood: [bernoulli, { gaussian: { sigma: 1 } }] }
+  include: [{ model: { kind: { gaussian-mixture: { components: 5 } } } }]
+";
+    let page = page(text, None);
+    for said in ["<code>model.hidden</code> 7", "<code>model.latent_dim</code> 3", "<code>training.epochs</code> 1"] {
+        assert!(page.contains(said), "the report does not say `{said}`");
+    }
+    assert!(!page.contains("<code>model.likelihood</code> "), "it differs");
+}
+
 #[test]
 fn without_a_question_the_title_is_in_words() {
     let text = "name: a-b\ndataset: { name: glyphs }\nmodel: { hidden: [8], latent_dim: 2 }\ntraining: { epochs: 2 }\n\
