@@ -17,6 +17,8 @@ const TITLES: &[(&str, &str, &str)] = &[
     ("model.kind", "gaussian-mixture", "Gaussian mixture over pixels"),
     ("model.kind.gan.regulariser", "spectral-norm", "spectral normalisation"),
     ("model.kind.gan.regulariser", "gradient-penalty", "gradient penalty"),
+    ("model.kind.vae-gan.regulariser", "spectral-norm", "spectral normalisation"),
+    ("model.kind.vae-gan.regulariser", "gradient-penalty", "gradient penalty"),
     ("model.net", "mlp", "dense layers"),
     ("model.net", "conv", "convolutional"),
     ("model.activation", "relu", "ReLU"),
@@ -58,6 +60,9 @@ const TITLES: &[(&str, &str, &str)] = &[
 pub fn told(path: &str, value: &Value) -> Option<String> {
     let title = |word: &str| TITLES.iter().find(|(of, known, _)| *of == path && *known == word).map(|title| title.2);
     match value {
+        Value::Number(weight) if path == "model.kind.vae-gan.weight" => {
+            Some(format!("reconstruction weight {}", words(&Value::Number(weight.clone()))))
+        }
         Value::String(word) => title(word).map(str::to_owned),
         Value::Object(variant) => {
             let (word, settings) = variant.iter().next()?;
@@ -109,6 +114,8 @@ mod tests {
         assert_eq!(told("objective.kind", bound), "importance-weighted bound, doubly reparametrised, 50 samples");
         let gan = json!({ "gan": { "regulariser": "spectral-norm" } });
         assert_eq!(told("model.kind", gan), "GAN, spectral normalisation");
+        let both = json!({ "vae-gan": { "regulariser": { "gradient-penalty": { "weight": 10 } }, "weight": 0.1 } });
+        assert_eq!(told("model.kind", both), "VAE-GAN, gradient penalty, weight 10, reconstruction weight 0.1");
         assert_eq!(told("model.hidden", json!([400])), "");
     }
 
