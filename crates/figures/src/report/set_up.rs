@@ -1,6 +1,6 @@
 //! What was run: source, models in words, what was swept and what was fixed, the command and the file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use spec::{Cell, Corruption, Experiment, ImageShape};
@@ -89,14 +89,19 @@ fn swept(records: &Records) -> String {
     format!("<h3>Swept</h3>\n{}", plain_table(rows))
 }
 
-/// Every setting that all cells have and share, defaults included.
+/// Every setting that all cells share whose models have it, defaults included.
 fn fixed(cells: &[Cell]) -> String {
-    let values: Vec<Vec<(String, Value)>> = cells.iter().map(settings).collect();
-    let Some((first, others)) = values.split_first() else { return String::new() };
-    let shared = first.iter().filter(|setting| others.iter().all(|other| other.contains(setting)));
+    let mut found: BTreeMap<String, Option<Value>> = BTreeMap::new();
+    for (path, value) in cells.iter().flat_map(settings) {
+        let known = found.entry(path).or_insert_with(|| Some(value.clone()));
+        if known.as_ref() != Some(&value) {
+            *known = None;
+        }
+    }
+    let shared = found.into_iter().filter_map(|(path, value)| Some((path, value?)));
     let mut out = String::from("<h3>Fixed</h3>\n<p class=\"fixed\">");
     for (path, value) in shared {
-        out.push_str(&format!("<span><code>{}</code> {}</span> ", xml(path), xml(&words(value))));
+        out.push_str(&format!("<span><code>{}</code> {}</span> ", xml(&path), xml(&words(&value))));
     }
     out.push_str("</p>\n");
     out
