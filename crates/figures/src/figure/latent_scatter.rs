@@ -126,8 +126,9 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let all: Vec<&Cloud> = clouds.iter().flat_map(|(_, clouds)| clouds).collect();
     let axes = Axes::all(&all);
     let caption = format!(
-        "{} of {shown} of {} test images{}, {}.{}{}{}",
+        "{} of {} of {} test images{}, {}.{}{}{}",
         what(&all),
+        thousands(shown as u64),
         thousands(stored as u64),
         match n_classes {
             Some(_) if coloured => ", a colour and a marker for each class".to_owned(),

@@ -116,7 +116,10 @@ fn page(lines: &[Line], title: &str) -> Drawing {
     let mut drawing = Drawing::new();
     let entries: Vec<LegendEntry> = lines
         .iter()
-        .map(|l| LegendEntry::new(Swatch::Marked(l.colour, l.marker), l.label.clone()))
+        .map(|l| match l.points.len() {
+            1 => LegendEntry::new(Swatch::Marker(l.colour, l.marker), l.label.clone()),
+            _ => LegendEntry::new(Swatch::Marked(l.colour, l.marker), l.label.clone()),
+        })
         .chain([LegendEntry::new(Swatch::Line(GREY, 0.5, Some((1.2, 2.4))), "constant ELBO")])
         .collect();
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;

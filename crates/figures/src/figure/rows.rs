@@ -65,7 +65,6 @@ impl RowLayout {
         RowLayout::with(images, room, columns.unwrap_or(most.min(8)), 0.0)
     }
 
-    /// For rows of exactly so many images.
     /// For paths of so many images between two ends, which stand apart.
     pub fn of_paths<'a>(images: &ImageStack, labels: impl IntoIterator<Item = &'a str>, steps: usize) -> RowLayout {
         RowLayout::with(images, label_room(labels), steps + 2, APART)
