@@ -123,7 +123,8 @@ pub fn fixed(value: f64, decimals: usize) -> String {
 /// A setting's value as short as it can be told: `0.5`, `20`, `1e-4`.
 pub fn number(value: f64) -> String {
     let plain = format!("{value}");
-    let text = if plain.len() <= 6 { plain } else { format!("{value:e}") };
+    let scientific = format!("{value:e}");
+    let text = if plain.len() <= 6 || plain.len() <= scientific.len() { plain } else { scientific };
     text.replace('-', "−")
 }
 
@@ -160,6 +161,7 @@ mod tests {
     fn numbers_are_short() {
         assert_eq!(number(0.5), "0.5");
         assert_eq!(number(20.0), "20");
+        assert_eq!(number(0.316_227_766), "0.316227766");
         assert_eq!(number(0.000_025), "2.5e−5");
         assert_eq!(fixed(-0.0001, 1), "0.0");
     }

@@ -14,6 +14,7 @@ use spec::{claims_hash, listed, setting_title};
 use crate::axis::{fixed, number};
 use crate::records::{Group, RunNumbers};
 use crate::setting::{equation, words};
+use crate::variant;
 
 /// What is said where verdicts stand together.
 pub const NOTE: &str = "Effects are mean differences paired by seed, positive where they support the claim, ± half the width of their \
@@ -220,14 +221,14 @@ impl JudgedComparison {
         let own = |end: &Conditions, other: &Conditions| -> String {
             let arm = end.arm.iter().filter(|_| end.arm != other.arm).cloned();
             let values = end.values.iter().filter(|(path, _)| !other.values.contains_key(*path));
-            let own: Vec<String> = arm.chain(values.map(|(path, value)| named(path, &words(value)))).collect();
+            let own: Vec<String> = arm.chain(values.map(|(path, value)| named(path, value))).collect();
             if own.is_empty() { "…".to_owned() } else { own.join(", ") }
         };
         let owns = (own(from, to), own(to, from));
         let ends = (owns.0 != owns.1).then(|| format!("{} → {}", owns.0, owns.1));
         let pairs = from.values.iter().filter_map(|(path, before)| {
             let after = to.values.get(path).filter(|after| *after != before)?;
-            Some(format!("{} → {}", named(path, &words(before)), words(after)))
+            Some(format!("{} → {}", named(path, before), variant::told(path, after).unwrap_or_else(|| words(after))))
         });
         ends.into_iter().chain(pairs).collect::<Vec<_>>().join(", ")
     }
@@ -310,11 +311,12 @@ impl JudgedComparison {
 
 /// Conditions for people: `gray, β = 1`.
 fn told(conditions: &Conditions) -> String {
-    let values = conditions.values.iter().map(|(path, value)| named(path, &words(value)));
+    let values = conditions.values.iter().map(|(path, value)| named(path, value));
     conditions.arm.iter().cloned().chain(values).collect::<Vec<_>>().join(", ")
 }
 
-/// A setting with its value: `β = 1`, `likelihood bernoulli`.
-fn named(path: &str, value: &str) -> String {
-    equation(path, Some(&Value::from(value))).unwrap_or_else(|| format!("{} {value}", setting_title(path)))
+/// A setting with its value: `β = 1`, `σ = 0.1`, `Bernoulli`.
+fn named(path: &str, value: &Value) -> String {
+    let told = equation(path, Some(value)).or_else(|| variant::told(path, value));
+    told.unwrap_or_else(|| variant::field(&setting_title(path), value))
 }

@@ -19,7 +19,7 @@ const EPOCHS: &str = "training.epochs";
 /// The experiment, shortened to what its hours allow if they are given; what was chosen for these hours before is chosen again.
 ///
 /// # Errors
-/// If the experiment cannot be loaded, how long it takes cannot be told, or one epoch of each cell takes longer than that.
+/// If the experiment cannot be loaded, how long it takes cannot be told, or a hundredth of its epochs takes longer than that.
 pub fn load_within(settings: &Settings, args: &SweepArgs) -> Result<Experiment> {
     let whole = || load(settings, &args.experiment, Need::Images);
     let Some(hours) = args.hours else { return whole() };
@@ -90,7 +90,7 @@ fn choose(settings: &Settings, args: &SweepArgs, hours: f64, store: &Store, whol
     let least = seconds(&fits)?;
     if least > budget {
         bail!(
-            "one epoch of each cell takes about {}, more than {hours} h, and neither cells nor seeds are cut\n\
+            "a hundredth of the epochs takes about {}, more than {hours} h, and neither cells nor seeds are cut\n\
              hint: give more hours, or sweep fewer values by `--set`",
             spec::duration(least)
         );

@@ -156,6 +156,27 @@ fn a_metric_that_several_rows_have_is_not_guessed() {
 }
 
 #[test]
+fn settings_are_told_as_in_legends() {
+    let text = "
+name: sigma
+dataset: { name: glyphs }
+model: { hidden: [8], latent_dim: 2, likelihood: { gaussian: { sigma: 1 } } }
+sweep: { grid: { model.likelihood.gaussian.sigma: [1, 0.1], model.activation: [relu, tanh], training.seed: [0, 1] } }
+claims:
+  - { id: 1, text: One., metric: active_units, of: { model.activation: relu }, expect: rises, delta: 1,
+      from: { model.likelihood.gaussian.sigma: 1 }, to: { model.likelihood: { gaussian: { sigma: 0.1 } } } }
+  - { id: 2, text: Two., metric: active_units, of: { model.likelihood.gaussian.sigma: 1 }, expect: stays, delta: 1,
+      from: { model.activation: relu }, to: { model.activation: tanh } }
+";
+    let experiment = Experiment::parse("sigma.yaml", text.as_bytes(), &[]).unwrap();
+    let judged = judged_where(&experiment, |_| true);
+    let told = judged.claims.iter().map(|claim| (claim.comparisons[0].change(), claim.comparisons[0].common()));
+    let told: Vec<(String, String)> = told.collect();
+    let expected = [("σ = 1 → Gaussian, σ = 0.1", "ReLU"), ("ReLU → tanh", "σ = 1")];
+    assert_eq!(told, expected.map(|(change, common)| (change.to_owned(), common.to_owned())));
+}
+
+#[test]
 fn runs_that_the_file_does_not_ask_for_are_marked() {
     let caveat = |set: &[&str]| judged_where(&study(set), |_| true).caveat;
     let shortened = caveat(&["training.epochs=25%"]).unwrap();
