@@ -37,7 +37,8 @@ pub struct Prepared {
     pub place: PathBuf,
     /// Bytes on disk.
     pub n_bytes: u64,
-    /// SHA-256 of its splits, as in [`Splits::digest`].
+    /// SHA-256 that the user's own images are known by, `dataset.digest`; of a known dataset that of its splits, as in
+    /// [`Splits::digest`].
     pub digest: String,
 }
 
@@ -145,7 +146,9 @@ pub fn prepare(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Prepared, DataError> {
     let dataset = Dataset::plain(source.clone());
-    let digest = load_with(&dataset, folders, fetcher, progress)?.digest;
+    let content = crate::identify(&dataset, folders, progress)?.map(|identity| identity.digest);
+    let splits = load_with(&dataset, folders, fetcher, progress)?.digest;
+    let digest = content.unwrap_or(splits);
     let (place, n_bytes) = match source {
         Source::Known(known) => {
             let place = match &known.origin {

@@ -137,11 +137,14 @@ impl Splits {
         for part in parts.into_iter().flatten() {
             list_others(part, &mut paths)?;
         }
-        let Some(first) = paths.first() else { return Ok(None) };
-        let first = first.strip_prefix(folder).unwrap_or(first).display();
-        let them = match paths.len() {
-            1 => format!("`{first}` is not read"),
-            n => format!("`{first}` and {} more are not read", n - 1),
+        const NAMED: usize = 3;
+        let name = |path: &PathBuf| format!("`{}`", path.strip_prefix(folder).unwrap_or(path).display());
+        let mut named: Vec<String> = paths.iter().take(NAMED).map(name).collect();
+        named.extend((paths.len() > NAMED).then(|| format!("{} more", paths.len() - NAMED)));
+        let them = match named.len() {
+            0 => return Ok(None),
+            1 => format!("{} is not read", named[0]),
+            _ => format!("{} are not read", spec::listed(&named, "and")),
         };
         Ok(Some(format!(
             "{them}: images are PNG or JPEG files, and their labels the names of the folders that they lie in"

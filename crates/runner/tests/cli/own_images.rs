@@ -57,6 +57,9 @@ fn a_file_that_changed_is_noticed_and_nothing_of_it_is_mixed() {
     let said = place.elbo("plan own.yaml");
     assert!(said.code == Some(0) && said.out.contains("done"), "{said:?}");
 
+    let prepared = place.elbo("data prepare npy:images.npy");
+    assert!(prepared.code == Some(0) && prepared.err.contains(&before), "one digest is told: {prepared:?}");
+
     // At another place the images have the same runs.
     std::fs::create_dir(place.path("moved")).unwrap();
     std::fs::rename(place.path("images.npy"), place.path("moved/images.npy")).unwrap();
