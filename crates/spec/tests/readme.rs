@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use spec::{Experiment, Registered};
+use spec::{Experiment, FigureKind, KNOWN_DATASETS, OwnKind, Registered};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -54,5 +54,21 @@ fn every_recipe_and_every_file_that_is_named_is_there() {
     for rest in text.split("experiments/").skip(1) {
         let path: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "/-.".contains(*c)).collect();
         assert!(root().join("experiments").join(path.trim_end_matches('.')).exists(), "{path}");
+    }
+}
+
+#[test]
+fn every_figure_and_every_dataset_is_named() {
+    let text = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let figures = text.split("**Figures**").nth(1).unwrap().split("\n\n").next().unwrap().to_owned();
+    for kind in FigureKind::ALL {
+        let name = serde_json::to_value(kind).unwrap();
+        assert!(figures.contains(&format!("`{}`", name.as_str().unwrap())), "{name}");
+    }
+    for known in KNOWN_DATASETS {
+        assert!(text.contains(known.name), "{}", known.name);
+    }
+    for kind in OwnKind::all() {
+        assert!(text.contains(&format!("`{{ {}: ", kind.word())), "{}", kind.word());
     }
 }
