@@ -195,7 +195,7 @@ static SOURCES: LazyLock<String> = LazyLock::new(|| {
     let own = OwnKind::all().map(|kind| format!("`{{ {}: {} }}`", kind.word(), kind.place()));
     let all: Vec<String> = known.chain(own).collect();
     let (last, others) = all.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
-    format!("{} or {last}", others.join(", "))
+    format!("{} or {last}, or a name that `datasets/NAME.yaml` gives", others.join(", "))
 });
 
 pub(crate) static FIELDS: LazyLock<[Field; 9]> = LazyLock::new(|| {

@@ -136,7 +136,7 @@ pub fn source(name: &str, data: Option<&Path>) -> Result<Source> {
                 let known: Vec<&str> = KNOWN_DATASETS.iter().map(|known| known.name).collect();
                 let known: Vec<&str> = known.into_iter().chain(registered.iter().map(|(name, _)| &**name)).collect();
                 bail!(
-                    "there is no data set `{name}`\nhint: use {}, or your own images: {}",
+                    "there is no data set `{name}`\nhint: use {}, your own images: {}, or a name that `datasets/NAME.yaml` gives",
                     spec::listed(&known, "or"),
                     own_kinds()
                 )
