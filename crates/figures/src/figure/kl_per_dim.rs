@@ -75,6 +75,9 @@ fn active_by_rank(run: &RunNumbers) -> Option<Vec<bool>> {
     Some(order.into_iter().map(|d| variances[d] > ACTIVE_UNIT_VARIANCE).collect())
 }
 
+/// How far letters reach below the line that they stand on, in points.
+const DESCENT: f64 = 2.0;
+
 pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let none = "no finished run has a KL that is a sum over latent dimensions";
     let has = |group: &Group| group.runs.iter().any(|run| !run.kl_per_dim.is_empty());
@@ -223,8 +226,20 @@ fn bars_in(drawing: &mut Drawing, panel: &Panel, bars: &Bars) {
     let whole = (active - active.round()).abs() < 1e-9;
     let text = format!("{} of {n} active", fixed(active, usize::from(!whole)));
     if font::width(&text, SMALL) < panel.width {
-        drawing.text((panel.right() - 1.0, panel.top + 6.0), text, SMALL, GREY, Anchor::End);
+        drawing.text((panel.right() - 1.0, baseline(panel, bars)), text, SMALL, GREY, Anchor::End);
     }
+}
+
+/// Where a text in a panel's upper corner stands clear of the lines behind it, as far as the bars leave room.
+fn baseline(panel: &Panel, bars: &Bars) -> f64 {
+    let height_of = |value: f64| panel.at(0.5, value).1;
+    let highest = bars.kl.iter().flat_map(OverSeeds::extent).map(height_of).fold(panel.bottom(), f64::min);
+    let is_clear = |baseline: &f64| {
+        let is_apart = |line: f64| line < baseline - SMALL || line > baseline + DESCENT;
+        panel.y.ticks.iter().all(|(tick, _)| is_apart(height_of(*tick))) && baseline + DESCENT < highest
+    };
+    let first = panel.top + 6.0;
+    (0..30).map(|step| first + 0.5 * f64::from(step)).find(is_clear).unwrap_or(first)
 }
 
 #[cfg(test)]
@@ -232,6 +247,36 @@ mod tests {
     use super::*;
 
     /// Of Gaussian units whose posterior is narrow but never moves, KL and activity disagree.
+    #[test]
+    fn a_count_is_not_crossed_by_a_line() {
+        let over = |value| OverSeeds::of(Metric::Kl, vec![value]);
+        let cell: spec::Cell = serde_json::from_value(serde_json::json!({
+            "dataset": { "name": "glyphs" }, "model": { "hidden": [8], "latent_dim": 2 },
+            "objective": {}, "optimizer": { "adam": {} }, "training": {},
+        }))
+        .expect("the cell is valid");
+        let groups = crate::figure::random::groups(&[cell], |_| Default::default());
+        let bars = Bars {
+            label: String::new(),
+            shown: Shown::new(&groups[0], []),
+            kl: [2.5, 2.4].into_iter().filter_map(over).collect(),
+            activity: vec![Activity::All; 2],
+            active: Some(2.0),
+        };
+        // A line at 3, just below the upper end.
+        let y = PlotAxis::between(0.0, 3.24, 4);
+        let panel = Panel { left: 30.0, top: 40.0, width: 80.0, height: 66.0, x: PlotAxis::whole(0.5, 2.5, 5), y };
+        let mut drawing = Drawing::new();
+        bars_in(&mut drawing, &panel, &bars);
+        let texts = drawing.marks.iter().filter_map(|mark| match mark {
+            crate::drawing::Mark::Text { at, .. } => Some(at.1),
+            _ => None,
+        });
+        let line = panel.at(0.5, 3.0).1;
+        let baselines: Vec<f64> = texts.collect();
+        assert!(baselines.len() == 1 && line < baselines[0] - SMALL + 1e-9, "{baselines:?} and {line}");
+    }
+
     #[test]
     fn a_unit_is_active_by_its_variance_and_not_by_the_rank_of_its_kl() {
         let run = RunNumbers {
