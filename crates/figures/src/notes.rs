@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use spec::{Corruption, Likelihood};
+use spec::{Corruption, Likelihood, ModelKind};
 
 use crate::axis::{fixed, number};
 use crate::records::{FEWEST_FOR_INTERVAL, Group, MeasurementKey, Records};
@@ -40,6 +40,15 @@ pub fn floor(groups: &[&Group]) -> String {
     gray_bce_floor(groups).map_or_else(String::new, |floor| {
         format!(" On gray values the reconstruction term has the floor {floor:.2} nats per image.")
     })
+}
+
+/// That the bound of a mixture over pixels is none, where some of these are one.
+pub fn exact(groups: &[&Group]) -> &'static str {
+    if groups.iter().any(|group| matches!(group.cell.model.kind, ModelKind::GaussianMixture { .. })) {
+        " The ELBO of a Gaussian mixture over pixels is log p(x) itself."
+    } else {
+        ""
+    }
 }
 
 /// What the encoder was given for numbers of models that denoise, where some of these do; some columns may say otherwise.

@@ -121,7 +121,7 @@ fn terms(records: &Records, part: &Part<'_>) -> Table {
         lines[best].best = elbo;
     }
     let caption = format!(
-        "{} on {}: {} on the test images after training, in nats per image ({}){}; {}.{}{}{}{}{}{}",
+        "{} on {}: {} on the test images after training, in nats per image ({}){}; {}.{}{}{}{}{}{}{}",
         records.name,
         records.dataset,
         if elbo.is_some() { "terms of the ELBO" } else { "the terms of models without a bound" },
@@ -131,6 +131,7 @@ fn terms(records: &Records, part: &Part<'_>) -> Table {
         if best.is_some() { " The ELBO in bold is the best, and its interval overlaps no other." } else { "" },
         if objectives { " What is minimised differs between these models, so that it has no column." } else { "" },
         notes::floor(groups),
+        notes::exact(groups),
         notes::given(groups, false),
         notes::missing(records),
         notes::warned(records, groups, Warning::concerns_numbers),

@@ -310,7 +310,7 @@ mod tests {
     /// A β that all of a family share, and another family has another one, is told beside the family.
     #[test]
     fn rows_of_a_family_say_in_which_quantities_it_differs() {
-        let cell = |kind: serde_json::Value, beta: f64, hidden: usize| -> spec::Cell {
+        let cell = |kind: Value, beta: f64, hidden: usize| -> spec::Cell {
             let model = serde_json::json!({ "kind": kind, "hidden": [hidden], "latent_dim": 2 });
             let text = serde_json::json!({
                 "dataset": { "name": "glyphs" }, "model": model, "objective": { "beta": beta },
@@ -318,7 +318,7 @@ mod tests {
             });
             serde_json::from_value(text).expect("the cell is valid")
         };
-        let of = |kind: serde_json::Value, beta: f64| [4, 8].map(|hidden| cell(kind.clone(), beta, hidden));
+        let of = |kind: Value, beta: f64| [4, 8].map(|hidden| cell(kind.clone(), beta, hidden));
         let cells = [of(serde_json::json!("vae"), 1.0), of(serde_json::json!({ "vae-gan": {} }), 0.02)].concat();
         let groups = groups(&cells, |_| Default::default());
         let all: Vec<&Group> = groups.iter().collect();

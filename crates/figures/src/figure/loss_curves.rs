@@ -88,13 +88,15 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let per_page = (((PAGE - 60.0) / row_height) as usize).max(1);
     let caption = format!(
         "{} against the epoch, in nats per image: test images solid, training images (averaged while the \
-         weights change) dashed; {}.{}{}{}{}{}{}",
+         weights change) dashed; {}{}.{}{}{}{}{}{}{}",
         if drawn.contains(&Metric::Elbo) { "ELBO terms" } else { "Terms of the objective" },
         notes::seeds(groups, "thin lines"),
+        if groups.iter().any(|group| group.runs.len() > 1) { " (of the test images)" } else { "" },
         if rows.len() > 1 { format!(" One colour per {}.", along.name()) } else { String::new() },
         if minimise_alike(groups) { "" } else { " Objectives are of what each model minimises, and do not compare." },
         warm_up(groups),
         notes::floor(groups),
+        notes::exact(groups),
         notes::clean(groups),
         if axes.cut { " Some of the first epochs lie beyond the panels." } else { "" },
     );

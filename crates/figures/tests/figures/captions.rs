@@ -108,14 +108,19 @@ dataset: { name: glyphs }
 model: { hidden: [8], latent_dim: 2 }
 training: { epochs: 1 }
 figures: [samples]
-sweep: { grid: { model.likelihood: [bernoulli, discretised-logistic] } }
+sweep:
+  grid: { model.likelihood: [bernoulli, discretised-logistic] }
+  include: [{ model: { kind: { gaussian-mixture: { components: 5 } } } }]
 ";
     let root = tempfile::tempdir().unwrap();
     let experiment = experiment(text);
     let store = fill(root.path(), &experiment, Look::TINY, |_| true);
     let captions = captions(&store, &experiment);
-    for said in ["(scale gray-bce: Bernoulli)", "(scale gray-levels: discretised logistic)"] {
+    for said in ["(scale gray-bce: VAE, Bernoulli)", "(scale gray-levels: VAE, discretised logistic)"] {
         starting(&captions, said);
     }
     starting(&captions, "all 9 that are stored");
+    // The bound of a mixture over pixels is none, and is told to be none.
+    let mixture = starting(&captions, "(scale gaussian-density: Gaussian mixture over pixels, 5 components");
+    assert!(mixture.contains("The ELBO of a Gaussian mixture over pixels is log p(x) itself."), "{mixture}");
 }

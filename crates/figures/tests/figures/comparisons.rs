@@ -84,8 +84,12 @@ fn intervals_are_drawn_from_four_seeds_on() {
     };
     for (n, has_band, said) in [
         (1, false, "one seed, so without an interval"),
-        (2, false, "mean over 2 seeds, too few for an interval: thin lines are the seeds themselves"),
-        (4, true, "mean over 4 seeds, with its 95 % t-interval"),
+        (
+            2,
+            false,
+            "mean over 2 seeds, too few for an interval: thin lines are the seeds themselves (of the test images).",
+        ),
+        (4, true, "mean over 4 seeds, with its 95 % t-interval (of the test images)."),
     ] {
         let (band, page) = of(n);
         assert_eq!(band, has_band, "{n} seeds");

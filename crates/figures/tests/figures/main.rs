@@ -280,7 +280,8 @@ training: { epochs: 1 }
     let denoising = "no finished run was trained on corrupted images and has stored them";
     assert_eq!(reason(FigureKind::Denoising), Some(denoising));
     assert_eq!(reason(FigureKind::Sharpness), Some("the sharpness of no finished run's images was measured"));
-    assert_eq!(drawn.skipped.len(), 7);
+    assert_eq!(reason(FigureKind::Claims), Some("the experiment makes no claims"));
+    assert_eq!(drawn.skipped.len(), 8);
     assert_readable(&store.sweep_dir("single").join("figures"));
 }
 
