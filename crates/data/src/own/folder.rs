@@ -13,7 +13,7 @@ use fs_err as fs;
 use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageReader, Limits};
-use spec::Fit;
+use spec::{Dataset, Fit, OwnKind, OwnSource, Registered};
 
 use super::Whole;
 use crate::error::DataError;
@@ -164,11 +164,13 @@ pub struct OwnImages {
 }
 
 /// Reads PNG and JPEG files, and all such files in folders and their subfolders, of the channels, height and width of
-/// `wanted`; gray images are read as colour where colour is wanted.
+/// `wanted`, or brought to its size as those of `dataset` are; gray images are read as colour where colour is wanted.
 ///
 /// # Errors
-/// When there is no such file, one cannot be decoded, or it is of another size, or has colour where gray is wanted.
-pub fn read_images(paths: &[PathBuf], wanted: Shape) -> Result<OwnImages, DataError> {
+/// When there is no such file, one cannot be decoded, or it is of another size and none is brought to one, or has colour where
+/// gray is wanted.
+pub fn read_images(paths: &[PathBuf], wanted: Shape, dataset: &Dataset) -> Result<OwnImages, DataError> {
+    let size = size_of(dataset)?;
     let mut files: Vec<Labelled> = Vec::new();
     for path in paths {
         if path.is_dir() {
@@ -181,7 +183,7 @@ pub fn read_images(paths: &[PathBuf], wanted: Shape) -> Result<OwnImages, DataEr
         }
     }
     for (path, _) in &files {
-        let found = common_shape(std::iter::once(&(path.clone(), None)), None)?;
+        let found = common_shape(std::iter::once(&(path.clone(), None)), size)?;
         if (found.height, found.width) != (wanted.height, wanted.width) {
             let problem = format!(
                 "is {}×{} pixels (height × width), and the model takes {}×{}",
@@ -194,10 +196,22 @@ pub fn read_images(paths: &[PathBuf], wanted: Shape) -> Result<OwnImages, DataEr
             return Err(DataError::file(path, "has colour, and the model takes gray images", hint));
         }
     }
-    let images = decode(&files, wanted, None, &[], &AtomicUsize::new(0))?;
+    let images = decode(&files, wanted, size, &[], &AtomicUsize::new(0))?;
     let (paths, labels) = files.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
     let labels = labels.into_iter().map(|label| label.map(|label| label.to_string_lossy().into_owned())).collect();
     Ok(OwnImages { images, paths, labels })
+}
+
+/// What a dataset's images are brought to; what a registered one says as long as its file is there.
+fn size_of(dataset: &Dataset) -> Result<Option<(usize, Fit)>, DataError> {
+    let (size, fit) = match dataset.name.own() {
+        Some(OwnSource { kind: OwnKind::Set, path }) if path.is_file() => {
+            let Registered { size, fit, .. } = Registered::load(path)?;
+            (size, fit)
+        }
+        _ => (dataset.size, dataset.fit),
+    };
+    Ok(size.map(|size| (size, fit)))
 }
 
 /// Folders within each other that are looked into.

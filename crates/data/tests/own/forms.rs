@@ -75,6 +75,14 @@ fn folders_have_validation_images_sizes_and_depths_that_are_said() {
         |splits: &Splits| sorted(splits).iter().all(|(image, _)| image[0] <= 1 && image[3] >= 200 && image.len() == 16);
     let resized = read(&mixed, &here, r#", "size": 4"#).unwrap();
     assert!(half(&resized), "the middle stays the middle: {:?}", sorted(&resized));
+    // A model that was trained on them is given others as it was given these.
+    let paths: Vec<_> = (0..4).map(|n| at(&format!("{n}.png"))).collect();
+    let wanted = Shape { n: 0, channels: 1, height: 4, width: 4 };
+    let given = data::read_images(&paths, wanted, &dataset(&here, r#", "size": 4"#)).unwrap().images;
+    let mut given: Vec<_> = (0..4).map(|n| (given.image(n).to_vec(), None)).collect();
+    given.sort();
+    assert_eq!(given, sorted(&resized));
+    assert!(message(data::read_images(&paths, wanted, &dataset(&here, ""))).contains("and the model takes 4×4"));
     let cropped = read(&mixed, &here, r#", "size": 4, "fit": "crop""#).unwrap();
     assert!(half(&cropped) && sorted(&cropped) != sorted(&resized));
     assert!(message(read(&mixed, &here, r#", "size": 10, "fit": "crop""#)).contains("10×10 cannot be cut out"));

@@ -25,7 +25,7 @@ pub fn interpolate(settings: &Settings, args: &InterpolateArgs) -> Result<Outcom
     let model = StoredModel::find(settings, &args.run)?;
     let (images, own) = match args.test {
         Some(places) => (ImageSource::TestPair(places), None),
-        None => (ImageSource::File, Some(data::read_images(&args.images, model.image_shape()?)?)),
+        None => (ImageSource::File, Some(model.own(&args.images)?)),
     };
     if let Some(own) = own.as_ref().filter(|own| own.images.shape.n != 2) {
         bail!("a path has two ends, and {} images were found\nhint: name two files", own.images.shape.n);

@@ -1,5 +1,7 @@
 //! A trained model of a run, and the images that it is given.
 
+use std::path::PathBuf;
+
 use anyhow::{Result, anyhow, bail};
 use data::{OwnImages, Shape};
 use protocol::usage::ImageSource;
@@ -59,6 +61,14 @@ impl StoredModel<'_> {
         }
     }
 
+    /// Reads a person's own images as the model takes them.
+    ///
+    /// # Errors
+    /// As [`StoredModel::images`].
+    pub fn own(&self, paths: &[PathBuf]) -> Result<OwnImages> {
+        Ok(data::read_images(paths, self.image_shape()?, &self.manifest.cell.dataset)?)
+    }
+
     /// Reads the images that are asked for, unless they are the worker's to read.
     ///
     /// # Errors
@@ -72,7 +82,7 @@ impl StoredModel<'_> {
                 )
             }
             None => {
-                let own = data::read_images(&args.images, self.image_shape()?)?;
+                let own = self.own(&args.images)?;
                 Ok(GivenImages { source: ImageSource::File, own: Some(own) })
             }
         }
