@@ -156,6 +156,7 @@ crowd *arguments: build
 golden-numbers:
     @{{ quote(python) }} tools/setup.py torch
     .tools/torch/python tools/golden.py
+    .tools/torch/python tools/golden_measure.py >crates/measure/tests/golden.json
 
 # Rebuild a run's model in PyTorch (3 GB at the first call) and hold its test ELBO against elbo's; without arguments a run of `./just sweep`
 [group('develop')]

@@ -16,7 +16,6 @@ mod known;
 mod neighbours;
 pub mod noise;
 mod own;
-mod sharpness;
 mod sheet;
 mod split;
 
@@ -29,7 +28,6 @@ pub use guess::guess;
 pub use images::{Factors, Images, Shape, Splits, gray_bce_floor};
 pub use noise::binarise;
 pub use own::{OwnImages, read_images};
-pub use sharpness::{Sharpness, sharpness};
 pub use sheet::sheet;
 
 use known::PublishedSet;

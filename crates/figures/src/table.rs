@@ -1,10 +1,12 @@
 //! Tables of the final terms, and as CSV for programs; [`crate::tex`] makes them for papers.
 
+mod images;
+
 use std::collections::BTreeSet;
 
 use record::summary::Estimate;
 use serde_json::Value;
-use spec::metric::{Input, Unit};
+use spec::metric::{Input, Role, Unit};
 use spec::{Metric, Scale, Term};
 
 use crate::axis::number;
@@ -29,8 +31,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Its lines.
     pub lines: Vec<Line>,
-    /// The scale of all its numbers.
-    pub scale: Scale,
+    /// The scale of its numbers in nats; `None` where what it has is measured in images, whatever the likelihood.
+    pub scale: Option<Scale>,
     /// The settings other than latent dimension and β at which the lines differ.
     pub paths: Vec<String>,
     /// Whether there is something to say of these settings.
@@ -53,6 +55,8 @@ pub struct Column {
 pub struct Line {
     /// Names its group on a page.
     pub anchor: String,
+    /// The scale of its models' nats.
+    pub scale: Scale,
     /// Its settings in words, but for β and the latent dimension.
     pub phrase: String,
     /// Weight of the KL term; `None` for a model without one.
@@ -79,7 +83,7 @@ impl Table {
         groups: &[&Group],
     ) -> Table {
         let has_phrases = lines.iter().any(|line| line.phrase != lines[0].phrase);
-        let (experiment, scale) = (records.name.clone(), groups[0].cell.scale());
+        let (experiment, scale) = (records.name.clone(), Some(groups[0].cell.scale()));
         Table { experiment, name, caption, columns, lines, scale, paths: differing_others(groups), has_phrases }
     }
 
@@ -90,12 +94,16 @@ impl Table {
     }
 }
 
-/// The final terms and what else was measured, each a table for each scale and the test images.
+/// The final terms and what else was measured, each a table for each scale and the test images; and what was measured in images,
+/// which stands together whatever the likelihood.
 pub fn tables(records: &Records) -> Vec<Table> {
     let mut tables = Vec::new();
     for part in records.by_basis() {
         tables.push(terms(records, &part));
         tables.extend(measures(records, &part));
+    }
+    for part in records.by_dataset() {
+        tables.extend(images::tables(records, &part));
     }
     tables
 }
@@ -150,41 +158,27 @@ fn best(lines: &[Line], column: usize) -> Option<usize> {
     others.all(|(_, other)| other.half_width.is_some_and(|half| other.mean + half < low)).then_some(best)
 }
 
-/// What was measured on the trained models besides the terms; none where that is nothing or the floor alone.
+/// What was measured on the trained models besides the terms and in images; none where that is nothing or the floor alone.
 fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
     let groups = part.groups.as_slice();
-    let all = groups.iter().flat_map(|group| &group.runs).flat_map(|run| &run.measures).map(|(measure, _)| measure);
     let has_floor = notes::gray_bce_floor(groups).is_some();
-    let measures: BTreeSet<&MeasurementKey> = all.filter(|measure| !(has_floor && measure.is_floor())).collect();
-    // What all lines have comes before what some have.
-    let of_all = |wanted: &&MeasurementKey| groups.iter().all(|group| group.measure(|one| one == *wanted).is_some());
-    let (whole, some): (Vec<&MeasurementKey>, Vec<&MeasurementKey>) = measures.into_iter().partition(of_all);
-    let measures = [whole, some].concat();
+    let measures = measured(groups, |measure| {
+        let is_tabled = !matches!(measure.metric.about().role, Role::Images | Role::Curve);
+        is_tabled && !(has_floor && measure.is_floor())
+    });
     if measures.is_empty() {
         return None;
     }
-    let column = |measure: &&MeasurementKey| Column {
-        title: measure.title(),
-        key: measure.name(),
-        decimals: measure.metric.about().decimals,
-    };
-    let value = |group: &Group, wanted: &MeasurementKey| Some(group.measure(|one| one == wanted)?.estimate);
-    let lines = lines(groups, |group| measures.iter().map(|wanted| value(group, wanted)).collect());
-    let abouts = measures.iter().map(|measure| measure.metric.about()).filter(|about| about.unit != Unit::Nats);
-    let units: BTreeSet<String> = abouts.map(|about| format!("{}: {}", about.title, about.unit.words())).collect();
-    let units: Vec<String> = units.into_iter().collect();
+    let (columns, lines) = columns(groups, &measures);
+    let units = units(&measures);
     let caption = format!(
         "{} on {}: measured on the trained models on the test images ({}), in nats per image{}; {}.{}{}{}{}{}{}",
         records.name,
         records.dataset,
         scale(part),
-        if units.is_empty() { String::new() } else { format!(" ({})", units.join("; ")) },
+        if units.is_empty() { String::new() } else { format!(" ({units})") },
         over(&lines),
-        if measures.iter().any(|measure| measure.images.is_some()) {
-            " A column that names a number of images is over so many, and does not compare with what is over all."
-        } else {
-            ""
-        },
+        notes_on_fewer(&measures),
         if measures.iter().any(|measure| measure.width.is_some()) {
             " The density of latent means depends on the units of each model's latent space and ranks no models."
         } else {
@@ -195,14 +189,53 @@ fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
         notes::missing(records),
         notes::warned(records, groups, Warning::concerns_measures),
     );
-    let columns = measures.iter().map(column).collect();
     Some(Table::new(records, format!("evaluation{}", part.suffix), caption, columns, lines, groups))
+}
+
+/// What was measured on some run of these groups and is wanted, in the order of columns: what all groups have comes before what some
+/// have.
+fn measured<'a>(groups: &[&'a Group], is_wanted: impl Fn(&MeasurementKey) -> bool) -> Vec<&'a MeasurementKey> {
+    let all = groups.iter().flat_map(|group| &group.runs).flat_map(|run| &run.measures).map(|(measure, _)| measure);
+    let wanted: BTreeSet<&MeasurementKey> = all.filter(|measure| is_wanted(measure)).collect();
+    let of_all = |wanted: &&MeasurementKey| groups.iter().all(|group| group.measure(|one| one == *wanted).is_some());
+    let (whole, some): (Vec<&MeasurementKey>, Vec<&MeasurementKey>) = wanted.into_iter().partition(of_all);
+    [whole, some].concat()
+}
+
+/// A column for each of these measures, and the lines that have their values.
+fn columns(groups: &[&Group], measures: &[&MeasurementKey]) -> (Vec<Column>, Vec<Line>) {
+    let column = |measure: &&MeasurementKey| Column {
+        title: measure.title(),
+        key: measure.name(),
+        decimals: measure.metric.about().decimals,
+    };
+    let value = |group: &Group, wanted: &MeasurementKey| Some(group.measure(|one| one == wanted)?.estimate);
+    let lines = lines(groups, |group| measures.iter().map(|wanted| value(group, wanted)).collect());
+    (measures.iter().map(column).collect(), lines)
+}
+
+/// The units of these measures but for nats: `PSNR: dB; equivalent blur: pixels`.
+fn units(measures: &[&MeasurementKey]) -> String {
+    let abouts = measures.iter().map(|measure| measure.metric.about());
+    let abouts = abouts.filter(|about| !matches!(about.unit, Unit::Nats | Unit::None));
+    let units: BTreeSet<String> = abouts.map(|about| format!("{}: {}", about.title, about.unit.words())).collect();
+    units.into_iter().collect::<Vec<_>>().join("; ")
+}
+
+/// A sentence about columns over a part of the images.
+fn notes_on_fewer(measures: &[&MeasurementKey]) -> &'static str {
+    if measures.iter().any(|measure| measure.images.is_some()) {
+        " A column that names a number of images is over so many, and does not compare with what is over all."
+    } else {
+        ""
+    }
 }
 
 fn lines(groups: &[&Group], values: impl Fn(&Group) -> Vec<Option<Estimate>>) -> Vec<Line> {
     let paths = differing_others(groups);
     let line = |group: &&Group| Line {
         anchor: group.anchor(),
+        scale: group.cell.scale(),
         phrase: phrase_among(group, groups),
         beta: group.number(BETA),
         latent_dim: group.number(LATENT_DIM),
@@ -242,7 +275,7 @@ pub fn csv(table: &Table) -> String {
         let number = |value: Option<f64>| value.map(|value| format!("{value:.6}")).unwrap_or_default();
         let setting = |value: &Option<Value>| value.as_ref().map(written).unwrap_or_default();
         let group =
-            [table.scale.as_str().to_owned(), line.phrase.clone(), quantity(line.beta), quantity(line.latent_dim)];
+            [line.scale.as_str().to_owned(), line.phrase.clone(), quantity(line.beta), quantity(line.latent_dim)];
         let settings = line.settings.iter().map(setting).chain([line.n.to_string()]);
         let values = line.values.iter().flat_map(|e| [number(e.map(|e| e.mean)), number(e.and_then(|e| e.half_width))]);
         group.into_iter().chain(settings).chain(values).collect()

@@ -42,6 +42,8 @@ pub enum Stream {
     Aggregate = 15,
     /// z of an importance-weighted objective while evaluating; `epoch` is a hash of the batch's key, `step` the portion.
     HeldOutBound = 16,
+    /// z of reconstructions from draws; `epoch` is the number of the draw.
+    Reconstruction = 17,
 }
 
 /// What noise is a function of, besides a run's seed.

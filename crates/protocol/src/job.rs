@@ -60,8 +60,9 @@ pub struct Threads {
 pub enum Task {
     /// Train those whose runs are not done.
     Train,
-    /// Measure this on the trained models of those whose runs are done.
-    Evaluate(Evaluation),
+    /// Measure what is not on record of the trained models of those whose runs are done: the metrics of every model, and −log p(x)
+    /// where it is asked for.
+    Evaluate(Option<Evaluation>),
     /// Measure the single cell's model with weights from outside; the answer is [`crate::Message::Measurements`], and nothing
     /// is stored.
     Weights(OutsideWeights),

@@ -41,7 +41,8 @@ fn tasks() -> Vec<Task> {
     };
     vec![
         Task::Train,
-        Task::Evaluate(evaluation),
+        Task::Evaluate(Some(evaluation)),
+        Task::Evaluate(None),
         Task::Weights(weights.clone()),
         Task::Weights(OutsideWeights { evaluation: None, ..weights }),
         usage(Operation::Sample { from: LatentSource::Mixture, n: 12, decoder, seed }),

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use spec::Measurement;
+use spec::metric::MEASURES_VERSION;
 
 use crate::arrays::Arrays;
 use crate::error::RecordError;
 use crate::evaluation;
 use crate::lock::RunLock;
-use crate::manifest::StoredStatus;
+use crate::manifest::{RunManifest, StoredStatus};
 use crate::run::Run;
 
 /// The one editor of a run; [`crate::RunWriter`] trains through one. Nobody else writes the run until it is dropped.
@@ -46,6 +47,15 @@ impl RunEditor {
     /// If a value is not finite, or the file cannot be read or written.
     pub fn evaluation(&mut self, rows: &[Measurement]) -> Result<(), RecordError> {
         evaluation::add(&self.run.evaluation_file(), self.run.evaluation()?, rows)
+    }
+
+    /// Notes that the trained model was measured by all metrics that this program has.
+    ///
+    /// # Errors
+    /// If `run.json` is damaged or cannot be written.
+    pub fn measured(&mut self) -> Result<(), RecordError> {
+        let manifest = self.run.manifest()?;
+        RunManifest { measures: MEASURES_VERSION, ..manifest }.write(&self.run.manifest_file())
     }
 
     /// Replaces the arrays for figures.

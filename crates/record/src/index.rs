@@ -44,6 +44,7 @@ fn listed(evaluation: &[Measurement], metric: Metric) -> Option<&Measurement> {
         row.metric == metric
             && row.split == Split::Test
             && row.settings.input.is_none()
+            && row.settings.decode.is_none()
             && row.settings.of.is_none_or(|of| of == Subject::Reconstructions)
             && images_of_fewer(row, evaluation).is_none()
     };
@@ -124,6 +125,16 @@ fn columns(runs: &[ListedRun], evaluations: &[Vec<Measurement>]) -> Vec<(&'stati
             Metric::Sharpness => "test_sharpness",
             Metric::Psnr => "test_psnr",
             Metric::EffectiveSamples => "test_effective_samples",
+            Metric::Mse => "test_mse",
+            Metric::Ssim => "test_ssim",
+            Metric::EquivalentBlur => "test_equivalent_blur",
+            Metric::SharpnessRatio => "test_sharpness_ratio",
+            Metric::KlVariance => "test_kl_variance",
+            Metric::KlMean => "test_kl_mean",
+            // Many numbers each, one for a band, a frequency or a dimension.
+            Metric::ExplainedPower | Metric::Gain | Metric::PowerRatio | Metric::Coherence | Metric::KlDimension => {
+                continue;
+            }
         };
         columns.push((name, if metric.about().per_epoch.is_some() { test(metric) } else { trained(metric) }));
     }

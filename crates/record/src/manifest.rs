@@ -45,6 +45,10 @@ pub struct RunManifest {
     /// the run is done, and for `training.keep: last`.
     #[serde(default)]
     pub kept_epoch: Option<EpochTerms>,
+    /// Which metrics its trained model was measured by, [`spec::metric::MEASURES_VERSION`] then; 0 before it was, and of runs
+    /// that are older than this field.
+    #[serde(default)]
+    pub measures: u32,
     /// The run whose end this one began with; `null` for one that began with fresh weights.
     #[serde(default)]
     pub continues: Option<Continued>,

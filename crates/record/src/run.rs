@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use spec::{Evaluation, Measurement, Metric, MetricSettings, RunId, Split};
+use spec::metric::MEASURES_VERSION;
+use spec::{Evaluation, Measurement, Metric, MetricSettings, ModelKind, RunId, Split};
 
 use crate::arrays::{Array, ArrayName, Arrays};
 use crate::checkpoint::{self, LatestCheckpoint};
@@ -166,15 +167,29 @@ impl Run {
         Ok(on_test(Metric::Nll).any(|row| is_wanted(&row.settings) && n_asked.is_none_or(|n| row.n == n)))
     }
 
-    /// Whether the model of a run that is done has a variational bound.
+    /// Whether the run's model has a bound on log p(x), or log p(x) itself.
     ///
     /// # Errors
-    /// If the file is damaged or of a newer major version.
+    /// If `run.json` is damaged or of a newer major version.
     pub fn has_bound(&self) -> Result<bool, RecordError> {
-        Ok(self.evaluation()?.iter().any(|row| row.metric == Metric::Elbo && row.split == Split::Test))
+        Ok(match self.manifest()?.cell.model.kind {
+            ModelKind::Vae | ModelKind::VaeGan { .. } | ModelKind::GaussianMixture { .. } => true,
+            ModelKind::Autoencoder | ModelKind::Gan { .. } => false,
+        })
     }
 
-    /// Whether there is something to be measured for `evaluation` that is not on record: a model without a bound has nothing.
+    /// Whether a model that is done lacks metrics that this program measures every model by; those of a Gaussian mixture over pixels
+    /// are measured while it is fitted alone.
+    ///
+    /// # Errors
+    /// If `run.json` is damaged or of a newer major version.
+    pub fn lacks_measures(&self) -> Result<bool, RecordError> {
+        let manifest = self.manifest()?;
+        let is_mixture = matches!(manifest.cell.model.kind, ModelKind::GaussianMixture { .. });
+        Ok(manifest.measures < MEASURES_VERSION && !is_mixture)
+    }
+
+    /// Whether −log p(x) is to be measured for `evaluation` and is not on record: of a model without a bound there is none.
     ///
     /// # Errors
     /// If the file is damaged or of a newer major version.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use protocol::Event;
-use spec::metric::Column;
+use spec::metric::{Column, MEASURES_VERSION};
 use spec::{Cell, Measurement, Metric};
 
 use crate::arrays::Arrays;
@@ -99,6 +99,7 @@ impl RunWriter {
             thread_history: earlier.as_ref().map(RunManifest::threads).unwrap_or_default(),
             last_epoch: earlier.and_then(|earlier| earlier.last_epoch),
             kept_epoch: None,
+            measures: 0,
         };
         // The first file of a run, so that whatever else is there can be told whose it is.
         manifest.write(&run.manifest_file())?;
@@ -378,6 +379,7 @@ impl RunWriter {
         self.flush()?;
         metrics::replace(&self.run().metrics_file(), &self.rows)?;
         self.manifest.timing.seconds = self.earlier_seconds + seconds;
+        self.manifest.measures = MEASURES_VERSION;
         self.end(StoredStatus::Done)?;
         files::remove_folder(&self.run().segments_dir())?;
         checkpoint::keep_newest(&self.run().checkpoint_dir())?;

@@ -232,9 +232,10 @@ Examples:
   elbo evaluate sweep --importance-samples 500 --images 1000
   elbo evaluate experiments/reference/c.yaml --weights model.safetensors
 
-Measures what the experiment's `evaluation` asks for, as `elbo sweep` does after training: −log p(x)
-of the test images, estimated by importance sampling (Burda et al. 2016). What is on record already
-is not measured again. The numbers go into each run's evaluation.parquet as the metric `nll`.
+Measures what is not on record, as `elbo sweep` does after training: the metrics that every model is
+measured by, on runs of an earlier version that lacked some; and what the experiment's `evaluation`
+asks for, −log p(x) of the test images by importance sampling (Burda et al. 2016), the metric `nll`.
+The numbers go into each run's evaluation.parquet.
 
 With --weights, the experiment's single model is measured with the parameters of that file, such as
 PyTorch's (`safetensors.torch.save_file(model.state_dict(), path)`, names and shapes as in a run's

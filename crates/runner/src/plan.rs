@@ -9,7 +9,7 @@ pub mod work;
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use record::{Continued, ListedRun, RunManifest, Status, Store};
+use record::{Continued, ListedRun, RecordError, Run, RunManifest, Status, Store};
 use spec::{Cell, Evaluation, Experiment, RunId};
 
 use crate::args::ExecutionArgs;
@@ -24,8 +24,8 @@ use crate::plan::parallelism::Parallelism;
 pub enum Goal {
     /// Train those that are not done.
     Train,
-    /// Measure this on those that are done.
-    Evaluate(Evaluation),
+    /// Measure on those that are done what is not on record: the metrics of every model, and −log p(x) where it is asked for.
+    Evaluate(Option<Evaluation>),
 }
 
 impl From<Goal> for protocol::Task {
@@ -91,6 +91,14 @@ pub struct Plan {
     pub parallelism: Parallelism,
 }
 
+/// Whether something is to be measured on the model of a run that is done.
+///
+/// # Errors
+/// If its records cannot be read.
+pub fn lacks(run: &Run, evaluation: Option<Evaluation>) -> Result<bool, RecordError> {
+    Ok(run.lacks_measures()? || evaluation.map_or(Ok(false), |evaluation| run.lacks_evaluation(&evaluation))?)
+}
+
 impl Plan {
     /// Looks at the store and lays out what is missing.
     ///
@@ -117,7 +125,7 @@ impl Plan {
             Ok(match (goal, &planned.status) {
                 (Goal::Train, Status::New | Status::Resumable { .. }) => true,
                 (Goal::Train, Status::Failed { .. }) => retry_failed,
-                (Goal::Evaluate(evaluation), Status::Done) => store.run(&planned.id).lacks_evaluation(&evaluation)?,
+                (Goal::Evaluate(evaluation), Status::Done) => lacks(&store.run(&planned.id), evaluation)?,
                 (Goal::Train | Goal::Evaluate(_), _) => false,
             })
         };

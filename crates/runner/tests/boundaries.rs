@@ -11,20 +11,22 @@ use std::sync::OnceLock;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Each crate, in the order of the data, and the crates it may use.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 9] = [
     ("spec", &[]),
     ("protocol", &["spec"]),
+    ("measure", &["spec"]),
     ("data", &["spec"]),
     ("model", &["spec"]),
     ("record", &["spec", "protocol"]),
-    ("train", &["spec", "protocol", "data", "model", "record"]),
+    ("train", &["spec", "protocol", "measure", "data", "model", "record"]),
     ("figures", &["spec", "record"]),
     ("runner", &["spec", "protocol", "data", "record", "figures"]),
 ];
 
 /// Each heavy dependency, and the crates that may name it.
-const HEAVY: [(&str, &[&str]); 19] = [
+const HEAVY: [(&str, &[&str]); 20] = [
     ("serde-saphyr", &["spec"]),
+    ("rustfft", &["measure"]),
     ("hdf5-metno", &["data", "record"]),
     ("image", &["data"]),
     ("ureq", &["data"]),

@@ -3,11 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::dataset::Dataset;
+use crate::corruption::Corruption;
+use crate::dataset::{Dataset, Pixels};
 use crate::kind::ModelKind;
+use crate::latent::Latent;
 use crate::model::Model;
-use crate::objective::Objective;
+use crate::net::Net;
+use crate::objective::{Objective, ObjectiveKind};
 use crate::optimizer::Optimizer;
+use crate::prior::Prior;
 use crate::training::Training;
 
 /// What one run trains, on what, and how; two equal cells have one run.
@@ -40,6 +44,31 @@ impl Cell {
     /// Images whose objective is computed together, the last batch's being fewer; `None` where each image has its own.
     pub fn objective_batch(&self) -> Option<usize> {
         self.objective.kind.is_of_batch().then_some(self.training.batch_size)
+    }
+
+    /// Whether it is a VAE whose encoder and decoder are affine maps of gray images, with q(z|x) Gaussian, p(z) = N(0, I) and the
+    /// ELBO for its objective: where p(x|z) is a Gaussian of fixed variance, it has an optimum in closed form.
+    pub fn is_linear_vae(&self) -> bool {
+        let Model {
+            kind,
+            net,
+            hidden,
+            latent,
+            prior,
+            corruption,
+            activation: _,
+            init: _,
+            latent_dim: _,
+            likelihood: _,
+        } = &self.model;
+        *kind == ModelKind::Vae
+            && *net == Net::Mlp
+            && hidden.is_empty()
+            && *latent == Latent::Gaussian
+            && *prior == Prior::Standard
+            && *corruption == Corruption::None
+            && self.objective.kind == ObjectiveKind::Elbo
+            && self.dataset.pixels == Pixels::Gray
     }
 
     /// The value at a path as in the YAML, such as `model.latent_dim`; defaults are filled in.

@@ -1,16 +1,20 @@
 //! Everything that is measured: its name in files, and what is known of it, in one table.
 
-use std::cmp::Ordering;
-use std::fmt;
+mod settings;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use strum::{Display, EnumIter, EnumString, IntoEnumIterator, IntoStaticStr};
+
+pub use settings::{Band, Decode, Input, MetricSettings, Subject};
 
 /// Units are active whose posterior mean has more than this variance over images (Burda et al. 2016, §5.2).
 pub const ACTIVE_UNIT_VARIANCE: f64 = 0.01;
 /// Fewer effective samples than this leave an estimate of log p(x) to chance.
 pub const FEW_EFFECTIVE_SAMPLES: f64 = 10.0;
+
+/// Which metrics every trained model is measured by, besides what its experiment asks for. Raised with each that is added: stored
+/// runs that were measured by fewer are measured again, without being trained.
+pub const MEASURES_VERSION: u32 = 1;
 
 /// A scalar that is measured; its name in files and on the command line is in snake case, such as `active_units`.
 ///
@@ -64,6 +68,29 @@ pub enum Metric {
     /// Peak signal-to-noise ratio of reconstructions from the posterior's mean: −10·log₁₀ of an image's mean squared error,
     /// white being 1.0.
     Psnr,
+    /// Mean squared error of reconstructions over pixels, white being 1.0.
+    Mse,
+    /// Structural similarity of images and their reconstructions.
+    Ssim,
+    /// The Gaussian blur of the test images that makes them as sharp as the images judged; absent where those are sharper than the
+    /// test images themselves, see [`Metric::SharpnessRatio`].
+    EquivalentBlur,
+    /// Contrast-normalised sharpness, Σ Var(∇²x)/Σ Var(x), over that of the test images: above 1 is sharper than the data.
+    SharpnessRatio,
+    /// 1 − P_residual/P_data in a band of spatial frequencies.
+    ExplainedPower,
+    /// Re S_xx̂/S_xx at a spatial frequency: what an image's wave comes back with.
+    Gain,
+    /// P_x̂/P_x at a spatial frequency.
+    PowerRatio,
+    /// |S_xx̂|²/(S_xx S_x̂x̂) at a spatial frequency.
+    Coherence,
+    /// Σ ½(σ² − 1 − ln σ²) over latent dimensions: the half of the KL from N(0, I) that the posterior's variances have.
+    KlVariance,
+    /// Σ ½μ² over latent dimensions: the half of the KL from N(0, I) that the posterior's means have.
+    KlMean,
+    /// KL(q(z_i|x) ‖ p(z_i)) of a latent dimension, the largest first.
+    KlDimension,
 }
 
 /// What a metric's values are in; each is a mean over images, or over the split as a whole.
@@ -79,6 +106,10 @@ pub enum Unit {
     Decibels,
     /// A count of samples.
     Samples,
+    /// Pixels.
+    Pixels,
+    /// A number without a unit.
+    None,
     /// The latent space's own, in which the standard normal prior has the deviation 1.
     Latent,
 }
@@ -92,6 +123,8 @@ impl Unit {
             Unit::SquaredGray => "squared gray values",
             Unit::Decibels => "dB",
             Unit::Samples => "samples",
+            Unit::Pixels => "pixels",
+            Unit::None => "no unit",
             Unit::Latent => "units of z",
         }
     }
@@ -115,6 +148,10 @@ pub enum Role {
     Bound,
     /// What is minimised; its values depend on β, or on the other player of a game.
     Loss,
+    /// How images look, in whatever likelihood: compared across scales.
+    Images,
+    /// One value for each spatial frequency or latent dimension: drawn, not tabled.
+    Curve,
     /// Anything else.
     Diagnostic,
 }
@@ -168,6 +205,8 @@ impl Metric {
         };
         /// A number in nats that is measured once.
         const ONCE: About = About { per_epoch: None, of_trained: true, ..NATS };
+        /// A value for each spatial frequency, or dimension.
+        const CURVE: About = About { role: Role::Curve, unit: Unit::None, decimals: 3, ..ONCE };
         /// A term of the bound, for each epoch and with its standard error in the end.
         const TERM: About = About { role: Role::Bound, source: VAE, of_trained: true, ..NATS };
         match self {
@@ -224,6 +263,7 @@ impl Metric {
             },
             Metric::Sharpness => About {
                 title: "sharpness",
+                role: Role::Images,
                 unit: Unit::SquaredGray,
                 decimals: 4,
                 source: "Pech-Pacheco et al. 2000",
@@ -231,11 +271,66 @@ impl Metric {
             },
             Metric::Psnr => About {
                 title: "PSNR",
+                role: Role::Images,
                 unit: Unit::Decibels,
                 better: Better::Higher,
                 source: "Huynh-Thu & Ghanbari 2008",
                 ..ONCE
             },
+            Metric::Mse => About {
+                title: "MSE",
+                role: Role::Images,
+                unit: Unit::SquaredGray,
+                better: Better::Lower,
+                decimals: 4,
+                source: "mean over pixels and images",
+                ..ONCE
+            },
+            Metric::Ssim => About {
+                title: "SSIM",
+                role: Role::Images,
+                unit: Unit::None,
+                better: Better::Higher,
+                decimals: 3,
+                source: "Wang et al. 2004, eq. 13",
+                ..ONCE
+            },
+            Metric::EquivalentBlur => About {
+                title: "equivalent blur",
+                role: Role::Images,
+                unit: Unit::Pixels,
+                better: Better::Lower,
+                decimals: 3,
+                source: "this project: σ of the Gaussian blur of the data with the same Σ Var(∇²x)/Σ Var(x)",
+                ..ONCE
+            },
+            Metric::SharpnessRatio => About {
+                title: "sharpness to the data's",
+                role: Role::Images,
+                unit: Unit::None,
+                decimals: 3,
+                source: "Σ Var(∇²x)/Σ Var(x), after Pech-Pacheco et al. 2000",
+                ..ONCE
+            },
+            Metric::ExplainedPower => About {
+                title: "explained power",
+                role: Role::Images,
+                unit: Unit::None,
+                better: Better::Higher,
+                decimals: 3,
+                source: "1 − P_residual/P_data by band of spatial frequency, Parseval",
+                ..ONCE
+            },
+            Metric::Gain => About { title: "gain", source: "Bendat & Piersol 2010, §6.1", ..CURVE },
+            Metric::PowerRatio => About { title: "power ratio", source: "Bendat & Piersol 2010, §6.1", ..CURVE },
+            Metric::Coherence => About { title: "coherence", source: "Bendat & Piersol 2010, §6.1", ..CURVE },
+            Metric::KlVariance => {
+                About { title: "KL of the variances", source: "Kingma & Welling 2014, app. B", ..ONCE }
+            }
+            Metric::KlMean => About { title: "KL of the means", source: "Kingma & Welling 2014, app. B", ..ONCE },
+            Metric::KlDimension => {
+                About { title: "KL of a dimension", unit: Unit::Nats, source: "Kingma & Welling 2014, app. B", ..CURVE }
+            }
         }
     }
 
@@ -252,7 +347,15 @@ impl Metric {
             | Metric::PosteriorSigma
             | Metric::EffectiveSamples
             | Metric::GrayBceFloor
-            | Metric::Sharpness => true,
+            | Metric::Sharpness
+            | Metric::Mse
+            | Metric::EquivalentBlur
+            | Metric::SharpnessRatio
+            | Metric::PowerRatio
+            | Metric::Coherence
+            | Metric::KlVariance
+            | Metric::KlMean
+            | Metric::KlDimension => true,
             Metric::Elbo
             | Metric::Reconstruction
             | Metric::Objective
@@ -260,7 +363,10 @@ impl Metric {
             | Metric::ImportanceBound
             | Metric::Nll
             | Metric::LatentLogDensity
-            | Metric::Psnr => false,
+            | Metric::Psnr
+            | Metric::Ssim
+            | Metric::ExplainedPower
+            | Metric::Gain => false,
         }
     }
 
@@ -307,124 +413,6 @@ impl Metric {
     }
 }
 
-/// What a metric of a trained model was computed with; `None` for what does not concern it.
-///
-/// In files it is a JSON object of the settings that are there, in alphabetical order: `{"samples":5000}`, `{}` for none.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MetricSettings {
-    /// Components of the mixture of Gaussians.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub components: Option<usize>,
-    /// Whether it is exact rather than an estimate.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exact: Option<bool>,
-    /// What the encoder sees; the images themselves when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub input: Option<Input>,
-    /// Which images it was measured on; those of the split when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub of: Option<Subject>,
-    /// Samples of z per image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub samples: Option<usize>,
-    /// Units are active whose posterior mean has more than this variance over images.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub variance_above: Option<f64>,
-}
-
-/// What the encoder sees instead of the images themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Input {
-    /// The images, corrupted as in training.
-    Corrupted,
-}
-
-/// Images that a metric is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Subject {
-    /// Those of the split.
-    Data,
-    /// Their reconstructions.
-    Reconstructions,
-    /// Samples from the prior.
-    Samples,
-    /// Samples of a model that has no means of images, with its noise.
-    Draws,
-}
-
-impl MetricSettings {
-    /// So many samples of z per image, and nothing else.
-    pub fn samples(n: usize) -> MetricSettings {
-        MetricSettings { samples: Some(n), ..MetricSettings::default() }
-    }
-
-    /// Measured on these images.
-    pub fn of(subject: Subject) -> MetricSettings {
-        MetricSettings { of: Some(subject), ..MetricSettings::default() }
-    }
-
-    /// The JSON object in files.
-    pub fn to_json(&self) -> String {
-        Value::Object(self.fields()).to_string()
-    }
-
-    /// Name and value of the settings that are there, in alphabetical order.
-    pub fn fields(&self) -> serde_json::Map<String, Value> {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(fields)) => fields,
-            // A struct of plain values is always an object.
-            _ => serde_json::Map::new(),
-        }
-    }
-
-    /// Whether a metric with these settings is a number that the last epoch has anyway: a term from a single sample, or the units
-    /// that are active by the variance that every epoch's are counted with.
-    pub fn repeat_last_epoch(&self, metric: Metric) -> bool {
-        let usual = match (metric.about().role, metric) {
-            (Role::Bound, _) => MetricSettings::samples(1),
-            (_, Metric::ActiveUnits) => {
-                MetricSettings { variance_above: Some(ACTIVE_UNIT_VARIANCE), ..MetricSettings::default() }
-            }
-            _ => return false,
-        };
-        *self == usual
-    }
-}
-
-/// For people: `input corrupted, samples 1`; nothing for none.
-impl fmt::Display for MetricSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (name, value)) in self.fields().iter().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            let name = name.replace('_', " ");
-            match value {
-                Value::String(text) => write!(f, "{separator}{name} {text}")?,
-                Value::Bool(true) => write!(f, "{separator}{name}")?,
-                other => write!(f, "{separator}{name} {other}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// In the order of their JSON, so that rows keep their place in files.
-impl Ord for MetricSettings {
-    fn cmp(&self, other: &MetricSettings) -> Ordering {
-        self.to_json().cmp(&other.to_json())
-    }
-}
-
-impl PartialOrd for MetricSettings {
-    fn partial_cmp(&self, other: &MetricSettings) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Eq for MetricSettings {}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -450,7 +438,18 @@ mod tests {
                 "latent_log_density",
                 "gray_bce_floor",
                 "sharpness",
-                "psnr"
+                "psnr",
+                "mse",
+                "ssim",
+                "equivalent_blur",
+                "sharpness_ratio",
+                "explained_power",
+                "gain",
+                "power_ratio",
+                "coherence",
+                "kl_variance",
+                "kl_mean",
+                "kl_dimension",
             ]
         );
         for metric in Metric::all() {

@@ -6,10 +6,12 @@
 pub mod arrays;
 pub mod batches;
 pub mod best;
+mod closed_form;
 pub mod cohort;
 pub mod context;
 pub mod evaluate;
 pub mod fit;
+pub mod image_metrics;
 mod manifold;
 pub mod messages;
 pub mod mixture;

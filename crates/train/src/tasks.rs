@@ -23,7 +23,9 @@ pub fn run(job: &Job, context: &TaskContext, out: &mut MessageWriter<'_>) -> any
         (Task::Calibrate(trials), _) => calibrate::calibrate(trials, context, out),
         (_, None) => Ok(TaskOutcome::Done),
         (Task::Train, _) => train::train(&job.cells, context, out),
-        (Task::Evaluate(evaluation), _) => evaluate_stored::evaluate_stored(&job.cells, evaluation, context, out),
+        (Task::Evaluate(evaluation), _) => {
+            evaluate_stored::evaluate_stored(&job.cells, evaluation.as_ref(), context, out)
+        }
         (Task::Weights(outside), _) => evaluate_weights::evaluate_weights(&job.cells, outside, context, out),
         (Task::Use(usage), Some(first)) => use_model::use_model(first, usage, context),
     }

@@ -35,7 +35,7 @@ pub fn html(page: &Page<'_>, tables: &[Table]) -> String {
     for metric in used(records) {
         add(metric.about().title, meaning(metric));
     }
-    for scale in tables.iter().map(|table| table.scale).collect::<BTreeSet<Scale>>() {
+    for scale in tables.iter().filter_map(|table| table.scale).collect::<BTreeSet<Scale>>() {
         add(scale.as_str(), scale_meaning(scale));
     }
     plain_table(rows)
@@ -89,6 +89,36 @@ fn meaning(metric: Metric) -> &'static str {
         }
         Metric::Psnr => {
             "peak signal-to-noise ratio of reconstructions: −10·log₁₀ of the mean squared error; larger is better"
+        }
+        Metric::Mse => "mean squared error of reconstructions over pixels, white being 1; smaller is better",
+        Metric::Ssim => {
+            "structural similarity of images and their reconstructions, in windows of 11 × 11 pixels (σ = 1.5): 1 is the same image"
+        }
+        Metric::EquivalentBlur => {
+            "the Gaussian blur of the test images, σ in pixels, that makes them as sharp for their contrast as these images are; \
+             absent where these are sharper than the test images themselves"
+        }
+        Metric::SharpnessRatio => {
+            "sharpness for the contrast, Var(∇²x)/Var(x), over that of the test images: below 1 is blurred, above 1 has edges or \
+             noise that the data lack"
+        }
+        Metric::ExplainedPower => {
+            "share of the images’ power that the reconstruction returns, in waves below 0.09 (low), to 0.23 (middle) and above \
+             (high) cycles per pixel: 1 − P of the residual/P of the data; larger is better"
+        }
+        Metric::Gain => "how much of a wave of the image its reconstruction has, by spatial frequency: 1 is all",
+        Metric::PowerRatio => {
+            "power of reconstructions over that of the images, by spatial frequency; invented edges count as well"
+        }
+        Metric::Coherence => {
+            "how far a wave of the reconstruction follows from that of the image, by spatial frequency: 1 is entirely, 0 not at all"
+        }
+        Metric::KlVariance => {
+            "the part of the KL that the posterior’s variances have: Σ ½(σ² − 1 − ln σ²), 0 where q(z|x) is as wide as the prior"
+        }
+        Metric::KlDimension => "KL of a latent dimension, the largest first",
+        Metric::KlMean => {
+            "the part of the KL that the posterior’s means have: Σ ½μ², 0 where they tell no images apart"
         }
     }
 }

@@ -84,9 +84,9 @@ fn figures_of_further_measurements_are_as_committed() {
         assert_golden(&name, &svg);
     }
     assert_readable(&store.sweep_dir("small").join("figures"));
-    let csv = fs_err::read_to_string(store.sweep_dir("small").join("tables/evaluation.csv")).unwrap();
-    assert!(csv.contains("\"sharpness (test, of samples)\""), "{csv}");
-    assert!(csv.contains("\"reconstruction (test, input corrupted, samples 1)\""), "{csv}");
+    let csv = |name: &str| fs_err::read_to_string(store.sweep_dir("small").join("tables").join(name)).unwrap();
+    assert!(csv("evaluation.csv").contains("\"reconstruction (test, input corrupted, samples 1)\""));
+    assert!(csv("images.csv").contains("\"sharpness (test, of samples)\""));
 }
 
 /// Compares with a file in `tests/golden`, or writes it where `UPDATE_GOLDEN` is set.

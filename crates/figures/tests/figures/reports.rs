@@ -141,17 +141,3 @@ fn captions_stand_outside_of_what_scrolls() {
         assert!(page.contains(&format!("<figcaption id=\"{caption}\">")), "{table}");
     }
 }
-
-/// The white between images is covered by a path that the page's style finds: it follows its image, whatever the figure.
-#[test]
-fn what_covers_the_white_between_images_is_found_by_the_style() {
-    let page = page(&SEEDS.replace("[loss-curves]", "[reconstructions, samples]"), None);
-    let selector = ".plate svg image + path { shape-rendering: crispEdges; }";
-    assert!(page.contains(selector), "the style has no `{selector}`");
-    let images: Vec<&str> = page.split("<image ").skip(1).collect();
-    assert!(images.len() > 2, "{}", images.len());
-    for image in images {
-        let behind = image.split_once("/>").map_or("", |(_, behind)| behind).trim_start();
-        assert!(behind.starts_with("<path fill="), "{}", behind.chars().take(80).collect::<String>());
-    }
-}

@@ -1,6 +1,6 @@
 //! `elbo evaluate`: more numbers on stored models, measured by workers and added to what is on record.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use record::{Status, Store};
 use spec::metric::FEW_EFFECTIVE_SAMPLES;
 use spec::{Evaluation, Experiment, Metric, MetricSettings};
@@ -17,10 +17,10 @@ use crate::settings::Settings;
 use crate::text;
 use crate::worker::find_program;
 
-/// Measures what the experiment or the command line asks for and is not on record yet.
+/// Measures what is not on record yet: the metrics of every model, and what the experiment or the command line asks for.
 ///
 /// # Errors
-/// If nothing is asked for, the store cannot be read, or there is no worker. Models that cannot be measured are no
+/// If the store cannot be read, or there is no worker. Models that cannot be measured are no
 /// error: see [`Outcome::SomeFailed`].
 pub fn evaluate(settings: &Settings, experiment: &Experiment, args: &EvaluateArgs) -> Result<Outcome> {
     let evaluation = evaluation(experiment, args);
@@ -28,20 +28,16 @@ pub fn evaluate(settings: &Settings, experiment: &Experiment, args: &EvaluateArg
         let request = weights::WeightsRequest { file, samples: args.samples, evaluation, is_json: args.json };
         return weights::weights(settings, experiment, &args.execution, request);
     }
-    let Some(evaluation) = evaluation else {
-        bail!(
-            "`{}` asks for nothing to be measured\nhint: give --importance-samples, or add `evaluation: {{ importance_samples: 5000 }}` to the experiment",
-            experiment.name
-        );
-    };
     let store = settings.store()?;
     let measured = measure(settings, experiment, &store, &args.execution, evaluation)?;
     if let Some(signal) = measured.signal {
         output::say("stopped; the same command measures the rest");
         return Ok(Outcome::Stopped(u8::try_from(signal).unwrap_or(0)));
     }
-    warn_of_few_samples(experiment, &store, evaluation)?;
-    let printed = output::print(&compare::results(experiment, &store, Some(&evaluation), settings.is_coloured)?);
+    if let Some(evaluation) = evaluation {
+        warn_of_few_samples(experiment, &store, evaluation)?;
+    }
+    let printed = output::print(&compare::results(experiment, &store, evaluation.as_ref(), settings.is_coloured)?);
     let outcome = account(&measured);
     match printed {
         Err(error) if !output::is_closed_pipe(&error) => Err(error),
@@ -57,7 +53,7 @@ fn evaluation(experiment: &Experiment, args: &EvaluateArgs) -> Option<Evaluation
     samples.map(|importance_samples| Evaluation { importance_samples, images })
 }
 
-/// Does `evaluation` on the finished runs that have it not on record, and says so.
+/// Measures on the finished runs what is not on record, the metrics of every model and `evaluation`, and says so.
 ///
 /// # Errors
 /// If the store or the images cannot be read, or there is no worker.
@@ -66,16 +62,32 @@ pub fn measure(
     experiment: &Experiment,
     store: &Store,
     execution: &ExecutionArgs,
-    evaluation: Evaluation,
+    evaluation: Option<Evaluation>,
 ) -> Result<Tally> {
     let request = PlanRequest { goal: Goal::Evaluate(evaluation), retry_failed: false };
     let plan = Plan::make(experiment, store, &settings.folders()?, execution, Machine::here(), request)?;
+    if evaluation.is_some() || !plan.cohorts.is_empty() {
+        say_what_is_not_measured(&plan, store, evaluation.is_some())?;
+    }
+    if plan.cohorts.is_empty() {
+        return Ok(Tally::default());
+    }
+    find_program()?;
+    make_ready(settings, &plan)?;
+    let samples =
+        evaluation.map(|asked| format!(", −log p(x) by {} importance samples an image", asked.importance_samples));
+    output::say(&format!("{}{}", plan::to_do(&plan), samples.unwrap_or_default()));
+    run_cohorts(&plan, store, settings)
+}
+
+/// Says which cells have no model yet, and which models no −log p(x), where that is asked for.
+fn say_what_is_not_measured(plan: &Plan, store: &Store, is_likelihood_asked: bool) -> Result<()> {
     let n_untrained = plan.cells.len() - plan.count("done");
     if n_untrained > 0 {
         output::say(&format!("{} of {} are not trained", n_untrained, text::counted(plan.cells.len(), "cell")));
     }
     let mut without_bound = Vec::new();
-    for planned in plan.cells.iter().filter(|planned| planned.status == Status::Done) {
+    for planned in plan.cells.iter().filter(|planned| is_likelihood_asked && planned.status == Status::Done) {
         if !store.run(&planned.id).has_bound()? {
             without_bound.push(planned.cell.readable_name());
         }
@@ -84,13 +96,7 @@ pub fn measure(
         let names: Vec<&str> = without_bound.iter().map(String::as_str).collect();
         output::say(&format!("not measured, since −log p(x) needs a variational bound: {}", text::first_of(&names)));
     }
-    if plan.cohorts.is_empty() {
-        return Ok(Tally::default());
-    }
-    find_program()?;
-    make_ready(settings, &plan)?;
-    output::say(&format!("{}, by {} importance samples an image", plan::to_do(&plan), evaluation.importance_samples));
-    run_cohorts(&plan, store, settings)
+    Ok(())
 }
 
 /// Warns of estimates of log p(x) that hang on a few importance samples.

@@ -63,11 +63,9 @@ pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> 
         store.rebuild_index().context("cannot write the index of runs")?;
         trained
     };
-    let measured = match experiment.evaluation {
-        Some(asked) if trained.signal.is_none() => {
-            evaluate::measure(settings, experiment, &store, &args.execution, asked)?
-        }
-        _ => Tally::default(),
+    let measured = match trained.signal {
+        None => evaluate::measure(settings, experiment, &store, &args.execution, experiment.evaluation)?,
+        Some(_) => Tally::default(),
     };
     if let Some(signal) = trained.signal.or(measured.signal) {
         output::say("stopped; the same command goes on from here");

@@ -10,7 +10,7 @@ use protocol::{Event, Message};
 use record::{RecordError, RunEditor, Status, Store};
 use signal_hook::consts::SIGTERM;
 
-use crate::plan::{Goal, Plan};
+use crate::plan::{self, Goal, Plan};
 use crate::scheduler::progress::{CohortInfo, Progress, Words};
 use crate::settings::Settings;
 use crate::worker::{Launcher, Notice, Supervisor, threads_of};
@@ -137,7 +137,7 @@ impl Pool<'_> {
         Ok(match (self.plan.goal, &status) {
             (Goal::Train, Status::Done) => Remaining::Nothing,
             (Goal::Train, Status::Running { .. }) => Remaining::Elsewhere,
-            (Goal::Evaluate(evaluation), _) if run.is_evaluated(&evaluation)? => Remaining::Nothing,
+            (Goal::Evaluate(evaluation), _) if !plan::lacks(&run, evaluation)? => Remaining::Nothing,
             (Goal::Train | Goal::Evaluate(_), _) => Remaining::Work(status),
         })
     }

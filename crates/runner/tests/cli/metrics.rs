@@ -80,12 +80,15 @@ fn a_count_of_units_has_one_column_and_seeds_have_none() {
 #[test]
 fn nothing_measured_is_said() {
     let place = Place::with_worker("exit 1");
-    for cell in &experiment(SMALL).cells {
+    let autoencoders =
+        SMALL.replace("model: { hidden", "model: { kind: autoencoder, hidden").replace("objective.beta: [1, 4], ", "");
+    place.write("autoencoders.yaml", &autoencoders);
+    for cell in &experiment(&autoencoders).cells {
         finish_without_bound(&place.store(), cell);
     }
-    let said = place.elbo("evaluate small.yaml --importance-samples 5");
+    let said = place.elbo("evaluate autoencoders.yaml --importance-samples 5");
     assert_eq!(said.code, Some(0), "{said:?}");
-    let told = "not measured, since −log p(x) needs a variational bound: vae-glyphs-z2-b1-h8-e3-s0 and 7 more";
+    let told = "not measured, since −log p(x) needs a variational bound: autoencoder-glyphs-z2-h8-e3-s0 and 3 more";
     assert!(said.err.contains(told), "{said:?}");
 }
 

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::bail;
 use data::Splits;
 use model::parameters::NamedTensor;
 use record::{ListedRun, Provenance, RecordError, RunWriter, Store, ThreadSpan};
-use spec::{Cell, Keep, Measurement, ModelKind, Split};
+use spec::{Cell, Measurement, ModelKind, Split};
 use tch::Device;
 
 use crate::arrays::{self, ReplicaArrays};
@@ -14,6 +13,7 @@ use crate::cohort::Cohort;
 use crate::context::{TaskContext, TaskOutcome, image_shape};
 use crate::evaluate::SplitContext;
 use crate::fit::{FitOutcome, Observer as _, fit};
+use crate::image_metrics::Judge;
 use crate::messages::MessageWriter;
 use crate::mixture::MixtureFit;
 use crate::position::Position;
@@ -28,11 +28,6 @@ use crate::weights::Weights;
 pub(super) fn train(cells: &[Cell], context: &TaskContext, out: &mut MessageWriter<'_>) -> anyhow::Result<TaskOutcome> {
     let Some(first) = cells.first() else { return Ok(TaskOutcome::Done) };
     let (splits, store) = (context.splits(first)?, context.store()?);
-    if first.training.keep != Keep::Last && splits.validation.is_none() {
-        bail!(
-            "`training.keep: best` is the best epoch on the validation images, and these images have none\nhint: hold some out, such as by `dataset.validation: 1000`"
-        );
-    }
     let provenance = provenance(cells, context, &splits);
     let stored = store.runs()?.runs;
     let mut groups: BTreeMap<(Position, Vec<ThreadSpan>), Vec<Member>> = BTreeMap::new();
@@ -197,7 +192,7 @@ fn rows_of_kept(cohort: &Cohort, splits: &Splits, arrays: &[ReplicaArrays], devi
     let mut rows_at = |epoch: u32, replica: usize| {
         let rows = by_epoch.entry(epoch).or_insert_with(|| {
             let at = SplitContext { split: Split::Test, epoch, betas: &betas, n_train: splits.train.shape.n };
-            rows::of_cohort(cohort, &splits.test, &at, arrays, device)
+            rows::of_cohort(cohort, splits, &at, arrays, device)
         });
         std::mem::take(&mut rows[replica])
     };
@@ -218,8 +213,9 @@ fn train_mixture(
         FitOutcome::Complete if mixture.is_alive => {
             recorder.checkpoint(mixture.position, &|_| mixture.save(), true)?;
             let (mut rows, arrays) = (mixture.rows(&splits.test), mixture.arrays(&splits.test)?);
-            rows.extend(rows::of_data(&splits.test));
-            rows.extend(rows::of_draws(&mixture.draws(splits.test.shape.n), &splits.test));
+            let judge = Judge::new(&splits.test);
+            rows.extend(judge.of_data());
+            rows.extend(judge.of_draws(&mixture.draws(splits.test.shape.n)));
             recorder.finish(0, &rows, &arrays, &mixture.export(), None)?;
             Ok(TaskOutcome::Done)
         }

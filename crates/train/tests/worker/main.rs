@@ -1,6 +1,7 @@
 //! The built `elbo-train` on small images: cohorts against single runs, resuming, signals, kills and failures.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod closed_form;
 mod families;
 mod keep;
 mod support;
@@ -230,7 +231,8 @@ fn measure(
     importance_samples: usize,
     images: Option<usize>,
 ) -> (Option<i32>, Vec<Event>) {
-    let (code, messages, _) = done(&job(results, Task::Evaluate(Evaluation { importance_samples, images }), cells));
+    let (code, messages, _) =
+        done(&job(results, Task::Evaluate(Some(Evaluation { importance_samples, images })), cells));
     let event = |message| match message {
         Message::Event(Event::Progress { .. }) => None,
         Message::Event(event) => Some(event),
@@ -282,6 +284,47 @@ fn the_likelihood_of_trained_models_is_estimated_once() {
     assert_eq!(measure(results.path(), &cells, 8, Some(30)).0, Some(0));
     let together = evaluation(results.path(), &cells[0], Metric::Nll)[0].clone();
     assert!((together.value - alone.value).abs() < 1e-4 * alone.value, "{together:?} and {alone:?}");
+}
+
+#[test]
+fn stored_models_that_lack_metrics_are_measured_without_being_trained() {
+    let (images, results) = (images(), tempfile::tempdir().unwrap());
+    let cells = [(2, 0), (5, 1)].map(|(d, seed)| cell(images.path(), d, seed, 1));
+    train(results.path(), &cells);
+    let store = Store::open(results.path()).unwrap();
+    let older = store.run(&cells[1].run_id());
+    let whole = older.evaluation().unwrap();
+    let is_new =
+        |row: &&Measurement| matches!(row.metric, Metric::Mse | Metric::Ssim | Metric::EquivalentBlur | Metric::Gain);
+    assert!(whole.iter().filter(is_new).count() > 5, "{whole:?}");
+
+    // As a version without these left it.
+    let kept: Vec<Measurement> = whole.iter().filter(|row| !is_new(row)).cloned().collect();
+    std::fs::remove_file(older.evaluation_file()).unwrap();
+    record::RunEditor::open(&older).unwrap().evaluation(&kept).unwrap();
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(older.manifest_file()).unwrap()).unwrap();
+    manifest.as_object_mut().unwrap().remove("measures").unwrap();
+    std::fs::write(older.manifest_file(), serde_json::to_vec(&manifest).unwrap()).unwrap();
+    let untouched = std::fs::metadata(store.run(&cells[0].run_id()).evaluation_file()).unwrap().modified().unwrap();
+    assert_eq!([&cells[0], &cells[1]].map(|cell| store.run(&cell.run_id()).lacks_measures().unwrap()), [false, true]);
+
+    let (code, messages, _) = done(&job(results.path(), Task::Evaluate(None), &cells));
+    assert_eq!((code, messages.len()), (Some(0), 0));
+    let in_order = |mut rows: Vec<Measurement>| {
+        rows.sort_by_key(|row| (row.metric, row.settings.clone()));
+        rows
+    };
+    let (found, whole) = (in_order(older.evaluation().unwrap()), in_order(whole));
+    assert_eq!(found.len(), whole.len());
+    for (found, whole) in found.iter().zip(&whole) {
+        assert_eq!((found.metric, &found.settings, found.n), (whole.metric, &whole.settings, whole.n));
+        // Alone and in a cohort, products are rounded differently.
+        assert!((found.value - whole.value).abs() <= 1e-4 * whole.value.abs(), "{found:?} and {whole:?}");
+    }
+    assert!(!older.lacks_measures().unwrap());
+    let after = std::fs::metadata(store.run(&cells[0].run_id()).evaluation_file()).unwrap().modified().unwrap();
+    assert_eq!(after, untouched, "what lacks nothing is left alone");
 }
 
 /// Also beside a replica with too many bits, whose log p(x) is estimated.
