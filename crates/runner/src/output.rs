@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use record::RecordError;
 use serde::Serialize;
 
 /// Prints data.
@@ -62,7 +63,11 @@ fn complaint(error: &anyhow::Error) -> String {
     }
     // What the system refuses comes without a word on what to do.
     let refused = |cause: &(dyn std::error::Error + 'static)| {
-        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        let own = cause.downcast_ref::<RecordError>().and_then(|error| match error {
+            RecordError::Io(error) => Some(error),
+            _ => None,
+        });
+        let kind = cause.downcast_ref::<io::Error>().or(own).map(io::Error::kind);
         matches!(
             kind,
             Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::StorageFull)
@@ -83,8 +88,6 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use record::RecordError;
-
     use super::*;
 
     #[test]
@@ -92,7 +95,7 @@ mod tests {
         for (kind, is_refused) in [(io::ErrorKind::PermissionDenied, true), (io::ErrorKind::NotFound, false)] {
             let cause = || io::Error::new(kind, "cannot open `results/runs`");
             let written = RecordError::Write { path: "runs.parquet".into(), cause: cause().into() };
-            for error in [anyhow::Error::from(cause()), written.into()] {
+            for error in [anyhow::Error::from(cause()), RecordError::from(cause()).into(), written.into()] {
                 let text = complaint(&error);
                 assert_eq!(text.matches("cannot open `results/runs`").count(), 1, "{text}");
                 assert_eq!(text.contains("\nhint: "), is_refused, "{text}");
