@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use spec::{Experiment, Identity};
 
-use crate::support::{Place, finish};
+use crate::support::{Place, begin, finish};
 
 const OWN: &str = "
 name: own
@@ -81,7 +81,17 @@ fn a_file_that_changed_is_noticed_and_nothing_of_it_is_mixed() {
     assert_eq!(place.store().runs().unwrap().runs.len(), 1);
 
     // Where there are runs of both, and neither's images are here, it is said whose numbers are shown.
+    // Of two runs of one name the one that is done is shown; of two that are done it is asked which, and said what they differ in.
+    let name = cell(&place, &after).readable_name();
+    drop(begin(&place.store(), &cell(&place, &after), 0));
+    let shown = place.elbo(&format!("show {name}"));
+    assert!(shown.code == Some(0) && shown.out.contains(&before), "{shown:?}");
     finish(&place.store(), &cell(&place, &after));
+    let said = place.elbo(&format!("show {name}"));
+    assert!(said.code == Some(2) && said.err.contains("may be 2 runs"), "{said:?}");
+    for digest in [&before, &after] {
+        assert!(said.err.contains(&format!("done       dataset.digest: \"{digest}\"")), "{said:?}");
+    }
     std::fs::remove_file(place.path("images.npy")).unwrap();
     std::fs::remove_dir_all(place.path("moved")).unwrap();
     let said = place.elbo("compare own.yaml");
