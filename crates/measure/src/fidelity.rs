@@ -21,6 +21,11 @@ impl Fidelity {
         Fidelity { window: Ssim::of(shape), mse: Sums::default(), psnr: Sums::default(), ssim: Sums::default() }
     }
 
+    /// The same without [`Ssim`], which takes most of the time.
+    pub fn without_ssim() -> Fidelity {
+        Fidelity { window: None, mse: Sums::default(), psnr: Sums::default(), ssim: Sums::default() }
+    }
+
     /// Adds an image and what was made of it, `[channels, height, width]` each.
     pub fn add(&mut self, image: &[f32], made: &[f32]) {
         self.mse.add(mse(image, made));
@@ -40,7 +45,7 @@ impl Fidelity {
         self.psnr.mean()
     }
 
-    /// The mean of [`Ssim`]; `None` of no image, or of images smaller than its window.
+    /// The mean of [`Ssim`]; `None` of no image, of images smaller than its window, or without it.
     pub fn ssim(&self) -> Option<Mean> {
         self.ssim.mean()
     }

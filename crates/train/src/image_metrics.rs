@@ -200,13 +200,13 @@ struct Seen {
 impl Seen {
     fn new(judge: &Judge<'_>) -> Seen {
         let shape = judge.shape;
-        let new = || Fidelities { fidelity: Fidelity::of(shape), contrast: Contrast::of(shape) };
+        let with = |fidelity: Fidelity| Fidelities { fidelity, contrast: Contrast::of(shape) };
         Seen {
             n_pixels: shape.n_pixels(),
             n_reconstructions: 0,
-            mean: new(),
-            draw: new(),
-            average: new(),
+            mean: with(Fidelity::of(shape)),
+            draw: with(Fidelity::without_ssim()),
+            average: with(Fidelity::without_ssim()),
             transfer: Transfer::new(shape, measure::mean_image(&judge.pixels, shape)),
             samples: Contrast::of(shape),
         }

@@ -36,10 +36,9 @@ fn decoding(records: &Records, part: &Part<'_>) -> Option<Table> {
     if metrics.is_empty() {
         return None;
     }
-    // The sharpness in itself says less than that by the data's.
-    let wanted = |measure: &MeasurementKey| {
-        metrics.contains(&measure.metric) && of.contains(&measure.settings.of) && measure.metric != Metric::Sharpness
-    };
+    // The sharpness in itself says less than that by the data's, and the squared error what the PSNR says.
+    let is_said = |metric: Metric| metrics.contains(&metric) && !matches!(metric, Metric::Sharpness | Metric::Mse);
+    let wanted = |measure: &MeasurementKey| is_said(measure.metric) && of.contains(&measure.settings.of);
     let what = "reconstructions decoded at the posterior's mean, at a draw of z, and as the average over several draws, all decoder \
                 means: what an average over the posterior blurs";
     table(records, part, "decoding", what, wanted)
