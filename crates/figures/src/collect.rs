@@ -9,6 +9,7 @@ use spec::{Cell, Experiment, Keep, Likelihood, Measurement, SharedVariance, Spli
 
 use crate::arrays::{self, RunArrays};
 use crate::claims::judged;
+use crate::closed_form;
 use crate::error::FiguresError;
 use crate::origins::Origins;
 use crate::records::{Epoch, Group, KnownRun, MeasurementKey, Records, RunNumbers};
@@ -50,7 +51,8 @@ fn read(experiment: &Experiment, store: &Store, wants_arrays: impl Fn(&Cell) -> 
         let manifest = stored.manifest()?;
         let mut run = numbers(&stored.metrics()?, manifest.kept_epoch.as_ref().map(|kept| kept.epoch), cell);
         let evaluation = stored.evaluation()?;
-        let measured = evaluation.iter().filter(|row| !is_term(row));
+        let measured =
+            evaluation.iter().filter(|row| closed_form::is_about(row.metric, row.split, cell) || !is_term(row));
         run.measures = measured.map(|row| (MeasurementKey::of(row, &evaluation, cell), row.value)).collect();
         let known = groups.iter().position(|group| group.key == key);
         // One seed's images are enough for the figures, and the smallest seed's are chosen.

@@ -32,6 +32,8 @@ pub fn tex(text: &str) -> String {
             '>' => out.push_str("\\textgreater{}"),
             'β' => out.push_str("$\\beta$"),
             'δ' => out.push_str("$\\delta$"),
+            'Δ' => out.push_str("$\\Delta$"),
+            '²' => out.push_str("$^2$"),
             '→' => out.push_str("$\\to$"),
             'σ' => out.push_str("$\\sigma$"),
             '−' => out.push_str("$-$"),

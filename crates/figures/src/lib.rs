@@ -13,6 +13,7 @@ mod arrays;
 mod assessment;
 mod axis;
 mod claims;
+mod closed_form;
 mod collect;
 mod colour;
 mod contrast;

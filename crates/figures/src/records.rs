@@ -279,6 +279,11 @@ impl Group {
         OverSeeds::of(key.metric, self.runs.iter().filter_map(of).collect())
     }
 
+    /// What each run has of a metric that was computed with these settings, over seeds.
+    pub fn measured(&self, metric: Metric, split: Split, settings: &MetricSettings) -> Option<OverSeeds> {
+        self.measure(|key| key.metric == metric && key.split == split && key.settings == *settings)
+    }
+
     /// The sharpness of these images: of the test split, or else of whichever it was measured on.
     pub fn sharpness(&self, of: Subject) -> Option<OverSeeds> {
         let is_one = |measure: &MeasurementKey| measure.metric == Metric::Sharpness && measure.settings.of == Some(of);

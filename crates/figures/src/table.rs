@@ -1,5 +1,6 @@
 //! Tables of the final terms, and as CSV for programs; [`crate::tex`] makes them for papers.
 
+mod closed_form;
 mod images;
 
 use std::collections::BTreeSet;
@@ -7,7 +8,7 @@ use std::collections::BTreeSet;
 use record::summary::Estimate;
 use serde_json::Value;
 use spec::metric::{Input, Role, Unit};
-use spec::{Metric, Scale, Term};
+use spec::{Metric, Scale, Split, Term};
 
 use crate::axis::number;
 use crate::csv;
@@ -94,13 +95,14 @@ impl Table {
     }
 }
 
-/// The final terms and what else was measured, each a table for each scale and the test images; and what was measured in images,
+/// The final terms, what else was measured and what has a closed form, each a table for each scale and the test images; and what was measured in images,
 /// which stands together whatever the likelihood.
 pub fn tables(records: &Records) -> Vec<Table> {
     let mut tables = Vec::new();
     for part in records.by_basis() {
         tables.push(terms(records, &part));
         tables.extend(measures(records, &part));
+        tables.extend(closed_form::table(records, &part));
     }
     for part in records.by_dataset() {
         tables.extend(images::tables(records, &part));
@@ -163,7 +165,9 @@ fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
     let groups = part.groups.as_slice();
     let has_floor = notes::gray_bce_floor(groups).is_some();
     let measures = measured(groups, |measure| {
-        let is_tabled = !matches!(measure.metric.about().role, Role::Images | Role::Curve);
+        // Terms of training images stand beside their closed form, in a table of their own.
+        let is_term = measure.metric.about().per_epoch.is_some() && measure.split == Split::Train;
+        let is_tabled = !is_term && !matches!(measure.metric.about().role, Role::Images | Role::Curve);
         is_tabled && !(has_floor && measure.is_floor())
     });
     if measures.is_empty() {

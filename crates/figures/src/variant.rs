@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::axis::number;
 use crate::setting::words;
 
 /// By path and word of the spec.
@@ -86,13 +87,23 @@ pub fn field(name: &str, value: &Value) -> String {
         "components" | "samples" | "couplings" | "cycles" | "nats" if value.is_number() => {
             format!("{said} {}", if said == "1" { name.trim_end_matches('s') } else { name })
         }
-        "sigma" => format!("σ = {said}"),
+        // The square root of a round variance is told by the variance.
+        "sigma" => match value.as_f64().and_then(round_variance) {
+            Some(variance) => format!("σ² = {variance}"),
+            None => format!("σ = {said}"),
+        },
         "rise epochs" => format!("rising over {said} epochs"),
         "epochs" => format!("{said} {}", if said == "1" { "epoch" } else { name }),
         // These words say of themselves what they are.
         "variance" | "gradient" if value.is_string() => said,
         _ => format!("{name} {said}"),
     }
+}
+
+/// σ² in short where σ is none: `0.1` for 0.31622776601683794.
+fn round_variance(sigma: f64) -> Option<String> {
+    let variance = number((sigma * sigma * 1e10).round() / 1e10);
+    (number(sigma).len() > 8 && variance.len() <= 6).then_some(variance)
 }
 
 #[cfg(test)]
@@ -110,6 +121,8 @@ mod tests {
             "Gaussian with one σ, optimal"
         );
         assert_eq!(told("model.likelihood", json!({ "gaussian": { "sigma": 0.1 } })), "Gaussian, σ = 0.1");
+        let root = json!({ "gaussian": { "sigma": 0.1f64.sqrt() } });
+        assert_eq!(told("model.likelihood", root), "Gaussian, σ² = 0.1");
         let bound = json!({ "importance-weighted": { "samples": 50, "gradient": "doubly-reparametrised" } });
         assert_eq!(told("objective.kind", bound), "importance-weighted bound, doubly reparametrised, 50 samples");
         let gan = json!({ "gan": { "regulariser": "spectral-norm" } });

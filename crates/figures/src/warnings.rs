@@ -78,6 +78,7 @@ impl Warning {
             | FigureKind::ElboByLatentDim
             | FigureKind::RateDistortion
             | FigureKind::KlPerDim
+            | FigureKind::ClosedForm
             | FigureKind::Claims => self.concerns_numbers(),
             FigureKind::Sharpness => self.concerns_numbers() || self.kind == WarningKind::Checkerboard,
             FigureKind::Reconstructions | FigureKind::Denoising => {

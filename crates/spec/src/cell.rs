@@ -7,6 +7,7 @@ use crate::corruption::Corruption;
 use crate::dataset::{Dataset, Pixels};
 use crate::kind::ModelKind;
 use crate::latent::Latent;
+use crate::likelihood::Likelihood;
 use crate::model::Model;
 use crate::net::Net;
 use crate::objective::{Objective, ObjectiveKind};
@@ -44,6 +45,13 @@ impl Cell {
     /// Images whose objective is computed together, the last batch's being fewer; `None` where each image has its own.
     pub fn objective_batch(&self) -> Option<usize> {
         self.objective.kind.is_of_batch().then_some(self.training.batch_size)
+    }
+
+    /// The variance σ² of p(x|z), in squared gray values, of a model whose optimum has a closed form: a linear VAE with a Gaussian of
+    /// fixed variance; `None` for any other.
+    pub fn closed_form_variance(&self) -> Option<f64> {
+        let Likelihood::Gaussian { sigma } = self.model.likelihood else { return None };
+        self.is_linear_vae().then_some(sigma * sigma)
     }
 
     /// Whether it is a VAE whose encoder and decoder are affine maps of gray images, with q(z|x) Gaussian, p(z) = N(0, I) and the

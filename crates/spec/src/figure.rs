@@ -53,6 +53,8 @@ pub enum FigureKind {
     Denoising,
     /// Sharpness of reconstructions and samples beside the data's.
     Sharpness,
+    /// Linear VAEs beside what theory says of their optimum.
+    ClosedForm,
 }
 
 impl FigureKind {
@@ -71,7 +73,8 @@ impl FigureKind {
             FigureKind::LossCurves
             | FigureKind::ElboByLatentDim
             | FigureKind::KlPerDim
-            | FigureKind::RateDistortion => true,
+            | FigureKind::RateDistortion
+            | FigureKind::ClosedForm => true,
             FigureKind::Reconstructions
             | FigureKind::Samples
             | FigureKind::Manifold
@@ -86,7 +89,7 @@ impl FigureKind {
 
     /// Whether the figure shows something for these cells: a manifold needs a latent space of two dimensions, a scatter at
     /// least two, a figure over a quantity at least two values of it, reconstructions and latents an encoder, terms of
-    /// the bound a model that has them, denoising one that is trained on corrupted images, the figure of claims a claim. What is shown of sources,
+    /// the bound a model that has them, denoising one that is trained on corrupted images, the closed form a model whose optimum has one, the figure of claims a claim. What is shown of sources,
     /// interpolations and sharpness depends on what was measured, which cells do not say: these are drawn where a spec
     /// names them.
     ///
@@ -107,6 +110,7 @@ impl FigureKind {
             FigureKind::ElboByLatentDim => differ(with(has_encoder), |cell| cell.model.latent_dim),
             FigureKind::RateDistortion => differ(with(has_kl), |cell| cell.objective.beta),
             FigureKind::Denoising => with(has_encoder).any(|cell| cell.model.corruption != Corruption::None),
+            FigureKind::ClosedForm => cells.iter().any(|cell| cell.closed_form_variance().is_some()),
             FigureKind::SampleSources | FigureKind::Interpolations | FigureKind::Sharpness => false,
         }
     }

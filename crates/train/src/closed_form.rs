@@ -4,7 +4,7 @@ use data::Images;
 use measure::ClosedForm;
 use model::Family;
 use spec::metric::ACTIVE_UNIT_VARIANCE;
-use spec::{Cell, Likelihood, Measurement, Metric, MetricSettings, Split};
+use spec::{Cell, Measurement, Metric, MetricSettings, Split};
 use tch::{Device, Kind, Tensor};
 
 use crate::evaluate::{BATCH, SplitContext, evaluate};
@@ -15,7 +15,7 @@ const CHUNK: usize = 2_000;
 /// What is measured on the training images after training, in one pass, and what the closed form says; one list for each
 /// replica. `None` where some model has no closed form.
 pub fn rows(model: &dyn Family, cells: &[&Cell], train: &Images, device: Device) -> Option<Vec<Vec<Measurement>>> {
-    let variances: Vec<f64> = cells.iter().map(|cell| variance(cell)).collect::<Option<_>>()?;
+    let variances: Vec<f64> = cells.iter().map(|cell| cell.closed_form_variance()).collect::<Option<_>>()?;
     let eigenvalues = covariance_eigenvalues(train);
     let betas: Vec<f64> = cells.iter().map(|cell| cell.objective.beta).collect();
     let epoch = cells.iter().map(|cell| cell.training.epochs).max().unwrap_or(0) as u32;
@@ -52,12 +52,6 @@ pub fn rows(model: &dyn Family, cells: &[&Cell], train: &Images, device: Device)
         rows
     };
     Some(cells.iter().zip(variances).zip(sums).map(rows_of).collect())
-}
-
-/// σ² of a model whose optimum has a closed form.
-fn variance(cell: &Cell) -> Option<f64> {
-    let Likelihood::Gaussian { sigma } = cell.model.likelihood else { return None };
-    cell.is_linear_vae().then_some(sigma * sigma)
 }
 
 /// Eigenvalues of the covariance of gray values 0…1, with 1/N in its denominator, ascending.

@@ -76,7 +76,12 @@ impl Along {
 
     /// All settings at which these groups differ.
     pub fn all(groups: &[&Group]) -> Along {
-        Along { paths: swept(groups, &[]).into_iter().flat_map(|along| along.paths).collect() }
+        Along::all_but(groups, &[])
+    }
+
+    /// All settings at which these groups differ, but for those that are `taken`.
+    pub fn all_but(groups: &[&Group], taken: &[Along]) -> Along {
+        Along { paths: swept(groups, taken).into_iter().flat_map(|along| along.paths).collect() }
     }
 
     /// Whether there is no such setting.

@@ -1,6 +1,7 @@
 //! The kinds of figures: each takes the records' numbers and gives drawings, or says why it makes no sense for them.
 
 mod claims;
+mod closed_form;
 mod denoising;
 mod elbo_by_latent_dim;
 mod facets;
@@ -164,6 +165,7 @@ fn make(kind: FigureKind, records: &Records) -> Result<Made<'_>, String> {
         FigureKind::Interpolations => interpolations::draw,
         FigureKind::Denoising => denoising::draw,
         FigureKind::Sharpness => sharpness::draw,
+        FigureKind::ClosedForm => closed_form::draw,
     };
     let mut made = Made { parts: Vec::new(), left_out: Vec::new() };
     let mut reasons: Vec<String> = Vec::new();

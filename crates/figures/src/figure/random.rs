@@ -170,7 +170,10 @@ fn numbers(cell: &Cell) -> RunNumbers {
     };
     // Some runs were stopped before arrays were stored, some before anything was measured.
     let (has_arrays, has_sharpness) = (cell.training.batch_size == 64 || d != 5, d != 10);
-    let measures = [sharpness(Subject::Data, 0.3), sharpness(Subject::Samples, value(0) / 50.0)];
+    let mut measures = vec![sharpness(Subject::Data, 0.3), sharpness(Subject::Samples, value(0) / 50.0)];
+    if cell.closed_form_variance().is_some() {
+        measures.extend(closed_form(cell, &kl_per_dim));
+    }
     RunNumbers {
         kept: None,
         seed,
@@ -178,10 +181,33 @@ fn numbers(cell: &Cell) -> RunNumbers {
         test: vec![epoch(1), epoch(2)],
         latent_variances: has_arrays.then(|| kl_per_dim.iter().map(|kl| kl / 100.0).collect()),
         kl_per_dim,
-        measures: if has_sharpness { measures.to_vec() } else { Vec::new() },
+        measures: if has_sharpness { measures } else { Vec::new() },
         arrays: has_arrays.then(|| arrays(cell)),
         ..RunNumbers::default()
     }
+}
+
+/// What theory says of a linear VAE, and what was measured a little beside it.
+fn closed_form(cell: &Cell, kl_per_dim: &[f64]) -> Vec<(MeasurementKey, f64)> {
+    let beside = 0.01 * (1.0 + cell.training.seed as f64);
+    let row = |metric: Metric, settings: MetricSettings, value: f64| {
+        (MeasurementKey { metric, split: Split::Train, settings, images: None, width: None }, value)
+    };
+    let closed = |settings: MetricSettings| MetricSettings { closed_form: Some(true), ..settings };
+    let dimension = |i: usize| MetricSettings { dimension: Some(i + 1), ..MetricSettings::default() };
+    let mut kl = kl_per_dim.to_vec();
+    kl.sort_by(|a, b| b.total_cmp(a));
+    let of_dimension = |(i, &kl): (usize, &f64)| {
+        let measured = row(Metric::KlDimension, dimension(i), kl + beside);
+        [measured, row(Metric::KlDimension, closed(dimension(i)), kl)]
+    };
+    let (total, reconstruction) = (kl.iter().sum::<f64>(), 900.0 + cell.objective.beta);
+    let terms =
+        [(Metric::Elbo, -reconstruction - total), (Metric::Reconstruction, reconstruction), (Metric::Kl, total)];
+    let of_term = |(metric, value): (Metric, f64)| {
+        [row(metric, MetricSettings::samples(1), value + beside), row(metric, closed(MetricSettings::default()), value)]
+    };
+    terms.into_iter().flat_map(of_term).chain(kl.iter().enumerate().flat_map(of_dimension)).collect()
 }
 
 /// Tiny images, of the kinds that a model of this kind has.

@@ -330,3 +330,43 @@ pub fn measure_more(store: &Store, experiment: &Experiment, look: Look) {
         editor.evaluation(&rows).unwrap();
     }
 }
+
+/// What linear VAEs have beside their closed form: eigenvalues 4, 2, 1, … of the data, and measured numbers a little off the optimum.
+pub fn measure_closed_form(store: &Store, experiment: &Experiment, look: Look) {
+    let n_pixels = (look.channels * look.width * look.height) as f64;
+    for cell in &experiment.cells {
+        let Some(variance) = cell.closed_form_variance() else { continue };
+        let (beta, d) = (cell.objective.beta, cell.model.latent_dim);
+        let theta = beta * variance;
+        let eigenvalues: Vec<f64> = (0..6).map(|i| 4.0 * 0.5f64.powi(i)).collect();
+        let active: Vec<f64> = eigenvalues.iter().take(d).filter(|value| **value > theta).copied().collect();
+        let kl: Vec<f64> = (0..d).map(|i| active.get(i).map_or(0.0, |value| 0.5 * (value / theta).ln())).collect();
+        let error = active.len() as f64 * theta + eigenvalues[active.len()..].iter().sum::<f64>();
+        let rec = 0.5 * n_pixels * (std::f64::consts::TAU * variance).ln() + 0.5 * error / variance;
+        let total: f64 = kl.iter().sum();
+        let off = |key: u64| 0.01 * normal(cell.training.seed * 31 + key).abs();
+        let row = |metric: Metric, value: f64, settings: MetricSettings| Measurement {
+            split: Split::Train,
+            ..measured(metric, value, None, settings)
+        };
+        let closed = |settings: MetricSettings| MetricSettings { closed_form: Some(true), ..settings };
+        let active_units = MetricSettings { variance_above: Some(0.01), ..MetricSettings::default() };
+        let one = || MetricSettings::samples(1);
+        let mut rows = vec![
+            row(Metric::Elbo, -rec - total - 30.0 * off(1), one()),
+            row(Metric::Reconstruction, rec + 20.0 * off(1), one()),
+            row(Metric::Kl, total + 10.0 * off(1), one()),
+            row(Metric::ActiveUnits, active.len() as f64, active_units.clone()),
+            row(Metric::Elbo, -rec - total, closed(MetricSettings::default())),
+            row(Metric::Reconstruction, rec, closed(MetricSettings::default())),
+            row(Metric::Kl, total, closed(MetricSettings::default())),
+            row(Metric::ActiveUnits, active.len() as f64, closed(active_units)),
+        ];
+        for (i, kl) in kl.into_iter().enumerate() {
+            let settings = MetricSettings { dimension: Some(i + 1), ..MetricSettings::default() };
+            rows.push(row(Metric::KlDimension, kl + 3.0 * off(2 + i as u64), settings.clone()));
+            rows.push(row(Metric::KlDimension, kl, closed(settings)));
+        }
+        RunEditor::open(&store.run(&cell.run_id())).unwrap().evaluation(&rows).unwrap();
+    }
+}

@@ -5,6 +5,7 @@ mod captions;
 #[path = "../common/mod.rs"]
 mod common;
 mod comparisons;
+mod measured;
 mod reports;
 mod studies;
 
@@ -281,7 +282,9 @@ training: { epochs: 1 }
     assert_eq!(reason(FigureKind::Denoising), Some(denoising));
     assert_eq!(reason(FigureKind::Sharpness), Some("the sharpness of no finished run's images was measured"));
     assert_eq!(reason(FigureKind::Claims), Some("the experiment makes no claims"));
-    assert_eq!(drawn.skipped.len(), 8);
+    let theory = "no model is a linear VAE with a Gaussian of fixed variance on gray images";
+    assert_eq!(reason(FigureKind::ClosedForm), Some(theory));
+    assert_eq!(drawn.skipped.len(), 9);
     assert_readable(&store.sweep_dir("single").join("figures"));
 }
 
