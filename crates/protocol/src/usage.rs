@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use spec::RunId;
 
 /// The images that the encoder is given, `[n, channels, height, width]` in 0…1: written by who asks, or by the worker where
 /// they are test images.
@@ -23,6 +24,8 @@ pub const ANGLE: &str = "angle.npy";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Usage {
+    /// The run, which the cell's own id need not be: a run of an earlier numbers version has another.
+    pub run: RunId,
     /// The folder of the images given to the encoder and of the answer.
     pub folder: PathBuf,
     /// Channels, height and width of the run's images.

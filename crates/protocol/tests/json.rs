@@ -32,7 +32,9 @@ fn job(task: Task) -> Job {
 
 fn tasks() -> Vec<Task> {
     let evaluation = Evaluation { importance_samples: 50, images: Some(100) };
-    let usage = |operation| Task::Use(Usage { folder: "/some/folder".into(), image: [1, 28, 28], operation });
+    let usage = |operation| {
+        Task::Use(Usage { run: cell().run_id(), folder: "/some/folder".into(), image: [1, 28, 28], operation })
+    };
     let (decoder, seed) = (Decoder::Sample, u64::MAX);
     let weights = OutsideWeights {
         file: "own.safetensors".into(),

@@ -39,7 +39,12 @@ impl StoredModel<'_> {
             let array = Array::new(vec![own.images.shape.n, channels, height, width], values)?;
             fs_err::write(folder.path.join(ORIGINALS), npy::to_bytes(&array))?;
         }
-        let usage = Usage { folder: folder.path.clone(), image: [channels, height, width], operation };
+        let usage = Usage {
+            run: self.run.id().clone(),
+            folder: folder.path.clone(),
+            image: [channels, height, width],
+            operation,
+        };
         Ok(match run_single(launcher, Task::Use(usage), vec![self.manifest.cell.clone()], threads)? {
             Conclusion::Done { .. } => UseOutcome::Answered(Answer { folder }),
             Conclusion::Stopped(signal) => UseOutcome::Stopped(signal),

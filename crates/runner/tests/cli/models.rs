@@ -109,6 +109,21 @@ fn samples_are_those_of_the_figures_and_other_seeds_give_others() {
     assert_eq!(size(&std::fs::read(place.path("a.png")).unwrap()), [582, 582]);
 }
 
+/// Runs of an earlier numbers version have another id than their cell has today.
+#[test]
+fn a_model_is_found_by_the_id_of_its_run() {
+    let place = trained(TINY);
+    let run = place.store().find(RUN).unwrap();
+    let kept = run.arrays().unwrap();
+    let kept = kept.get(ArrayName::Samples).unwrap();
+    let text = std::fs::read_to_string(run.manifest_file()).unwrap();
+    std::fs::write(run.manifest_file(), text.replace(&run.id().to_string(), "0123456789abcdef")).unwrap();
+    std::fs::rename(run.dir(), run.dir().with_file_name("0123456789abcdef")).unwrap();
+    assert_eq!(out(&place, "sample 0123456789abcdef --count 12 -o a.npy"), "a.npy\n");
+    let few = array(&place, "a.npy");
+    assert!(distance(&few.values, &kept.values[..few.values.len()]) < 1e-4);
+}
+
 #[test]
 fn images_of_ones_own_are_treated_as_test_images_are() {
     let place = trained(TINY);

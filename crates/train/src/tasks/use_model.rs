@@ -24,7 +24,7 @@ use crate::weights::Weights;
 ///
 /// Errors when the run is not done, its files or its data cannot be read, or the model cannot do it.
 pub(super) fn use_model(cell: &Cell, usage: &Usage, context: &TaskContext) -> anyhow::Result<TaskOutcome> {
-    let run = context.store()?.run(&cell.run_id());
+    let run = context.store()?.run(&usage.run);
     let weights = Weights::of_run(&run)?;
     let [channels, height, width] = usage.image;
     let trained = TrainedModel::open(&[(cell, &weights)], ImageShape { channels, height, width }, context.device)?;
