@@ -57,6 +57,11 @@ impl Wording {
                 let verbs = (["raises −log p(x) by", "raises it by"], ["lowers −log p(x) by", "lowers it by"]);
                 ("nats", verbs, "the lowest −log p(x)", false)
             }
+            Metric::PseudoNll => {
+                let verbs =
+                    (["raises pseudo −log p(x) by", "raises it by"], ["lowers pseudo −log p(x) by", "lowers it by"]);
+                ("nats", verbs, "the lowest pseudo −log p(x)", false)
+            }
             Metric::Reconstruction => {
                 let verbs = (["adds", "adds"], ["saves", "saves"]);
                 ("nats of reconstruction", verbs, "the lowest reconstruction", false)
@@ -103,7 +108,7 @@ pub fn findings(records: &Records) -> Vec<Finding> {
 fn quantities(records: &Records) -> Vec<Quantity> {
     let mut quantities = vec![Quantity::Last(Metric::Elbo)];
     let measured = records.groups.iter().flat_map(|group| &group.runs).flat_map(|run| &run.measures);
-    for metric in [Metric::Nll, Metric::Psnr] {
+    for metric in [Metric::Nll, Metric::PseudoNll, Metric::Psnr] {
         for (measure, _) in measured.clone().filter(|(key, _)| key.metric == metric && key.split == Split::Test) {
             let quantity = Quantity::Measured(measure.clone());
             if !quantities.contains(&quantity) {

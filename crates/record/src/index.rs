@@ -120,6 +120,8 @@ fn columns(runs: &[ListedRun], evaluations: &[Vec<Measurement>]) -> Vec<(&'stati
             Metric::PosteriorSigma => "test_posterior_sigma",
             Metric::ImportanceBound => "test_importance_bound",
             Metric::Nll => "test_nll",
+            // Newer than the columns behind these.
+            Metric::PseudoNll => continue,
             Metric::LatentLogDensity => "test_latent_log_density",
             Metric::GrayBceFloor => "test_gray_bce_floor",
             Metric::Sharpness => "test_sharpness",
@@ -138,8 +140,12 @@ fn columns(runs: &[ListedRun], evaluations: &[Vec<Measurement>]) -> Vec<(&'stati
         };
         columns.push((name, if metric.about().per_epoch.is_some() { test(metric) } else { trained(metric) }));
     }
-    let samples = |rows: &Vec<Measurement>| listed(rows, Metric::Nll)?.settings.samples?.try_into().ok();
+    let samples = |rows: &Vec<Measurement>| {
+        let row = listed(rows, Metric::Nll).or_else(|| listed(rows, Metric::PseudoNll));
+        row?.settings.samples?.try_into().ok()
+    };
     columns.push(("test_nll_samples", Values::OptionalU32(evaluations.iter().map(samples).collect())));
+    columns.push(("test_pseudo_nll", trained(Metric::PseudoNll)));
     columns
 }
 
@@ -148,5 +154,18 @@ fn plain(value: Value) -> String {
     match value {
         Value::String(text) => text,
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What reads columns by their place goes on to find them there.
+    #[test]
+    fn columns_of_newer_metrics_stand_at_the_end() {
+        let names: Vec<&str> = columns(&[], &[]).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names[names.len() - 2..], ["test_nll_samples", "test_pseudo_nll"]);
+        assert_eq!(names.iter().filter(|name| **name == "test_pseudo_nll").count(), 1);
     }
 }

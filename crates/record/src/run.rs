@@ -143,10 +143,16 @@ impl Run {
     /// # Errors
     /// If the file is damaged or of a newer major version.
     pub fn evaluation(&self) -> Result<Vec<Measurement>, RecordError> {
-        match evaluation::read(&self.evaluation_file()) {
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            other => other,
+        let mut rows = match evaluation::read(&self.evaluation_file()) {
+            Err(error) if error.is_not_found() => Vec::new(),
+            other => other?,
+        };
+        // Earlier versions called it `nll` whatever the scale.
+        if rows.iter().any(|row| row.metric == Metric::Nll) {
+            let name = self.manifest()?.scale.nll();
+            rows.iter_mut().filter(|row| row.metric == Metric::Nll).for_each(|row| row.metric = name);
         }
+        Ok(rows)
     }
 
     /// Whether −log p(x) of the test images is on record as `evaluation` asks: with as many samples or exact, of as many images.
@@ -164,7 +170,8 @@ impl Run {
         };
         let wanted = MetricSettings::samples(evaluation.importance_samples);
         let is_wanted = |settings: &MetricSettings| *settings == wanted || settings.exact == Some(true);
-        Ok(on_test(Metric::Nll).any(|row| is_wanted(&row.settings) && n_asked.is_none_or(|n| row.n == n)))
+        Ok(on_test(self.manifest()?.scale.nll())
+            .any(|row| is_wanted(&row.settings) && n_asked.is_none_or(|n| row.n == n)))
     }
 
     /// Whether the run's model has a bound on log p(x), or log p(x) itself.

@@ -234,12 +234,13 @@ Examples:
 
 Measures what is not on record, as `elbo sweep` does after training: the metrics that every model is
 measured by, on runs of an earlier version that lacked some; and what the experiment's `evaluation`
-asks for, −log p(x) of the test images by importance sampling (Burda et al. 2016), the metric `nll`.
+asks for, −log p(x) of the test images by importance sampling (Burda et al. 2016): the metric
+`nll`, or `pseudo_nll` of gray pixels under a Bernoulli decoder, where it is no likelihood.
 The numbers go into each run's evaluation.parquet.
 
 With --weights, the experiment's single model is measured with the parameters of that file, such as
 PyTorch's (`safetensors.torch.save_file(model.state_dict(), path)`, names and shapes as in a run's
-model.safetensors): the ELBO, its terms and active units, and `nll` if it is asked for. Nothing is
+model.safetensors): the ELBO, its terms and active units, and −log p(x) if asked for. Nothing is
 stored. JSON: `name, weights, scale`, `rows` with
 `metric, split, value, standard_error, n, settings`.")]
 pub struct EvaluateArgs {

@@ -181,6 +181,18 @@ pub(crate) fn check_cells(
                 .value(reader.written("where"))
                 .hint("`elbo plan` shows the cells; leave `where` out for all of them"));
         }
+        if row.metric == ReferenceMetric::Nll
+            && let Some(cell) = concerned.iter().find(|cell| cell.scale().nll() != Metric::Nll)
+        {
+            let message = format!(
+                "the row `{}` concerns gray pixels under a Bernoulli decoder, which have no `nll`",
+                quote(&row.id)
+            );
+            return Err(reader
+                .problem("metric", message)
+                .value("nll")
+                .hint(format!("on {} there is no likelihood; write `metric: negative-elbo`", cell.scale())));
+        }
         let mut differing = differing_paths(&concerned);
         differing.retain(|path| path != "training.seed");
         if let Some(path) = differing.first() {

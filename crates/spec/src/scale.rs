@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Cell;
+use crate::metric::Metric;
 
 /// What the numbers of a run are measured on; numbers of two scales are never compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,6 +32,14 @@ impl Scale {
             Scale::Bernoulli => "bernoulli",
             Scale::GrayLevels => "gray-levels",
             Scale::GaussianDensity => "gaussian-density",
+        }
+    }
+
+    /// What −log ∫ p(z) p(x|z) dz is on this scale: of gray values under a Bernoulli decoder it is no likelihood.
+    pub fn nll(self) -> Metric {
+        match self {
+            Scale::GrayBce => Metric::PseudoNll,
+            Scale::Bernoulli | Scale::GrayLevels | Scale::GaussianDensity => Metric::Nll,
         }
     }
 }

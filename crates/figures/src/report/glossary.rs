@@ -74,6 +74,10 @@ fn meaning(metric: Metric) -> &'static str {
         Metric::Discriminator => "loss of the discriminator; 1.39 (2·log 2) where it cannot tell images from samples",
         Metric::PosteriorSigma => "standard deviation of q(z|x), a mean over dimensions: 1 where the code says nothing",
         Metric::Nll => "−log p(x), by importance sampling or exact; smaller is better, and no larger than −ELBO",
+        Metric::PseudoNll => {
+            "−ln ∫ p(z) e^(−BCE) dz: what −log p(x) would be if a gray value had a probability under a Bernoulli decoder, which it has not; \
+             smaller is better, and no larger than −ELBO, but it is no likelihood and compares with none"
+        }
         Metric::EffectiveSamples => {
             "how many equally weighted samples an importance-sampled −log p(x) is worth; below 10 it hangs on a few and is too large"
         }

@@ -123,8 +123,10 @@ fn evaluation(cell: &Cell) -> Vec<Measurement> {
     let row = |metric: Metric, value: f64, settings: MetricSettings| measured(metric, value, None, settings);
     let elbo = row_of_last_epoch(cell).terms.get(Metric::Elbo).unwrap();
     let nll = -elbo - 4.5 + 0.1 * normal(cell.training.seed);
-    let mut rows =
-        vec![row(Metric::Elbo, elbo, MetricSettings::samples(1)), row(Metric::Nll, nll, MetricSettings::samples(5000))];
+    let mut rows = vec![
+        row(Metric::Elbo, elbo, MetricSettings::samples(1)),
+        row(cell.scale().nll(), nll, MetricSettings::samples(5000)),
+    ];
     if let Some(samples @ 2..) = cell.objective_samples() {
         rows.push(row(Metric::ImportanceBound, elbo + 0.5 * samples as f64, MetricSettings::samples(samples)));
     }

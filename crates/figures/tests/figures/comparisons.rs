@@ -58,7 +58,7 @@ sweep:
         let density = |width: usize| !line[&format!("latent_log_density (test; {width} dimensions)")].is_empty();
         let of = |width: usize| line["variant"] == "VAE" && line["latent_dim"] == width.to_string();
         assert_eq!((density(2), density(5)), (of(2), of(5)), "{line:?}");
-        assert!(line.contains_key("nll (test; samples 20; 50 images)"), "{line:?}");
+        assert!(line.contains_key("pseudo_nll (test; samples 20; 50 images)"), "{line:?}");
     }
     let svg = &svgs(&store.sweep_dir("meanings").join("figures"))["loss-curves.svg"];
     assert!(svg.contains("generator&apos;s loss") || svg.contains("generator's loss"), "a row of its own");

@@ -13,7 +13,7 @@ fn store() -> (tempfile::TempDir, Store, Run, Run) {
     let (done, stopped) = (cell(2, 0), cell(2, 1));
     let mut writer = RunWriter::start(&store, &done, &provenance()).unwrap();
     writer.epoch(&rows(&done, 1)).unwrap();
-    writer.evaluation(&[evaluation(Metric::Nll, -99.5)]).unwrap();
+    writer.evaluation(&[evaluation(Metric::PseudoNll, -99.5)]).unwrap();
     writer.arrays(&arrays()).unwrap();
     writer.finish(1.0).unwrap();
     let mut writer = RunWriter::start(&store, &stopped, &provenance()).unwrap();
@@ -256,7 +256,7 @@ fn values_that_are_not_finite_are_refused_by_name() {
     assert!(writer.epoch(&[]).is_err());
     writer.epoch(&rows(&cell, 1)).unwrap();
     assert!(writer.epoch(&rows(&cell, 1)).is_err());
-    assert!(writer.evaluation(&[evaluation(Metric::Nll, f64::INFINITY)]).is_err());
+    assert!(writer.evaluation(&[evaluation(Metric::PseudoNll, f64::INFINITY)]).is_err());
 }
 
 #[test]

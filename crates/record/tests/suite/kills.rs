@@ -40,7 +40,7 @@ fn child() {
         }
         if epoch % 10 == 0 {
             writer.arrays(&arrays()).unwrap();
-            writer.evaluation(&[evaluation(Metric::Nll, f64::from(epoch))]).unwrap();
+            writer.evaluation(&[evaluation(Metric::PseudoNll, f64::from(epoch))]).unwrap();
         }
     }
     writer.finish(1.0).unwrap();

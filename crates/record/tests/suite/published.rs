@@ -30,7 +30,7 @@ fn filled() -> (tempfile::TempDir, Store, Experiment) {
         for epoch in 1..=3 {
             writer.epoch(&rows(cell, epoch)).unwrap();
         }
-        writer.evaluation(&[evaluation(Metric::Nll, 90.0 + n as f64)]).unwrap();
+        writer.evaluation(&[evaluation(Metric::PseudoNll, 90.0 + n as f64)]).unwrap();
         if n < 2 { writer.finish(100.0).unwrap() } else { writer.interrupt().unwrap() }
     }
     (folder, store, experiment)
@@ -53,7 +53,7 @@ fn rows_are_those_of_finished_runs_on_the_test_split() {
         experiment: "held".to_owned(),
         swept: "model.latent_dim=2".to_owned(),
         epoch: None,
-        metric: Metric::Nll,
+        metric: Metric::PseudoNll,
         value: 91.0,
         standard_error: Some(0.5),
         settings: MetricSettings::samples(64),

@@ -35,7 +35,7 @@ fn child() {
             std::thread::sleep(Duration::from_millis(200));
         }
         for mut writer in writers {
-            writer.evaluation(&[evaluation(Metric::Nll, -99.5)]).unwrap();
+            writer.evaluation(&[evaluation(Metric::PseudoNll, -99.5)]).unwrap();
             writer.arrays(&arrays()).unwrap();
             writer.finish(1.0).unwrap();
         }
@@ -87,7 +87,7 @@ fn python_reads_all_runs_while_they_are_written() {
     let first = cell(2, 0);
     let mut writer = RunWriter::start(&store, &first, &provenance()).unwrap();
     writer.epoch(&rows(&first, 1)).unwrap();
-    writer.evaluation(&[evaluation(Metric::Nll, -99.5)]).unwrap();
+    writer.evaluation(&[evaluation(Metric::PseudoNll, -99.5)]).unwrap();
     writer.arrays(&arrays()).unwrap();
     writer.finish(1.0).unwrap();
     store.rebuild_index().unwrap();

@@ -34,14 +34,14 @@ fn a_run_from_start_to_end() {
     writer.flush().unwrap();
     let all: Vec<_> = (1..=3).flat_map(|epoch| rows(&cell, epoch)).collect();
     assert_eq!(run.metrics().unwrap(), all);
-    writer.evaluation(&[evaluation(Metric::Nll, -99.5)]).unwrap();
+    writer.evaluation(&[evaluation(Metric::PseudoNll, -99.5)]).unwrap();
     writer.arrays(&arrays()).unwrap();
     record::files::write_bytes_atomically(&writer.model_path(), b"parameters").unwrap();
     writer.finish(12.5).unwrap();
 
     assert_eq!(run.status().unwrap(), Status::Done);
     assert_eq!(run.metrics().unwrap(), all);
-    assert_eq!(run.evaluation().unwrap(), [evaluation(Metric::Nll, -99.5)]);
+    assert_eq!(run.evaluation().unwrap(), [evaluation(Metric::PseudoNll, -99.5)]);
     assert_eq!(run.arrays().unwrap(), arrays());
     let manifest = run.manifest().unwrap();
     assert_eq!(manifest.status, StoredStatus::Done);
@@ -78,8 +78,8 @@ fn a_model_without_a_bound_has_nulls() {
     assert!(writer.epoch(&lacking).unwrap_err().to_string().contains("without `objective`"));
     lacking[1].terms = EpochMetrics::from([(Metric::Objective, 0.75), (Metric::ActiveUnits, 1.5)]);
     assert!(writer.epoch(&lacking).unwrap_err().to_string().contains("`active_units` is a count"));
-    lacking[1].terms = EpochMetrics::from([(Metric::Objective, 0.75), (Metric::Nll, 1.5)]);
-    assert!(writer.epoch(&lacking).unwrap_err().to_string().contains("`nll` was to be recorded for an epoch"));
+    lacking[1].terms = EpochMetrics::from([(Metric::Objective, 0.75), (Metric::PseudoNll, 1.5)]);
+    assert!(writer.epoch(&lacking).unwrap_err().to_string().contains("`pseudo_nll` was to be recorded for an epoch"));
     let mut diverged = gan.clone();
     diverged.iter_mut().for_each(|row| row.epoch = 2);
     diverged[0].terms.set(Metric::Discriminator, f64::NAN);
@@ -223,13 +223,45 @@ fn a_run_that_is_done_can_be_evaluated_further() {
     assert!(RunEditor::open(&run).unwrap_err().is_not_found());
     let mut writer = RunWriter::start(&store, &cell, &provenance()).unwrap();
     writer.epoch(&rows(&cell, 1)).unwrap();
-    writer.evaluation(&[evaluation(Metric::Nll, 1.0)]).unwrap();
+    writer.evaluation(&[evaluation(Metric::PseudoNll, 1.0)]).unwrap();
     writer.finish(1.0).unwrap();
     let mut editor = RunEditor::open(&run).unwrap();
-    editor.evaluation(&[evaluation(Metric::Nll, 2.0), evaluation(Metric::LatentLogDensity, 3.0)]).unwrap();
-    assert_eq!(run.evaluation().unwrap(), [evaluation(Metric::Nll, 2.0), evaluation(Metric::LatentLogDensity, 3.0)]);
+    editor.evaluation(&[evaluation(Metric::PseudoNll, 2.0), evaluation(Metric::LatentLogDensity, 3.0)]).unwrap();
+    assert_eq!(
+        run.evaluation().unwrap(),
+        [evaluation(Metric::PseudoNll, 2.0), evaluation(Metric::LatentLogDensity, 3.0)]
+    );
     editor.arrays(&arrays()).unwrap();
     assert_eq!(run.arrays().unwrap(), arrays());
+}
+
+/// Earlier versions called the estimate of gray pixels under a Bernoulli decoder `nll` as well, which it is not.
+#[test]
+fn what_is_no_likelihood_is_not_called_one_in_earlier_records_either() {
+    let (_folder, store) = store();
+    let finished = |cell: &spec::Cell| {
+        let mut writer = RunWriter::start(&store, cell, &provenance()).unwrap();
+        writer.epoch(&rows(cell, 1)).unwrap();
+        writer.evaluation(&[evaluation(Metric::Nll, 99.0), evaluation(Metric::EffectiveSamples, 7.0)]).unwrap();
+        writer.finish(1.0).unwrap();
+        store.run(&cell.run_id())
+    };
+    let asked = spec::Evaluation { importance_samples: 64, images: None };
+    let gray = finished(&cell(2, 0));
+    assert_eq!(gray.evaluation().unwrap()[0], evaluation(Metric::PseudoNll, 99.0));
+    assert!(gray.is_evaluated(&asked).unwrap(), "it need not be estimated again");
+    // What is measured later takes its place.
+    RunEditor::open(&gray).unwrap().evaluation(&[evaluation(Metric::PseudoNll, 98.0)]).unwrap();
+    let rows = gray.evaluation().unwrap();
+    assert_eq!(rows, [evaluation(Metric::PseudoNll, 98.0), evaluation(Metric::EffectiveSamples, 7.0)]);
+
+    let mut binary = cell(2, 0);
+    binary.dataset.pixels = spec::Pixels::Dynamic;
+    let binary = finished(&binary);
+    assert_eq!(binary.evaluation().unwrap()[0], evaluation(Metric::Nll, 99.0));
+    assert!(binary.is_evaluated(&asked).unwrap());
+
+    store.rebuild_index().unwrap();
 }
 
 /// A process that was started while another file was written has that file open, with HDF5's lock, for as long as it runs.

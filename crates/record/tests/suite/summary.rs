@@ -46,7 +46,7 @@ fn runs_are_pooled_only_if_nothing_but_the_seed_differs() {
         .map(|cell| Member {
             cell,
             metrics: rows(cell, 1),
-            evaluation: vec![evaluation(Metric::Nll, cell.training.seed as f64)],
+            evaluation: vec![evaluation(Metric::PseudoNll, cell.training.seed as f64)],
             kept: None,
         })
         .collect();
@@ -58,7 +58,7 @@ fn runs_are_pooled_only_if_nothing_but_the_seed_differs() {
         .collect();
     let group = |latent_dim: u64| vec![("model.latent_dim".to_owned(), latent_dim.into())];
     assert_eq!(n, [(group(2), Some(1), 2), (group(5), Some(1), 1), (group(2), Some(1), 1)]);
-    let nll: Vec<_> = summary.iter().filter(|row| row.metric == Metric::Nll).collect();
+    let nll: Vec<_> = summary.iter().filter(|row| row.metric == Metric::PseudoNll).collect();
     assert_eq!((nll[0].epoch, nll[0].estimate.mean, nll[0].estimate.n), (None, 0.5, 2));
 }
 

@@ -262,7 +262,7 @@ pub fn results(
                 is_measured || measured.map_or(Ok(false), |asked| store.run(&cell.run_id()).is_evaluated(asked))?;
         }
         // What was measured has a bound, and so its terms.
-        let metrics = if is_measured { Metric::listed().chain([Metric::Nll]).collect() } else { Vec::new() };
+        let metrics = if is_measured { Metric::listed().chain([basis.scale.nll()]).collect() } else { Vec::new() };
         let request = CompareRequest::usual(metrics);
         let rows = rows(&store.summary(&experiment.axes, &of_basis)?, &request);
         text.push_str(&heading(&rows, request.split, &basis, has_images));

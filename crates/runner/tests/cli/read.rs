@@ -268,13 +268,16 @@ fn numbers_over_fewer_images_say_so_and_small_ones_have_digits() {
         !place.elbo(&format!("show {}", cells[1].run_id())).out.contains("images\n"),
         "the whole split needs no word"
     );
-    let compared = place.elbo("compare small.yaml --metric nll --metric sharpness").out;
-    assert!(compared.contains("nll (samples 5, 50 images)") && compared.contains("nll (samples 5) "), "{compared}");
+    let compared = place.elbo("compare small.yaml --metric pseudo_nll --metric sharpness").out;
+    assert!(
+        compared.contains("pseudo_nll (samples 5, 50 images)") && compared.contains("pseudo_nll (samples 5) "),
+        "{compared}"
+    );
     assert!(compared.contains("0.0209 ± 0.0000"), "{compared}");
-    let json = place.json("compare small.yaml --metric nll --json");
+    let json = place.json("compare small.yaml --metric pseudo_nll --json");
     assert_eq!((&json["rows"][0]["images"], &json["rows"][1]["images"]), (&Value::Null, &50.into()));
     let diff = place.json(&format!("diff {} {} --json", cells[0].run_id(), cells[1].run_id()));
-    let of_nll = |row: &&Value| row["metric"].as_str().unwrap().starts_with("nll");
+    let of_nll = |row: &&Value| row["metric"].as_str().unwrap().starts_with("pseudo_nll");
     assert!(diff["metrics"].as_array().unwrap().iter().filter(of_nll).all(|row| row["difference"].is_null()));
 }
 

@@ -11,7 +11,7 @@ use spec::Measurement;
 /// Two widths with two seeds each, one of them on a shortened schedule; and an order between two β.
 const SWEPT: &str = "
 name: reference-swept
-dataset: { name: glyphs }
+dataset: { name: glyphs, pixels: dynamic }
 model: { hidden: [8], latent_dim: 2 }
 training: { epochs: 3 }
 sweep: { grid: { model.latent_dim: [2, 5], objective.beta: [1, 4], training.seed: [0, 1] } }

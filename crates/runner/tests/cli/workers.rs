@@ -290,7 +290,7 @@ fn stored_models_are_measured_by_workers_and_only_once() {
     let said = Said::of(&place, &child.wait_with_output().unwrap());
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(
-        said.out.contains("nll (samples 50)") && said.out.contains("90.00") && said.out.contains("91.00"),
+        said.out.contains("pseudo_nll (samples 50)") && said.out.contains("90.00") && said.out.contains("91.00"),
         "{said:?}"
     );
     assert!(said.out.contains("reconstruction"), "beside the usual numbers: {said:?}");

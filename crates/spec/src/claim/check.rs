@@ -29,7 +29,7 @@ pub(crate) fn check_cells(
     for (n, (m, part)) in parts {
         let place = Place::of(tree, n, has_parts(n).then_some(m));
         let checker = Checker { place, id: &claims[n].id, cells, arms };
-        if matches!(part.metric, Metric::Nll | Metric::EffectiveSamples) && evaluation.is_none() {
+        if matches!(part.metric, Metric::Nll | Metric::PseudoNll | Metric::EffectiveSamples) && evaluation.is_none() {
             let message = format!(
                 "`{}` is estimated by importance sampling, which this experiment does not ask for",
                 part.metric
@@ -41,7 +41,8 @@ pub(crate) fn check_cells(
         let is_in_nats = part.metric.about().unit == Unit::Nats;
         let checked = part.comparisons().iter().try_for_each(|one| {
             let is_chain = matches!(part.contrast, Contrast::Along { .. });
-            checker.check(one, is_chain, is_in_nats)
+            checker.check(one, is_chain, is_in_nats)?;
+            checker.check_likelihood(part.metric, one)
         });
         problems.extend(checked.err());
     }
@@ -72,6 +73,21 @@ impl Checker<'_> {
             return Err(self.place.problem(field("to"), message).hint(hint));
         }
         Ok(())
+    }
+
+    /// Refuses `nll` where there is no likelihood, and `pseudo_nll` where there is one.
+    fn check_likelihood(&self, metric: Metric, Comparison { from, to, .. }: &Comparison) -> Result<(), Problem> {
+        if !matches!(metric, Metric::Nll | Metric::PseudoNll) {
+            return Ok(());
+        }
+        let scales = self.cells.iter().filter(|cell| [from, to].iter().any(|end| end.hold(cell, self.arms)));
+        match scales.map(Cell::scale).find(|scale| scale.nll() != metric) {
+            None => Ok(()),
+            Some(scale) => {
+                let message = format!("the claim `{}` is about `{metric}`, which models on {scale} have not", self.id);
+                Err(self.place.problem("metric", message).hint(format!("write `metric: {}`", scale.nll())))
+            }
+        }
     }
 
     /// The cells of one side: some, which differ in their seed alone.

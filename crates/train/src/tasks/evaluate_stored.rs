@@ -71,7 +71,8 @@ pub(super) fn evaluate_stored(
             return Ok(context.interrupted());
         }
         let trained = open(&unestimated, &splits, context)?;
-        let Some(rows) = nll(trained.family()?, &splits.test, evaluation, context, out)? else {
+        let cells: Vec<&Cell> = unestimated.iter().map(|member| member.cell).collect();
+        let Some(rows) = nll(trained.family()?, &cells, &splits.test, evaluation, context, out)? else {
             return Ok(context.interrupted());
         };
         for (member, rows) in unestimated.iter().zip(rows) {

@@ -44,7 +44,7 @@ pub(super) fn evaluate_weights(
     }
     let mut rows = mean_of(draws, samples.get());
     if let Some(evaluation) = evaluation {
-        let Some(estimates) = nll(model, &splits.test, evaluation, context, out)? else {
+        let Some(estimates) = nll(model, &[cell], &splits.test, evaluation, context, out)? else {
             return Ok(context.interrupted());
         };
         rows.extend(estimates.into_iter().flatten());

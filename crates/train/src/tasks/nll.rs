@@ -2,7 +2,7 @@
 
 use data::Images;
 use model::Family;
-use spec::{Evaluation, Measurement, Metric, MetricSettings};
+use spec::{Cell, Evaluation, Measurement, Metric, MetricSettings};
 
 use crate::context::TaskContext;
 use crate::evaluate;
@@ -10,12 +10,13 @@ use crate::evaluate::Nll;
 use crate::messages::MessageWriter;
 use crate::rows;
 
-/// −log p(x) of the test images as `evaluation` asks: for each replica its row, and that of the effective samples where it was sampled;
-/// or `None` when a signal stopped it.
+/// −log p(x) of the test images as `evaluation` asks, under the name that it has on the scale of each of `cells`: for each replica its
+/// row, and that of the effective samples where it was sampled; or `None` when a signal stopped it.
 ///
 /// Errors for a model without a bound.
 pub(super) fn nll(
     model: &dyn Family,
+    cells: &[&Cell],
     test: &Images,
     evaluation: &Evaluation,
     context: &TaskContext,
@@ -29,17 +30,17 @@ pub(super) fn nll(
     };
     match evaluate::nll(model, test, n_images, n_samples, context.device, &mut goes_on) {
         Some(replicas) => {
-            let of_replica = |Nll { nll, effective_samples }: Nll| match effective_samples {
+            let of_replica = |(cell, Nll { nll, effective_samples }): (&&Cell, Nll)| match effective_samples {
                 Some(effective) => {
                     let of = |metric, mean| rows::mean(metric, mean, n_images, MetricSettings::samples(n_samples));
-                    vec![of(Metric::Nll, nll), of(Metric::EffectiveSamples, effective)]
+                    vec![of(cell.scale().nll(), nll), of(Metric::EffectiveSamples, effective)]
                 }
                 None => {
                     let exact = MetricSettings { exact: Some(true), ..MetricSettings::default() };
-                    vec![rows::mean(Metric::Nll, nll, n_images, exact)]
+                    vec![rows::mean(cell.scale().nll(), nll, n_images, exact)]
                 }
             };
-            Ok(Some(replicas.into_iter().map(of_replica).collect()))
+            Ok(Some(cells.iter().zip(replicas).map(of_replica).collect()))
         }
         None if context.is_stopped() => Ok(None),
         None => anyhow::bail!("log p(x) cannot be estimated for a model without a bound\nhint: leave `evaluation` out"),

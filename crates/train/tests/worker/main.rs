@@ -259,7 +259,7 @@ fn the_likelihood_of_trained_models_is_estimated_once() {
     assert!(code == Some(0) && events.len() == 4, "{events:?}");
     assert!(events.iter().all(|event| matches!(event, Event::Evaluated { .. })), "{events:?}");
     for (cell, elbo) in cells.iter().zip(&before) {
-        let nll = &evaluation(results.path(), cell, Metric::Nll)[0];
+        let nll = &evaluation(results.path(), cell, Metric::PseudoNll)[0];
         // With 64 samples the bound is tighter than with one, and cannot be tighter by more than the whole KL.
         let gap = -elbo.value - nll.value;
         let kl = evaluation(results.path(), cell, Metric::Kl)[0].value;
@@ -275,14 +275,14 @@ fn the_likelihood_of_trained_models_is_estimated_once() {
     assert_eq!(measure(results.path(), &cells, 64, None), (Some(0), Vec::new()));
     let of_some = |cells: &[Cell]| {
         assert_eq!(measure(results.path(), cells, 8, Some(30)).0, Some(0));
-        evaluation(results.path(), &cells[0], Metric::Nll)[1].clone()
+        evaluation(results.path(), &cells[0], Metric::PseudoNll)[1].clone()
     };
     let alone = of_some(&cells[..1]);
     assert_eq!((alone.n, alone.settings.to_json().as_str()), (30, r#"{"samples":8}"#));
     let path = Store::open(results.path()).unwrap().run(&cells[0].run_id()).evaluation_file();
     std::fs::remove_file(path).unwrap();
     assert_eq!(measure(results.path(), &cells, 8, Some(30)).0, Some(0));
-    let together = evaluation(results.path(), &cells[0], Metric::Nll)[0].clone();
+    let together = evaluation(results.path(), &cells[0], Metric::PseudoNll)[0].clone();
     assert!((together.value - alone.value).abs() < 1e-4 * alone.value, "{together:?} and {alone:?}");
 }
 
@@ -337,7 +337,7 @@ fn the_likelihood_of_few_bits_is_exact_and_measured_once() {
     }
     train(results.path(), &cells);
     assert_eq!(measure(results.path(), &cells, 8, Some(30)).0, Some(0));
-    let settings = |cell: &Cell| evaluation(results.path(), cell, Metric::Nll)[0].settings.to_json();
+    let settings = |cell: &Cell| evaluation(results.path(), cell, Metric::PseudoNll)[0].settings.to_json();
     assert_eq!(cells.each_ref().map(settings), [r#"{"exact":true}"#, r#"{"samples":8}"#]);
     let n_effective = |cell: &Cell| evaluation(results.path(), cell, Metric::EffectiveSamples).len();
     assert_eq!(cells.each_ref().map(n_effective), [0, 1]);
@@ -362,7 +362,7 @@ fn what_cannot_be_measured_is_told_and_the_others_are_measured() {
     assert_eq!(reason(&cells[0]), None);
     assert!(reason(&cells[1]).unwrap().contains("model.safetensors"), "{events:?}");
     assert!(reason(&cells[2]).unwrap().contains("no trained model"), "{events:?}");
-    assert_eq!(evaluation(results.path(), &cells[0], Metric::Nll).len(), 1);
+    assert_eq!(evaluation(results.path(), &cells[0], Metric::PseudoNll).len(), 1);
     assert_eq!(status(results.path(), &cells[1]), Status::Done);
 
     // Other images than those trained on.
