@@ -1,5 +1,6 @@
 //! The kinds of figures: each takes the records' numbers and gives drawings, or says why it makes no sense for them.
 
+mod by_latent_dim;
 mod claims;
 mod closed_form;
 mod denoising;
@@ -20,6 +21,7 @@ mod rows;
 mod sample_sources;
 mod samples;
 mod sharpness;
+mod through_betas;
 
 use spec::FigureKind;
 

@@ -2,27 +2,25 @@
 
 use spec::Metric;
 
-use super::facets::{self, Along, Facet, MAX_LINES};
 use super::labels::{LABEL, Titles};
-use super::{Choice, Drawn, Page, Shown};
+use super::through_betas::{self, BetaLine};
+use super::{Choice, Drawn, Page};
 use crate::axis::{PlotAxis, fixed, number, range};
-use crate::colour::{self, Colour, GREY, INK};
+use crate::colour::{Colour, GREY, INK};
 use crate::drawing::{Anchor, Drawing, Point, SMALL, WIDTH};
 use crate::font;
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::marker::Marker;
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
-use crate::records::{Group, OverSeeds, numbers};
-use crate::setting::{BETA, LATENT_DIM};
+use crate::records::{Group, OverSeeds};
+use crate::setting::BETA;
 
 /// One line: its look and its points by β.
 struct Line {
-    label: String,
     colour: Colour,
     marker: Marker,
     points: Vec<RatePoint>,
-    shown: Vec<Shown>,
 }
 
 /// One group's numbers.
@@ -35,34 +33,22 @@ struct RatePoint {
 pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let none = "no finished run has both a reconstruction and a KL";
     choice.keep("no KL beside a reconstruction", none, |group| point(group).is_some())?;
-    if let [beta] = numbers(&choice.groups, BETA).as_slice() {
-        return Err(format!("there is a single β ({})", number(*beta)));
-    }
-    let (beta, latent_dim) = (Along::path(BETA), Along::path(LATENT_DIM));
-    // All on one page where there is room for as many lines, else a page for each of the other settings.
-    let is_one = facets::rows(&choice.groups, std::slice::from_ref(&beta)).len() <= MAX_LINES;
-    if !is_one {
-        facets::thin(&mut choice, &latent_dim);
-    }
-    let groups = choice.groups.as_slice();
-    let facets = match is_one {
-        true => vec![Facet { label: String::new(), groups: groups.to_vec() }],
-        false => facets::rows(groups, &[beta.clone(), latent_dim]),
-    };
-    let pages = facets.iter().map(|facet| {
-        let lines = lines(facet, &beta, groups);
+    let pages = through_betas::pages(&mut choice)?;
+    let pages = pages.iter().map(|of| {
         let caption = format!(
             "Rate against distortion on the test images after training, in nats per image{}; {}.{} On a dotted line the \
              ELBO is constant, and it is better further down and to the left.",
-            if facet.label.is_empty() { String::new() } else { format!(" ({})", facet.label) },
-            notes::seeds(&facet.groups, "small points"),
-            match betas(lines.iter().map(|line| &line.points)) {
-                Some(betas) => format!(" Each line runs through β = {betas}."),
-                None => " Lines run through the β of models that share all else.".to_owned(),
-            },
+            if of.label.is_empty() { String::new() } else { format!(" ({})", of.label) },
+            notes::seeds(&of.groups, "small points"),
+            of.sentence(),
         );
-        let shown = lines.iter().flat_map(|line| line.shown.clone()).collect();
-        Page { drawing: page(&lines, &facet.label), caption, shown }
+        let line = |line: &BetaLine<'_>| Line {
+            colour: line.colour,
+            marker: line.marker,
+            points: line.groups.iter().filter_map(|group| point(group)).collect(),
+        };
+        let lines: Vec<Line> = of.lines.iter().map(line).collect();
+        Page { drawing: page(&lines, of.entries(), &of.label), caption, shown: of.shown() }
     });
     let pages = pages.collect();
     Ok(choice.into_pages(pages))
@@ -74,54 +60,9 @@ fn point(group: &Group) -> Option<RatePoint> {
     Some(RatePoint { beta: group.number(BETA)?, kl, reconstruction })
 }
 
-/// The lines of a page; one that is alone is called by what its models share.
-fn lines(facet: &Facet<'_>, beta: &Along, all: &[&Group]) -> Vec<Line> {
-    let rows = facets::rows(&facet.groups, std::slice::from_ref(beta));
-    let latent_dim = Along::path(LATENT_DIM);
-    // Only the latent dimension tells the lines apart: they have the looks that they have on other pages.
-    let is_quantity = Along::others(&facet.groups, &[]).is_empty();
-    let styles = facets::styles(all, &latent_dim);
-    let points_of = |row: &Facet<'_>| {
-        let mut points: Vec<RatePoint> = row.groups.iter().filter_map(|group| point(group)).collect();
-        points.sort_by(|a, b| a.beta.total_cmp(&b.beta));
-        points
-    };
-    let shares_betas = betas(rows.iter().map(points_of)).is_some();
-    let one = |(index, row): (usize, &Facet<'_>)| {
-        let style = styles.iter().find(|style| is_quantity && style.level == latent_dim.level(row.groups[0]));
-        let (colour, marker) =
-            style.map_or((colour::category(index), Marker::of(index)), |style| (style.colour, style.marker));
-        let points = points_of(row);
-        let label = if rows.len() > 1 { row.label.clone() } else { facets::shared(&facet.groups) };
-        let label = match betas([&points]) {
-            Some(betas) if !shares_betas => format!("{label} (β = {betas})"),
-            _ => label,
-        };
-        let at = |group: &Group| number(group.number(BETA).unwrap_or_default());
-        let shown = row.groups.iter().map(|group| Shown::new(group, [facet.label.clone(), label.clone(), at(group)]));
-        Line { shown: shown.collect(), label, colour, marker, points }
-    };
-    rows.iter().enumerate().map(one).collect()
-}
-
-/// The β of a line's points, where all lines have the same: `0.5, 1, 4`.
-fn betas(lines: impl IntoIterator<Item = impl AsRef<[RatePoint]>>) -> Option<String> {
-    let of = |points: &[RatePoint]| points.iter().map(|point| number(point.beta)).collect::<Vec<_>>().join(", ");
-    let mut lines = lines.into_iter().map(|points| of(points.as_ref()));
-    let first = lines.next()?;
-    lines.all(|line| line == first).then_some(first)
-}
-
-fn page(lines: &[Line], title: &str) -> Drawing {
+fn page(lines: &[Line], mut entries: Vec<LegendEntry>, title: &str) -> Drawing {
     let mut drawing = Drawing::new();
-    let entries: Vec<LegendEntry> = lines
-        .iter()
-        .map(|l| match l.points.len() {
-            1 => LegendEntry::new(Swatch::Marker(l.colour, l.marker), l.label.clone()),
-            _ => LegendEntry::new(Swatch::Marked(l.colour, l.marker), l.label.clone()),
-        })
-        .chain([LegendEntry::new(Swatch::Line(GREY, 0.5, Some((1.2, 2.4))), "constant ELBO")])
-        .collect();
+    entries.push(LegendEntry::new(Swatch::Line(GREY, 0.5, Some((1.2, 2.4))), "constant ELBO"));
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;
     if !title.is_empty() {
         let titles = Titles::of([title.to_owned()], WIDTH - 16.0);
@@ -281,11 +222,9 @@ mod tests {
             Some(RatePoint { beta, kl: over(Metric::Kl, kl)?, reconstruction: over(Metric::Reconstruction, loss)? })
         };
         let line = |points: [(f64, f64, f64); 3]| Line {
-            label: String::new(),
             colour: INK,
             marker: Marker::of(0),
             points: points.into_iter().filter_map(point).collect(),
-            shown: Vec::new(),
         };
         let lines = [
             line([(0.5, 5.3, 132.2), (1.0, 4.3, 133.2), (4.0, 2.6, 138.2)]),

@@ -1,0 +1,182 @@
+//! Quantities against the latent dimension: a panel for each quantity, a line for each β, a row for each of what else differs.
+
+use super::facets::{self, Along, Facet, Style};
+use super::grid::Grid;
+use super::labels::{self, LABEL, Titles};
+use super::{Choice, Drawn, PAGE, Page, Shown};
+use crate::axis::{PlotAxis, number};
+use crate::colour::INK;
+use crate::drawing::{Drawing, NORMAL, WIDTH};
+use crate::legend::{self, LegendEntry, Swatch};
+use crate::panel::{Labels, Panel, y_label_room};
+use crate::records::{Group, OverSeeds, numbers};
+use crate::setting::{BETA, GroupKey, LATENT_DIM};
+
+/// What a panel is of.
+pub struct Quantity {
+    /// Above the panel.
+    pub title: &'static str,
+    /// Beside the row's first panel, where all have the same.
+    pub unit: &'static str,
+    /// Quantities of the same axis have the same span.
+    pub axis: &'static str,
+    /// Its value; `None` for a model that has no such thing.
+    pub of: Box<dyn Fn(&Group) -> Option<OverSeeds>>,
+}
+
+/// One line: its look, and for each quantity `(latent dimension, value over seeds)`.
+struct Line {
+    style: Style,
+    series: Vec<Vec<(f64, OverSeeds)>>,
+}
+
+/// One row of panels.
+struct Row {
+    label: String,
+    lines: Vec<Line>,
+    shown: Vec<Shown>,
+}
+
+/// What is said of the groups that are drawn.
+pub struct Said {
+    /// What the panels show: `Terms of the ELBO …`.
+    pub what: String,
+    /// Further sentences, each with a space ahead.
+    pub remarks: String,
+}
+
+/// Draws those of the quantities that some group has, of the groups that have some of them; `caption` says what they are.
+pub fn draw(mut choice: Choice<'_>, quantities: Vec<Quantity>, caption: impl Fn(&[&Group]) -> Said) -> Drawn {
+    let none = "no finished run has a latent space";
+    choice.keep("no latent space", none, |group| group.number(LATENT_DIM).is_some())?;
+    let dims = numbers(&choice.groups, LATENT_DIM);
+    if let [dim] = dims.as_slice() {
+        return Err(format!("there is a single latent dimension ({dim})"));
+    }
+    let latent_dim = Along::path(LATENT_DIM);
+    let many_betas = numbers(&choice.groups, BETA).len() > 1;
+    let along = if many_betas { Along::path(BETA) } else { Along::others(&choice.groups, &[]) };
+    facets::thin(&mut choice, &along);
+    let within = [latent_dim, along.clone()];
+    // A row with a single latent dimension shows nothing against it.
+    let rows = facets::rows(&choice.groups, &within);
+    let compared = rows.iter().filter(|row| numbers(&row.groups, LATENT_DIM).len() > 1).flat_map(|row| &row.groups);
+    let compared: Vec<GroupKey> = compared.map(|group| group.key.clone()).collect();
+    let none = "no setting was trained with more than one latent dimension";
+    choice.keep("trained with a single latent dimension", none, |group| compared.contains(&group.key))?;
+
+    let groups = choice.groups.as_slice();
+    let has = |quantity: &Quantity| groups.iter().any(|group| (quantity.of)(group).is_some());
+    let quantities: Vec<Quantity> = quantities.into_iter().filter(has).collect();
+    let mut styles = facets::styles(groups, &along);
+    if let [only] = styles.as_mut_slice() {
+        only.label = facets::shared(groups);
+    }
+    let row = |facet: Facet<'_>| {
+        let own = |style: &Style| -> Vec<&Group> {
+            facet.groups.iter().filter(|group| along.level(group) == style.level).copied().collect()
+        };
+        let of = |style: &Style, quantity: &Quantity| {
+            let point = |group: &Group| Some((group.number(LATENT_DIM)?, (quantity.of)(group)?));
+            own(style).into_iter().filter_map(point).collect()
+        };
+        let line =
+            |s: &Style| Line { style: s.clone(), series: quantities.iter().map(|quantity| of(s, quantity)).collect() };
+        let at = |group: &Group| number(group.number(LATENT_DIM).unwrap_or_default());
+        let shown = |style: &Style| {
+            let called = |group: &Group| [facet.label.clone(), style.label.clone(), at(group)];
+            own(style).into_iter().map(|group| Shown::new(group, called(group))).collect::<Vec<_>>()
+        };
+        let lines =
+            styles.iter().map(line).filter(|line| line.series.iter().any(|series| !series.is_empty())).collect();
+        let shown = styles.iter().flat_map(shown).collect();
+        Row { label: facet.label, lines, shown }
+    };
+    let rows: Vec<Row> = facets::rows(groups, &within).into_iter().map(row).collect();
+    let x = PlotAxis::at(&numbers(groups, LATENT_DIM));
+    let height = if rows.len() == 1 { 120.0 } else { 90.0 };
+    let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
+    let Said { what, remarks } = caption(groups);
+    let lines = if many_betas { ", a line for each β" } else { "" };
+    let caption = format!(
+        "{what}, against the latent dimension{lines}; {}.{remarks}",
+        crate::notes::seeds(groups, "small points")
+    );
+    let pages = rows.chunks(per_page).map(|rows| Page {
+        drawing: page(rows, &quantities, &styles, (&x, height)),
+        caption: caption.clone(),
+        shown: rows.iter().flat_map(|row| row.shown.clone()).collect(),
+    });
+    let pages = pages.collect();
+    Ok(choice.into_pages(pages))
+}
+
+fn page(rows: &[Row], quantities: &[Quantity], styles: &[Style], (x, height): (&PlotAxis, f64)) -> Drawing {
+    let mut drawing = Drawing::new();
+    let is_used = |style: &&Style| rows.iter().flat_map(|row| &row.lines).any(|line| line.style.level == style.level);
+    let styles = styles.iter().filter(is_used).filter(|style| !style.label.is_empty());
+    let entries: Vec<LegendEntry> =
+        styles.map(|s| LegendEntry::new(Swatch::Marked(s.colour, s.marker), s.label.clone())).collect();
+    let below_legend = 3.0 + legend::draw(&mut drawing, &entries, 2.0);
+    let axis = |index: usize| {
+        let alike = (0..quantities.len()).filter(|other| quantities[*other].axis == quantities[index].axis);
+        let lines = || rows.iter().flat_map(|row| &row.lines);
+        let values = alike.flat_map(|other| lines().flat_map(move |line| &line.series[other]));
+        PlotAxis::around(values.flat_map(|(_, over)| over.extent()), 5)
+    };
+    let axes: Vec<PlotAxis> = (0..quantities.len()).map(axis).collect();
+    let unit = quantities.first().map(|quantity| quantity.unit).filter(|unit| !unit.is_empty());
+    let x_title = spec::setting_title(LATENT_DIM);
+    let (side, gap, right) = (if unit.is_some() { 12.0 } else { 4.0 }, 10.0, 5.0);
+    let rooms: f64 = axes.iter().map(y_label_room).sum();
+    let n = quantities.len() as f64;
+    let width = (WIDTH - side - right - gap * (n - 1.0) - rooms) / n;
+    let titles = Titles::of(quantities.iter().map(|quantity| quantity.title.to_owned()), width + gap);
+    let mut top = below_legend + 13.0 + titles.extra;
+    let has = |lines: &[Line], index: usize| lines.iter().any(|line| !line.series[index].is_empty());
+    let of_row = |row: &Row| (0..quantities.len()).map(|index| has(&row.lines, index)).collect();
+    let grid = Grid::new(rows.iter().map(of_row).collect());
+    for (index, Row { label, lines, .. }) in rows.iter().enumerate() {
+        if !label.is_empty() {
+            let above = if index == 0 { top - 13.0 - titles.extra } else { top };
+            top += labels::row_label(&mut drawing, index, label, above);
+            top += if index == 0 { LABEL - 2.0 } else { LABEL };
+        }
+        top += if index > 0 && grid.room_above(index) > 0.0 { grid.room_above(index) + titles.extra } else { 0.0 };
+        let mut left = side;
+        for (column, y) in axes.iter().enumerate() {
+            left += y_label_room(y);
+            if !grid.has(index, column) {
+                left += width + gap;
+                continue;
+            }
+            if let Some(unit) = unit.filter(|_| grid.is_leftmost(index, column)) {
+                drawing.upright((left - y_label_room(y) - 3.5, top + height / 2.0), unit, NORMAL, INK);
+            }
+            let is_last = grid.is_last(index, column);
+            let panel = Panel { left, top, width, height, x: x.clone(), y: y.clone() };
+            let labels =
+                Labels { x: is_last.then_some(&*x_title), x_ticks: is_last, y_ticks: true, ..Labels::default() };
+            panel.frame(&mut drawing, labels);
+            if grid.is_first(index, column) {
+                titles.draw(&mut drawing, column, (left + width / 2.0, top - 4.0));
+            }
+            for line in lines {
+                let series = &line.series[column];
+                let means: Vec<(f64, f64)> = series.iter().map(|(x, over)| (*x, over.mean())).collect();
+                panel.line(&mut drawing, &means, line.style.colour, 1.0, None);
+                for (x, over) in series {
+                    if let Some(interval) = over.interval() {
+                        panel.error_bar(&mut drawing, *x, interval, line.style.colour);
+                    }
+                    panel.singles(&mut drawing, *x, over.singles(), line.style.colour);
+                    line.style.marker.draw(&mut drawing, panel.at(*x, over.mean()), line.style.colour);
+                }
+            }
+            left += width + gap;
+        }
+        top += height + 7.0 + grid.room_below(index);
+    }
+    drawing.height = top - 7.0 + 22.5;
+    drawing
+}
