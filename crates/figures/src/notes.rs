@@ -104,20 +104,33 @@ fn continuous_bernoulli_mean(lambda: f64) -> f64 {
 /// How many seeds the means are over, in words, and how the figure shows their spread: those of few seeds by each seed's
 /// own value, drawn as `singles` says.
 pub fn seeds(groups: &[&Group], singles: &str) -> String {
+    spread(
+        groups,
+        &format!("too few for an interval: {singles} are the seeds themselves"),
+        &format!("; of fewer, {singles} are the seeds themselves"),
+    )
+}
+
+/// As [`seeds`], of means that are written with `±` where there is an interval.
+pub fn seeds_of_text(groups: &[&Group]) -> String {
+    spread(groups, "too few for an interval", "")
+}
+
+/// How many seeds the means are over, and that they have an interval; otherwise, or where some have none, what is said of `few`
+/// seeds, or of `fewer` ones than others have.
+fn spread(groups: &[&Group], few: &str, fewer: &str) -> String {
     let counts: BTreeSet<usize> = groups.iter().map(|group| group.runs.len()).collect();
     let (least, most) = (counts.first().copied().unwrap_or(0), counts.last().copied().unwrap_or(0));
     if most < 2 {
         return "one seed, so without an interval".to_owned();
     }
     let over = if least == most { format!("{most}") } else { format!("{least} to {most}") };
-    let few = counts.iter().any(|n| (2..FEWEST_FOR_INTERVAL).contains(n));
-    let spread = match (few, most >= FEWEST_FOR_INTERVAL) {
+    let some_are_few = counts.iter().any(|n| (2..FEWEST_FOR_INTERVAL).contains(n));
+    let spread = match (some_are_few, most >= FEWEST_FOR_INTERVAL) {
         (false, true) if least > 1 => "with its 95 % t-interval".to_owned(),
         (false, true) => "with its 95 % t-interval, none for a single seed".to_owned(),
-        (_, false) => format!("too few for an interval: {singles} are the seeds themselves"),
-        (true, true) => format!(
-            "with its 95 % t-interval from {FEWEST_FOR_INTERVAL} seeds on; of fewer, {singles} are the seeds themselves"
-        ),
+        (_, false) => few.to_owned(),
+        (true, true) => format!("with its 95 % t-interval from {FEWEST_FOR_INTERVAL} seeds on{fewer}"),
     };
     format!("mean over {over} seeds, {spread}")
 }

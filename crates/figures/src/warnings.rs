@@ -79,9 +79,12 @@ impl Warning {
             | FigureKind::RateDistortion
             | FigureKind::KlPerDim
             | FigureKind::ClosedForm
+            | FigureKind::ExplainedPower
             | FigureKind::Claims => self.concerns_numbers(),
-            FigureKind::Sharpness => self.concerns_numbers() || self.kind == WarningKind::Checkerboard,
-            FigureKind::Reconstructions | FigureKind::Denoising => {
+            FigureKind::Sharpness | FigureKind::Spectra | FigureKind::BlurByLatentDim => {
+                self.concerns_numbers() || self.kind == WarningKind::Checkerboard
+            }
+            FigureKind::Reconstructions | FigureKind::Denoising | FigureKind::BlurGrid => {
                 matches!(self.kind, WarningKind::Checkerboard | WarningKind::NearDuplicates)
             }
             FigureKind::Samples | FigureKind::Manifold | FigureKind::SampleSources | FigureKind::Interpolations => {

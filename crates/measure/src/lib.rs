@@ -25,4 +25,4 @@ pub use fidelity::Fidelity;
 pub use mean::{Mean, RatioSums, Sums};
 pub use mean_image::mean_image;
 pub use ssim::Ssim;
-pub use transfer::{BAND_EDGES, Curves, Transfer};
+pub use transfer::{Curves, Transfer};

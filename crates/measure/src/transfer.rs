@@ -2,12 +2,10 @@
 
 use rustfft::num_complex::Complex;
 use spec::ImageShape;
+use spec::metric::Band;
 
 use crate::mean::{Mean, RatioSums};
 use crate::spectrum::{PairSpectrum, radial_frequencies};
-
-/// Upper ends of the bands of frequency but the last, in cycles per pixel: low, middle and high have 30, 54 and 15 % of the variance of MNIST.
-pub const BAND_EDGES: [f64; 2] = [0.09, 0.23];
 
 /// What reconstructions keep of images over radial frequency; each a value for each of `frequency`.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,7 +68,7 @@ impl Transfer {
             let pairs = image[own.clone()].iter().zip(&made[own.clone()]).zip(mean);
             let pairs = pairs.map(|((x, y), mean)| (f64::from(x - mean), f64::from(y - mean)));
             for (at, [x, y]) in self.spectrum.transform(pairs).enumerate() {
-                let band = BAND_EDGES.iter().filter(|edge| self.frequencies[at] >= **edge).count();
+                let band = Band::EDGES.iter().filter(|edge| self.frequencies[at] >= **edge).count();
                 residual[band] += (x - y).norm_sqr();
                 data[band] += x.norm_sqr();
                 let sums = &mut self.sums[own.start + at];
@@ -85,7 +83,7 @@ impl Transfer {
         }
     }
 
-    /// 1 − P_residual/P_data in the bands below, between and above [`BAND_EDGES`], the mean image taken off the data; 1 is perfect, 0 as
+    /// 1 − P_residual/P_data in the bands below, between and above [`Band::EDGES`], the mean image taken off the data; 1 is perfect, 0 as
     /// good as the mean image, and negative worse. `None` where the images have no power in a band.
     pub fn explained_power(&self) -> [Option<Mean>; 3] {
         self.bands.map(|band| {

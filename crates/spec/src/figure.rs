@@ -55,6 +55,14 @@ pub enum FigureKind {
     Sharpness,
     /// Linear VAEs beside what theory says of their optimum.
     ClosedForm,
+    /// What reconstructions keep of images at each spatial frequency.
+    Spectra,
+    /// Explained power of bands of spatial frequency against KL, over β.
+    ExplainedPower,
+    /// The same test images as reconstructed by each model, with their equivalent blur.
+    BlurGrid,
+    /// Equivalent blur, PSNR and SSIM over the latent width.
+    BlurByLatentDim,
 }
 
 impl FigureKind {
@@ -74,7 +82,8 @@ impl FigureKind {
             | FigureKind::ElboByLatentDim
             | FigureKind::KlPerDim
             | FigureKind::RateDistortion
-            | FigureKind::ClosedForm => true,
+            | FigureKind::ClosedForm
+            | FigureKind::ExplainedPower => true,
             FigureKind::Reconstructions
             | FigureKind::Samples
             | FigureKind::Manifold
@@ -83,6 +92,9 @@ impl FigureKind {
             | FigureKind::Interpolations
             | FigureKind::Denoising
             | FigureKind::Sharpness
+            | FigureKind::Spectra
+            | FigureKind::BlurGrid
+            | FigureKind::BlurByLatentDim
             | FigureKind::Claims => false,
         }
     }
@@ -90,7 +102,7 @@ impl FigureKind {
     /// Whether the figure shows something for these cells: a manifold needs a latent space of two dimensions, a scatter at
     /// least two, a figure over a quantity at least two values of it, reconstructions and latents an encoder, terms of
     /// the bound a model that has them, denoising one that is trained on corrupted images, the closed form a model whose optimum has one, the figure of claims a claim. What is shown of sources,
-    /// interpolations and sharpness depends on what was measured, which cells do not say: these are drawn where a spec
+    /// interpolations, sharpness and spectra is what else one may want to see of a trained model: these are drawn where a spec
     /// names them.
     ///
     /// A spec without `figures` has all that fit; one that names a figure gets what can be drawn of it.
@@ -108,10 +120,16 @@ impl FigureKind {
             FigureKind::Manifold => with(has_decoder).any(|cell| cell.model.latent_dim == 2),
             FigureKind::LatentScatter => with(has_encoder).any(|cell| cell.model.latent_dim >= 2),
             FigureKind::ElboByLatentDim => differ(with(has_encoder), |cell| cell.model.latent_dim),
+            FigureKind::BlurByLatentDim => differ(with(has_decoder), |cell| cell.model.latent_dim),
             FigureKind::RateDistortion => differ(with(has_kl), |cell| cell.objective.beta),
             FigureKind::Denoising => with(has_encoder).any(|cell| cell.model.corruption != Corruption::None),
             FigureKind::ClosedForm => cells.iter().any(|cell| cell.closed_form_variance().is_some()),
-            FigureKind::SampleSources | FigureKind::Interpolations | FigureKind::Sharpness => false,
+            FigureKind::SampleSources
+            | FigureKind::Interpolations
+            | FigureKind::Sharpness
+            | FigureKind::Spectra
+            | FigureKind::ExplainedPower
+            | FigureKind::BlurGrid => false,
         }
     }
 }

@@ -1,10 +1,14 @@
 //! The kinds of figures: each takes the records' numbers and gives drawings, or says why it makes no sense for them.
 
+mod blur;
+mod blur_by_latent_dim;
+mod blur_grid;
 mod by_latent_dim;
 mod claims;
 mod closed_form;
 mod denoising;
 mod elbo_by_latent_dim;
+mod explained_power;
 mod facets;
 mod grid;
 mod interpolations;
@@ -21,6 +25,7 @@ mod rows;
 mod sample_sources;
 mod samples;
 mod sharpness;
+mod spectra;
 mod through_betas;
 
 use spec::FigureKind;
@@ -168,6 +173,10 @@ fn make(kind: FigureKind, records: &Records) -> Result<Made<'_>, String> {
         FigureKind::Denoising => denoising::draw,
         FigureKind::Sharpness => sharpness::draw,
         FigureKind::ClosedForm => closed_form::draw,
+        FigureKind::Spectra => spectra::draw,
+        FigureKind::ExplainedPower => explained_power::draw,
+        FigureKind::BlurGrid => blur_grid::draw,
+        FigureKind::BlurByLatentDim => blur_by_latent_dim::draw,
     };
     let mut made = Made { parts: Vec::new(), left_out: Vec::new() };
     let mut reasons: Vec<String> = Vec::new();

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use record::{Array, ArrayName, Arrays, EpochMetrics};
 use serde_json::json;
-use spec::metric::Subject;
+use spec::metric::{Band, Subject};
 use spec::{Cell, Metric, MetricSettings, ModelKind, Split};
 
 use crate::arrays::RunArrays;
@@ -171,6 +171,8 @@ fn numbers(cell: &Cell) -> RunNumbers {
     // Some runs were stopped before arrays were stored, some before anything was measured.
     let (has_arrays, has_sharpness) = (cell.training.batch_size == 64 || d != 5, d != 10);
     let mut measures = vec![sharpness(Subject::Data, 0.3), sharpness(Subject::Samples, value(0) / 50.0)];
+    let has_encoder = matches!(cell.model.kind, ModelKind::Vae | ModelKind::Autoencoder | ModelKind::VaeGan { .. });
+    measures.extend(of_images(has_encoder, &|i| value(i) / 100.0));
     if cell.closed_form_variance().is_some() {
         measures.extend(closed_form(cell, &kl_per_dim));
     }
@@ -185,6 +187,30 @@ fn numbers(cell: &Cell) -> RunNumbers {
         arrays: has_arrays.then(|| arrays(cell)),
         ..RunNumbers::default()
     }
+}
+
+/// What is measured in images of models with or without an encoder; some are sharper than the test images.
+fn of_images(has_encoder: bool, value: &dyn Fn(u32) -> f64) -> Vec<(MeasurementKey, f64)> {
+    let row = |metric: Metric, settings: MetricSettings, value: f64| {
+        (MeasurementKey { metric, split: Split::Test, settings, images: None, width: None }, value)
+    };
+    let mut rows = Vec::new();
+    let subjects = if has_encoder { vec![Subject::Reconstructions, Subject::Samples] } else { vec![Subject::Samples] };
+    for of in subjects {
+        let ratio = 0.97 + value(0);
+        rows.push(row(Metric::SharpnessRatio, MetricSettings::of(of), ratio));
+        rows.extend((ratio < 1.0).then(|| row(Metric::EquivalentBlur, MetricSettings::of(of), 10.0 * (1.0 - ratio))));
+    }
+    if has_encoder {
+        rows.extend([Metric::Psnr, Metric::Ssim].map(|metric| row(metric, MetricSettings::default(), value(20))));
+        let bands = [Band::Low, Band::Middle, Band::High];
+        rows.extend(bands.map(|band| row(Metric::ExplainedPower, MetricSettings::band(band), 1.0 - value(1))));
+        for metric in [Metric::Gain, Metric::PowerRatio, Metric::Coherence] {
+            let at = |frequency: f64| MetricSettings { frequency: Some(frequency), ..MetricSettings::default() };
+            rows.extend([0.1, 0.2, 0.3].map(|frequency| row(metric, at(frequency), 1.0 - frequency * value(2))));
+        }
+    }
+    rows
 }
 
 /// What theory says of a linear VAE, and what was measured a little beside it.

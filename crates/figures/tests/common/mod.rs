@@ -9,7 +9,7 @@ use std::path::Path;
 use made_up::measured;
 
 use record::{Array, ArrayName, Arrays, MetricsRow, Provenance, RunEditor, RunWriter, Store};
-use spec::metric::{Input, Subject};
+use spec::metric::{Band, Decode, Input, Subject};
 use spec::{Cell, Experiment, Measurement, Metric, MetricSettings, Split};
 
 /// A 36-run sweep.
@@ -370,5 +370,43 @@ pub fn measure_closed_form(store: &Store, experiment: &Experiment, look: Look) {
             rows.push(row(Metric::KlDimension, kl, closed(settings)));
         }
         RunEditor::open(&store.run(&cell.run_id())).unwrap().evaluation(&rows).unwrap();
+    }
+}
+
+/// What is measured in images of models with an encoder: wider latent spaces and a smaller β blur less.
+pub fn measure_images(store: &Store, experiment: &Experiment) {
+    for cell in &experiment.cells {
+        let run = store.run(&cell.run_id());
+        if run.manifest().is_err() {
+            continue;
+        }
+        let (d, beta, seed) = (cell.model.latent_dim as f64, cell.objective.beta, cell.training.seed);
+        let lost = (1.0 / d + 0.03 * beta) * (1.0 + 0.03 * normal(seed + 5));
+        let row = |metric: Metric, value: f64, settings: MetricSettings| measured(metric, value, None, settings);
+        let mut rows = Vec::new();
+        for of in [Subject::Reconstructions, Subject::Samples] {
+            let is_sharper = of == Subject::Samples && d == 5.0 && beta == 1.0;
+            let ratio = if is_sharper { 1.05 } else { 1.0 - lost };
+            // What was decoded in another way is another quantity.
+            rows.push(row(Metric::EquivalentBlur, 9.0, MetricSettings::of(of).decoded(Some(Decode::Draw))));
+            rows.push(row(Metric::SharpnessRatio, ratio, MetricSettings::of(of)));
+            if !is_sharper {
+                rows.push(row(Metric::EquivalentBlur, 1.5 * lost, MetricSettings::of(of)));
+            }
+        }
+        rows.push(row(Metric::Psnr, 12.0 + 4.0 / lost.sqrt(), MetricSettings::default()));
+        rows.push(row(Metric::Ssim, 1.0 - 0.6 * lost, MetricSettings::default()));
+        for (i, band) in [Band::Low, Band::Middle, Band::High].into_iter().enumerate() {
+            rows.push(row(Metric::ExplainedPower, 1.0 - lost * (i as f64 + 0.5), MetricSettings::band(band)));
+        }
+        for i in 0..8 {
+            let frequency = 0.05 * f64::from(i);
+            let at = || MetricSettings { frequency: Some(frequency), ..MetricSettings::default() };
+            let gain = (-8.0 * lost * frequency).exp();
+            rows.push(row(Metric::Gain, gain, at()));
+            rows.push(row(Metric::PowerRatio, gain * gain + 0.02, at()));
+            rows.push(row(Metric::Coherence, gain.sqrt(), at()));
+        }
+        RunEditor::open(&run).unwrap().evaluation(&rows).unwrap();
     }
 }

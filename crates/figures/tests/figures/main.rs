@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
-use common::{Family, Look, experiment, fill, fill_families, measure_more};
+use common::{Family, Look, experiment, fill, fill_families, measure_images, measure_more};
 use resvg::usvg;
 use spec::FigureKind;
 
@@ -25,6 +25,8 @@ model: { hidden: [8], latent_dim: 2 }
 training: { epochs: 3 }
 sweep:
   grid: { model.latent_dim: [2, 5], objective.beta: [1, 4], training.seed: [0, 1] }
+# Those that need no measurement beside the terms.
+figures: [loss-curves, reconstructions, samples, manifold, latent-scatter, elbo-by-latent-dim, kl-per-dim, rate-distortion]
 ";
 
 /// Everything under a folder, by its path within it.
@@ -229,6 +231,7 @@ sweep:
         let experiment = experiment(text);
         let store = fill(root.path(), &experiment, Look::TINY, |cell| cell.training.seed < 2);
         measure_more(&store, &experiment, Look::TINY);
+        measure_images(&store, &experiment);
         figures::draw_kinds(&experiment, &store, FigureKind::ALL).unwrap();
         assert_readable(&store.sweep_dir(&experiment.name).join("figures"));
     }
@@ -284,7 +287,7 @@ training: { epochs: 1 }
     assert_eq!(reason(FigureKind::Claims), Some("the experiment makes no claims"));
     let theory = "no model is a linear VAE with a Gaussian of fixed variance on gray images";
     assert_eq!(reason(FigureKind::ClosedForm), Some(theory));
-    assert_eq!(drawn.skipped.len(), 9);
+    assert_eq!(drawn.skipped.len(), 13);
     assert_readable(&store.sweep_dir("single").join("figures"));
 }
 

@@ -2,8 +2,8 @@
 
 use spec::FigureKind;
 
-use crate::common::{Look, experiment, fill, measure_closed_form};
-use crate::{assert_golden, assert_readable, files};
+use crate::common::{Look, experiment, fill, measure_closed_form, measure_images};
+use crate::{assert_golden, assert_readable, files, svgs};
 
 const LINEAR: &str = "
 name: linear
@@ -44,4 +44,44 @@ fn linear_vaes_stand_beside_their_closed_form() {
     {
         assert!(page.contains(said), "the report does not say {said}");
     }
+}
+
+const WIDE: &str = "
+name: wide
+dataset: { name: glyphs }
+model: { hidden: [8], latent_dim: 2 }
+training: { epochs: 2 }
+figures: [spectra, explained-power, blur-grid, blur-by-latent-dim]
+sweep:
+  grid: { model.latent_dim: [2, 5], objective.beta: [1, 4], training.seed: [0, 1, 2, 3] }
+";
+
+#[test]
+fn figures_of_sharpness_are_as_committed() {
+    let root = tempfile::tempdir().unwrap();
+    let experiment = experiment(WIDE);
+    let store = fill(root.path(), &experiment, Look::TINY, |_| true);
+    let drawn = figures::draw(&experiment, &store).unwrap();
+    let whys: Vec<&str> = drawn.skipped.iter().map(|(_, why)| why.as_str()).collect();
+    let expected = [
+        "the spectra of no finished run's reconstructions were measured",
+        "the explained power of no finished run with a KL was measured",
+        "the blur of no finished run's reconstructions was measured",
+        "neither blur nor fidelity of any finished run's images was measured",
+    ];
+    assert_eq!(whys, expected);
+    measure_images(&store, &experiment);
+    let drawn = figures::draw(&experiment, &store).unwrap();
+    assert_eq!(drawn.skipped, []);
+    let folder = store.sweep_dir("wide").join("figures");
+    assert_readable(&folder);
+    let drawings = svgs(&folder);
+    assert_eq!(drawings.len(), 4);
+    for (name, svg) in drawings {
+        assert_golden(&name, &svg);
+    }
+    // Samples of β = 1 and D = 5 are sharper than the test images.
+    let page = fs_err::read_to_string(figures::report(&experiment, &store).unwrap()).unwrap();
+    let said = "Without a blur, since some seed’s samples are sharper than the test images: D = 5, β = 1.";
+    assert!(page.replace("&#39;", "’").contains(said), "{page}");
 }

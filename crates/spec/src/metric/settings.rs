@@ -69,6 +69,11 @@ pub enum Band {
     High,
 }
 
+impl Band {
+    /// Where one band ends and the next begins, in cycles per pixel: low, middle and high have 30, 54 and 15 % of the variance of MNIST.
+    pub const EDGES: [f64; 2] = [0.09, 0.23];
+}
+
 /// How an image is reconstructed from q(z|x), by decoder means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
