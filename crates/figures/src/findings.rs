@@ -8,7 +8,7 @@ use spec::{Metric, Split, setting_title};
 use crate::axis::fixed;
 use crate::contrast::{Quantity, Series, are_comparable, name, series};
 use crate::records::{Group, Records};
-use crate::setting::{BETA, LATENT_DIM, words};
+use crate::setting::{LATENT_DIM, words};
 
 /// What is said of all findings where they stand together.
 pub const NOTE: &str = "Differences are means over seeds, paired where the seeds are the same, ± half the width of their 95 % \
@@ -128,21 +128,38 @@ fn finding(records: &Records, text: String, groups: Vec<usize>, series: Option<&
     Finding { text, rows, groups, labels }
 }
 
+/// From a member to the next one: `D `, once said, and `2 → 5`; nothing and `σ² = 0.1 → σ = 1` where the two are not told alike.
+fn step(series: &Series<'_>, index: usize) -> (String, String) {
+    let (from, to) = (series.level(index), series.level(index + 1));
+    match (from.split_once(" = "), to.split_once(" = ")) {
+        (Some((symbol, from)), Some((other, to))) if symbol == other => {
+            (format!("{symbol} "), format!("{from} → {to}"))
+        }
+        (Some(_), Some(_)) => (String::new(), format!("{from} → {to}")),
+        _ => {
+            let value = |(_, group): &(usize, &Group)| {
+                group.key.setting(&series.path).map(|s| words(&s.value)).unwrap_or_default()
+            };
+            let [from, to] = [index, index + 1].map(|index| value(&series.members[index]));
+            (format!("{} ", setting_title(&series.path)), format!("{from} → {to}"))
+        }
+    }
+}
+
 /// `At β = 1, D 2 → 5 gains 20.10 ± 0.42 nats of ELBO and 5 → 10 gains 8.20 ± 0.31 (n = 3).`
 fn steps(records: &Records, series: &Series<'_>, wording: &Wording) -> Option<Finding> {
     let (mut said, mut groups, mut least) = (Vec::new(), Vec::new(), usize::MAX);
-    for pair in series.members.windows(2) {
+    for (index, pair) in series.members.windows(2).enumerate() {
         let [(from_index, from), (to_index, to)] = [pair[0], pair[1]];
         if !are_comparable(from, to) {
             continue;
         }
         let Some(found) = clear_difference(&wording.by_seed(from), &wording.by_seed(to)) else { continue };
-        let value = |group: &Group| group.key.setting(&series.path).map(|s| words(&s.value)).unwrap_or_default();
         let [first, later] = if found.mean > 0.0 { wording.more } else { wording.less };
-        let step = format!("{} → {}", value(from), value(to));
+        let (symbol, step) = step(series, index);
         let amount = wording.amount(found.mean, found.half_width);
         said.push(match said.is_empty() {
-            true => format!("{} {step} {first} {amount} {}", symbol(&series.path), wording.unit),
+            true => format!("{symbol}{step} {first} {amount} {}", wording.unit),
             false => format!("{step} {later} {amount}"),
         });
         groups.extend([from_index, to_index].into_iter().filter(|index| !groups.contains(index)).collect::<Vec<_>>());
@@ -255,14 +272,6 @@ fn count(estimate: &Estimate) -> String {
 }
 
 /// What a setting is called: `D`, `β`, `learning rate`.
-fn symbol(path: &str) -> String {
-    match path {
-        LATENT_DIM => "D".to_owned(),
-        BETA => "β".to_owned(),
-        other => setting_title(other),
-    }
-}
-
 fn sentence(context: &str, text: &str) -> String {
     sentence_after(&if context.is_empty() { String::new() } else { format!("At {context}") }, text)
 }

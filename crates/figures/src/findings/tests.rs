@@ -157,3 +157,24 @@ proptest! {
         prop_assert_eq!(texts(&records(&cells, elbo)), Vec::<String>::new());
     }
 }
+
+#[test]
+fn a_setting_is_told_by_its_symbol_and_a_long_root_by_its_square() {
+    let cells: Vec<Cell> = [0.025f64, 0.1, 1.0]
+        .into_iter()
+        .flat_map(|variance| {
+            (0..3).map(move |seed| {
+                let mut one = cell(2, 1.0, seed);
+                one.model.likelihood = spec::Likelihood::Gaussian { sigma: variance.sqrt() };
+                one
+            })
+        })
+        .collect();
+    let records = records(&cells, |cell| {
+        let spec::Likelihood::Gaussian { sigma } = cell.model.likelihood else { unreachable!() };
+        vec![(Metric::Elbo, (1000.0 * sigma).round() + 0.1 * cell.training.seed as f64)]
+    });
+    let texts = texts(&records).join("\n");
+    assert!(texts.contains("σ² 0.025 → 0.1 gains"), "{texts}");
+    assert!(texts.contains("and σ² = 0.1 → σ = 1 gains"), "{texts}");
+}
