@@ -220,6 +220,10 @@ pub trait Density {
     /// `[R, n_samples, B]`.
     fn log_weights(&self, x: &Tensor, n_samples: usize, at: &StepContext) -> Tensor;
 
+    /// log p(x|z) in nats of every pair of `z`, `[R, n, D]`, and images `x`, `[R, B, P]`; the result is `[R, n, B]`. `None` for a
+    /// likelihood whose pairs are no matrix product.
+    fn log_likelihood_of_pairs(&self, z: &Tensor, x: &Tensor) -> Option<Tensor>;
+
     /// The number of bits in z of each replica; `None` where z is no bits.
     fn bits(&self) -> Option<Vec<usize>>;
 

@@ -31,6 +31,7 @@ pub mod mixture;
 pub mod nets;
 pub mod noise;
 pub mod parameters;
+pub mod quadrature;
 
 pub use family::{Density, Encode, Family, Generator, Loss, Step, StepContext, Terms};
 pub use gan::Gan;

@@ -283,6 +283,10 @@ impl Density for Vae {
         log_likelihood + log_ratio
     }
 
+    fn log_likelihood_of_pairs(&self, z: &Tensor, x: &Tensor) -> Option<Tensor> {
+        self.likelihood.log_prob_of_pairs(&self.decoder.forward(z), x)
+    }
+
     fn bits(&self) -> Option<Vec<usize>> {
         let widths = || self.parameters.replicas().iter().map(|replica| replica.width).collect();
         match self.latent {

@@ -14,7 +14,7 @@ pub const FEW_EFFECTIVE_SAMPLES: f64 = 10.0;
 
 /// Which metrics every trained model is measured by, besides what its experiment asks for. Raised with each that is added: stored
 /// runs that were measured by fewer are measured again, without being trained.
-pub const MEASURES_VERSION: u32 = 1;
+pub const MEASURES_VERSION: u32 = 2;
 
 /// A scalar that is measured; its name in files and on the command line is in snake case, such as `active_units`.
 ///
@@ -63,6 +63,12 @@ pub enum Metric {
     /// How many equally weighted samples the importance samples of [`Metric::Nll`] or [`Metric::PseudoNll`] are worth: (Σ w)²/Σ w² of
     /// their weights w.
     EffectiveSamples,
+    /// −log p(x) by quadrature over a latent space of two dimensions.
+    NllQuadrature,
+    /// As [`Metric::NllQuadrature`] where it is no likelihood, see [`Metric::PseudoNll`].
+    PseudoNllQuadrature,
+    /// KL(q(z|x) ‖ p(z|x)) by quadrature: what the ELBO lacks to log p(x), or to minus [`Metric::PseudoNll`].
+    GapQuadrature,
     /// log density of latent means under a mixture of Gaussians fitted to those of training images.
     LatentLogDensity,
     /// What a perfect reconstruction of gray values still costs in cross-entropy.
@@ -263,6 +269,24 @@ impl Metric {
             Metric::EffectiveSamples => {
                 About { title: "effective samples", unit: Unit::Samples, decimals: 1, source: "Kong 1992", ..ONCE }
             }
+            Metric::NllQuadrature => About {
+                title: "−log p(x) by quadrature",
+                better: Better::Lower,
+                source: "trapezium rule over z",
+                ..ONCE
+            },
+            Metric::PseudoNllQuadrature => About {
+                title: "pseudo −log p(x) by quadrature",
+                better: Better::Lower,
+                source: "trapezium rule over z of p(z) e^(−BCE)",
+                ..ONCE
+            },
+            Metric::GapQuadrature => About {
+                title: "gap of the bound by quadrature",
+                better: Better::Lower,
+                source: "Kingma & Welling 2014, eq. 1, by the trapezium rule over z",
+                ..ONCE
+            },
             Metric::LatentLogDensity => {
                 About { title: "log density of latent means", source: "Ghosh et al. 2020", ..ONCE }
             }
@@ -364,6 +388,7 @@ impl Metric {
             | Metric::PowerRatio
             | Metric::Coherence
             | Metric::KlVariance
+            | Metric::GapQuadrature
             | Metric::KlMean
             | Metric::KlDimension => true,
             Metric::Elbo
@@ -373,6 +398,8 @@ impl Metric {
             | Metric::ImportanceBound
             | Metric::Nll
             | Metric::PseudoNll
+            | Metric::NllQuadrature
+            | Metric::PseudoNllQuadrature
             | Metric::LatentLogDensity
             | Metric::Psnr
             | Metric::Ssim

@@ -42,6 +42,14 @@ impl Scale {
             Scale::Bernoulli | Scale::GrayLevels | Scale::GaussianDensity => Metric::Nll,
         }
     }
+
+    /// As [`Scale::nll`], by quadrature.
+    pub fn nll_quadrature(self) -> Metric {
+        match self {
+            Scale::GrayBce => Metric::PseudoNllQuadrature,
+            Scale::Bernoulli | Scale::GrayLevels | Scale::GaussianDensity => Metric::NllQuadrature,
+        }
+    }
 }
 
 impl fmt::Display for Scale {

@@ -129,7 +129,7 @@ impl<'a> Judge<'a> {
 }
 
 /// A row of the test split.
-fn row(metric: Metric, Mean { value, standard_error, n }: Mean, settings: MetricSettings) -> Measurement {
+pub(crate) fn row(metric: Metric, Mean { value, standard_error, n }: Mean, settings: MetricSettings) -> Measurement {
     Measurement { metric, split: Split::Test, value, standard_error, n: n as u64, settings }
 }
 

@@ -17,6 +17,7 @@ pub mod messages;
 pub mod mixture;
 pub mod optimizer;
 pub mod position;
+mod quadrature;
 mod recorder;
 pub mod rows;
 pub mod sampling;

@@ -81,6 +81,15 @@ fn meaning(metric: Metric) -> &'static str {
         Metric::EffectiveSamples => {
             "how many equally weighted samples an importance-sampled −log p(x) is worth; below 10 it hangs on a few and is too large"
         }
+        Metric::NllQuadrature => {
+            "−log p(x) as an integral over a grid of z, for two latent dimensions: exact where importance sampling is an estimate"
+        }
+        Metric::PseudoNllQuadrature => {
+            "−ln ∫ p(z) e^(−BCE) dz as an integral over a grid of z, for two latent dimensions; it is no likelihood and compares with none"
+        }
+        Metric::GapQuadrature => {
+            "KL(q(z|x) ‖ p(z|x)), what the ELBO lacks to the integral over z: 0 where the encoder has the exact posterior"
+        }
         Metric::LatentLogDensity => {
             "log density of test images’ codes under Gaussians fitted to those of training images"
         }

@@ -14,6 +14,10 @@ impl Likelihood for Bernoulli {
         log_prob(output, x)
     }
 
+    fn log_prob_of_pairs(&self, output: &Tensor, x: &Tensor) -> Option<Tensor> {
+        Some(log_prob_of_pairs(output, x, log_prob))
+    }
+
     fn mean(&self, output: &Tensor) -> Tensor {
         output.sigmoid()
     }
@@ -39,6 +43,11 @@ pub(super) fn log_prob(logits: &Tensor, x: &Tensor) -> Tensor {
         return value;
     }
     with_slope(value, logits, &s.g_sub_(x))
+}
+
+/// Σ x·l + A(l) of every pair of logits `[R, n, P]` and images `[R, B, P]`, where A is `log_prob` of black images; `[R, n, B]`.
+pub(super) fn log_prob_of_pairs(logits: &Tensor, x: &Tensor, log_prob: fn(&Tensor, &Tensor) -> Tensor) -> Tensor {
+    logits.matmul(&x.transpose(-1, -2)) + log_prob(logits, &logits.zeros_like()).unsqueeze(-1)
 }
 
 /// Σ log v over the last axis for values in ½…1: one logarithm for a product of up to a hundred values, whose smallest,

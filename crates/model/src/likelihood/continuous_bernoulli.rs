@@ -31,6 +31,10 @@ impl Likelihood for ContinuousBernoulli {
         log_prob(&self.logits(output), x)
     }
 
+    fn log_prob_of_pairs(&self, output: &Tensor, x: &Tensor) -> Option<Tensor> {
+        Some(bernoulli::log_prob_of_pairs(&self.logits(output), x, log_prob))
+    }
+
     fn mean(&self, output: &Tensor) -> Tensor {
         mean(&self.logits(output))
     }

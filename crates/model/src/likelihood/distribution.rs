@@ -12,6 +12,12 @@ pub trait Likelihood: Debug {
     /// log p(x|z) in nats; `[R, B]`. A density may be positive.
     fn log_prob(&self, output: &Tensor, x: &Tensor) -> Tensor;
 
+    /// log p(x|z) in nats of every pair of outputs, `[R, n, …]`, and images, `[R, B, P]`; the result is `[R, n, B]`. `None` where that is no
+    /// matrix product.
+    fn log_prob_of_pairs(&self, _output: &Tensor, _x: &Tensor) -> Option<Tensor> {
+        None
+    }
+
     /// As [`Likelihood::log_prob`] while training, with what that changes beside the trained parameters.
     fn train(&self, output: &Tensor, x: &Tensor) -> (Tensor, Vec<BufferUpdate>) {
         (self.log_prob(output, x), Vec::new())

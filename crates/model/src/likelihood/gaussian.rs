@@ -21,6 +21,13 @@ fn log_prob(mean: &Tensor, x: &Tensor, sigma: &Tensor) -> Tensor {
     -(squares / (sigma.square() * 2.0) + (sigma.log() + half_log_two_pi()) * n_pixels)
 }
 
+/// The same of every pair of means `[R, n, P]` and images `[R, B, P]`, with Σ (x − m)² = Σ x² − 2xm + m²; `[R, n, B]`.
+fn log_prob_of_pairs(mean: &Tensor, x: &Tensor, sigma: &Tensor) -> Tensor {
+    let products = mean.matmul(&x.transpose(-1, -2));
+    let squares = x.square().sum_dim_intlist(-1, false, Kind::Float).unsqueeze(1) * 0.5;
+    (products - squares) / sigma.square() + log_prob(mean, &mean.zeros_like(), sigma).unsqueeze(-1)
+}
+
 fn half_log_two_pi() -> f64 {
     0.5 * (2.0 * std::f64::consts::PI).ln()
 }
@@ -35,6 +42,10 @@ pub struct Fixed {
 impl Likelihood for Fixed {
     fn log_prob(&self, output: &Tensor, x: &Tensor) -> Tensor {
         log_prob(output, x, &self.sigma)
+    }
+
+    fn log_prob_of_pairs(&self, output: &Tensor, x: &Tensor) -> Option<Tensor> {
+        Some(log_prob_of_pairs(output, x, &self.sigma))
     }
 
     fn mean(&self, output: &Tensor) -> Tensor {
@@ -63,6 +74,10 @@ impl Learned {
 impl Likelihood for Learned {
     fn log_prob(&self, output: &Tensor, x: &Tensor) -> Tensor {
         log_prob(output, x, &self.log_sigma.exp())
+    }
+
+    fn log_prob_of_pairs(&self, output: &Tensor, x: &Tensor) -> Option<Tensor> {
+        Some(log_prob_of_pairs(output, x, &self.log_sigma.exp()))
     }
 
     fn mean(&self, output: &Tensor) -> Tensor {
@@ -98,6 +113,10 @@ impl Optimal {
 impl Likelihood for Optimal {
     fn log_prob(&self, output: &Tensor, x: &Tensor) -> Tensor {
         log_prob(output, x, &self.log_sigma.tensor.exp())
+    }
+
+    fn log_prob_of_pairs(&self, output: &Tensor, x: &Tensor) -> Option<Tensor> {
+        Some(log_prob_of_pairs(output, x, &self.log_sigma.tensor.exp()))
     }
 
     fn train(&self, output: &Tensor, x: &Tensor) -> (Tensor, Vec<BufferUpdate>) {

@@ -11,6 +11,7 @@ use crate::evaluation::Evaluation;
 use crate::experiment::Arm;
 use crate::metric::{Metric, Unit};
 use crate::node::Node;
+use crate::scale::Scale;
 use crate::suggest;
 
 const SEED: &str = "training.seed";
@@ -77,15 +78,17 @@ impl Checker<'_> {
 
     /// Refuses `nll` where there is no likelihood, and `pseudo_nll` where there is one.
     fn check_likelihood(&self, metric: Metric, Comparison { from, to, .. }: &Comparison) -> Result<(), Problem> {
-        if !matches!(metric, Metric::Nll | Metric::PseudoNll) {
-            return Ok(());
-        }
+        let of_scale = match metric {
+            Metric::Nll | Metric::PseudoNll => Scale::nll,
+            Metric::NllQuadrature | Metric::PseudoNllQuadrature => Scale::nll_quadrature,
+            _ => return Ok(()),
+        };
         let scales = self.cells.iter().filter(|cell| [from, to].iter().any(|end| end.hold(cell, self.arms)));
-        match scales.map(Cell::scale).find(|scale| scale.nll() != metric) {
+        match scales.map(Cell::scale).find(|scale| of_scale(*scale) != metric) {
             None => Ok(()),
             Some(scale) => {
                 let message = format!("the claim `{}` is about `{metric}`, which models on {scale} have not", self.id);
-                Err(self.place.problem("metric", message).hint(format!("write `metric: {}`", scale.nll())))
+                Err(self.place.problem("metric", message).hint(format!("write `metric: {}`", of_scale(scale))))
             }
         }
     }

@@ -35,6 +35,9 @@ pub struct MetricSettings {
     /// Spatial frequency, in cycles per pixel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frequency: Option<f64>,
+    /// Points along a side of the square of z that it is an integral over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<usize>,
     /// What the encoder sees; the images themselves when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Input>,

@@ -4,6 +4,7 @@
 mod closed_form;
 mod families;
 mod keep;
+mod quadrature;
 mod support;
 mod threads;
 mod weights;
