@@ -20,6 +20,8 @@ fn main() {
     let _ = std::fs::remove_dir_all(root);
     let store = common::fill(root, &experiment, look, |_| true);
     common::measure_more(&store, &experiment, look);
+    common::measure_images(&store, &experiment);
+    common::measure_closed_form(&store, &experiment, look);
     let start = Instant::now();
     let drawn = figures::draw_kinds(&experiment, &store, spec::FigureKind::ALL).unwrap();
     println!("{} files in {:?}", drawn.files.len(), start.elapsed());

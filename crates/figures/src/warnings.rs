@@ -81,10 +81,10 @@ impl Warning {
             | FigureKind::ClosedForm
             | FigureKind::ExplainedPower
             | FigureKind::Claims => self.concerns_numbers(),
-            FigureKind::Sharpness | FigureKind::Spectra | FigureKind::BlurByLatentDim => {
+            FigureKind::Sharpness | FigureKind::Spectra | FigureKind::BlurGrid | FigureKind::BlurByLatentDim => {
                 self.concerns_numbers() || self.kind == WarningKind::Checkerboard
             }
-            FigureKind::Reconstructions | FigureKind::Denoising | FigureKind::BlurGrid => {
+            FigureKind::Reconstructions | FigureKind::Denoising => {
                 matches!(self.kind, WarningKind::Checkerboard | WarningKind::NearDuplicates)
             }
             FigureKind::Samples | FigureKind::Manifold | FigureKind::SampleSources | FigureKind::Interpolations => {

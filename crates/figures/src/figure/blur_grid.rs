@@ -80,12 +80,17 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
             });
         }
     }
+    let is_sharper = |group: &&Group| matches!(Blur::of(group, Subject::Reconstructions), Some(Blur::Ratio(_)));
     let caption = format!(
-        "The first test images and their reconstructions, decoded at the posterior's mean ({}); below them the equivalent blur, σ in pixels of the \
-         Gaussian blur of the test images that makes these as sharp for their contrast, over the whole test split, or by how much the reconstructions are \
-         sharper than the test images, as the ratio of Var(∇²x)/Var(x), where some seed's have no such blur; {}.{}",
+        "Test images and their reconstructions, decoded at the posterior's mean ({}); below them the equivalent blur over the whole \
+         test split, σ in pixels of the Gaussian blur of the test images that makes these as sharp for their contrast; {}.{}{}",
         notes::seed_of_arrays(groups),
         notes::seeds_of_text(groups),
+        if groups.iter().any(is_sharper) {
+            " Where reconstructions of some seed are sharper than the test images, so that they have no such blur, stands the ratio of Var(∇²x)/Var(x) to the test images'."
+        } else {
+            ""
+        },
         notes::clipped(groups),
     );
     let pages = layout.pages(&lines, &styles, &caption);

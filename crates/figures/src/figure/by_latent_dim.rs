@@ -12,6 +12,9 @@ use crate::panel::{Labels, Panel, y_label_room};
 use crate::records::{Group, OverSeeds, numbers};
 use crate::setting::{BETA, GroupKey, LATENT_DIM};
 
+/// A value over seeds; `None` for a model that has no such thing.
+type Value = Box<dyn Fn(&Group) -> Option<OverSeeds>>;
+
 /// What a panel is of.
 pub struct Quantity {
     /// Above the panel.
@@ -20,8 +23,8 @@ pub struct Quantity {
     pub unit: &'static str,
     /// Quantities of the same axis have the same span.
     pub axis: &'static str,
-    /// Its value; `None` for a model that has no such thing.
-    pub of: Box<dyn Fn(&Group) -> Option<OverSeeds>>,
+    /// Its value.
+    pub of: Value,
 }
 
 /// One line: its look, and for each quantity `(latent dimension, value over seeds)`.

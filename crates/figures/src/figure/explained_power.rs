@@ -27,7 +27,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let page = |of: &BetaPage<'_>| {
         let caption = format!(
             "Explained power of reconstructions, decoded at the posterior's mean, against the rate: 1 − power of the residual/power of the \
-             test images, in three bands of spatial frequency{}; {}.{} 1 (dotted) is perfect, 0 as good as the mean image.",
+             test images, in three bands of spatial frequency{}; {}.{} Dotted: 1, where nothing is lost; at 0 a reconstruction is as good as the mean image.",
             if of.label.is_empty() { String::new() } else { format!(" ({})", of.label) },
             notes::seeds(&of.groups, "small points"),
             of.sentence(),
