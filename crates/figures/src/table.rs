@@ -40,6 +40,10 @@ pub struct Table {
     pub has_phrases: bool,
 }
 
+/// A sentence about bounds on mutual information and marginal KL that say little.
+const SATURATED: &str =
+    " Bounds called saturated say little: the KL is above the logarithm of the number of images less 2 nats.";
+
 /// One quantity.
 #[derive(Clone, Debug)]
 pub struct Column {
@@ -176,7 +180,7 @@ fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
     let (columns, lines) = columns(groups, &measures);
     let units = units(&measures);
     let caption = format!(
-        "{} on {}: measured on the trained models on the test images ({}), in nats per image{}; {}.{}{}{}{}{}{}",
+        "{} on {}: measured on the trained models on the test images ({}), in nats per image{}; {}.{}{}{}{}{}{}{}",
         records.name,
         records.dataset,
         scale(part),
@@ -188,6 +192,7 @@ fn measures(records: &Records, part: &Part<'_>) -> Option<Table> {
         } else {
             ""
         },
+        if measures.iter().any(|measure| measure.settings.saturated == Some(true)) { SATURATED } else { "" },
         notes::given(groups, measures.iter().any(|measure| measure.settings.input == Some(Input::Corrupted))),
         notes::clipped(groups),
         notes::missing(records),

@@ -135,10 +135,14 @@ fn columns(runs: &[ListedRun], evaluations: &[Vec<Measurement>]) -> Vec<(&'stati
             Metric::SharpnessRatio => "test_sharpness_ratio",
             Metric::KlVariance => "test_kl_variance",
             Metric::KlMean => "test_kl_mean",
-            // Many numbers each, one for a band, a frequency or a dimension.
-            Metric::ExplainedPower | Metric::Gain | Metric::PowerRatio | Metric::Coherence | Metric::KlDimension => {
-                continue;
-            }
+            // Several numbers each, one for a band, a frequency, a dimension or a bound.
+            Metric::ExplainedPower
+            | Metric::Gain
+            | Metric::PowerRatio
+            | Metric::Coherence
+            | Metric::KlDimension
+            | Metric::MutualInformation
+            | Metric::MarginalKl => continue,
         };
         columns.push((name, if metric.about().per_epoch.is_some() { test(metric) } else { trained(metric) }));
     }

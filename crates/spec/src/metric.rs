@@ -5,16 +5,25 @@ mod settings;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumIter, EnumString, IntoEnumIterator, IntoStaticStr};
 
-pub use settings::{Band, Decode, Input, MetricSettings, Subject};
+pub use settings::{Band, Bound, Decode, Input, MetricSettings, Subject};
 
 /// Units are active whose posterior mean has more than this variance over images (Burda et al. 2016, §5.2).
 pub const ACTIVE_UNIT_VARIANCE: f64 = 0.01;
 /// Fewer effective samples than this leave an estimate of log p(x) to chance.
 pub const FEW_EFFECTIVE_SAMPLES: f64 = 10.0;
 
+/// A KL nearer than this to the logarithm of the number of images, in nats, is too large for their lower bound on mutual information.
+const SATURATION_MARGIN: f64 = 2.0;
+
+/// Whether a KL says that bounds on mutual information of so many images are saturated, KL > ln N − 2: the lower one is no more than ln N
+/// whatever the truth, and the upper one is far from it.
+pub fn is_saturated(kl: f64, n_images: u64) -> bool {
+    kl > (n_images as f64).ln() - SATURATION_MARGIN
+}
+
 /// Which metrics every trained model is measured by, besides what its experiment asks for. Raised with each that is added: stored
 /// runs that were measured by fewer are measured again, without being trained.
-pub const MEASURES_VERSION: u32 = 2;
+pub const MEASURES_VERSION: u32 = 3;
 
 /// A scalar that is measured; its name in files and on the command line is in snake case, such as `active_units`.
 ///
@@ -101,6 +110,10 @@ pub enum Metric {
     KlMean,
     /// KL(q(z_i|x) ‖ p(z_i)) of a latent dimension, the largest first.
     KlDimension,
+    /// I(x; z) between images and codes drawn from q(z|x).
+    MutualInformation,
+    /// KL(q(z) ‖ p(z)), where q(z) is the mean of q(z|x) over images: with [`Metric::MutualInformation`] it is the KL.
+    MarginalKl,
 }
 
 /// What a metric's values are in; each is a mean over images, or over the split as a whole.
@@ -362,6 +375,12 @@ impl Metric {
                 About { title: "KL of the variances", source: "Kingma & Welling 2014, app. B", ..ONCE }
             }
             Metric::KlMean => About { title: "KL of the means", source: "Kingma & Welling 2014, app. B", ..ONCE },
+            Metric::MutualInformation => {
+                About { title: "mutual information", source: "Poole et al. 2019, §2; Hoffman & Johnson 2016", ..ONCE }
+            }
+            Metric::MarginalKl => {
+                About { title: "marginal KL", better: Better::Lower, source: "Hoffman & Johnson 2016", ..ONCE }
+            }
             Metric::KlDimension => {
                 About { title: "KL of a dimension", unit: Unit::Nats, source: "Kingma & Welling 2014, app. B", ..CURVE }
             }
@@ -396,6 +415,8 @@ impl Metric {
             | Metric::Objective
             | Metric::Discriminator
             | Metric::ImportanceBound
+            | Metric::MutualInformation
+            | Metric::MarginalKl
             | Metric::Nll
             | Metric::PseudoNll
             | Metric::NllQuadrature

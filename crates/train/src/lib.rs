@@ -12,6 +12,7 @@ pub mod context;
 pub mod evaluate;
 pub mod fit;
 pub mod image_metrics;
+mod information;
 mod manifold;
 pub mod messages;
 pub mod mixture;

@@ -11,9 +11,9 @@ use crate::closed_form;
 use crate::cohort::Cohort;
 use crate::evaluate::{SplitContext, batch_of, evaluate, reconstruction_of_corrupted};
 use crate::image_metrics::{self, Judge};
-use crate::quadrature;
 use crate::sampling::N_COMPONENTS;
 use crate::statistics::{ACTIVE_UNIT_VARIANCE, Mean, Sums};
+use crate::{information, quadrature};
 
 /// A mean over `n` test images.
 pub fn mean(metric: Metric, Mean { value, standard_error }: Mean, n: usize, settings: MetricSettings) -> Measurement {
@@ -49,6 +49,7 @@ pub fn of_every_model(model: &dyn Family, cells: &[&Cell], splits: &Splits, devi
     let (made, of_data) = (judge.of_model(model, device), judge.of_data());
     let kl_halves = image_metrics::kl_halves(model, &splits.test, device);
     let closed_form = closed_form::rows(model, cells, &splits.train, device);
+    let information = information::rows(model, cells, &splits.test, device);
     let quadrature = quadrature::rows(model, cells, &splits.test, device);
     let of_replica = |(replica, made): (usize, Vec<Measurement>)| {
         let mut rows: Vec<Measurement> = of_data.iter().cloned().chain(made).collect();
@@ -56,6 +57,7 @@ pub fn of_every_model(model: &dyn Family, cells: &[&Cell], splits: &Splits, devi
         if let (Some(halves), Prior::Standard) = (&kl_halves, &cells[replica].model.prior) {
             rows.extend(halves[replica].clone());
         }
+        rows.extend(information[replica].iter().cloned());
         rows.extend(quadrature[replica].iter().cloned());
         rows.extend(closed_form.iter().flat_map(|replicas| replicas[replica].clone()));
         rows

@@ -129,6 +129,13 @@ fn meaning(metric: Metric) -> &'static str {
         Metric::KlVariance => {
             "the part of the KL that the posterior’s variances have: Σ ½(σ² − 1 − ln σ²), 0 where q(z|x) is as wide as the prior"
         }
+        Metric::MutualInformation => {
+            "how well a code tells which image it is of, I(x; z), between a lower bound, which is at most the logarithm of the number of \
+             images, and an upper one; saturated where the KL is within 2 nats of that logarithm or above, so that neither says much"
+        }
+        Metric::MarginalKl => {
+            "KL(q(z) ‖ p(z)) of the codes of all images together: what samples from the prior miss; with the mutual information it is the KL"
+        }
         Metric::KlDimension => "KL of a latent dimension, the largest first",
         Metric::KlMean => {
             "the part of the KL that the posterior’s means have: Σ ½μ², 0 where they tell no images apart"

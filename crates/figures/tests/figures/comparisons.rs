@@ -64,6 +64,38 @@ sweep:
     assert!(svg.contains("generator&apos;s loss") || svg.contains("generator's loss"), "a row of its own");
 }
 
+/// A bound that says little has a column of its own, and the caption says why.
+#[test]
+fn saturated_bounds_are_told_in_tables() {
+    let text = "
+name: saturated
+dataset: { name: glyphs }
+model: { hidden: [8], latent_dim: 2 }
+training: { epochs: 1 }
+sweep: { grid: { objective.beta: [0.25, 4] } }
+";
+    let root = tempfile::tempdir().unwrap();
+    let experiment = experiment(text);
+    let store = fill(root.path(), &experiment, Look::TINY, |_| true);
+    for (cell, saturated) in experiment.cells.iter().zip([Some(true), None]) {
+        let bound = |bound: spec::metric::Bound| spec::Measurement {
+            metric: spec::Metric::MutualInformation,
+            settings: spec::MetricSettings { bound: Some(bound), saturated, ..spec::MetricSettings::default() },
+            ..spec::Measurement::nll(8.0, 0.1, 10_000, 1)
+        };
+        let rows = [spec::metric::Bound::Lower, spec::metric::Bound::Upper].map(bound);
+        record::RunEditor::open(&store.run(&cell.run_id())).unwrap().evaluation(&rows).unwrap();
+    }
+    figures::draw(&experiment, &store).unwrap();
+    for line in table(&store, &experiment, "evaluation") {
+        let has = |settings: &str| !line[&format!("mutual_information (test; bound lower{settings})")].is_empty();
+        let is_low = line["beta"] == "0.25";
+        assert_eq!((has("; saturated"), has("")), (is_low, !is_low), "{line:?}");
+    }
+    let tex = store.sweep_dir("saturated").join("tables").join("evaluation.tex");
+    assert!(fs_err::read_to_string(tex).unwrap().contains("Bounds called saturated say little"));
+}
+
 /// Of one seed nothing is known, and of few the interval says less than the seeds: no band hides them, none is promised.
 #[test]
 fn intervals_are_drawn_from_four_seeds_on() {

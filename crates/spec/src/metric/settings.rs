@@ -17,6 +17,9 @@ pub struct MetricSettings {
     /// Spatial frequencies it is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub band: Option<Band>,
+    /// Which side of the number it is on, in expectation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Bound>,
     /// Whether it is what theory says of the model that has the same settings at its optimum, and not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_form: Option<bool>,
@@ -47,6 +50,9 @@ pub struct MetricSettings {
     /// Samples of z per image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<usize>,
+    /// Whether it is a bound that says little, see [`super::is_saturated`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saturated: Option<bool>,
     /// Units are active whose posterior mean has more than this variance over images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variance_above: Option<f64>,
@@ -75,6 +81,16 @@ pub enum Band {
 impl Band {
     /// Where one band ends and the next begins, in cycles per pixel: low, middle and high have 30, 54 and 15 % of the variance of MNIST.
     pub const EDGES: [f64; 2] = [0.09, 0.23];
+}
+
+/// A side of a number that is estimated from both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Bound {
+    /// In expectation no larger.
+    Lower,
+    /// In expectation no smaller.
+    Upper,
 }
 
 /// How an image is reconstructed from q(z|x), by decoder means.

@@ -39,6 +39,8 @@ fn names_are_those_in_files() {
             "kl_variance",
             "kl_mean",
             "kl_dimension",
+            "mutual_information",
+            "marginal_kl",
         ]
     );
     for metric in Metric::all() {
@@ -61,7 +63,9 @@ fn settings_are_the_text_in_files() {
     let corrupted = MetricSettings { input: Some(Input::Corrupted), samples: Some(1), ..MetricSettings::default() };
     let active = MetricSettings { variance_above: Some(0.01), ..MetricSettings::default() };
     let exact = MetricSettings { exact: Some(true), ..MetricSettings::default() };
+    let lower = MetricSettings { bound: Some(Bound::Lower), saturated: Some(true), ..MetricSettings::default() };
     let cases = [
+        (lower, r#"{"bound":"lower","saturated":true}"#, "bound lower, saturated"),
         (MetricSettings::default(), "{}", ""),
         (MetricSettings::samples(5000), r#"{"samples":5000}"#, "samples 5000"),
         (corrupted, r#"{"input":"corrupted","samples":1}"#, "input corrupted, samples 1"),
@@ -84,4 +88,10 @@ fn a_term_from_one_sample_is_that_of_the_last_epoch() {
     let active = |variance_above| MetricSettings { variance_above, ..MetricSettings::default() };
     assert!(active(Some(0.01)).repeat_last_epoch(Metric::ActiveUnits));
     assert!(!active(Some(0.1)).repeat_last_epoch(Metric::ActiveUnits));
+}
+
+#[test]
+fn bounds_saturate_two_nats_below_the_logarithm_of_the_number_of_images() {
+    assert!(is_saturated(9.1, 60_000) && !is_saturated(8.9, 60_000));
+    assert!(is_saturated(2.7, 100) && !is_saturated(2.6, 100));
 }

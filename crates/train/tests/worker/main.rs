@@ -3,6 +3,7 @@
 
 mod closed_form;
 mod families;
+mod information;
 mod keep;
 mod quadrature;
 mod support;
@@ -295,8 +296,12 @@ fn stored_models_that_lack_metrics_are_measured_without_being_trained() {
     let store = Store::open(results.path()).unwrap();
     let older = store.run(&cells[1].run_id());
     let whole = older.evaluation().unwrap();
-    let is_new =
-        |row: &&Measurement| matches!(row.metric, Metric::Mse | Metric::Ssim | Metric::EquivalentBlur | Metric::Gain);
+    let is_new = |row: &&Measurement| {
+        matches!(
+            row.metric,
+            Metric::Mse | Metric::Ssim | Metric::EquivalentBlur | Metric::Gain | Metric::MutualInformation
+        )
+    };
     assert!(whole.iter().filter(is_new).count() > 5, "{whole:?}");
 
     // As a version without these left it.
