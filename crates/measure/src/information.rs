@@ -243,8 +243,7 @@ mod tests {
         let log_q = |i: usize, j: usize| -> f64 {
             let of = |d: usize| {
                 let at = j * width + d;
-                let [mean, log_variance, z] =
-                    [means[at], log_variances[at], draws[i * width + d]].map(|value| f64::from(value));
+                let [mean, log_variance, z] = [means[at], log_variances[at], draws[i * width + d]].map(f64::from);
                 -0.5 * ((z - mean).powi(2) / log_variance.exp() + log_variance + std::f64::consts::TAU.ln())
             };
             (0..width).map(of).sum()
