@@ -1,6 +1,5 @@
 //! Linear VAEs, measured on the training images, and what theory says of their optimum (Lucas et al. 2019).
 
-use spec::metric::ACTIVE_UNIT_VARIANCE;
 use spec::{Cell, Metric, MetricSettings, Split};
 
 use crate::records::{Group, MeasurementKey, OverSeeds, RunNumbers};
@@ -21,33 +20,25 @@ pub fn measured(group: &Group, metric: Metric) -> Option<OverSeeds> {
 /// A metric as theory has it: the same for each seed.
 pub fn predicted(group: &Group, metric: Metric) -> Option<f64> {
     let without_samples = MetricSettings { samples: None, ..settings(metric) };
-    Some(group.measured(metric, Split::Train, &by_theory(without_samples))?.mean())
+    Some(group.measured(metric, Split::Train, &without_samples.by_closed_form())?.mean())
 }
 
 /// What a metric was measured with.
 fn settings(metric: Metric) -> MetricSettings {
     match metric {
-        Metric::ActiveUnits => {
-            MetricSettings { variance_above: Some(ACTIVE_UNIT_VARIANCE), ..MetricSettings::default() }
-        }
+        Metric::ActiveUnits => MetricSettings::active_units(),
         _ => MetricSettings::samples(1),
     }
-}
-
-fn by_theory(settings: MetricSettings) -> MetricSettings {
-    MetricSettings { closed_form: Some(true), ..settings }
-}
-
-/// KL of the `i`-th latent dimension from 0, the largest first.
-fn dimension(i: usize) -> MetricSettings {
-    MetricSettings { dimension: Some(i + 1), ..MetricSettings::default() }
 }
 
 /// The KL of each latent dimension by theory and as measured, in nats, the largest first; empty where there is none.
 pub fn kl_per_dim(group: &Group) -> Vec<(f64, OverSeeds)> {
     let of = |settings: &MetricSettings| group.measured(Metric::KlDimension, Split::Train, settings);
-    let pair = |i| Some((of(&by_theory(dimension(i)))?.mean(), of(&dimension(i))?));
-    (0..group.cell.model.latent_dim).map_while(pair).collect()
+    let pair = |rank| {
+        let settings = MetricSettings::dimension(rank);
+        Some((of(&settings.clone().by_closed_form())?.mean(), of(&settings)?))
+    };
+    (1..=group.cell.model.latent_dim).map_while(pair).collect()
 }
 
 /// The largest |difference| of the KL of a latent dimension from that of theory, in nats, over seeds.
@@ -59,8 +50,11 @@ pub fn largest_difference(group: &Group) -> Option<OverSeeds> {
             };
             run.measures.iter().find(|(key, _)| is_one(key)).map(|(_, value)| *value)
         };
-        let difference = |i| Some((value(dimension(i))? - value(by_theory(dimension(i)))?).abs());
-        (0..group.cell.model.latent_dim).map_while(difference).reduce(f64::max)
+        let difference = |rank| {
+            let settings = MetricSettings::dimension(rank);
+            Some((value(settings.clone())? - value(settings.by_closed_form())?).abs())
+        };
+        (1..=group.cell.model.latent_dim).map_while(difference).reduce(f64::max)
     };
     OverSeeds::of(Metric::KlDimension, group.runs.iter().filter_map(of_run).collect())
 }

@@ -286,9 +286,9 @@ impl Group {
 
     /// The sharpness of these images: of the test split, or else of whichever it was measured on.
     pub fn sharpness(&self, of: Subject) -> Option<OverSeeds> {
-        let is_one = |measure: &MeasurementKey| measure.metric == Metric::Sharpness && measure.settings.of == Some(of);
-        let on_test = self.measure(|measure| is_one(measure) && measure.split == Split::Test);
-        on_test.or_else(|| self.measure(is_one))
+        let wanted = MetricSettings::of(of);
+        let is_one = |measure: &MeasurementKey| measure.metric == Metric::Sharpness && measure.settings == wanted;
+        self.measured(Metric::Sharpness, Split::Test, &wanted).or_else(|| self.measure(is_one))
     }
 
     /// Images of the run whose arrays are shown; `None` where its model has none.

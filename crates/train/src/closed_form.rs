@@ -31,24 +31,24 @@ pub fn rows(model: &dyn Family, cells: &[&Cell], train: &Images, device: Device)
         for (metric, mean) in sums.means().filter(|(metric, _)| metric.about().role == spec::metric::Role::Bound) {
             add(metric, mean.value, mean.standard_error, one_sample.clone());
         }
-        let units = MetricSettings { variance_above: Some(ACTIVE_UNIT_VARIANCE), ..MetricSettings::default() };
         if let Some(active) = sums.active_units() {
-            add(Metric::ActiveUnits, f64::from(active), None, units.clone());
+            add(Metric::ActiveUnits, f64::from(active), None, MetricSettings::active_units());
         }
         let mut kl = sums.kl_per_dim();
         kl.sort_by(|a, b| b.total_cmp(a));
-        let dimension = |i: usize| MetricSettings { dimension: Some(i + 1), ..MetricSettings::default() };
-        kl.iter().enumerate().for_each(|(i, &kl)| add(Metric::KlDimension, kl, None, dimension(i)));
+        kl.iter().zip(1..).for_each(|(&kl, rank)| add(Metric::KlDimension, kl, None, MetricSettings::dimension(rank)));
 
         let theory = ClosedForm::new(&eigenvalues, cell.model.latent_dim, variance, cell.objective.beta);
-        let by_theory = |settings: MetricSettings| MetricSettings { closed_form: Some(true), ..settings };
-        let mut predict = |metric, value, settings| add(metric, value, None, by_theory(settings));
+        let mut predict = |metric, value, settings: MetricSettings| add(metric, value, None, settings.by_closed_form());
         predict(Metric::Elbo, theory.elbo(), MetricSettings::default());
         predict(Metric::Reconstruction, theory.reconstruction(), MetricSettings::default());
         predict(Metric::Kl, theory.kl(), MetricSettings::default());
-        predict(Metric::ActiveUnits, theory.active_units(ACTIVE_UNIT_VARIANCE) as f64, units);
+        predict(Metric::ActiveUnits, theory.active_units(ACTIVE_UNIT_VARIANCE) as f64, MetricSettings::active_units());
         let of_dimensions = theory.kl_per_dim();
-        of_dimensions.iter().enumerate().for_each(|(i, &kl)| predict(Metric::KlDimension, kl, dimension(i)));
+        of_dimensions
+            .iter()
+            .zip(1..)
+            .for_each(|(&kl, rank)| predict(Metric::KlDimension, kl, MetricSettings::dimension(rank)));
         rows
     };
     Some(cells.iter().zip(variances).zip(sums).map(rows_of).collect())

@@ -12,7 +12,7 @@ use crate::cohort::Cohort;
 use crate::evaluate::{SplitContext, batch_of, evaluate, reconstruction_of_corrupted};
 use crate::image_metrics::{self, Judge};
 use crate::sampling::N_COMPONENTS;
-use crate::statistics::{ACTIVE_UNIT_VARIANCE, Mean, Sums};
+use crate::statistics::{Mean, Sums};
 use crate::{information, quadrature};
 
 /// A mean over `n` test images.
@@ -93,8 +93,7 @@ pub fn of_sums(cell: &Cell, sums: &Sums, of_corrupted: Option<Mean>, test: &Imag
         settings,
     };
     if let Some(units) = sums.active_units() {
-        let settings = MetricSettings { variance_above: Some(ACTIVE_UNIT_VARIANCE), ..MetricSettings::default() };
-        rows.push(exact(Metric::ActiveUnits, f64::from(units), settings));
+        rows.push(exact(Metric::ActiveUnits, f64::from(units), MetricSettings::active_units()));
     }
     if cell.scale() == Scale::GrayBce && sums.scalars.contains_key(&Metric::Reconstruction) {
         rows.push(exact(Metric::GrayBceFloor, data::gray_bce_floor(test), MetricSettings::default()));

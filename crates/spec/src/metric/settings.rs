@@ -123,6 +123,16 @@ impl MetricSettings {
         MetricSettings { samples: Some(n), ..MetricSettings::default() }
     }
 
+    /// Units counted as active by the variance that every epoch's are counted with.
+    pub fn active_units() -> MetricSettings {
+        MetricSettings { variance_above: Some(ACTIVE_UNIT_VARIANCE), ..MetricSettings::default() }
+    }
+
+    /// The `rank`-th latent dimension from 1, the largest first.
+    pub fn dimension(rank: usize) -> MetricSettings {
+        MetricSettings { dimension: Some(rank), ..MetricSettings::default() }
+    }
+
     /// Measured on these images.
     pub fn of(subject: Subject) -> MetricSettings {
         MetricSettings { of: Some(subject), ..MetricSettings::default() }
@@ -136,6 +146,11 @@ impl MetricSettings {
     /// The same, of images decoded in this way.
     pub fn decoded(self, decode: Option<Decode>) -> MetricSettings {
         MetricSettings { decode, ..self }
+    }
+
+    /// The same, by theory and not measured.
+    pub fn by_closed_form(self) -> MetricSettings {
+        MetricSettings { closed_form: Some(true), ..self }
     }
 
     /// The JSON object in files.
@@ -157,9 +172,7 @@ impl MetricSettings {
     pub fn repeat_last_epoch(&self, metric: Metric) -> bool {
         let usual = match (metric.about().role, metric) {
             (Role::Bound, _) => MetricSettings::samples(1),
-            (_, Metric::ActiveUnits) => {
-                MetricSettings { variance_above: Some(ACTIVE_UNIT_VARIANCE), ..MetricSettings::default() }
-            }
+            (_, Metric::ActiveUnits) => MetricSettings::active_units(),
             _ => return false,
         };
         *self == usual
