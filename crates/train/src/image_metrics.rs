@@ -20,6 +20,7 @@ pub struct Judge<'a> {
     test: &'a Images,
     shape: ImageShape,
     pixels: Vec<f32>,
+    mean_image: Vec<f32>,
     contrast: Option<Contrast>,
     scale: Option<BlurScale>,
 }
@@ -35,7 +36,8 @@ impl<'a> Judge<'a> {
             pixels.chunks_exact(shape.n_pixels()).for_each(|image| contrast.add(image));
         }
         let scale = BlurScale::of(pixels.chunks_exact(shape.n_pixels()), shape).filter(|_| contrast.is_some());
-        Judge { test, shape, pixels, contrast, scale }
+        let mean_image = measure::mean_image(&pixels, shape);
+        Judge { test, shape, pixels, mean_image, contrast, scale }
     }
 
     /// What is measured on the test images alone: their sharpness, unless they are too small to have one.
@@ -207,7 +209,7 @@ impl Seen {
             mean: with(Fidelity::of(shape)),
             draw: with(Fidelity::without_ssim()),
             average: with(Fidelity::without_ssim()),
-            transfer: Transfer::new(shape, measure::mean_image(&judge.pixels, shape)),
+            transfer: Transfer::new(shape, judge.mean_image.clone()),
             samples: Contrast::of(shape),
         }
     }
