@@ -82,12 +82,27 @@ class Flow:
 class Likelihood(nn.Module):
     """Holds the parameters of p(x|z) under the names of `likelihood.…`."""
 
-    def __init__(self, kind: str, settings: dict) -> None:
+    def __init__(self, kind: str, settings: dict, image: tuple[int, int, int]) -> None:
         super().__init__()
-        if kind == "gaussian-shared":
+        if kind == "gaussian-spectral":
+            self.log_sigma = nn.Parameter(torch.empty(1, int(rings(image).max()) + 1), requires_grad=False)
+        elif kind == "gaussian-shared":
             self.log_sigma = nn.Parameter(torch.empty(1, 1), requires_grad=settings.get("variance") != "optimal")
         elif kind == "discretised-logistic":
             self.log_scale = nn.Parameter(torch.empty(1, 1))
+
+
+def rings(image: tuple[int, int, int]) -> torch.Tensor:
+    """Of each wave `[height, width]` its frequency in cycles along the longer side, rounded (halves up)."""
+    y, x = (torch.fft.fftfreq(n).double() for n in image[1:])
+    return torch.floor(torch.hypot(y[:, None], x[None]) * max(image[1:]) + 0.5).long()
+
+
+def stationary(variance: torch.Tensor, image: tuple[int, int, int]) -> torch.Tensor:
+    """The covariance of pixels whose waves have these variances `[height, width]`, channels apart from each other."""
+    deltas = torch.eye(math.prod(image[1:])).double().view(-1, *image[1:])
+    of_channel = torch.fft.ifft2(torch.fft.fft2(deltas) * variance).real.flatten(1)
+    return torch.block_diag(*[of_channel] * image[0])
 
 
 def tagged(setting) -> tuple[str, dict]:
@@ -105,7 +120,7 @@ class Model(nn.Module):
         self.is_autoencoder = model.get("kind") == "autoencoder"
         self.build(model, image)
         self.prior = Prior(self.prior_setting, math.prod(image))
-        self.likelihood = Likelihood(self.likelihood_kind, self.likelihood_settings)
+        self.likelihood = Likelihood(self.likelihood_kind, self.likelihood_settings, image)
         self.double()
 
     def build(self, model: dict, image: tuple[int, int, int]) -> None:
@@ -204,6 +219,15 @@ class Model(nn.Module):
             if is_training and settings.get("variance") == "optimal":
                 sigma = (x - output).pow(2).mean().sqrt()
             return -D.Normal(output, sigma).log_prob(x).sum(-1)
+        if kind == "gaussian-spectral":
+            ring = rings(self.image)
+            variance = torch.exp(2 * self.likelihood.log_sigma[0])
+            if is_training:
+                power = torch.fft.fft2((x - output).view(-1, *self.image), norm="ortho").abs().pow(2).detach()
+                variance = torch.stack([power[..., ring == r].mean() for r in range(len(variance))])
+                assert (variance > settings["floor"] ** 2).all(), "the floor binds"
+            covariance = stationary(variance[ring], self.image)
+            return -D.MultivariateNormal(output, covariance).log_prob(x)
         if kind == "gaussian-per-pixel":
             mean, raw = output.chunk(2, -1)
             return -D.Normal(mean, settings["floor"] + F.softplus(raw)).log_prob(x).sum(-1)
@@ -362,6 +386,8 @@ def cases() -> list[tuple]:
         ("gaussian-shared, optimal", {"likelihood": {"gaussian-shared": {"variance": "optimal"}}}, {}, GRAY),
         ("gaussian-per-pixel", {"likelihood": {"gaussian-per-pixel": {"floor": 0.05}}}, {}, GRAY),
         ("gaussian-per-pixel, conv", {"likelihood": {"gaussian-per-pixel": {"floor": 0.05}}, "net": conv}, {}, COLOUR),
+        ("gaussian-spectral", {"likelihood": {"gaussian-spectral": {"floor": 0.01}}}, {}, GRAY),
+        ("gaussian-spectral, conv", {"likelihood": {"gaussian-spectral": {"floor": 0.01}}, "net": conv}, {}, COLOUR),
         ("discretised-logistic", {"likelihood": "discretised-logistic"}, {}, GRAY),
         ("bits", {"latent": bits}, {}, GRAY),
         ("mixture prior", {"prior": mixture}, {}, GRAY),

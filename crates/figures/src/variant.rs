@@ -40,6 +40,7 @@ const TITLES: &[(&str, &str, &str)] = &[
     ("model.likelihood", "laplace", "Laplace"),
     ("model.likelihood", "gaussian-shared", "Gaussian with one σ"),
     ("model.likelihood", "gaussian-per-pixel", "Gaussian with a σ per pixel"),
+    ("model.likelihood", "gaussian-spectral", "Gaussian with a σ per frequency"),
     ("model.likelihood", "discretised-logistic", "discretised logistic"),
     ("model.corruption", "none", "no corruption"),
     ("model.corruption", "gaussian", "Gaussian noise"),

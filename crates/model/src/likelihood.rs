@@ -1,4 +1,4 @@
-//! p(x|z), pixels independent given z: what the decoder's output means, and the parameters it has of its own.
+//! p(x|z): what the decoder's output means, and the parameters it has of its own.
 
 mod bernoulli;
 mod continuous_bernoulli;
@@ -6,16 +6,17 @@ mod discretised_logistic;
 mod distribution;
 mod gaussian;
 mod laplace;
+mod spectral;
 
-use spec::{Cell, Likelihood as Spec, SharedVariance};
+use spec::{Cell, ImageShape, Likelihood as Spec, SharedVariance};
 use tch::{Device, Tensor};
 
 pub use distribution::Likelihood;
 
 use crate::parameters::{Parameters, Part};
 
-/// The spec's likelihood, for cells with the same variant; adds the parameters it needs.
-pub fn new(parameters: &mut Parameters, cells: &[&Cell], likelihood: Spec) -> Box<dyn Likelihood> {
+/// The spec's likelihood of images of this shape, for cells with the same variant; adds the parameters it needs.
+pub fn new(parameters: &mut Parameters, cells: &[&Cell], likelihood: Spec, image: ImageShape) -> Box<dyn Likelihood> {
     let device = parameters.device();
     let mut own = parameters.of(Part::Likelihood);
     match likelihood {
@@ -26,6 +27,7 @@ pub fn new(parameters: &mut Parameters, cells: &[&Cell], likelihood: Spec) -> Bo
         Spec::GaussianShared { variance: SharedVariance::Learned } => Box::new(gaussian::Learned::new(&mut own)),
         Spec::GaussianShared { variance: SharedVariance::Optimal } => Box::new(gaussian::Optimal::new(&mut own)),
         Spec::GaussianPerPixel { floor } => Box::new(gaussian::PerPixel { floor }),
+        Spec::GaussianSpectral { floor } => Box::new(spectral::Spectral::new(&mut own, image, floor, device)),
         Spec::DiscretisedLogistic => Box::new(discretised_logistic::DiscretisedLogistic::new(&mut own)),
     }
 }
@@ -38,6 +40,7 @@ fn scales(cells: &[&Cell], device: Device) -> Tensor {
         | Spec::ContinuousBernoulli { .. }
         | Spec::GaussianShared { .. }
         | Spec::GaussianPerPixel { .. }
+        | Spec::GaussianSpectral { .. }
         | Spec::DiscretisedLogistic => f32::NAN,
     };
     Tensor::from_slice(&cells.iter().map(scale).collect::<Vec<_>>()).view([-1, 1, 1]).to_device(device)
@@ -69,6 +72,7 @@ mod tests {
             json!({ "gaussian-shared": { "variance": "optimal" } }),
             json!({ "gaussian-per-pixel": {} }),
             json!({ "gaussian-per-pixel": { "floor": 0.2 } }),
+            json!({ "gaussian-spectral": {} }),
         ]
     }
 
@@ -85,7 +89,8 @@ mod tests {
             let own = cell.model.likelihood;
             let replica = Replica { seed: 0, width: 1 };
             let mut parameters = Parameters::new(vec![replica], cell.model.init, Device::Cpu);
-            let built = new(&mut parameters, &[&cell], own);
+            let image = ImageShape { channels: 1, height: 3, width: outputs.len() / 3 };
+            let built = new(&mut parameters, &[&cell], own, image);
             let one = Tensor::from_slice(&outputs).view([1, 1, -1]).repeat([1, 1, own.outputs_per_pixel() as i64]);
             let seen = Replica { seed: 7, width: outputs.len() };
             let key = NoiseKey::new(Stream::Decoder, 0, 0);

@@ -45,7 +45,7 @@ impl Vae {
         let mut parameters = Parameters::new(replicas, model.init, device);
         let encoder = Encoder::new(&mut parameters, model, image)?;
         let decoder = decoder(&mut parameters.of(Part::Decoder), "decoder", model, image)?;
-        let likelihood = likelihood::new(&mut parameters, cells, model.likelihood);
+        let likelihood = likelihood::new(&mut parameters, cells, model.likelihood, image);
         let prior = Prior::new(&mut parameters, model, image.n_pixels());
         Ok(Some(Vae {
             parameters,

@@ -37,6 +37,7 @@ fn cases() -> Vec<(&'static str, Value, Value)> {
             "gaussian-per-pixel, conv",
             json!({ "likelihood": { "gaussian-per-pixel": {} }, "net": { "conv": { "channels": [3] } } }),
         ),
+        model("gaussian-spectral, optimal", json!({ "likelihood": { "gaussian-spectral": {} } })),
         model("discretised-logistic", json!({ "likelihood": "discretised-logistic" })),
         model("bits", json!({ "latent": { "bernoulli": {} } })),
         model("mixture prior", json!({ "prior": { "mixture": { "components": 3 } } })),

@@ -8,7 +8,7 @@ use crate::fields::{Field, field};
 use crate::objective::ObjectiveKind;
 use crate::scale::Scale;
 
-/// p(x|z), pixels independent given z.
+/// p(x|z), pixels independent given z but for `GaussianSpectral`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Likelihood {
@@ -46,6 +46,14 @@ pub enum Likelihood {
         #[serde(default = "hundredth")]
         floor: f64,
     },
+    /// Normal with the decoder's mean and stationary noise: independent waves with one standard deviation for each ring of
+    /// frequencies, the root of the mean squared residual there; after the blur error of Bredell et al. (2023), whose filter a network
+    /// makes of z, and no reproduction of it.
+    GaussianSpectral {
+        /// The smallest standard deviation of a wave: without a floor the likelihood has no bound.
+        #[serde(default = "hundredth")]
+        floor: f64,
+    },
     /// The probability of each of the 256 gray levels under a logistic with the decoder's mean and one learned scale
     /// (Kingma et al. 2016; Salimans et al. 2017), scale `gray-levels`.
     DiscretisedLogistic,
@@ -65,7 +73,7 @@ pub enum SharedVariance {
 pub(crate) const FIELDS: &[Field] = &[
     field(
         "model.likelihood",
-        "`bernoulli`, `continuous-bernoulli`, `{ gaussian: { sigma: 1 } }`, `{ laplace: { scale: 1 } }`, `gaussian-shared`, `gaussian-per-pixel` or `discretised-logistic`",
+        "`bernoulli`, `continuous-bernoulli`, `{ gaussian: { sigma: 1 } }`, `{ laplace: { scale: 1 } }`, `gaussian-shared`, `gaussian-per-pixel`, `gaussian-spectral` or `discretised-logistic`",
     ),
     field(
         "model.likelihood.continuous-bernoulli.clip",
@@ -75,6 +83,7 @@ pub(crate) const FIELDS: &[Field] = &[
     field("model.likelihood.laplace.scale", "a scale, such as `1` or `0.1`"),
     field("model.likelihood.gaussian-shared.variance", "`learned` or `optimal`"),
     field("model.likelihood.gaussian-per-pixel.floor", "the smallest standard deviation, such as `0.01`"),
+    field("model.likelihood.gaussian-spectral.floor", "the smallest standard deviation of a wave, such as `0.01`"),
 ];
 
 impl Likelihood {
@@ -86,6 +95,7 @@ impl Likelihood {
             | Likelihood::Gaussian { .. }
             | Likelihood::Laplace { .. }
             | Likelihood::GaussianShared { .. }
+            | Likelihood::GaussianSpectral { .. }
             | Likelihood::DiscretisedLogistic => 1,
             Likelihood::GaussianPerPixel { .. } => 2,
         }
@@ -100,7 +110,8 @@ impl Likelihood {
             | (Likelihood::Gaussian { .. }, _)
             | (Likelihood::Laplace { .. }, _)
             | (Likelihood::GaussianShared { .. }, _)
-            | (Likelihood::GaussianPerPixel { .. }, _) => Scale::GaussianDensity,
+            | (Likelihood::GaussianPerPixel { .. }, _)
+            | (Likelihood::GaussianSpectral { .. }, _) => Scale::GaussianDensity,
             (Likelihood::DiscretisedLogistic, _) => Scale::GrayLevels,
         }
     }
@@ -114,6 +125,7 @@ impl Likelihood {
             | Likelihood::ContinuousBernoulli { .. }
             | Likelihood::GaussianShared { .. }
             | Likelihood::GaussianPerPixel { .. }
+            | Likelihood::GaussianSpectral { .. }
             | Likelihood::DiscretisedLogistic => self,
         }
     }
@@ -127,6 +139,7 @@ impl Likelihood {
             Likelihood::Laplace { .. } => Some("laplace"),
             Likelihood::GaussianShared { .. } => Some("shared"),
             Likelihood::GaussianPerPixel { .. } => Some("per-pixel"),
+            Likelihood::GaussianSpectral { .. } => Some("spectral"),
             Likelihood::DiscretisedLogistic => Some("logistic"),
         }
     }
@@ -145,6 +158,9 @@ impl Likelihood {
             Likelihood::Laplace { scale } => checks.positive("model.likelihood.laplace.scale", scale, "0.1"),
             Likelihood::GaussianPerPixel { floor } => {
                 checks.deviation("model.likelihood.gaussian-per-pixel.floor", "floor", floor);
+            }
+            Likelihood::GaussianSpectral { floor } => {
+                checks.deviation("model.likelihood.gaussian-spectral.floor", "floor", floor);
             }
         }
     }
@@ -166,6 +182,7 @@ impl Likelihood {
             Likelihood::Laplace { .. } => density("laplace", "a density", checks),
             Likelihood::GaussianShared { .. } => density("gaussian-shared", "a density", checks),
             Likelihood::GaussianPerPixel { .. } => density("gaussian-per-pixel", "a density", checks),
+            Likelihood::GaussianSpectral { .. } => density("gaussian-spectral", "a density", checks),
             Likelihood::ContinuousBernoulli { .. } => density("continuous-bernoulli", "a density", checks),
             Likelihood::DiscretisedLogistic => checks.complain(
                 "dataset.pixels",
@@ -177,16 +194,20 @@ impl Likelihood {
 
     /// Whether it has a meaning with an objective.
     pub(crate) fn check_objective(self, objective: ObjectiveKind, checks: &mut Checks) {
+        if !matches!(objective, ObjectiveKind::ImportanceWeighted { .. }) {
+            return;
+        }
         match self {
-            Likelihood::GaussianShared { variance: SharedVariance::Optimal } => {
-                if matches!(objective, ObjectiveKind::ImportanceWeighted { .. }) {
-                    checks.complain(
-                        "model.likelihood.gaussian-shared.variance",
-                        "σ² = mean squared error is the optimum of the ELBO, not of an importance-weighted bound",
-                        "write `variance: learned`",
-                    );
-                }
-            }
+            Likelihood::GaussianShared { variance: SharedVariance::Optimal } => checks.complain(
+                "model.likelihood.gaussian-shared.variance",
+                "σ² = mean squared error is the optimum of the ELBO, not of an importance-weighted bound",
+                "write `variance: learned`",
+            ),
+            Likelihood::GaussianSpectral { .. } => checks.complain(
+                "model.likelihood",
+                "σ² = mean squared residual of each ring is the optimum of the ELBO, not of an importance-weighted bound",
+                "write `likelihood: gaussian-shared`, or `objective.kind: elbo`",
+            ),
             Likelihood::Bernoulli
             | Likelihood::ContinuousBernoulli { .. }
             | Likelihood::Gaussian { .. }
@@ -205,6 +226,7 @@ impl Likelihood {
             | Likelihood::Gaussian { .. }
             | Likelihood::Laplace { .. }
             | Likelihood::GaussianShared { .. }
+            | Likelihood::GaussianSpectral { .. }
             | Likelihood::DiscretisedLogistic => {}
             Likelihood::GaussianPerPixel { .. } => checks.complain(
                 "model.likelihood",

@@ -105,6 +105,8 @@ fn every_field_that_changes_the_result_changes_the_id() {
         "model.likelihood={ gaussian-shared: { variance: optimal } }",
         "model.likelihood=gaussian-per-pixel",
         "model.likelihood={ gaussian-per-pixel: { floor: 0.1 } }",
+        "model.likelihood=gaussian-spectral",
+        "model.likelihood={ gaussian-spectral: { floor: 0.1 } }",
         "model.likelihood=continuous-bernoulli",
         "model.likelihood={ continuous-bernoulli: { clip: 0 } }",
         "model.likelihood=discretised-logistic",

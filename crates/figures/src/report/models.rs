@@ -160,6 +160,12 @@ pub fn likelihood(cell: &Cell) -> String {
         Likelihood::GaussianPerPixel { floor } => {
             format!("Gaussian with a σ for every pixel, {} at least", number(floor))
         }
+        Likelihood::GaussianSpectral { floor } => {
+            format!(
+                "Gaussian with stationary noise: a σ for every ring of spatial frequencies, {} at least",
+                number(floor)
+            )
+        }
         Likelihood::DiscretisedLogistic => "discretised logistic over 256 gray levels".to_owned(),
     };
     format!("{said}; scale {scale}")

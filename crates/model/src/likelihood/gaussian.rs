@@ -22,7 +22,7 @@ fn log_prob(mean: &Tensor, x: &Tensor, sigma: &Tensor) -> Tensor {
 }
 
 /// The same of every pair of means `[R, n, P]` and images `[R, B, P]`, with Σ (x − m)² = Σ x² − 2xm + m²; `[R, n, B]`.
-fn log_prob_of_pairs(mean: &Tensor, x: &Tensor, sigma: &Tensor) -> Tensor {
+pub(super) fn log_prob_of_pairs(mean: &Tensor, x: &Tensor, sigma: &Tensor) -> Tensor {
     let products = mean.matmul(&x.transpose(-1, -2));
     let squares = x.square().sum_dim_intlist(-1, false, Kind::Float).unsqueeze(1) * 0.5;
     (products - squares) / sigma.square() + log_prob(mean, &mean.zeros_like(), sigma).unsqueeze(-1)
@@ -89,44 +89,72 @@ impl Likelihood for Learned {
     }
 }
 
-/// The output is means; σ² is the mean squared error of the batch (Rybkin et al. 2021, eq. 7).
-///
-/// It is taken as a constant: at the optimum the derivative by σ is zero, so the gradient is that of the plugged-in form.
-/// For evaluation, log σ is averaged over batches with weights that fade exponentially and sum to one from the first batch
-/// on.
+/// log σ averaged over batches with weights that fade exponentially and sum to one from the first batch on: what is evaluated with
+/// where training takes the σ of each batch.
 #[derive(Debug)]
-pub struct Optimal {
-    /// The running mean of log σ over batches, `[R, 1, 1]`.
+pub struct RunningLogSigma {
+    /// `[R, 1, n]`
     log_sigma: Buffer,
     /// Sum of the weights of the batches in it, `[R, 1, 1]`: 0 before the first batch, towards 1 with more.
     weight: Buffer,
 }
 
+impl RunningLogSigma {
+    /// Of `n` standard deviations a replica, before the first batch.
+    pub fn new(parameters: &mut Registrar<'_>, n: usize) -> RunningLogSigma {
+        let mut buffer = |name, n| {
+            let axes = [Width::Fixed(1), Width::Fixed(n)];
+            parameters.buffer(name, &axes, Initialiser::Constant(0.0))
+        };
+        RunningLogSigma {
+            log_sigma: buffer("likelihood.log_sigma", n),
+            weight: buffer("likelihood.log_sigma_weight", 1),
+        }
+    }
+
+    /// The mean so far, `[R, 1, n]`.
+    pub fn mean(&self) -> &Tensor {
+        &self.log_sigma.tensor
+    }
+
+    /// With the σ of a further batch, `[R, 1, n]`.
+    pub fn with(&self, log_sigma: &Tensor) -> Vec<BufferUpdate> {
+        let (running, weight) = (&self.log_sigma.tensor, &self.weight.tensor);
+        let next_weight = weight * (1.0 - RUNNING_MEAN) + RUNNING_MEAN;
+        let next = running + (log_sigma - running) * (RUNNING_MEAN / &next_weight);
+        vec![self.weight.next(next_weight), self.log_sigma.next(next)]
+    }
+}
+
+/// The output is means; σ² is the mean squared error of the batch (Rybkin et al. 2021, eq. 7).
+///
+/// It is taken as a constant: at the optimum the derivative by σ is zero, so the gradient is that of the plugged-in form.
+#[derive(Debug)]
+pub struct Optimal {
+    log_sigma: RunningLogSigma,
+}
+
 impl Optimal {
     /// Before the first batch.
     pub fn new(parameters: &mut Registrar<'_>) -> Optimal {
-        let mut buffer = |name| parameters.buffer(name, &ONE_A_REPLICA, Initialiser::Constant(0.0));
-        Optimal { log_sigma: buffer("likelihood.log_sigma"), weight: buffer("likelihood.log_sigma_weight") }
+        Optimal { log_sigma: RunningLogSigma::new(parameters, 1) }
     }
 }
 
 impl Likelihood for Optimal {
     fn log_prob(&self, output: &Tensor, x: &Tensor) -> Tensor {
-        log_prob(output, x, &self.log_sigma.tensor.exp())
+        log_prob(output, x, &self.log_sigma.mean().exp())
     }
 
     fn log_prob_of_pairs(&self, output: &Tensor, x: &Tensor) -> Option<Tensor> {
-        Some(log_prob_of_pairs(output, x, &self.log_sigma.tensor.exp()))
+        Some(log_prob_of_pairs(output, x, &self.log_sigma.mean().exp()))
     }
 
     fn train(&self, output: &Tensor, x: &Tensor) -> (Tensor, Vec<BufferUpdate>) {
         let (sigma, updates) = tch::no_grad(|| {
             let variance = (x - output).square().mean_dim(&[1i64, 2][..], true, Kind::Float).clamp_min(LEAST_VARIANCE);
             let log_sigma = variance.log() * 0.5;
-            let (running, weight) = (&self.log_sigma.tensor, &self.weight.tensor);
-            let next_weight = weight * (1.0 - RUNNING_MEAN) + RUNNING_MEAN;
-            let next = running + (&log_sigma - running) * (RUNNING_MEAN / &next_weight);
-            (log_sigma.exp(), vec![self.weight.next(next_weight), self.log_sigma.next(next)])
+            (log_sigma.exp(), self.log_sigma.with(&log_sigma))
         });
         (log_prob(output, x, &sigma), updates)
     }
@@ -136,7 +164,7 @@ impl Likelihood for Optimal {
     }
 
     fn sample(&self, output: &Tensor, uniform: &Tensor) -> Tensor {
-        output + normal(uniform) * self.log_sigma.tensor.exp()
+        output + normal(uniform) * self.log_sigma.mean().exp()
     }
 }
 
@@ -155,8 +183,8 @@ impl PerPixel {
     }
 }
 
-/// Σ log N(x; mean, σ²); all `[R, B, P]`, the result `[R, B]`.
-fn log_prob_per_pixel(mean: &Tensor, x: &Tensor, sigma: &Tensor) -> Tensor {
+/// Σ log N(x; mean, σ²); all `[R, B, P]`, the result `[R, B]`; `sigma` may be broadcast.
+pub(super) fn log_prob_per_pixel(mean: &Tensor, x: &Tensor, sigma: &Tensor) -> Tensor {
     let per_pixel = ((x - mean) / sigma).square() * 0.5 + sigma.log() + half_log_two_pi();
     -per_pixel.sum_dim_intlist(-1, false, Kind::Float)
 }

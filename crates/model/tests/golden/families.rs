@@ -135,7 +135,7 @@ fn weight(formula: &Value) -> NamedTensor {
 fn check(golden: usize, widths: &[i64]) {
     let dump = dump();
     let cases = dump["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), 29);
+    assert_eq!(cases.len(), 31);
     for case in cases {
         let case = Case::new(&dump, case, golden, widths);
         case.check_evaluation();

@@ -39,6 +39,7 @@ fn every_variant_trains_and_is_recorded() {
         (json!({ "kind": "autoencoder", "corruption": { "masking": {} } }), plain.clone()),
         (json!({ "net": { "conv": { "channels": [4, 8] } }, "activation": "gated", "init": "xavier" }), plain.clone()),
         (json!({ "likelihood": { "gaussian-per-pixel": { "floor": 0.05 } } }), plain.clone()),
+        (json!({ "likelihood": { "gaussian-spectral": {} } }), plain.clone()),
         (json!({ "likelihood": { "gaussian-shared": { "variance": "optimal" } } }), plain.clone()),
         (json!({ "likelihood": "discretised-logistic" }), plain.clone()),
         (
