@@ -6,10 +6,12 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use record::verdict::{Effect, Judgement, Rule, Verdict, conjunction, holm, judge};
+use record::verdict::{Effect, Judgement, Rule, Verdict, change, conjunction, holm, interpolated, judge};
 use serde_json::Value;
-use spec::{Arm, Cell, Claim, ClaimPart, Comparison, Conditions, Expect, Experiment, MetricSettings, Split};
-use spec::{claims_hash, listed, setting_title};
+use spec::{
+    Arm, Cell, Claim, ClaimPart, Comparison, Conditions, Expect, Experiment, Matched, Metric, MetricSettings, Split,
+};
+use spec::{claims_hash, differing_paths, listed, setting_title};
 
 use crate::axis::{fixed, number};
 use crate::records::{Group, RunNumbers};
@@ -124,14 +126,13 @@ fn compared(
         Expect::Falls => (-1.0, Rule::Superiority),
         Expect::Stays => (1.0, Rule::Equivalence),
     };
-    let sides = [&one.from, &one.to].map(|conditions| side(part, conditions, runs, &experiment.arms));
-    let (effect, lack) = match &sides {
-        [Ok(from), Ok(to)] => match Effect::of(from, to, sign) {
+    let (effect, lack) = match changes(part, &one, runs, &experiment.arms) {
+        Ok(changes) => match Effect::of(&changes, sign) {
             Some(effect) if effect.estimate.n < 2 => (Some(effect), Some("one common seed".to_owned())),
             Some(effect) => (Some(effect), None),
             None => (None, Some("no common seed".to_owned())),
         },
-        [Err(lack), _] | [_, Err(lack)] => (None, Some(lack.clone())),
+        Err(lack) => (None, Some(lack)),
     };
     let judgement = judge(effect.as_ref(), rule, one.delta);
     let mut without = common_seeds(&one, experiment);
@@ -140,16 +141,34 @@ fn compared(
     JudgedComparison { part: part.clone(), compared: one, effect, judgement, lack, without }
 }
 
-/// The seeds that the experiment has on both sides.
+/// What changes, by seed, less the change that is taken off; or why nothing can be said.
+fn changes(
+    part: &ClaimPart,
+    one: &Comparison,
+    runs: &[(Cell, &RunNumbers)],
+    arms: &[Arm],
+) -> Result<Vec<(u64, f64)>, String> {
+    let between = |from: &Conditions, to: &Conditions| -> Result<Vec<(u64, f64)>, String> {
+        Ok(change(&side(part, from, runs, arms)?, &side(part, to, runs, arms)?))
+    };
+    let whole = between(&one.from, &one.to)?;
+    match &one.less {
+        None => Ok(whole),
+        Some((from, to)) => Ok(change(&between(from, to)?, &whole)),
+    }
+}
+
+/// The seeds that the experiment has at all ends.
 fn common_seeds(one: &Comparison, experiment: &Experiment) -> Vec<u64> {
     let seeds = |conditions: &Conditions| -> BTreeSet<u64> {
         let meant = experiment.cells.iter().filter(|cell| conditions.hold(cell, &experiment.arms));
         meant.map(|cell| cell.training.seed).collect()
     };
-    seeds(&one.from).intersection(&seeds(&one.to)).copied().collect()
+    let common = one.ends().map(seeds).reduce(|all, of_end| all.intersection(&of_end).copied().collect());
+    common.into_iter().flatten().collect()
 }
 
-/// The metric of each run on one side, by seed; or why there is none.
+/// The metric of each seed on one side; or why there is none.
 fn side(
     part: &ClaimPart,
     conditions: &Conditions,
@@ -157,18 +176,30 @@ fn side(
     arms: &[Arm],
 ) -> Result<Vec<(u64, f64)>, String> {
     let meant: Vec<&(Cell, &RunNumbers)> = runs.iter().filter(|(cell, _)| conditions.hold(cell, arms)).collect();
-    let group = |cell: &Cell| with_seed(cell, 0).run_id();
     let Some((first, _)) = meant.first() else { return Err(format!("no finished run: {}", told(conditions))) };
-    if meant.iter().any(|(cell, _)| group(cell) != group(first)) {
+    let along = part.at.as_ref().map(|at| at.along.as_str());
+    let differs = |cell: &Cell| {
+        let paths = differing_paths(&[first.clone(), cell.clone()]);
+        paths.iter().any(|path| path != "training.seed" && Some(path.as_str()) != along)
+    };
+    if meant.iter().any(|(cell, _)| differs(cell)) {
         return Err(format!("runs that differ in more than their seed: {}", told(conditions)));
     }
-    let measured: Result<Vec<Option<f64>>, String> = meant.iter().map(|(_, run)| value(part, run)).collect();
-    let measured: Vec<Option<f64>> = measured?;
-    let of_seeds = meant.iter().zip(measured).filter_map(|((_, run), value)| Some((run.seed, value?)));
-    let of_seeds: Vec<(u64, f64)> = of_seeds.collect();
-    if of_seeds.is_empty() {
+    let settings = conditions.settings.as_ref().unwrap_or(&part.settings);
+    let measured: Result<Vec<Option<f64>>, String> =
+        meant.iter().map(|(_, run)| value(part.metric, settings, run)).collect();
+    let of_runs: Vec<(&RunNumbers, f64)> =
+        meant.iter().zip(measured?).filter_map(|((_, run), value)| Some((*run, value?))).collect();
+    if of_runs.is_empty() {
         return Err(format!("no `{}` on record: {}", part.metric, told(conditions)));
     }
+    let of_seeds = match &part.at {
+        None => of_runs.into_iter().map(|(run, value)| (run.seed, value)).collect(),
+        Some(at) => matched(&of_runs, at).ok_or_else(|| {
+            let (low, high) = range(&of_runs, at.metric);
+            format!("`{}` of {} is outside {low}–{high}: {}", at.metric, number(at.value), told(conditions))
+        })?,
+    };
     match part.log {
         true if of_seeds.iter().any(|(_, value)| *value <= 0.0) => {
             Err(format!("a value of `{}` is not above zero and has no logarithm: {}", part.metric, told(conditions)))
@@ -178,67 +209,93 @@ fn side(
     }
 }
 
-/// What a run has of a part's metric; an error where it has several that the settings do not tell apart.
-fn value(part: &ClaimPart, run: &RunNumbers) -> Result<Option<f64>, String> {
-    let of_epoch = run.result().and_then(|terms| terms.get(part.metric));
-    if part.settings == MetricSettings::default() && of_epoch.is_some() {
+/// The values of runs where another metric has a value, between the runs of each seed; `None` where no seed's runs enclose it.
+fn matched(runs: &[(&RunNumbers, f64)], at: &Matched) -> Option<Vec<(u64, f64)>> {
+    let seeds: BTreeSet<u64> = runs.iter().map(|(run, _)| run.seed).collect();
+    let of_seed = |seed: u64| -> Vec<(f64, f64)> {
+        let own = runs.iter().filter(|(run, _)| run.seed == seed);
+        own.filter_map(|(run, value)| Some((run.result()?.get(at.metric)?, *value))).collect()
+    };
+    let found = seeds.into_iter().filter_map(|seed| Some((seed, interpolated(&of_seed(seed), at.value)?)));
+    Some(found.collect::<Vec<_>>()).filter(|found| !found.is_empty())
+}
+
+/// The least and the largest value of a metric in these runs, for people.
+fn range(runs: &[(&RunNumbers, f64)], metric: Metric) -> (String, String) {
+    let values: Vec<f64> = runs.iter().filter_map(|(run, _)| run.result()?.get(metric)).collect();
+    let told = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| fixed(value, metric.about().decimals));
+    (told(values.iter().copied().reduce(f64::min)), told(values.iter().copied().reduce(f64::max)))
+}
+
+/// What a run has of a metric with these settings; an error where it has several that the settings do not tell apart.
+fn value(metric: Metric, wanted: &MetricSettings, run: &RunNumbers) -> Result<Option<f64>, String> {
+    let of_epoch = run.result().and_then(|terms| terms.get(metric));
+    if *wanted == MetricSettings::default() && of_epoch.is_some() {
         return Ok(of_epoch);
     }
-    let wanted = part.settings.fields();
+    let fields_wanted = wanted.fields();
     let has_all = |settings: &MetricSettings| {
         let fields = settings.fields();
-        wanted.iter().all(|(name, value)| fields.get(name) == Some(value))
+        fields_wanted.iter().all(|(name, value)| fields.get(name) == Some(value))
     };
-    let rows = run.measures.iter().filter(|(key, _)| key.metric == part.metric && key.split == Split::Test);
+    let rows = run.measures.iter().filter(|(key, _)| key.metric == metric && key.split == Split::Test);
     let rows: Vec<_> = rows.filter(|(key, _)| has_all(&key.settings)).collect();
     match rows.as_slice() {
         [] => Ok(None),
         [(_, value)] => Ok(Some(*value)),
-        several => match several.iter().find(|(key, _)| key.settings == part.settings) {
+        several => match several.iter().find(|(key, _)| key.settings == *wanted) {
             Some((_, value)) => Ok(Some(*value)),
             None => {
                 let settings: BTreeSet<String> = several.iter().map(|(key, _)| key.settings.to_string()).collect();
                 let settings: Vec<String> = settings.into_iter().collect();
-                Err(format!("`{}` is on record with several settings: {}", part.metric, settings.join("; ")))
+                Err(format!("`{metric}` is on record with several settings: {}", settings.join("; ")))
             }
         },
     }
 }
 
 impl JudgedComparison {
-    /// What is measured, for people: `KL`, `sharpness (of reconstructions)`, `ln of sharpness`.
+    /// What is measured, for people: `KL`, `sharpness (of reconstructions)`, `ln of sharpness`, `equivalent blur at KL = 25`.
     pub fn metric(&self) -> String {
-        let ClaimPart { metric, settings, log, .. } = &self.part;
-        let settings = settings.to_string();
+        let ClaimPart { metric, settings, log, at, .. } = &self.part;
+        // Where the ends have settings of their own, these are told as what changes.
+        let is_told = [&self.compared.from, &self.compared.to].iter().any(|end| end.settings.is_none());
+        let settings = if is_told { settings.to_string() } else { String::new() };
         let with = if settings.is_empty() { String::new() } else { format!(" ({settings})") };
-        format!("{}{}{with}", if *log { "ln of " } else { "" }, metric.about().title)
+        let at = at.iter().map(|at| format!(" at {} = {}", at.metric.about().title, number(at.value)));
+        format!("{}{}{with}{}", if *log { "ln of " } else { "" }, metric.about().title, at.collect::<String>())
     }
 
-    /// What changes, for people: `β = 0.5 → 4`.
+    /// What changes, for people: `β = 0.5 → 4`, and with an interaction `D = 2 → 20, by β = 0.25 → 4`.
     pub fn change(&self) -> String {
         let (from, to) = (&self.compared.from, &self.compared.to);
         // What one end alone says of itself: another arm, or a path that the other end is silent about.
         let own = |end: &Conditions, other: &Conditions| -> String {
             let arm = end.arm.iter().filter(|_| end.arm != other.arm).cloned();
             let values = end.values.iter().filter(|(path, _)| !other.values.contains_key(*path));
-            let own: Vec<String> = arm.chain(values.map(|(path, value)| named(path, value))).collect();
+            let values = values.map(|(path, value)| named(path, value));
+            let settings =
+                end.settings.iter().filter(|_| end.settings != other.settings).map(MetricSettings::to_string);
+            let own: Vec<String> = arm.chain(values).chain(settings).collect();
             if own.is_empty() { "…".to_owned() } else { own.join(", ") }
         };
         let owns = (own(from, to), own(to, from));
         let ends = (owns.0 != owns.1).then(|| format!("{} → {}", owns.0, owns.1));
-        let pairs = from.values.iter().filter_map(|(path, before)| {
-            let after = to.values.get(path).filter(|after| *after != before)?;
-            Some(format!("{} → {}", named(path, before), variant::told(path, after).unwrap_or_else(|| words(after))))
-        });
-        ends.into_iter().chain(pairs).collect::<Vec<_>>().join(", ")
+        let across = self.compared.less.iter().flat_map(|(less, _)| pairs(less, from)).map(|pair| format!("by {pair}"));
+        ends.into_iter().chain(pairs(from, to)).chain(across).collect::<Vec<_>>().join(", ")
     }
 
     /// What both groups have in common, for people: `gray, D = 20`; empty where nothing is said of it.
     pub fn common(&self) -> String {
         let (from, to) = (&self.compared.from, &self.compared.to);
         let arm = from.arm.clone().filter(|arm| to.arm.as_ref() == Some(arm));
-        let values = from.values.iter().filter(|(path, value)| to.values.get(*path) == Some(value));
-        told(&Conditions { arm, values: values.map(|(path, value)| (path.clone(), value.clone())).collect() })
+        let less = self.compared.less.as_ref().map_or(from, |(less, _)| less);
+        let values = from
+            .values
+            .iter()
+            .filter(|(path, value)| [to, less].iter().all(|end| end.values.get(*path) == Some(value)));
+        let values = values.map(|(path, value)| (path.clone(), value.clone())).collect();
+        told(&Conditions { arm, values, settings: None })
     }
 
     /// What the effect and δ are in: `nats per image`, `log ratio`.
@@ -309,10 +366,20 @@ impl JudgedComparison {
     }
 }
 
-/// Conditions for people: `gray, β = 1`.
+/// Conditions for people: `gray, β = 1, of samples`.
 fn told(conditions: &Conditions) -> String {
     let values = conditions.values.iter().map(|(path, value)| named(path, value));
-    conditions.arm.iter().cloned().chain(values).collect::<Vec<_>>().join(", ")
+    let settings = conditions.settings.iter().map(MetricSettings::to_string);
+    conditions.arm.iter().cloned().chain(values).chain(settings).collect::<Vec<_>>().join(", ")
+}
+
+/// What has one value at one end and another at the other: `β = 0.5 → 4`.
+fn pairs(from: &Conditions, to: &Conditions) -> Vec<String> {
+    let pair = |(path, before): (&String, &Value)| {
+        let after = to.values.get(path).filter(|after| *after != before)?;
+        Some(format!("{} → {}", named(path, before), variant::told(path, after).unwrap_or_else(|| words(after))))
+    };
+    from.values.iter().filter_map(pair).collect()
 }
 
 /// A setting with its value: `β = 1`, `σ = 0.1`, `Bernoulli`.

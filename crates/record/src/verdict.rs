@@ -1,7 +1,7 @@
 //! Whether a claim holds: effects paired by seed, and the rule of the verdict.
 //!
 //! An **effect** is a difference between two groups of runs, one value for each seed that both have, oriented so that a positive one
-//! supports the claim; [l, u] is the 95 % interval of its mean by Student's t, δ the smallest effect that counts.
+//! supports the claim; of an interaction, a difference between two such differences. [l, u] is the 95 % interval of its mean by Student's t, δ the smallest effect that counts.
 //!
 //! - Superiority holds if l > δ and fails if u < δ; it is *reversed* if u < 0. Anything else is undecided.
 //! - Equivalence holds if [l, u] lies within (−δ, δ) and fails if it is disjoint from [−δ, δ] (two one-sided tests, Schuirmann 1987).
@@ -103,12 +103,29 @@ pub struct Judgement {
     pub p_fails: f64,
 }
 
+/// `to` − `from` of each seed that both have.
+pub fn change(from: &BySeed, to: &BySeed) -> Vec<(u64, f64)> {
+    let other = |seed: u64| to.iter().find(|(other, _)| *other == seed).map(|(_, value)| *value);
+    from.iter().filter_map(|(seed, value)| Some((*seed, other(*seed)? - value))).collect()
+}
+
+/// The y at this x, on the line between the two of the points (x, y) that enclose it most closely; `None` where they do not.
+pub fn interpolated(points: &[(f64, f64)], x: f64) -> Option<f64> {
+    let mut points = points.to_vec();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let after = points.iter().position(|point| point.0 >= x)?;
+    let (next_x, next_y) = points[after];
+    if next_x == x {
+        return Some(next_y);
+    }
+    let (last_x, last_y) = *points.get(after.checked_sub(1)?)?;
+    Some(last_y + (next_y - last_y) * (x - last_x) / (next_x - last_x))
+}
+
 impl Effect {
-    /// `sign` times the difference `to` − `from` of each seed that both have; `None` where they share none.
-    pub fn of(from: &BySeed, to: &BySeed, sign: f64) -> Option<Effect> {
-        let other = |seed: u64| to.iter().find(|(other, _)| *other == seed).map(|(_, value)| *value);
-        let paired = from.iter().filter_map(|(seed, value)| Some((*seed, sign * (other(*seed)? - value))));
-        let differences: Vec<(u64, f64)> = paired.collect();
+    /// `sign` times the change of each seed; `None` without one.
+    pub fn of(changes: &BySeed, sign: f64) -> Option<Effect> {
+        let differences: Vec<(u64, f64)> = changes.iter().map(|(seed, change)| (*seed, sign * change)).collect();
         let values: Vec<f64> = differences.iter().map(|(_, value)| *value).collect();
         Some(Effect { estimate: estimate(&values)?, differences })
     }

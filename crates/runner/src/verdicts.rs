@@ -4,7 +4,7 @@ use figures::{Judged, JudgedClaim, JudgedComparison};
 use record::verdict::Verdict;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use spec::{Metric, MetricSettings};
+use spec::{Matched, Metric, MetricSettings};
 
 use crate::text_table::{Align, TableEntry, TextTable, Tone};
 
@@ -36,6 +36,10 @@ struct ComparisonJson {
     expect: &'static str,
     from: Map<String, Value>,
     to: Map<String, Value>,
+    /// The ends of the change that is taken off, of an interaction.
+    less: Option<[Map<String, Value>; 2]>,
+    /// The value of another metric at which the ends are compared.
+    at: Option<Matched>,
     /// Whether it is a step on the way between the first and the last value.
     is_step: bool,
     delta: f64,
@@ -71,9 +75,10 @@ impl From<Judged> for ClaimsJson {
 
 impl From<JudgedComparison> for ComparisonJson {
     fn from(one: JudgedComparison) -> ComparisonJson {
-        let conditions = |conditions: &spec::Conditions| {
+        let conditions = |conditions: &spec::Conditions| -> Map<String, Value> {
             let arm = conditions.arm.iter().map(|arm| ("arm".to_owned(), Value::from(arm.as_str())));
-            arm.chain(conditions.values.clone()).collect()
+            let settings = conditions.settings.iter().map(|own| ("settings".to_owned(), Value::Object(own.fields())));
+            arm.chain(conditions.values.clone()).chain(settings).collect()
         };
         let unit = one.unit();
         let JudgedComparison { part, compared, effect, judgement, lack, without } = one;
@@ -84,6 +89,8 @@ impl From<JudgedComparison> for ComparisonJson {
             expect: part.expect.name(),
             from: conditions(&compared.from),
             to: conditions(&compared.to),
+            less: compared.less.as_ref().map(|(from, to)| [conditions(from), conditions(to)]),
+            at: part.at,
             is_step: compared.is_step,
             delta: compared.delta,
             unit,

@@ -20,6 +20,18 @@
 //!       - { metric: active_units, delta: 1 }
 //! ```
 //!
+//! What else a comparison may be of:
+//!
+//! ```yaml
+//!     from:   { settings: { of: samples } }            # at one end measured with other settings than `metric` says
+//!     across: { objective.beta: [0.25, 4] }            # how much more the metric changes at the second value than at the first
+//!     at:     { metric: kl, value: 25, along: objective.beta }   # each end where it has this KL, between its values of β
+//! ```
+//!
+//! With `across` the effect is an interaction, the difference of two changes. With `at` an end has a cell for each value of the path
+//! `along`, and its metric is interpolated linearly between the two neighbours in `metric` that enclose the value, by seed; a seed whose
+//! cells do not enclose it is left out, and said.
+//!
 //! The metric is that of the test images: at the last epoch, or at the one that was kept, of what is measured at each epoch, and a
 //! row of `evaluation.parquet` of what is measured on the trained model. Two cells are compared for each seed. With `log: true`
 //! logarithms are compared, so that `delta: 0.1` is a change by 10 %. How a claim is judged: `record/src/verdict.rs`.
@@ -67,12 +79,41 @@ pub struct ClaimPart {
     pub of: Conditions,
     /// Which of them are compared.
     pub contrast: Contrast,
+    /// Between which values the change itself is compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub across: Option<Across>,
+    /// At which value of another metric.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Matched>,
     /// Which way the metric is claimed to go.
     pub expect: Expect,
     /// The smallest change that counts, above 0: in the unit of the metric, or of its logarithm.
     pub delta: f64,
     /// Whether natural logarithms of the values are compared.
     pub log: bool,
+}
+
+/// Two values between which a change is compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Across {
+    /// The path.
+    pub path: String,
+    /// The change there is taken off.
+    pub from: Value,
+    /// The change there counts.
+    pub to: Value,
+}
+
+/// Where ends are compared that have several cells a seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Matched {
+    /// What both ends are to have the same of, on the test images at the last epoch or the one that was kept.
+    pub metric: Metric,
+    /// How much of it.
+    pub value: f64,
+    /// The path in which the cells of an end differ.
+    pub along: String,
 }
 
 /// Which cells: those of an arm, if one is named, that have these values. A value matches as in a sweep's `exclude`.
@@ -82,6 +123,9 @@ pub struct Conditions {
     pub arm: Option<String>,
     /// Value by path.
     pub values: BTreeMap<String, Value>,
+    /// What the metric is computed with there, in place of what the part says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<MetricSettings>,
 }
 
 /// What is compared with what.
@@ -136,6 +180,8 @@ pub struct Comparison {
     pub from: Conditions,
     /// Where it ends.
     pub to: Conditions,
+    /// The ends of another change that is taken off this one.
+    pub less: Option<(Conditions, Conditions)>,
     /// The smallest change that counts; 0 for a step on the way, which need only have the direction.
     pub delta: f64,
     /// Whether it is a step on the way between others.
@@ -145,46 +191,64 @@ pub struct Comparison {
 impl ClaimPart {
     /// What is compared: the ends first, then each step between them where there are several.
     pub fn comparisons(&self) -> Vec<Comparison> {
-        let of = |end: &Conditions| self.of.and(end);
+        let between = |from: &Conditions, to: &Conditions, delta: f64, is_step: bool| {
+            let ends = |value: Option<(&String, &Value)>| {
+                let also = value.map(|(path, value)| Conditions::at(path, value)).unwrap_or_default();
+                (self.of.and(from).and(&also), self.of.and(to).and(&also))
+            };
+            let across = self.across.as_ref();
+            let (from, to) = ends(across.map(|across| (&across.path, &across.to)));
+            let less = across.map(|across| ends(Some((&across.path, &across.from))));
+            Comparison { from, to, less, delta, is_step }
+        };
         match &self.contrast {
-            Contrast::Ends { from, to } => {
-                vec![Comparison { from: of(from), to: of(to), delta: self.delta, is_step: false }]
-            }
+            Contrast::Ends { from, to } => vec![between(from, to, self.delta, false)],
             Contrast::Along { path, values } => {
-                let at = |value: &Value| {
-                    of(&Conditions { arm: None, values: BTreeMap::from([(path.clone(), value.clone())]) })
-                };
                 let ends = values.first().zip(values.last());
                 let ends = ends.map(|(from, to)| (from, to, self.delta, false));
                 // A step that is to be none is held against the same δ.
                 let delta = if self.expect == Expect::Stays { self.delta } else { 0.0 };
                 let steps = values.windows(2).filter(|_| values.len() > 2);
                 let steps = steps.map(|pair| (&pair[0], &pair[1], delta, true));
+                let at = |value: &Value| Conditions::at(path, value);
                 ends.into_iter()
                     .chain(steps)
-                    .map(|(from, to, delta, is_step)| Comparison { from: at(from), to: at(to), delta, is_step })
+                    .map(|(from, to, delta, is_step)| between(&at(from), &at(to), delta, is_step))
                     .collect()
             }
         }
     }
 }
 
+impl Comparison {
+    /// Both ends, and those of the change that is taken off.
+    pub fn ends(&self) -> impl Iterator<Item = &Conditions> {
+        [&self.from, &self.to].into_iter().chain(self.less.iter().flat_map(|(from, to)| [from, to]))
+    }
+}
+
 impl Conditions {
-    /// These and others, which win where both have a word.
-    fn and(&self, other: &Conditions) -> Conditions {
-        let mut both = self.clone();
-        both.values.extend(other.values.clone());
-        Conditions { arm: other.arm.clone().or(both.arm), values: both.values }
+    /// Of one path alone.
+    fn at(path: &str, value: &Value) -> Conditions {
+        Conditions { values: BTreeMap::from([(path.to_owned(), value.clone())]), ..Conditions::default() }
     }
 
-    /// For people: `gray, objective.beta 1, model.latent_dim 20`.
+    /// These and others, which win where both have a word.
+    fn and(&self, other: &Conditions) -> Conditions {
+        let Conditions { arm, mut values, settings } = self.clone();
+        values.extend(other.values.clone());
+        Conditions { arm: other.arm.clone().or(arm), values, settings: other.settings.clone().or(settings) }
+    }
+
+    /// For people: `gray, objective.beta 1, model.latent_dim 20, of samples`.
     pub fn words(&self) -> String {
         let bare = |value: &Value| match value {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
         let values = self.values.iter().map(|(path, value)| format!("{path} {}", bare(value)));
-        self.arm.iter().cloned().chain(values).collect::<Vec<_>>().join(", ")
+        let settings = self.settings.iter().map(MetricSettings::to_string);
+        self.arm.iter().cloned().chain(values).chain(settings).collect::<Vec<_>>().join(", ")
     }
 
     /// Whether a cell is among those that are meant.

@@ -89,6 +89,17 @@ const OF_EXPERIMENT: &[Field] = &[
     field("claims.from", "the cells to begin with, such as `{ model.latent_dim: 2 }`"),
     field("claims.to", "the cells to end with, such as `{ model.latent_dim: 20 }`"),
     field("claims.along", "a path with its values in order, such as `{ objective.beta: [0.5, 1, 2] }`"),
+    field(
+        "claims.across",
+        "a path with two values between which the change is compared, such as `{ objective.beta: [0.25, 4] }`",
+    ),
+    field(
+        "claims.at",
+        "where ends of several cells are compared, such as `{ metric: kl, value: 25, along: objective.beta }`",
+    ),
+    field("claims.at.metric", "what both ends have the same of, measured at each epoch, such as `kl`"),
+    field("claims.at.value", "how much of it, such as `25`"),
+    field("claims.at.along", "the path in which the cells of an end differ, such as `objective.beta`"),
     field("claims.expect", "`rises`, `falls` or `stays`: what the metric does from `from` to `to`"),
     field("claims.delta", "the smallest change that counts, in the metric's unit, such as `0.5`"),
     field("claims.log", "`true` to compare ratios, by the logarithms of the values"),

@@ -75,7 +75,7 @@ mod yaml;
 
 pub use cell::Cell;
 pub use check::{CheckError, Complaint};
-pub use claim::{Claim, ClaimPart, Comparison, Conditions, Contrast, Expect, claims_hash};
+pub use claim::{Across, Claim, ClaimPart, Comparison, Conditions, Contrast, Expect, Matched, claims_hash};
 pub use corruption::Corruption;
 pub use dataset::{Dataset, Fit, Identity, OwnKind, OwnSource, Pixels, Source};
 pub use diagnostic::{Diagnostic, SpecError};

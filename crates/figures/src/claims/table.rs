@@ -33,6 +33,9 @@ pub fn csv(judged: &Judged) -> String {
         "differences",
         "rule",
         "caveat",
+        "less_from",
+        "less_to",
+        "at",
     ];
     let rows = judged.claims.iter().flat_map(|claim| claim.comparisons.iter().map(move |one| (claim, one)));
     let rows = rows.map(|(claim, one)| {
@@ -65,6 +68,9 @@ pub fn csv(judged: &Judged) -> String {
             of_seeds.join(" "),
             judged.rule.clone(),
             judged.caveat.clone().unwrap_or_default(),
+            one.compared.less.as_ref().map(|(from, _)| from.words()).unwrap_or_default(),
+            one.compared.less.as_ref().map(|(_, to)| to.words()).unwrap_or_default(),
+            one.part.at.as_ref().map(|at| format!("{} {} along {}", at.metric, at.value, at.along)).unwrap_or_default(),
         ]
     });
     csv::write(std::iter::once(head.map(str::to_owned).to_vec()).chain(rows))

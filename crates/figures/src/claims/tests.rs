@@ -191,9 +191,89 @@ fn tables_hold_every_claim_and_comparison() {
     let csv = table::csv(&judged);
     assert_eq!(csv.lines().count(), 1 + 6 + 1 + 1);
     let n_fields = csv.lines().next().unwrap().split(',').count();
-    assert_eq!(n_fields, 24);
+    assert_eq!(n_fields, 27);
     assert!(csv.lines().skip(1).all(|line| line.contains(&judged.rule) && line.contains("shortened")), "{csv}");
     let tex = table::tex(&judged, "study");
     assert!(tex.contains("A larger $\\beta$ lowers") && tex.contains("\\label{tab:study-claims}"), "{tex}");
     assert_eq!(table::tally(&judged), "2 hold, 1 reversed");
+}
+
+const FURTHER: &str = "
+name: further
+dataset: { name: glyphs }
+model: { hidden: [8], latent_dim: 20 }
+sweep: { grid: { model.latent_dim: [2, 20], objective.beta: [0.5, 1, 4], training.seed: [0, 1, 2, 3, 4] } }
+arms:
+  - label: gray
+  - { label: gated, model: { activation: gated } }
+claims:
+  - id: ends
+    text: Samples are sharper than reconstructions.
+    metric: sharpness
+    of: { arm: gray, model.latent_dim: 20, objective.beta: 1 }
+    from: { settings: { of: reconstructions } }
+    to: { settings: { of: samples } }
+    expect: rises
+    delta: 0.01
+  - id: across
+    text: The width matters more at a smaller β.
+    metric: { sharpness: { of: samples } }
+    of: { arm: gray }
+    from: { model.latent_dim: 2 }
+    to: { model.latent_dim: 20 }
+    across: { objective.beta: [4, 0.5] }
+    expect: rises
+    delta: 0.01
+  - id: at
+    text: At the same KL gated units are as sharp.
+    metric: { sharpness: { of: samples } }
+    of: { model.latent_dim: 20 }
+    from: { arm: gray }
+    to: { arm: gated }
+    at: { metric: kl, value: 12, along: objective.beta }
+    expect: stays
+    delta: 0.01
+";
+
+/// Samples have the sharpness 0.1/β at D = 20 and none at D = 2; gated units have twice the KL at the same β, and are as sharp as others
+/// are at the same KL.
+fn further(cell: &Cell) -> RunNumbers {
+    let mut run = numbers(cell);
+    let beta = cell.objective.beta;
+    let wiggle = 0.001 * (cell.training.seed as f64 - 2.0);
+    let is_gated = cell.model.activation == spec::Activation::Gated;
+    let kl = if is_gated { 2.0 } else { 1.0 } * 10.0 / beta;
+    let sharp = if cell.model.latent_dim == 2 { 0.0 } else { 0.01 * kl } + wiggle;
+    for epoch in &mut run.test {
+        epoch.terms = [(Metric::Kl, kl)].into_iter().collect();
+    }
+    let settings = MetricSettings::of(Subject::Samples);
+    let key = MeasurementKey { metric: Metric::Sharpness, split: Split::Test, settings, images: None, width: None };
+    run.measures.push((key, sharp));
+    run
+}
+
+#[test]
+fn ends_may_have_settings_and_changes_be_compared_or_matched() {
+    let experiment = Experiment::parse("further.yaml", FURTHER.as_bytes(), &[]).unwrap();
+    let judged = judged(&experiment, &random::groups(&experiment.cells, further)).unwrap();
+    let one = |claim: usize| &judged.claims[claim].comparisons[0];
+    let told = |claim: usize| {
+        let one = one(claim);
+        format!("{}, {} ({}): {}, {}", one.metric(), one.change(), one.common(), one.told_effect(), one.told_verdict())
+    };
+    assert!(
+        told(0).starts_with("sharpness, of reconstructions → of samples (gray, D = 20, β = 1): +0.06"),
+        "{}",
+        told(0)
+    );
+    // 0.2 − 0 at β = ½, less 0.025 − 0 at β = 4.
+    assert_eq!(told(1), "sharpness (of samples), D = 2 → 20, by β = 4 → 0.5 (gray): +0.1750 ± 0.0000, holds");
+    // KL 12 lies between β = 1 and 0.5 of the one, and between 4 and 1 of the other.
+    assert_eq!(told(2), "sharpness (of samples) at KL = 12, gray → gated (D = 20): +0.0000 ± 0.0000, holds");
+    let outside = FURTHER.replace("value: 12", "value: 30");
+    let experiment = Experiment::parse("further.yaml", outside.as_bytes(), &[]).unwrap();
+    let judged = super::judged(&experiment, &random::groups(&experiment.cells, further)).unwrap();
+    let lack = judged.claims[2].comparisons[0].lack.as_ref().unwrap();
+    assert_eq!(lack, "`kl` of 30 is outside 2.50–20.00: gray, D = 20");
 }

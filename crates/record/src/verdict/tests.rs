@@ -9,7 +9,7 @@ use super::*;
 fn effect(values: &[f64]) -> Effect {
     let zeros: Vec<(u64, f64)> = (0..values.len() as u64).map(|seed| (seed, 0.0)).collect();
     let to: Vec<(u64, f64)> = values.iter().enumerate().map(|(seed, value)| (seed as u64, *value)).collect();
-    Effect::of(&zeros, &to, 1.0).unwrap()
+    Effect::of(&change(&zeros, &to), 1.0).unwrap()
 }
 
 #[test]
@@ -46,9 +46,11 @@ fn adjusted_p_values_are_those_of_statsmodels() {
 
 #[test]
 fn effects_are_paired_by_the_seeds_that_both_have() {
-    let found = Effect::of(&[(0, 1.0), (1, 2.0), (9, 50.0)], &[(1, 5.0), (0, 2.0), (7, 0.0)], -1.0).unwrap();
+    let changes = change(&[(0, 1.0), (1, 2.0), (9, 50.0)], &[(1, 5.0), (0, 2.0), (7, 0.0)]);
+    assert_eq!(changes, [(0, 1.0), (1, 3.0)]);
+    let found = Effect::of(&changes, -1.0).unwrap();
     assert_eq!((found.differences, found.estimate.mean), (vec![(0, -1.0), (1, -3.0)], -2.0));
-    assert_eq!(Effect::of(&[(0, 1.0)], &[(1, 1.0)], 1.0), None);
+    assert_eq!(Effect::of(&change(&[(0, 1.0)], &[(1, 1.0)]), 1.0), None);
 }
 
 #[test]
@@ -158,4 +160,15 @@ proptest! {
         prop_assert!(adjusted(&judged).iter().zip(&judged).all(|(adjusted, one)| *adjusted >= one.p()));
         prop_assert_eq!(holm(&judged[..1])[0], judged[0].verdict);
     }
+}
+
+#[test]
+fn points_are_joined_by_lines_in_whatever_order_they_are_and_not_prolonged() {
+    let points = [(30.0, 1.0), (10.0, 3.0), (20.0, 1.5)];
+    let at = [5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 30.1].map(|x| interpolated(&points, x));
+    assert_eq!(at, [None, Some(3.0), Some(2.25), Some(1.5), Some(1.25), Some(1.0), None]);
+    assert_eq!(
+        [interpolated(&[], 1.0), interpolated(&[(2.0, 7.0)], 2.0), interpolated(&[(2.0, 7.0)], 1.0)],
+        [None, Some(7.0), None]
+    );
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::read::Place;
-use super::{Claim, Comparison, Conditions, Contrast};
+use super::{Claim, ClaimPart, Comparison, Conditions, Contrast};
 use crate::cell::Cell;
 use crate::diagnostic::Problem;
 use crate::difference::differing_paths;
@@ -29,7 +29,7 @@ pub(crate) fn check_cells(
     let mut problems = Vec::new();
     for (n, (m, part)) in parts {
         let place = Place::of(tree, n, has_parts(n).then_some(m));
-        let checker = Checker { place, id: &claims[n].id, cells, arms };
+        let checker = Checker { place, id: &claims[n].id, part, cells, arms };
         if matches!(part.metric, Metric::Nll | Metric::PseudoNll | Metric::EffectiveSamples) && evaluation.is_none() {
             let message = format!(
                 "`{}` is estimated by importance sampling, which this experiment does not ask for",
@@ -39,13 +39,7 @@ pub(crate) fn check_cells(
             problems.push(problem.hint("add `evaluation: { importance_samples: 5000 }`"));
             continue;
         }
-        let is_in_nats = part.metric.about().unit == Unit::Nats;
-        let checked = part.comparisons().iter().try_for_each(|one| {
-            let is_chain = matches!(part.contrast, Contrast::Along { .. });
-            checker.check(one, is_chain, is_in_nats)?;
-            checker.check_likelihood(part.metric, one)
-        });
-        problems.extend(checked.err());
+        problems.extend(part.comparisons().iter().try_for_each(|one| checker.check(one)).err());
     }
     problems
 }
@@ -53,19 +47,30 @@ pub(crate) fn check_cells(
 struct Checker<'a> {
     place: Place<'a>,
     id: &'a str,
+    part: &'a ClaimPart,
     cells: &'a [Cell],
     arms: &'a [Arm],
 }
 
 impl Checker<'_> {
-    fn check(&self, Comparison { from, to, .. }: &Comparison, is_chain: bool, is_in_nats: bool) -> Result<(), Problem> {
+    fn check(&self, comparison: &Comparison) -> Result<(), Problem> {
+        self.check_ends(&comparison.from, &comparison.to)?;
+        if let Some((from, to)) = &comparison.less {
+            self.check_ends(from, to)?;
+        }
+        self.check_likelihood(self.part.metric, comparison)
+    }
+
+    fn check_ends(&self, from: &Conditions, to: &Conditions) -> Result<(), Problem> {
+        let is_chain = matches!(self.part.contrast, Contrast::Along { .. });
         let field = |end: &'static str| if is_chain { "along" } else { end };
         let (a, b) = (self.group(from, field("from"))?, self.group(to, field("to"))?);
         let (Some(first), Some(second)) = (a.first(), b.first()) else { return Ok(()) };
-        if a == b {
+        if a == b && from.settings == to.settings {
             let message = format!("the claim `{}` compares cells with themselves", self.id);
             return Err(self.place.problem(field("to"), message).hint("say in `from` and `to` what differs"));
         }
+        let is_in_nats = self.part.metric.about().unit == Unit::Nats;
         if is_in_nats && first.basis() != second.basis() {
             let (one, other) = (first.basis(), second.basis());
             let on = |basis: &crate::scale::Basis| format!("{}, {}", basis.scale, basis.images);
@@ -77,13 +82,13 @@ impl Checker<'_> {
     }
 
     /// Refuses `nll` where there is no likelihood, and `pseudo_nll` where there is one.
-    fn check_likelihood(&self, metric: Metric, Comparison { from, to, .. }: &Comparison) -> Result<(), Problem> {
+    fn check_likelihood(&self, metric: Metric, comparison: &Comparison) -> Result<(), Problem> {
         let of_scale = match metric {
             Metric::Nll | Metric::PseudoNll => Scale::nll,
             Metric::NllQuadrature | Metric::PseudoNllQuadrature => Scale::nll_quadrature,
             _ => return Ok(()),
         };
-        let scales = self.cells.iter().filter(|cell| [from, to].iter().any(|end| end.hold(cell, self.arms)));
+        let scales = self.cells.iter().filter(|cell| comparison.ends().any(|end| end.hold(cell, self.arms)));
         match scales.map(Cell::scale).find(|scale| of_scale(*scale) != metric) {
             None => Ok(()),
             Some(scale) => {
@@ -93,7 +98,7 @@ impl Checker<'_> {
         }
     }
 
-    /// The cells of one side: some, which differ in their seed alone.
+    /// The cells of one side: some, which differ in their seed alone, and in the path that another metric is matched along.
     fn group(&self, conditions: &Conditions, field: &'static str) -> Result<Vec<Cell>, Problem> {
         if let Some(label) = &conditions.arm
             && !self.arms.iter().any(|arm| arm.label == *label)
@@ -119,7 +124,13 @@ impl Checker<'_> {
                 .hint(hint));
         }
         let mut differing = differing_paths(&meant);
-        differing.retain(|path| path != SEED);
+        let along = self.part.at.as_ref().map(|at| at.along.as_str());
+        if let Some(along) = along.filter(|along| !differing.iter().any(|path| path == along)) {
+            let message = format!("the claim `{}` is matched along `{along}`, of which an end has one value", self.id);
+            let hint = "leave the path out of `of`, `from` and `to`, and sweep over it; or leave `at` out";
+            return Err(self.place.problem("at", message).hint(hint));
+        }
+        differing.retain(|path| path != SEED && Some(path.as_str()) != along);
         match differing.first() {
             None => Ok(meant),
             Some(path) => {

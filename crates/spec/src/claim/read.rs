@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Claim, ClaimPart, Conditions, Contrast, Expect};
+use super::{Across, Claim, ClaimPart, Conditions, Contrast, Expect, Matched};
 use crate::de;
 use crate::diagnostic::{MAX_PROBLEMS, Problem, Span, quote};
 use crate::experiment::entry_span;
@@ -21,6 +21,8 @@ const MAX_ID: usize = 16;
 const MAX_TEXT: usize = 500;
 /// The key of a condition that names an arm.
 const ARM: &str = "arm";
+/// The key of an end that has settings of the metric.
+const SETTINGS: &str = "settings";
 
 /// A claim as it is written; `all` and its own part exclude each other in the metric alone.
 #[derive(Debug, Deserialize)]
@@ -42,6 +44,10 @@ struct RawClaim {
     #[serde(default)]
     along: Option<BTreeMap<String, Vec<Value>>>,
     #[serde(default)]
+    across: Option<BTreeMap<String, Vec<Value>>>,
+    #[serde(default)]
+    at: Option<Matched>,
+    #[serde(default)]
     expect: Option<Expect>,
     #[serde(default)]
     delta: Option<f64>,
@@ -62,6 +68,10 @@ struct RawPart {
     to: Option<BTreeMap<String, Value>>,
     #[serde(default)]
     along: Option<BTreeMap<String, Vec<Value>>>,
+    #[serde(default)]
+    across: Option<BTreeMap<String, Vec<Value>>>,
+    #[serde(default)]
+    at: Option<Matched>,
     #[serde(default)]
     expect: Option<Expect>,
     #[serde(default)]
@@ -98,7 +108,7 @@ pub(crate) fn read(tree: &Node) -> Result<Vec<Claim>, Vec<Problem>> {
 }
 
 fn read_claim(tree: &Node, n: usize, raw: RawClaim, ids: &[String]) -> Result<Claim, Problem> {
-    let RawClaim { id, text, all, metric, of, from, to, along, expect, delta, log } = raw;
+    let RawClaim { id, text, all, metric, of, from, to, along, across, at, expect, delta, log } = raw;
     let place = Place::of(tree, n, None);
     let id = match id {
         Value::String(id) => id,
@@ -119,7 +129,7 @@ fn read_claim(tree: &Node, n: usize, raw: RawClaim, ids: &[String]) -> Result<Cl
         let problem = place.problem("text", format!("the sentence of a claim has 1 to {MAX_TEXT} letters"));
         return Err(problem.hint("write what is claimed as one sentence"));
     }
-    let shared = RawPart { metric, of, from, to, along, expect, delta, log };
+    let shared = RawPart { metric, of, from, to, along, across, at, expect, delta, log };
     let parts = match all {
         None => vec![read_part(&place, shared)?],
         Some(parts) if (1..=MOST).contains(&parts.len()) => {
@@ -151,6 +161,8 @@ impl RawPart {
             from,
             to,
             along,
+            across: self.across.or(shared.across),
+            at: self.at.or(shared.at),
             expect: self.expect.or(shared.expect),
             delta: self.delta.or(shared.delta),
             log: self.log.or(shared.log),
@@ -159,7 +171,7 @@ impl RawPart {
 }
 
 fn read_part(place: &Place<'_>, raw: RawPart) -> Result<ClaimPart, Problem> {
-    let RawPart { metric, of, from, to, along, expect, delta, log } = raw;
+    let RawPart { metric, of, from, to, along, across, at, expect, delta, log } = raw;
     let missing = |key: &str, hint: String| Err(place.problem("", format!("a claim without `{key}`")).hint(hint));
     let write = |key: &str| crate::fields::write_at(&format!("claims.{key}")).unwrap_or_default();
     if metric.is_none() {
@@ -192,7 +204,11 @@ fn read_part(place: &Place<'_>, raw: RawPart) -> Result<ClaimPart, Problem> {
         }
     };
     let of = conditions(place, "of", of.unwrap_or_default())?;
-    Ok(ClaimPart { metric, settings, of, contrast, expect, delta, log: log.unwrap_or(false) })
+    let across = across.map(|across| read_across(place, across)).transpose()?;
+    if let Some(at) = &at {
+        check_matched(place, at)?;
+    }
+    Ok(ClaimPart { metric, settings, of, contrast, across, at, expect, delta, log: log.unwrap_or(false) })
 }
 
 /// A name, or a name with settings.
@@ -223,17 +239,54 @@ fn read_metric(place: &Place<'_>) -> Result<(Metric, MetricSettings), Problem> {
 
 fn read_along(place: &Place<'_>, along: BTreeMap<String, Vec<Value>>) -> Result<Contrast, Problem> {
     let form = "write one path with its values in order, such as `{ objective.beta: [0.5, 1, 2] }`";
-    let n_paths = along.len();
-    let mut paths = along.into_iter();
-    let (Some((path, values)), 1) = (paths.next(), n_paths) else {
-        return Err(place.problem("along", format!("`along` has {n_paths} paths, not one")).hint(form));
-    };
-    check_path(&path, place.key("along", &path), &place.path("along"))?;
+    let (path, values) = one_path(place, "along", along, form)?;
     if values.len() < 2 {
         let problem = place.problem("along", "`along` has fewer than two values".to_owned());
         return Err(problem.hint(form));
     }
     Ok(Contrast::Along { path, values })
+}
+
+fn read_across(place: &Place<'_>, across: BTreeMap<String, Vec<Value>>) -> Result<Across, Problem> {
+    let form = "write one path with two values, such as `{ objective.beta: [0.25, 4] }`";
+    let (path, values) = one_path(place, "across", across, form)?;
+    match <[Value; 2]>::try_from(values) {
+        Ok([from, to]) if from != to => Ok(Across { path, from, to }),
+        Ok(_) => Err(place.problem("across", "`across` has the same value twice".to_owned()).hint(form)),
+        Err(values) => {
+            Err(place.problem("across", format!("`across` has {} values, not two", values.len())).hint(form))
+        }
+    }
+}
+
+/// The only path of a mapping.
+fn one_path(
+    place: &Place<'_>,
+    field: &str,
+    paths: BTreeMap<String, Vec<Value>>,
+    form: &str,
+) -> Result<(String, Vec<Value>), Problem> {
+    let n_paths = paths.len();
+    let mut paths = paths.into_iter();
+    let (Some((path, values)), 1) = (paths.next(), n_paths) else {
+        return Err(place.problem(field, format!("`{field}` has {n_paths} paths, not one")).hint(form));
+    };
+    check_path(&path, place.key(field, &path), &place.path(field))?;
+    Ok((path, values))
+}
+
+/// What is matched is on record for each epoch, at a value that is a number, over a path of cells.
+fn check_matched(place: &Place<'_>, Matched { metric, value, along }: &Matched) -> Result<(), Problem> {
+    check_path(along, place.key("at", "along"), &place.path("at.along"))?;
+    if metric.about().per_epoch.is_none() {
+        let problem = place.problem("at", format!("`{metric}` is not measured at each epoch"));
+        return Err(problem.hint("match one that is, such as `kl`"));
+    }
+    if !value.is_finite() {
+        let problem = place.problem("at", format!("`value` must be finite, found `{value}`"));
+        return Err(problem.hint("write a number such as `25`, in the unit of the metric"));
+    }
+    Ok(())
 }
 
 fn conditions(place: &Place<'_>, field: &str, mut values: BTreeMap<String, Value>) -> Result<Conditions, Problem> {
@@ -245,10 +298,23 @@ fn conditions(place: &Place<'_>, field: &str, mut values: BTreeMap<String, Value
             return Err(problem.path(place.path(field)).hint("write the label of an arm, such as `arm: gray`"));
         }
     };
+    let settings = match (values.remove(SETTINGS), place.node(&[field, SETTINGS])) {
+        (Some(_), Some(_)) if field == "of" => {
+            let problem = Problem::new("`of` has settings of the metric").at(place.key(field, SETTINGS));
+            return Err(problem
+                .path(place.path(field))
+                .hint("write them at the metric, such as `metric: { equivalent_blur: { of: samples } }`; `from` and `to` may have others"));
+        }
+        (Some(_), Some(node)) => {
+            let path = format!("{}.{SETTINGS}", place.path(field));
+            Some(de::read(node, &path, place.key(field, SETTINGS))?)
+        }
+        (_, _) => None,
+    };
     for path in values.keys() {
         check_path(path, place.key(field, path), &place.path(field))?;
     }
-    Ok(Conditions { arm, values })
+    Ok(Conditions { arm, values, settings })
 }
 
 /// Where the `n`-th claim was written, or a part of it.
