@@ -28,7 +28,7 @@ pub use guess::guess;
 pub use images::{Factors, Images, Shape, Splits, gray_bce_floor};
 pub use noise::binarise;
 pub use own::{OwnImages, read_images};
-pub use sheet::sheet;
+pub use sheet::{animation, sheet};
 
 use known::PublishedSet;
 use spec::known::Origin;

@@ -1,6 +1,8 @@
-//! A contact sheet: the first images of a split, side by side in one PNG.
+//! Images for people: side by side in one PNG, or one after the other in a GIF.
 
-use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+use image::codecs::gif::{GifEncoder, Repeat};
+use image::codecs::png::PngEncoder;
+use image::{Delay, ExtendedColorType, Frame, ImageEncoder, ImageError, Rgba, RgbaImage};
 
 use crate::error::DataError;
 use crate::images::{Images, bytes};
@@ -44,4 +46,39 @@ pub fn sheet(images: &Images, n: usize, n_columns: usize, zoom: usize) -> Result
         DataError::setting(format!("the sheet cannot be drawn: {error}"), "draw fewer images, or enlarge them less")
     })?;
     Ok(png)
+}
+
+/// All images as the bytes of a GIF that begins anew when it ends, each enlarged `zoom` times. The first stays for longer, and so does
+/// the one in the middle: of a path there and back those are its ends.
+///
+/// # Errors
+/// When there is nothing to draw, or the images are too large for a GIF.
+pub fn animation(images: &Images, zoom: usize) -> Result<Vec<u8>, DataError> {
+    /// Of an image on the way.
+    const DELAY: u32 = 60;
+    /// Of an end, in milliseconds too.
+    const LONG_DELAY: u32 = 600;
+    let shape = images.shape;
+    if shape.n == 0 || zoom == 0 {
+        return Err(DataError::setting("the animation would be empty", "ask for at least one image and a zoom of 1"));
+    }
+    let refused = |error: ImageError| {
+        DataError::setting(format!("the animation cannot be drawn: {error}"), "draw fewer images, or smaller ones")
+    };
+    let mut gif = Vec::new();
+    let mut encoder = GifEncoder::new(&mut gif);
+    encoder.set_repeat(Repeat::Infinite).map_err(refused)?;
+    for i in 0..shape.n {
+        let image = images.image(i);
+        let frame = RgbaImage::from_fn((shape.width * zoom) as u32, (shape.height * zoom) as u32, |x, y| {
+            let (x, y) = (x as usize / zoom, y as usize / zoom);
+            let value = |channel: usize| image[(channel.min(shape.channels - 1) * shape.height + y) * shape.width + x];
+            Rgba([value(0), value(1), value(2), u8::MAX])
+        });
+        let delay = if i == 0 || 2 * i == shape.n { LONG_DELAY } else { DELAY };
+        let frame = Frame::from_parts(frame, 0, 0, Delay::from_numer_denom_ms(delay, 1));
+        encoder.encode_frame(frame).map_err(refused)?;
+    }
+    drop(encoder);
+    Ok(gif)
 }

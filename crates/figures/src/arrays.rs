@@ -54,12 +54,21 @@ impl Latents {
         f64::from(self.mean[image * self.dim + dimension])
     }
 
+    /// All values of an image.
+    pub fn of(&self, image: usize) -> Vec<f64> {
+        (0..self.dim).map(|dimension| self.at(image, dimension)).collect()
+    }
+
+    /// The mean over images of a function of the values in a latent dimension.
+    pub fn mean_over_images(&self, dimension: usize, of: impl Fn(f64) -> f64) -> f64 {
+        (0..self.n).map(|image| of(self.at(image, dimension))).sum::<f64>() / self.n as f64
+    }
+
     /// The variance over images of each dimension, by which active units are told (Burda et al. 2016, §5.2).
     pub fn variances(&self) -> Vec<f64> {
-        let over_images = |value: &dyn Fn(usize) -> f64| (0..self.n).map(value).sum::<f64>() / self.n as f64;
         let variance = |d: usize| {
-            let mean = over_images(&|image| self.at(image, d));
-            over_images(&|image| (self.at(image, d) - mean).powi(2))
+            let mean = self.mean_over_images(d, |value| value);
+            self.mean_over_images(d, |value| (value - mean).powi(2))
         };
         (0..self.dim).map(variance).collect()
     }

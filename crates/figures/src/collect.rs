@@ -210,7 +210,8 @@ fn is_term(row: &Measurement) -> bool {
     row.metric.about().per_epoch.is_some() && row.settings.input.is_none() && !row.metric.needs_settings()
 }
 
-fn numbers(rows: &[record::MetricsRow], kept: Option<u32>, cell: &Cell) -> RunNumbers {
+/// What a run's rows of metrics say, of the epoch kept where it is not the last.
+pub(crate) fn numbers(rows: &[record::MetricsRow], kept: Option<u32>, cell: &Cell) -> RunNumbers {
     let epochs = |split: Split| {
         let of_split = rows.iter().filter(|row| row.split == split);
         let mut epochs: Vec<Epoch> = of_split.map(|row| Epoch { epoch: row.epoch, terms: row.terms.clone() }).collect();

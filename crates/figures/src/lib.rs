@@ -4,7 +4,7 @@
 //! marks in points ([`figure`]); one function per output format turns the marks into a file ([`output`], [`table`],
 //! `report`). Nothing here reads the clock, the environment or a system font, so that drawing again gives the same
 //! bytes on every machine. Nothing here needs libtorch, and no number is computed that is not in the records, but for
-//! means over seeds and their intervals.
+//! means over seeds and their intervals, and what the report's explorer decodes.
 //!
 //! A figure that makes no sense for the records (a manifold without a run of two latent dimensions) is skipped with a
 //! reason; it is not an error. Runs that are not finished are left out, and captions say how many there are.
@@ -18,9 +18,11 @@ mod collect;
 mod colour;
 mod contrast;
 pub mod csv;
+mod dimensions;
 mod drawing;
 mod error;
 mod escape;
+mod explorer;
 mod figure;
 mod findings;
 mod font;
@@ -46,6 +48,7 @@ use spec::{Experiment, FigureKind};
 
 pub use crate::assessment::{Assessment, assess, warnings_of_design};
 pub use crate::claims::{Judged, JudgedClaim, JudgedComparison};
+pub use crate::dimensions::{Dimension, dimensions};
 pub use crate::error::FiguresError;
 pub use crate::findings::{Finding, NOTE as FINDINGS_NOTE};
 pub use crate::warnings::{Warning, WarningKind};
@@ -120,7 +123,7 @@ pub fn report(experiment: &Experiment, store: &Store) -> Result<PathBuf, Figures
     let kept = store.kept_sweep(&experiment.name)?;
     let n_changed = kept.as_ref().map_or(0, |kept| kept.claims.len().saturating_sub(1));
     let command = kept.map_or_else(|| format!("elbo sweep {}", experiment.written.file.display()), |kept| kept.command);
-    write(&path, page_of(experiment, &records, &command, n_changed)?.as_bytes())?;
+    write(&path, page_of(experiment, store, &records, &command, n_changed)?.as_bytes())?;
     Ok(path)
 }
 
@@ -177,6 +180,7 @@ fn forget(folder: &Path, kinds: &[FigureKind], written: &[PathBuf]) -> Result<Ve
 /// The report's page.
 fn page_of(
     experiment: &Experiment,
+    store: &Store,
     records: &Records,
     command: &str,
     n_changed: usize,
@@ -184,7 +188,19 @@ fn page_of(
     let (figures, skipped) = all_figures(records, &experiment.figures);
     let with_svg = figures.into_iter().map(|figure| Ok((output::svg(&figure.drawing, &figure.name)?, figure)));
     let figures: Vec<(String, Figure)> = with_svg.collect::<Result<_, FiguresError>>()?;
-    let page = report::Page { experiment, records, figures: &figures, skipped: &skipped, command, n_changed };
+    let explorer = match explorer::explorer(experiment, store, records)? {
+        Ok(explorer) => Ok(report::explorer(&explorer)?),
+        Err(reason) => Err(reason),
+    };
+    let page = report::Page {
+        experiment,
+        records,
+        explorer: &explorer,
+        figures: &figures,
+        skipped: &skipped,
+        command,
+        n_changed,
+    };
     Ok(report::html(&page))
 }
 

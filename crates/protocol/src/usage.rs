@@ -12,6 +12,8 @@ pub const ORIGINALS: &str = "originals.npy";
 pub const LABELS: &str = "labels.npy";
 /// Images that the model made, `[n, channels, height, width]`; means may leave 0…1.
 pub const IMAGES: &str = "images.npy";
+/// Latents that are to be decoded, `[n, latent_dim]`: written by who asks.
+pub const LATENTS: &str = "latents.npy";
 /// E[z|x], `[n, latent_dim]`.
 pub const MEAN: &str = "mean.npy";
 /// Logarithms of the variances of z given x, `[n, latent_dim]`; only where the model has them.
@@ -26,7 +28,7 @@ pub const ANGLE: &str = "angle.npy";
 pub struct Usage {
     /// The run, which the cell's own id need not be: a run of an earlier numbers version has another.
     pub run: RunId,
-    /// The folder of the images given to the encoder and of the answer.
+    /// The folder of what is given, images or latents, and of the answer.
     pub folder: PathBuf,
     /// Channels, height and width of the run's images.
     pub image: [usize; 3],
@@ -47,6 +49,13 @@ pub enum Operation {
         /// How they are decoded.
         decoder: Decoder,
         /// Of the draws, beside the run's own; 0 gives those of arrays.h5.
+        seed: u64,
+    },
+    /// [`IMAGES`] from the latents in [`LATENTS`].
+    Decode {
+        /// How they are decoded.
+        decoder: Decoder,
+        /// Of the decoder's draws.
         seed: u64,
     },
     /// [`IMAGES`] from the posterior means of images.

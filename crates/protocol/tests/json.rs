@@ -48,6 +48,7 @@ fn tasks() -> Vec<Task> {
         Task::Weights(weights.clone()),
         Task::Weights(OutsideWeights { evaluation: None, ..weights }),
         usage(Operation::Sample { from: LatentSource::Mixture, n: 12, decoder, seed }),
+        usage(Operation::Decode { decoder, seed }),
         usage(Operation::Reconstruct { images: ImageSource::Test(20), decoder: Decoder::Mean, seed: 0 }),
         usage(Operation::Encode { images: ImageSource::File }),
         usage(Operation::Interpolate { images: ImageSource::TestPair([3, 17]), steps: 10 }),

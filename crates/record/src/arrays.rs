@@ -77,6 +77,24 @@ impl Array {
     }
 }
 
+/// Which of `n_test` test images the first `n` of [`ArrayName::Originals`] are: class after class the first of each, then the second,
+/// …; without labels the first.
+pub fn originals(labels: Option<&[u8]>, n_test: usize, n: usize) -> Vec<usize> {
+    let n = n.min(n_test);
+    let Some(labels) = labels else { return (0..n).collect() };
+    let mut seen = [0usize; 256];
+    let mut order: Vec<(usize, u8, usize)> = labels
+        .iter()
+        .enumerate()
+        .map(|(i, &label)| {
+            seen[usize::from(label)] += 1;
+            (seen[usize::from(label)], label, i)
+        })
+        .collect();
+    order.sort_unstable();
+    order.into_iter().take(n).map(|(_, _, i)| i).collect()
+}
+
 /// An array of `float32` that a run stores; the module's table says what each is. The order is that of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, EnumIter, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]

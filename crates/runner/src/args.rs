@@ -12,7 +12,10 @@ use spec::Metric;
 use crate::args::common::{count, hours};
 
 pub use common::FormatArgs;
-pub use model::{DecoderArg, EncodeArgs, ExportArgs, GivenArgs, InterpolateArgs, ReconstructArgs, SampleArgs};
+pub use model::{
+    DecodeArgs, DecoderArg, EncodeArgs, ExportArgs, GivenArgs, InterpolateArgs, ReconstructArgs, SampleArgs,
+    TraverseArgs,
+};
 pub use removing::{GcArgs, RmArgs};
 
 const EXAMPLES: &str = "\
@@ -90,6 +93,10 @@ Prints the page's path.")]
     Reproduce(ReproduceArgs),
     /// Make images with a trained model
     Sample(SampleArgs),
+    /// Make the images of latents that you name
+    Decode(DecodeArgs),
+    /// Move each latent dimension through its range, and see what it does
+    Traverse(TraverseArgs),
     /// Reconstruct images with a trained model
     Reconstruct(ReconstructArgs),
     /// Make images along the paths between the latents of two images

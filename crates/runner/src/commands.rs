@@ -3,6 +3,7 @@
 mod compare;
 mod completions;
 pub(crate) mod data;
+mod decode;
 mod diff;
 mod encode;
 mod evaluate;
@@ -21,6 +22,7 @@ mod rm;
 mod sample;
 mod show;
 mod sweep;
+mod traverse;
 mod undo;
 mod weights;
 
@@ -63,6 +65,8 @@ pub fn run(command: Command, settings: &Settings) -> Result<Outcome> {
         Command::Reproduce(args) => reproduce::reproduce(settings, &args),
         Command::Sample(args) => sample::sample(settings, &args),
         Command::Reconstruct(args) => reconstruct::reconstruct(settings, &args),
+        Command::Decode(args) => decode::decode(settings, &args),
+        Command::Traverse(args) => traverse::traverse(settings, &args),
         Command::Interpolate(args) => interpolate::interpolate(settings, &args),
         Command::Encode(args) => encode::encode(settings, &args),
         Command::Export(args) => export::export(settings, &args),

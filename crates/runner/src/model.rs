@@ -5,5 +5,5 @@ mod perform;
 mod stored;
 
 pub use output::{Format, check_output, write, write_rows};
-pub use perform::{Answer, UseOutcome};
+pub use perform::{Answer, Given, UseOutcome};
 pub use stored::{GivenImages, StoredModel};

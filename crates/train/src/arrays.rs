@@ -43,7 +43,7 @@ pub fn arrays(
     let test = &splits.test;
     let replicas = model.parameters().replicas();
     let padded = model.parameters().padded_width();
-    let chosen = one_of_each_class(test);
+    let chosen = record::arrays::originals(test.labels.as_deref(), test.shape.n, N_RECONSTRUCTIONS);
     tch::no_grad(|| {
         let generator = model.generator();
         let decode = |z: &Tensor| generator.mean(&z.to_device(device));
@@ -237,23 +237,6 @@ fn pairs(images: &Images, indices: &[usize]) -> Vec<(usize, usize)> {
     let mut pairs = if different.is_empty() { all } else { different };
     pairs.truncate(N_PAIRS);
     pairs
-}
-
-/// Up to [`N_RECONSTRUCTIONS`] images: class after class the first of each, then the second, …; without labels the first.
-fn one_of_each_class(images: &Images) -> Vec<usize> {
-    let n = images.shape.n.min(N_RECONSTRUCTIONS);
-    let Some(labels) = &images.labels else { return (0..n).collect() };
-    let mut seen = [0usize; 256];
-    let mut order: Vec<(usize, u8, usize)> = labels
-        .iter()
-        .enumerate()
-        .map(|(i, &label)| {
-            seen[usize::from(label)] += 1;
-            (seen[usize::from(label)], label, i)
-        })
-        .collect();
-    order.sort_unstable();
-    order.into_iter().take(n).map(|(_, _, i)| i).collect()
 }
 
 /// The values of a tensor in C order.

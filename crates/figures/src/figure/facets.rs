@@ -242,7 +242,7 @@ pub fn styles(groups: &[&Group], along: &Along) -> Vec<Style> {
 }
 
 /// Leaves out the lines that a panel has no room for.
-pub fn thin(choice: &mut Choice<'_>, along: &Along) {
+pub(super) fn thin(choice: &mut Choice<'_>, along: &Along) {
     let n_levels = along.levels(&choice.groups).len();
     let kept: Vec<Level> = styles(&choice.groups, along).into_iter().map(|style| style.level).collect();
     if kept.len() < n_levels {

@@ -9,7 +9,7 @@ mod closed_form;
 mod denoising;
 mod elbo_by_latent_dim;
 mod explained_power;
-mod facets;
+pub(crate) mod facets;
 mod grid;
 mod interpolations;
 mod kl_per_dim;
@@ -21,7 +21,7 @@ mod manifold;
 pub mod random;
 mod rate_distortion;
 mod reconstructions;
-mod rows;
+pub(crate) mod rows;
 mod sample_sources;
 mod samples;
 mod sharpness;
@@ -250,7 +250,7 @@ fn name(kind: FigureKind, MadePart { part, pages, n_pages }: MadePart<'_>, remar
 }
 
 /// At most `n` of `items`, evenly spaced, first and last included.
-fn spread<T: Clone>(items: &[T], n: usize) -> Vec<T> {
+pub(crate) fn spread<T: Clone>(items: &[T], n: usize) -> Vec<T> {
     if items.len() <= n {
         return items.to_vec();
     }

@@ -136,7 +136,7 @@ pub struct Block<'a> {
 }
 
 /// The pages of all blocks, each with the same caption.
-pub fn pages(blocks: &[Block<'_>], layout: &RowLayout, caption: &str) -> Vec<Page> {
+pub(super) fn pages(blocks: &[Block<'_>], layout: &RowLayout, caption: &str) -> Vec<Page> {
     const BETWEEN: f64 = 3.0;
     let new_page = || Page { drawing: Drawing::new(), caption: caption.to_owned(), shown: Vec::new() };
     let mut pages = vec![new_page()];

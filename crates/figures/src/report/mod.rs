@@ -1,6 +1,7 @@
 //! The report: one HTML page that needs nothing besides itself.
 
 mod claims;
+mod explorer;
 mod glossary;
 mod models;
 mod results;
@@ -17,6 +18,8 @@ use crate::findings::{self, Finding, capitalised, findings};
 use crate::records::Records;
 use crate::table;
 
+pub use explorer::html as explorer;
+
 const STYLE: &str = include_str!("style.css");
 /// The most findings that a page tells.
 const MAX_FINDINGS: usize = 60;
@@ -27,6 +30,8 @@ pub struct Page<'a> {
     pub experiment: &'a Experiment,
     /// What was found.
     pub records: &'a Records,
+    /// The latent explorer, or why there is none.
+    pub explorer: &'a Result<String, String>,
     /// Drawn figures with their SVG.
     pub figures: &'a [(String, Figure)],
     /// Kinds of figures that make no sense for these records, and why.
@@ -73,7 +78,7 @@ struct Part {
 
 /// The page's sections in order; those without content are left out.
 fn parts(page: &Page<'_>, tables: &[table::Table]) -> Vec<Part> {
-    let Page { experiment, records, figures, skipped, command, n_changed } = page;
+    let Page { experiment, records, explorer, figures, skipped, command, n_changed } = page;
     let part = |id, title, body| Part { id, title, body };
     let claims = records.judged.as_ref().map(|judged| claims::html(judged, *n_changed)).unwrap_or_default();
     let parts = vec![
@@ -82,8 +87,9 @@ fn parts(page: &Page<'_>, tables: &[table::Table]) -> Vec<Part> {
         part("warnings", "Warnings", warned(records)),
         part("set-up", "What was run", set_up::html(experiment, records, command)),
         part("results", "Results", tables.iter().map(results::html).collect()),
+        part("explorer", "Latent explorer", explorer.as_ref().cloned().unwrap_or_default()),
         part("figures", "Figures", drawn(figures)),
-        part("left-out", "Left out", left_out(skipped)),
+        part("left-out", "Left out", left_out(skipped, explorer.as_ref().err())),
         part("runs", "Runs", runs::html(records)),
         part("yaml", "The experiment file", set_up::file(experiment)),
         part("words", "Words", glossary::html(page, tables)),
@@ -211,13 +217,16 @@ fn drawn(figures: &[(String, Figure)]) -> String {
     out
 }
 
-fn left_out(skipped: &[(FigureKind, String)]) -> String {
-    if skipped.is_empty() {
+fn left_out(skipped: &[(FigureKind, String)], no_explorer: Option<&String>) -> String {
+    if skipped.is_empty() && no_explorer.is_none() {
         return String::new();
     }
     let mut out = String::from("<ul>\n");
     for (kind, reason) in skipped {
         let _ = writeln!(out, "<li>Figure <code>{}</code>: {}.</li>", kind.name(), xml(reason));
+    }
+    if let Some(reason) = no_explorer {
+        let _ = writeln!(out, "<li>Latent explorer: {}.</li>", xml(reason));
     }
     out.push_str("</ul>\n");
     out

@@ -5,6 +5,7 @@ mod captions;
 #[path = "../common/mod.rs"]
 mod common;
 mod comparisons;
+mod explorer;
 mod measured;
 mod reports;
 mod studies;

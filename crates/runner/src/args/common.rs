@@ -19,6 +19,31 @@ pub fn pair(text: &str) -> Result<[usize; 2], String> {
     places.ok_or_else(|| "expected two places, such as `3,17`".to_owned())
 }
 
+/// A point in a latent space.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Latent(pub Vec<f32>);
+
+/// Reads the coordinates of a point, such as `0.5,-1`.
+///
+/// # Errors
+/// If one of them is no finite number.
+pub fn latent(text: &str) -> Result<Latent, String> {
+    let coordinate = |part: &str| part.trim().parse().ok().filter(|value: &f32| value.is_finite());
+    let coordinates: Option<Vec<f32>> = text.split(',').map(coordinate).collect();
+    coordinates.map(Latent).ok_or_else(|| "expected a number for each latent dimension, such as `0.5,-1`".to_owned())
+}
+
+/// Reads the two ends of a range, such as `-3,3`.
+///
+/// # Errors
+/// If they are not two finite numbers, the smaller one first.
+pub fn range(text: &str) -> Result<[f32; 2], String> {
+    match latent(text) {
+        Ok(Latent(ends)) if ends.len() == 2 && ends[0] < ends[1] => Ok([ends[0], ends[1]]),
+        _ => Err("expected two numbers, the smaller one first, such as `-3,3`".to_owned()),
+    }
+}
+
 /// A number of things, at least one.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use protocol::usage;
 use spec::ModelKind;
 
-use crate::args::common::{FormatArgs, count, pair};
+use crate::args::common::{FormatArgs, Latent, count, latent, pair, range};
 
 /// Where latents of samples come from.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -92,6 +92,66 @@ pub struct SampleArgs {
     pub drawn: DrawnArgs,
 }
 
+/// `elbo decode`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo decode vae-mnist-z2-b1-s0 --z 0.5,-1 -o image.png
+  elbo decode vae-mnist-z2-b1-s0 --z 0,0 --z 1,0 --z 2,0 -o row.png
+
+A PNG is a row of the images, in the order of the points. An NPY holds them as float32
+[n, channels, height, width], 1.0 being white, as the decoder gives them: means may leave 0…1.
+Latents that are bits take 0 and 1. `elbo encode` tells the latents of images.")]
+pub struct DecodeArgs {
+    /// The run: its readable name, its id, or the beginning of its id
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// A point in the latent space, a coordinate for each dimension; may be given several times
+    #[arg(long, value_name = "Z1,Z2,…", required = true, value_parser = latent, allow_hyphen_values = true)]
+    pub z: Vec<Latent>,
+    #[command(flatten)]
+    pub drawn: DrawnArgs,
+}
+
+/// `elbo traverse`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  elbo traverse vae-mnist-z20-b1-s0 -o dimensions.png
+  elbo traverse vae-mnist-z20-b1-s0 --image 7 --steps 15 -o dimensions.png
+
+A PNG has a row for each latent dimension, the one with the largest KL on top; those of an
+autoencoder, which have none, are ordered by how much the codes of the test images vary. Along a row
+that dimension alone is moved, from low to high, and the others stay at 0, or at the code of the test
+image. What each row is goes to standard error: its dimension (counted from 1), its KL, its range,
+and whether it is inactive, so that images tell nothing by it.
+
+A dimension's range is three standard deviations to both sides of its mean, over the codes of all
+test images with their posteriors' variance; 0 to 1 where latents are bits; -3 to 3 of a GAN.
+An NPY holds the images as float32 [dimensions, steps, channels, height, width].
+
+JSON: `run_id, name, output`; `dimensions`, in the order of the rows, with `dimension, kl, active,
+low, high`.")]
+pub struct TraverseArgs {
+    /// The run: its readable name, its id, or the beginning of its id
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Leave the other dimensions at the code of this test image, counted from 0, instead of at 0
+    #[arg(long, value_name = "N")]
+    pub image: Option<usize>,
+    /// Images of a row, both ends of the range included
+    #[arg(long, value_name = "N", default_value = "11", value_parser = count)]
+    pub steps: usize,
+    /// Move every dimension between these two instead of through its own range
+    #[arg(long, value_name = "LOW,HIGH", value_parser = range, allow_hyphen_values = true)]
+    pub range: Option<[f32; 2]>,
+    /// Where to write the images: a `.png` or `.npy` file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
 /// Which images an encoder is given.
 #[derive(Args, Debug)]
 pub struct GivenArgs {
@@ -129,6 +189,7 @@ pub struct ReconstructArgs {
 Examples:
   elbo interpolate vae-mnist-z20-b1-s0 --test 3,17 -o path.png
   elbo interpolate vae-mnist-z20-b1-s0 four.png nine.png --steps 8 -o path.npy
+  elbo interpolate vae-mnist-z20-b1-s0 four.png nine.png -o path.gif
 
 You choose the pair: two test images by their places, or two files. The pairs of a sweep's figure
 `interpolations` are chosen for it: neighbours among the test images that its reconstructions show,
@@ -137,7 +198,8 @@ of different classes where there are labels.
 A PNG has a row for each path, the two images at its ends: decoder means along the straight line
 between the posterior means, then along the arc on which the direction turns and the norm changes
 evenly. An NPY holds the decoder means alone, as float32 [paths, steps, channels, height, width].
-Latents that are bits have the straight line alone.")]
+A GIF goes along the straight line and back, for ever. Latents that are bits have the straight line
+alone.")]
 pub struct InterpolateArgs {
     /// The run: its readable name, its id, or the beginning of its id
     #[arg(value_name = "RUN")]
@@ -148,10 +210,10 @@ pub struct InterpolateArgs {
     /// Two test images of the run's data instead, by their places, counted from 0
     #[arg(long, value_name = "I,J", value_parser = pair)]
     pub test: Option<[usize; 2]>,
-    /// Images of a path, both ends included
-    #[arg(long, value_name = "N", default_value = "10", value_parser = count)]
-    pub steps: usize,
-    /// Where to write the images: a `.png` or `.npy` file
+    /// Images of a path, both ends included [default: 10; of a GIF: 40]
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub steps: Option<usize>,
+    /// Where to write the images: a `.png`, `.npy` or `.gif` file
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 }

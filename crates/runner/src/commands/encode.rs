@@ -6,7 +6,7 @@ use record::{Array, files};
 use serde::Serialize;
 
 use crate::args::EncodeArgs;
-use crate::model::{Answer, GivenImages, StoredModel, UseOutcome, check_output};
+use crate::model::{Answer, Given, GivenImages, StoredModel, UseOutcome, check_output};
 use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
@@ -37,7 +37,7 @@ pub fn encode(settings: &Settings, args: &EncodeArgs) -> Result<Outcome> {
     args.output.as_deref().map(check_output).transpose()?;
     let model = StoredModel::find(settings, &args.run)?;
     let images = model.images(&args.given)?;
-    let answer = match model.perform(Operation::Encode { images: images.source }, images.own.as_ref())? {
+    let answer = match model.perform(Operation::Encode { images: images.source }, Given::own(images.own.as_ref()))? {
         UseOutcome::Answered(answer) => answer,
         UseOutcome::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
     };

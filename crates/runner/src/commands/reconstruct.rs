@@ -4,7 +4,7 @@ use anyhow::Result;
 use protocol::usage::{IMAGES, ORIGINALS, Operation};
 
 use crate::args::{DecoderArg, ReconstructArgs};
-use crate::model::{Format, StoredModel, UseOutcome, check_output, write};
+use crate::model::{Format, Given, StoredModel, UseOutcome, check_output, write};
 use crate::outcome::Outcome;
 use crate::output;
 use crate::settings::Settings;
@@ -14,13 +14,13 @@ use crate::settings::Settings;
 /// # Errors
 /// If the run is not done, its model or the images do not fit, or the file cannot be written.
 pub fn reconstruct(settings: &Settings, args: &ReconstructArgs) -> Result<Outcome> {
-    let format = Format::of(&args.drawn.output)?;
+    let format = Format::of(&args.drawn.output, Format::STILL)?;
     check_output(&args.drawn.output)?;
     let model = StoredModel::find(settings, &args.run)?;
     let images = model.images(&args.given)?;
     let decoder = DecoderArg::kind(args.drawn.decoder, model.manifest.cell.model.kind);
     let operation = Operation::Reconstruct { images: images.source, decoder, seed: args.drawn.seed };
-    let answer = match model.perform(operation, images.own.as_ref())? {
+    let answer = match model.perform(operation, Given::own(images.own.as_ref()))? {
         UseOutcome::Answered(answer) => answer,
         UseOutcome::Stopped(signal) => return Ok(Outcome::Stopped(signal)),
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use data::{Images, Shape};
 use record::{Array, files, npy};
 
@@ -10,6 +10,8 @@ use record::{Array, files, npy};
 const MOST_COLUMNS: usize = 40;
 /// Small images are enlarged to about this height or width.
 const SIDE: usize = 56;
+/// The same of images that move.
+const SIDE_OF_GIF: usize = 224;
 /// The gray of a sheet between its images.
 const BETWEEN: u8 = 64;
 
@@ -20,20 +22,35 @@ pub enum Format {
     Png,
     /// An array.
     Npy,
+    /// The images one after the other.
+    Gif,
 }
 
 impl Format {
-    /// What the end of a file's name says.
+    /// Of images that have no order in time.
+    pub const STILL: &[Format] = &[Format::Png, Format::Npy];
+    /// Of paths.
+    pub const ALL: &[Format] = &[Format::Png, Format::Npy, Format::Gif];
+
+    /// What the end of a file's name says, where it is one of these.
     ///
     /// # Errors
-    /// If it says nothing that is known.
-    pub fn of(path: &Path) -> Result<Format> {
-        match path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).as_deref() {
-            Some("png") => Ok(Format::Png),
-            Some("npy") => Ok(Format::Npy),
-            _ => {
-                bail!("`{}` is of no format that is known\nhint: let the name end in `.png` or `.npy`", path.display())
-            }
+    /// If it is none of them.
+    pub fn of(path: &Path, allowed: &[Format]) -> Result<Format> {
+        let end = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+        let found = allowed.iter().find(|format| Some(format.end()) == end.as_deref());
+        found.copied().with_context(|| {
+            let ends: Vec<String> = allowed.iter().map(|format| format!("`.{}`", format.end())).collect();
+            let ends = spec::listed(&ends, "or");
+            format!("`{}` is of no format that can be written here\nhint: let the name end in {ends}", path.display())
+        })
+    }
+
+    fn end(self) -> &'static str {
+        match self {
+            Format::Png => "png",
+            Format::Npy => "npy",
+            Format::Gif => "gif",
         }
     }
 }
@@ -53,7 +70,8 @@ pub fn check_output(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes images `[n, channels, height, width]`; in a sheet each below its original, where there are originals.
+/// Writes images `[n, channels, height, width]`; in a sheet each below its original, where there are originals. Any array can be an
+/// NPY.
 ///
 /// # Errors
 /// If they are too many for a sheet, or the file cannot be written.
@@ -61,6 +79,7 @@ pub fn write(path: &Path, format: Format, images: &Array, originals: Option<&Arr
     let bytes = match format {
         Format::Npy => npy::to_bytes(images),
         Format::Png => sheet(images, originals)?,
+        Format::Gif => animation(images)?,
     };
     Ok(files::write_bytes_atomically(path, &bytes)?)
 }
@@ -109,7 +128,18 @@ fn sheet(images: &Array, originals: Option<&Array>) -> Result<Vec<u8>> {
 
 /// Images in rows of so many, small ones enlarged.
 fn sheet_of(pixels: Vec<u8>, shape: Shape, n_columns: usize) -> Result<Vec<u8>> {
-    let zoom = (SIDE / shape.height.max(shape.width).max(1)).max(1);
+    let zoom = zoom(shape, SIDE);
     let images = Images { pixels, shape, labels: None, factors: None };
     Ok(data::sheet(&images, shape.n, n_columns, zoom)?)
+}
+
+fn animation(images: &Array) -> Result<Vec<u8>> {
+    let [n, channels, height, width] = images.shape[..] else { bail!("there are no images to be drawn") };
+    let shape = Shape { n, channels, height, width };
+    let pixels = images.values.iter().map(to_byte).collect();
+    Ok(data::animation(&Images { pixels, shape, labels: None, factors: None }, zoom(shape, SIDE_OF_GIF))?)
+}
+
+fn zoom(shape: Shape, side: usize) -> usize {
+    (side / shape.height.max(shape.width).max(1)).max(1)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use data::{OwnImages, Shape};
-use protocol::usage::{ORIGINALS, Operation};
+use protocol::usage::{LATENTS, ORIGINALS, Operation};
 use protocol::{Task, Usage};
 use record::{Array, npy};
 
@@ -19,25 +19,47 @@ pub enum UseOutcome {
     Stopped(u8),
 }
 
+/// What a worker is handed beside what it is asked for.
+#[derive(Clone, Copy)]
+pub enum Given<'a> {
+    /// Nothing.
+    Nothing,
+    /// A person's own images.
+    Images(&'a OwnImages),
+    /// Latents, `[n, latent_dim]`.
+    Latents(&'a Array),
+}
+
+impl<'a> Given<'a> {
+    /// A person's own images, where there are some.
+    pub fn own(images: Option<&'a OwnImages>) -> Given<'a> {
+        images.map_or(Given::Nothing, Given::Images)
+    }
+}
+
 /// The files of an answer; removed when dropped.
 pub struct Answer {
     folder: Folder,
 }
 
 impl StoredModel<'_> {
-    /// Has a worker do something with the model, with a person's own images where it takes them.
+    /// Has a worker do something with the model.
     ///
     /// # Errors
     /// If there is no worker, or it fails, with what it said.
-    pub fn perform(&self, operation: Operation, own: Option<&OwnImages>) -> Result<UseOutcome> {
+    pub fn perform(&self, operation: Operation, given: Given<'_>) -> Result<UseOutcome> {
         // What is asked for is little beside the start of libtorch.
         let (launcher, threads) = (Launcher::new(self.settings, spec::Device::Cpu)?, threads_of(1, false));
         let Shape { channels, height, width, .. } = self.image_shape()?;
         let folder = Folder::new()?;
-        if let Some(own) = own {
-            let values = own.images.pixels.iter().map(|&byte| f32::from(byte) / 255.0).collect();
-            let array = Array::new(vec![own.images.shape.n, channels, height, width], values)?;
-            fs_err::write(folder.path.join(ORIGINALS), npy::to_bytes(&array))?;
+        match given {
+            Given::Nothing => {}
+            Given::Images(own) => {
+                let values = own.images.pixels.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+                let array = Array::new(vec![own.images.shape.n, channels, height, width], values)?;
+                fs_err::write(folder.path.join(ORIGINALS), npy::to_bytes(&array))?;
+            }
+            Given::Latents(latents) => fs_err::write(folder.path.join(LATENTS), npy::to_bytes(latents))?,
         }
         let usage = Usage {
             run: self.run.id().clone(),

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow, bail};
 use data::{OwnImages, Shape};
 use protocol::usage::ImageSource;
-use record::{ArrayName, Run, RunManifest, Status};
+use record::{Array, ArrayName, Run, RunManifest, Status};
 
 use crate::args::GivenArgs;
+use crate::machine::Machine;
 use crate::settings::Settings;
 use crate::text;
 
@@ -59,6 +60,57 @@ impl StoredModel<'_> {
             Some(&[_, channels, height, width]) => Ok(Shape { n: 0, channels, height, width }),
             _ => Err(anyhow!("`{}` holds no images", self.run.arrays_file().display())),
         }
+    }
+
+    /// The width of the latent space.
+    ///
+    /// # Errors
+    /// If the model has none.
+    pub fn latent_dim(&self) -> Result<usize> {
+        let model = &self.manifest.cell.model;
+        if model.latent_space().is_none() {
+            bail!(
+                "the model of `{}` is a Gaussian mixture over pixels, which has no latents\nhint: `elbo sample` draws from it",
+                self.manifest.name
+            );
+        }
+        Ok(model.latent_dim)
+    }
+
+    /// Points of the model's latent space as a worker takes them, `[n, latent_dim]`.
+    ///
+    /// # Errors
+    /// If the model has no latents, or another number of them.
+    pub fn latents(&self, points: &[Vec<f32>]) -> Result<Array> {
+        let width = self.latent_dim()?;
+        if let Some(point) = points.iter().find(|point| point.len() != width) {
+            bail!(
+                "{} coordinate{} given, and the latents of `{}` have {width}\nhint: give all of them, separated by commas, \
+                 as in `--z {}`",
+                point.len(),
+                if point.len() == 1 { " is" } else { "s are" },
+                self.manifest.name,
+                vec!["0"; width].join(",")
+            );
+        }
+        Ok(Array::new(vec![points.len(), width], points.concat())?)
+    }
+
+    /// Refuses more images than fit into half of the free memory, which the system would otherwise kill for; the hint is made of
+    /// how many would.
+    ///
+    /// # Errors
+    /// If these are more.
+    pub fn check_memory(&self, count: usize, hint: impl Fn(usize) -> String) -> Result<()> {
+        // Single precision, four times: as the decoder makes them, put together, as numbers, and as the bytes of a file.
+        const BYTES_PER_PIXEL: u64 = 4 * 4;
+        let Some(free) = Machine::here().free_memory else { return Ok(()) };
+        let image = self.image_shape()?.n_pixels() as u64 * BYTES_PER_PIXEL;
+        let most = usize::try_from(free / 2 / image.max(1)).unwrap_or(usize::MAX).max(1);
+        if count > most {
+            bail!("{count} images at once do not fit into the free memory\nhint: {}", hint(most));
+        }
+        Ok(())
     }
 
     /// Reads a person's own images as the model takes them.

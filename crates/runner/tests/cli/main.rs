@@ -3,6 +3,7 @@
 
 mod images;
 mod keep;
+mod latents;
 #[path = "../../../record/tests/suite/made_up.rs"]
 mod made_up;
 mod metrics;

@@ -1,4 +1,4 @@
-//! `elbo sample`, `reconstruct`, `encode` and `export` with the real `elbo-train`, on models trained for a moment.
+//! `elbo sample`, `reconstruct`, `interpolate`, `encode` and `export` with the real `elbo-train`, on models trained for a moment.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use record::{Array, ArrayName, npy};
 
 use crate::support::{Place, begin, experiment};
 
-const TINY: &str = "
+pub const TINY: &str = "
 name: tiny
 dataset: { name: glyphs, train_images: 600, test_images: 60 }
 model: { hidden: [16], latent_dim: 3 }
@@ -14,10 +14,10 @@ training: { epochs: 1 }
 ";
 
 /// The run of [`TINY`].
-const RUN: &str = "vae-glyphs-z3-b1-test60-train600-h16-e1-s0";
+pub const RUN: &str = "vae-glyphs-z3-b1-test60-train600-h16-e1-s0";
 
 /// A place with the real worker, in which an experiment was trained.
-fn trained(text: &str) -> Place {
+pub fn trained(text: &str) -> Place {
     let worker = Path::new(env!("CARGO_BIN_EXE_elbo")).with_file_name("elbo-train");
     assert!(worker.is_file(), "`{}` is not built: run `cargo build --workspace`", worker.display());
     let place = Place::with_program(&format!("exec '{}' \"$@\"", worker.display()));
@@ -27,24 +27,24 @@ fn trained(text: &str) -> Place {
     place
 }
 
-fn array(place: &Place, name: &str) -> Array {
+pub fn array(place: &Place, name: &str) -> Array {
     npy::read(&place.path(name)).unwrap()
 }
 
 /// Runs a command that goes well, and gives what it printed.
-fn out(place: &Place, arguments: &str) -> String {
+pub fn out(place: &Place, arguments: &str) -> String {
     let said = place.elbo(arguments);
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "`elbo {arguments}`: {said:?}");
     said.out
 }
 
-fn distance(a: &[f32], b: &[f32]) -> f32 {
+pub fn distance(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
 /// Width and height of a PNG, out of its header.
-fn size(png: &[u8]) -> [u32; 2] {
+pub fn size(png: &[u8]) -> [u32; 2] {
     assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
     [16, 20].map(|at| u32::from_be_bytes(png[at..at + 4].try_into().unwrap()))
 }
@@ -292,6 +292,8 @@ training: { epochs: 1 }
     for (arguments, complaint) in [
         (format!("sample {mixture} --from aggregate -o a.png"), "has neither latents nor an encoder"),
         (format!("encode {mixture} --test 1"), "has neither latents nor an encoder"),
+        (format!("decode {mixture} --z 0,0 -o a.png"), "which has no latents\nhint: `elbo sample` draws from it"),
+        (format!("traverse {mixture} -o a.png"), "which has no latents\nhint: `elbo sample` draws from it"),
         (format!("sample {run} -o a.jpg"), "let the name end in `.png` or `.npy`"),
         (format!("sample {run} -o nowhere/a.png"), "there is no folder `nowhere`"),
         (format!("encode {run} --test 1 -o results"), "is a folder"),

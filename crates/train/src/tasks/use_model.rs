@@ -6,7 +6,7 @@ use model::mixture::GaussianMixture;
 use model::noise::{NoiseKey, Stream};
 use model::{Family, ImageShape, interpolation};
 use protocol::usage::{
-    ANGLE, Decoder, IMAGES, ImageSource, LABELS, LOG_VARIANCE, LatentSource, MEAN, ORIGINALS, Operation, Usage,
+    ANGLE, Decoder, IMAGES, ImageSource, LABELS, LATENTS, LOG_VARIANCE, LatentSource, MEAN, ORIGINALS, Operation, Usage,
 };
 use record::{Array, Run, npy};
 use spec::{Cell, LatentSpace};
@@ -67,6 +67,10 @@ impl ModelUse<'_> {
                 let Some(images) = self.decode(model, &z, decoder, seed)? else { return Ok(false) };
                 self.write_images(&images)?;
             }
+            Operation::Decode { decoder, seed } => {
+                let Some(images) = self.decode(model, &self.given_latents()?, decoder, seed)? else { return Ok(false) };
+                self.write_images(&images)?;
+            }
             Operation::Reconstruct { images, decoder, seed } => {
                 let originals = self.originals(images)?;
                 let Some(latents) = self.encode(model, &originals)? else { return Ok(false) };
@@ -120,6 +124,16 @@ impl ModelUse<'_> {
             spec::Latent::Gaussian => no_encoder(),
         })?;
         Ok(drawn?.unsqueeze(0))
+    }
+
+    /// Those that were handed over, `[1, n, D]`.
+    fn given_latents(&self) -> anyhow::Result<Tensor> {
+        let Array { shape, values } = npy::read(&self.usage.folder.join(LATENTS))?;
+        let width = self.cell.model.latent_dim;
+        if shape.len() != 2 || shape[1] != width {
+            bail!("`{LATENTS}` has the shape {shape:?}, and the run's latents [n, {width}]");
+        }
+        Ok(Tensor::from_slice(&values).view([1, -1, width as i64]).to_device(self.context.device))
     }
 
     fn no_encoder(&self) -> String {
