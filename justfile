@@ -177,6 +177,16 @@ check-pytorch run="" images="" *arguments: build
     {{ quote(elbo) }} evaluate "$folder/run/experiment.yaml" --weights "$folder/run/model.safetensors" --samples 20 --json "$@" >"$folder/measured.json"
     .tools/torch/python notebooks/load_in_pytorch.py "$folder/run" "${images:-${XDG_CACHE_HOME:-$HOME/.cache}/elbo/glyphs/glyphs.h5}" "$folder/measured.json"
 
+# Hold a report's latent explorer against `elbo decode` in a browser; needs a Python with playwright (`./just python=PATH check-explorer`) and Chromium; takes the options of `tools/explorer_check.py`
+[group('develop')]
+check-explorer experiment="experiments/autoencoders.yaml" *arguments: build
+    #!/usr/bin/env bash
+    set -euo pipefail
+    shift || true
+    {{ quote(elbo) }} sweep {{ quote(experiment) }} --no-figures >&2
+    report=$({{ quote(elbo) }} report {{ quote(experiment) }})
+    {{ quote(python) }} tools/explorer_check.py {{ quote(elbo) }} "$report" "${ELBO_RESULTS:-results}" "$@"
+
 # Rewrite the committed snapshots of help, tables and figures; look at the difference before you commit it
 [group('develop')]
 golden: setup

@@ -2,15 +2,17 @@
 //! latent spaces. What they decode there is measured against the stored weights when the page is made.
 
 mod decoder;
+mod quantise;
 #[cfg(test)]
 mod tests;
 
 use record::tensors::TensorFile;
 use record::{ArrayName, Store};
 use spec::layout::{Layer as Described, Map as DescribedMap};
-use spec::{Cell, Experiment, ImageShape, LatentSpace, ModelKind};
+use spec::{Cell, Experiment, ImageShape, LatentSpace, ModelKind, RunId};
 
 pub use self::decoder::{Decoder, Dense, Layer, Mean, Quantised};
+use self::quantise::quantised;
 use crate::arrays::RunArrays;
 use crate::colour::N_CLASSES;
 use crate::dimensions::{Dimension, dimensions};
@@ -30,10 +32,12 @@ const MOST_CHARACTERS: usize = 940_000;
 const N_IMAGES: usize = 10;
 /// Points of a plane.
 const N_POINTS: usize = 600;
-/// Points along a side of the grid on which weights of 8 bits are measured.
-const N_SIDE: usize = 15;
-/// Codes at which they are measured where there is no plane.
+/// Points along a side of the grids over a plane by which weights are rounded, and on which they are measured then.
+const N_SIDES: [usize; 2] = [15, 21];
+/// As many codes of test images where there is no plane.
 const N_CODES: usize = 200;
+/// The share of points beyond each edge of a plane.
+const OUTLIERS: f64 = 0.004;
 /// The standard deviations of the prior that a plane reaches at least.
 pub const CIRCLES: [f64; 2] = [1.0, 2.0];
 
@@ -61,6 +65,8 @@ pub struct Explorer {
 pub struct Explored {
     /// What tells it from the others.
     pub label: String,
+    /// Its run.
+    pub run: RunId,
     /// Its seed.
     pub seed: u64,
     /// Where its latents lie.
@@ -136,9 +142,7 @@ pub fn explorer(
             other => other?,
         };
         let Ok(decoder) = Decoder::read(cell, image, &file) else { continue };
-        let Some(explored) = explored(cell, arrays, decoder.quantised(), dimensions(&run, cell)?, originals.n) else {
-            continue;
-        };
+        let Some(explored) = explored(cell, arrays, dimensions(&run, cell)?, originals.n) else { continue };
         characters += size;
         models.push(explored);
         stored.push(Stored { group, arrays, decoder });
@@ -147,13 +151,14 @@ pub fn explorer(
         return Ok(Err("no finished run with a dense decoder has its weights on record".into()));
     }
     share_views(&mut models);
-    let groups: Vec<&Group> = stored.iter().map(|stored| stored.group).collect();
-    let along = Along::choose(&groups);
+    let along = Along::choose(&candidates);
     let classes = classes(first);
     for (model, Stored { group, arrays, decoder }) in models.iter_mut().zip(&stored) {
-        let title = facets::title(group, &groups, &along);
-        model.label = capitalised(&if title.is_empty() { facets::shared(&groups) } else { title });
-        model.deviation = deviation(decoder, &model.decoder, &tried(model, arrays));
+        let title = facets::title(group, &candidates, &along);
+        model.label = capitalised(&if title.is_empty() { facets::shared(&candidates) } else { title });
+        let [rounded_at, measured_at] = tried(model, arrays);
+        model.decoder = quantised(decoder, &rounded_at);
+        model.deviation = deviation(decoder, &model.decoder, &measured_at);
         if let Some(plane) = model.plane.as_mut().filter(|_| classes.is_empty()) {
             plane.classes.clear();
         }
@@ -272,14 +277,8 @@ fn names(arrays: &RunArrays, n: usize) -> Vec<String> {
     places.into_iter().map(name).collect()
 }
 
-/// A model without its label and its deviation.
-fn explored(
-    cell: &Cell,
-    arrays: &RunArrays,
-    decoder: Decoder<Quantised>,
-    dimensions: Vec<Dimension>,
-    n_originals: usize,
-) -> Option<Explored> {
+/// A model without its label, its decoder, and what that deviates by.
+fn explored(cell: &Cell, arrays: &RunArrays, dimensions: Vec<Dimension>, n_originals: usize) -> Option<Explored> {
     let space = cell.model.latent_space()?;
     let labels = arrays.labels.as_deref();
     let codes = arrays.latents.as_ref().map_or_else(Vec::new, |latents| {
@@ -290,7 +289,9 @@ fn explored(
         let images = spread(&(0..latents.n).collect::<Vec<_>>(), N_POINTS);
         let points: Vec<(f64, f64)> = images.iter().map(|&i| (latents.at(i, 0), latents.at(i, 1))).collect();
         let classes = labels.map_or_else(Vec::new, |labels| images.iter().map(|&image| labels[image]).collect());
-        Plane { view: view(&points, space), points, classes, n_stored: latents.n }
+        let all: Vec<(f64, f64)> = (0..latents.n).map(|i| (latents.at(i, 0), latents.at(i, 1))).collect();
+        let ends: Vec<(f64, f64)> = codes.iter().map(|code| (code[0], code[1])).collect();
+        Plane { view: view(&all, &ends, space), points, classes, n_stored: latents.n }
     });
     let plane = plane.or_else(|| {
         // A generator without encoder has a plane without points.
@@ -299,26 +300,36 @@ fn explored(
         Some(Plane { view, points: Vec::new(), classes: Vec::new(), n_stored: 0 })
     });
     let (label, deviation) = (String::new(), Deviation::default());
-    Some(Explored { label, seed: cell.training.seed, space, decoder, dimensions, codes, plane, deviation })
+    let decoder = Decoder { layers: Vec::new(), mean: Mean::Clamp };
+    Some(Explored { label, run: cell.run_id(), seed: cell.training.seed, space, decoder, dimensions, codes, plane, deviation })
 }
 
-/// The points at which weights of 8 bits are measured: over the plane; of more dimensions, at codes of test images.
-fn tried(model: &Explored, arrays: &RunArrays) -> Vec<Vec<f64>> {
+/// The points by which weights are rounded, and others at which they are measured then: over the plane; of more dimensions, at codes
+/// of test images; without an encoder along the dimensions, and halfway.
+fn tried(model: &Explored, arrays: &RunArrays) -> [Vec<Vec<f64>>; 2] {
     match (&model.plane, &arrays.latents) {
-        (Some(plane), _) => grid(plane.view),
-        (None, Some(latents)) => (0..latents.n.min(N_CODES)).map(|image| latents.of(image)).collect(),
-        (None, None) => axes(&model.dimensions),
+        (Some(plane), _) => N_SIDES.map(|side| grid(plane.view, side)),
+        (None, Some(latents)) => [0, 1].map(|odd| {
+            let images = (odd..latents.n).step_by(2).take(N_CODES);
+            images.map(|image| latents.of(image)).collect()
+        }),
+        (None, None) => [1.0, 0.5].map(|share| axes(&model.dimensions, share)),
     }
 }
 
-/// What a plane shows: all points and the prior's circles, with a margin, as a square.
-fn view(points: &[(f64, f64)], space: LatentSpace) -> [(f64, f64); 2] {
+/// What a plane shows: nearly all points, the prior's circles and the ends of all paths, with a margin, as a square.
+fn view(points: &[(f64, f64)], ends: &[(f64, f64)], space: LatentSpace) -> [(f64, f64); 2] {
     let reach = if space == LatentSpace::Normal { CIRCLES[1] } else { 0.0 };
-    let ends = |at: fn(&(f64, f64)) -> f64| {
-        let finite = points.iter().map(at).filter(|value| value.is_finite());
-        finite.fold((-reach, reach), |(low, high), value| (low.min(value), high.max(value)))
+    let along = |at: fn(&(f64, f64)) -> f64| {
+        let mut sorted: Vec<f64> = points.iter().map(at).filter(|value| value.is_finite()).collect();
+        sorted.sort_by(f64::total_cmp);
+        // A few outliers would leave little room for all others.
+        let beyond = (sorted.len() as f64 * OUTLIERS) as usize;
+        let kept = sorted.get(beyond..sorted.len() - beyond).unwrap_or_default();
+        let shown = kept.iter().copied().chain(ends.iter().map(at).filter(|value| value.is_finite()));
+        shown.fold((-reach, reach), |(low, high), value| (low.min(value), high.max(value)))
     };
-    squared([ends(|point| point.0), ends(|point| point.1)], 1.06)
+    squared([along(|point| point.0), along(|point| point.1)], 1.06)
 }
 
 /// Two ranges about the same middles, both as long as the longer, times a factor.
@@ -346,18 +357,18 @@ fn share_views(models: &mut [Explored]) {
     }
 }
 
-/// The points of a grid over a plane.
-fn grid(view: [(f64, f64); 2]) -> Vec<Vec<f64>> {
-    let at = |(low, high): (f64, f64), step: usize| low + (high - low) * step as f64 / (N_SIDE - 1) as f64;
-    (0..N_SIDE * N_SIDE).map(|i| vec![at(view[0], i % N_SIDE), at(view[1], i / N_SIDE)]).collect()
+/// The points of a grid over a plane, so many along a side.
+fn grid(view: [(f64, f64); 2], side: usize) -> Vec<Vec<f64>> {
+    let at = |(low, high): (f64, f64), step: usize| low + (high - low) * step as f64 / (side - 1) as f64;
+    (0..side * side).map(|i| vec![at(view[0], i % side), at(view[1], i / side)]).collect()
 }
 
-/// The origin, and both ends of every dimension.
-fn axes(dimensions: &[Dimension]) -> Vec<Vec<f64>> {
+/// The origin, and points towards both ends of every dimension.
+fn axes(dimensions: &[Dimension], share: f64) -> Vec<Vec<f64>> {
     let ends = dimensions.iter().flat_map(|dimension| {
         [dimension.low, dimension.high].map(|end| {
             let mut z = vec![0.0; dimensions.len()];
-            z[dimension.index] = end;
+            z[dimension.index] = share * end;
             z
         })
     });

@@ -6,9 +6,6 @@ use record::tensors::{Dtype, TensorFile};
 use spec::layout::{Layer as Described, Map as DescribedMap};
 use spec::{Activation, Cell, ImageShape, Likelihood, ModelKind};
 
-/// The largest weight of a row has this integer.
-const LARGEST: f32 = 127.0;
-
 /// A linear map y = W·x + b.
 pub trait Map {
     /// y, of x.
@@ -92,23 +89,9 @@ impl Map for Quantised {
     }
 }
 
-impl Dense {
-    /// The nearest map whose weights are −127…127 times a scale for each output.
-    fn quantised(&self) -> Quantised {
-        let inputs = self.weight.len() / self.bias.len().max(1);
-        let (mut weight, mut scale) = (Vec::with_capacity(self.weight.len()), Vec::with_capacity(self.bias.len()));
-        for row in self.weight.chunks(inputs.max(1)) {
-            let step = row.iter().fold(0.0, |most: f32, w| most.max(w.abs())) / LARGEST;
-            weight.extend(row.iter().map(|w| if step > 0.0 { (w / step).round() as i8 } else { 0 }));
-            scale.push(step);
-        }
-        Quantised { weight, scale, bias: self.bias.clone() }
-    }
-}
-
 impl<M> Layer<M> {
-    /// The layer's maps.
-    fn map<N>(&self, of: impl Fn(&M) -> N) -> Layer<N> {
+    /// The same layer of other maps.
+    pub fn map<N>(&self, of: impl Fn(&M) -> N) -> Layer<N> {
         match self {
             Layer::Activated(map, activation) => Layer::Activated(of(map), *activation),
             Layer::Gated { value, gate } => Layer::Gated { value: of(value), gate: of(gate) },
@@ -117,19 +100,26 @@ impl<M> Layer<M> {
     }
 }
 
+impl<M: Map> Layer<M> {
+    /// What the layer makes of its inputs.
+    pub fn apply(&self, x: &[f64]) -> Vec<f64> {
+        match self {
+            Layer::Activated(map, activation) => {
+                map.apply(x).into_iter().map(|value| activated(*activation, value)).collect()
+            }
+            Layer::Gated { value, gate } => {
+                value.apply(x).into_iter().zip(gate.apply(x)).map(|(value, gate)| value * sigmoid(gate)).collect()
+            }
+            Layer::Output(map) => map.apply(x),
+        }
+    }
+}
+
 impl<M: Map> Decoder<M> {
     /// The image of z, values in 0…1.
     pub fn decode(&self, z: &[f64]) -> Vec<f64> {
-        let x = self.layers.iter().fold(z.to_vec(), |x, layer| match layer {
-            Layer::Activated(map, activation) => {
-                map.apply(&x).into_iter().map(|value| activated(*activation, value)).collect()
-            }
-            Layer::Gated { value, gate } => {
-                value.apply(&x).into_iter().zip(gate.apply(&x)).map(|(value, gate)| value * sigmoid(gate)).collect()
-            }
-            Layer::Output(map) => map.apply(&x),
-        });
-        x.into_iter().map(|output| self.mean.of(output)).collect()
+        let output = self.layers.iter().fold(z.to_vec(), |x, layer| layer.apply(&x));
+        output.into_iter().map(|output| self.mean.of(output)).collect()
     }
 }
 
@@ -191,12 +181,6 @@ impl Decoder<Dense> {
             }
         };
         Ok(Decoder { layers, mean })
-    }
-
-    /// The same with weights of 8 bits.
-    pub fn quantised(&self) -> Decoder<Quantised> {
-        let layers = self.layers.iter().map(|layer| layer.map(Dense::quantised)).collect();
-        Decoder { layers, mean: self.mean }
     }
 }
 

@@ -3,7 +3,6 @@
 use record::tensors::{Dtype, StoredTensor, TensorFile};
 use spec::{Cell, ImageShape};
 
-use super::decoder::Map as _;
 use super::*;
 
 const IMAGE: ImageShape = ImageShape { channels: 1, height: 2, width: 3 };
@@ -147,65 +146,67 @@ fn what_is_no_dense_decoder_is_said() {
     assert_eq!(n_characters(&cell(net), IMAGE), None);
 }
 
-/// Rounding a weight to the nearest multiple of its row's step moves it by half a step at most, hence an output by half a step for
-/// each unit of its inputs, and a pixel by a quarter of that.
+/// Integers that are the nearest to each weight for itself, as a decoder.
+fn nearest(stored: &Decoder<Dense>) -> Decoder<Quantised> {
+    let map = |dense: &Dense| {
+        let inputs = dense.weight.len() / dense.bias.len();
+        let step = |row: &[f32]| row.iter().fold(0.0, |most: f32, w| most.max(w.abs())) / 127.0;
+        let scale: Vec<f32> = dense.weight.chunks(inputs).map(step).collect();
+        let row = |(row, step): (&[f32], f32)| row.iter().map(|w| (w / step).round() as i8).collect::<Vec<i8>>();
+        let weight = dense.weight.chunks(inputs).zip(scale.iter().copied()).flat_map(row).collect();
+        Quantised { weight, scale, bias: dense.bias.clone() }
+    };
+    Decoder { layers: stored.layers.iter().map(|layer| layer.map(map)).collect(), mean: stored.mean }
+}
+
 #[test]
-fn weights_of_8_bits_decode_as_the_stored_ones_do_to_half_a_step() {
+fn weights_of_8_bits_decode_nearly_as_the_stored_ones_do() {
     let (hidden, pixels) = (40, 300);
     let image = ImageShape { channels: 3, height: 10, width: 10 };
-    let cell = cell(&format!("{{ hidden: [{hidden}], latent_dim: 2 }}"));
-    let stored = Decoder::read(
-        &cell,
-        image,
-        &file(&[
-            ("decoder.0.weight", 2 * hidden),
-            ("decoder.0.bias", hidden),
-            ("decoder.2.weight", hidden * pixels),
-            ("decoder.2.bias", pixels),
-        ]),
-    )
-    .unwrap();
-    let quantised = stored.quantised();
-    let [Layer::Activated(first, _), Layer::Output(last)] = &stored.layers[..] else { panic!("{stored:?}") };
-    let [Layer::Activated(small_first, _), Layer::Output(small_last)] = &quantised.layers[..] else {
-        panic!("{quantised:?}")
-    };
-    for (dense, small, inputs) in [(first, small_first, 2), (last, small_last, hidden)] {
-        assert_eq!(dense.bias, small.bias);
-        for (row, (weights, step)) in dense.weight.chunks(inputs).zip(small.weight.chunks(inputs).zip(&small.scale)) {
-            assert!(weights.iter().any(|weight| weight.unsigned_abs() == 127), "the largest weight takes all 8 bits");
-            for (one, other) in row.iter().zip(weights) {
-                assert!((one - step * f32::from(*other)).abs() <= 0.5001 * step);
-            }
-        }
+    let tensors = [
+        ("decoder.0.weight", 2 * hidden),
+        ("decoder.0.bias", hidden),
+        ("decoder.2.weight", hidden * pixels),
+        ("decoder.2.bias", pixels),
+    ];
+    let stored =
+        Decoder::read(&cell(&format!("{{ hidden: [{hidden}], latent_dim: 2 }}")), image, &file(&tensors)).unwrap();
+    let view = [(-3.0, 3.0), (-3.0, 3.0)];
+    let small = quantised(&stored, &grid(view, 15));
+    // Every row has the step by which its largest weight takes all 8 bits, and its own biases.
+    let [Layer::Activated(_, _), Layer::Output(last)] = &stored.layers[..] else { panic!("{stored:?}") };
+    let [Layer::Activated(_, _), Layer::Output(small_last)] = &small.layers[..] else { panic!("{small:?}") };
+    assert_eq!((&last.bias, small_last.weight.len()), (&small_last.bias, last.weight.len()));
+    for (row, step) in last.weight.chunks(hidden).zip(&small_last.scale) {
+        assert_eq!(row.iter().fold(0.0, |most: f32, w| most.max(w.abs())) / 127.0, *step);
     }
-    let points = grid([(-3.0, 3.0), (-3.0, 3.0)]);
-    let measured = deviation(&stored, &quantised, &points);
-    assert_eq!(measured.n_points, 225);
+    // Between the points by which they were rounded, too, the images are those of the stored weights.
+    let points = grid(view, 21);
+    let measured = deviation(&stored, &small, &points);
     let (mut largest, mut sum) = (0.0_f64, 0.0);
     for z in &points {
-        let h: Vec<f64> = first.apply(z).into_iter().map(|x| x.max(0.0)).collect();
-        // How far each hidden unit may be off, then each pixel.
-        let of_hidden = 0.5 * (z[0].abs() + z[1].abs());
-        let off: Vec<f64> = small_first.scale.iter().map(|step| of_hidden * f64::from(*step)).collect();
-        let (one, other) = (stored.decode(z), quantised.decode(z));
-        for (pixel, row) in last.weight.chunks(hidden).enumerate() {
-            let step = f64::from(small_last.scale[pixel]);
-            let moved: f64 = row.iter().zip(&off).map(|(w, off)| (f64::from(w.abs()) + 0.5 * step) * off).sum();
-            let bound = 0.25 * (0.5 * step * h.iter().sum::<f64>() + moved);
-            let difference = (one[pixel] - other[pixel]).abs();
-            assert!(difference <= 1.01 * bound, "{z:?}: pixel {pixel} is off by {difference}, at most {bound}");
-            largest = largest.max(difference);
-            sum += difference;
+        let (one, other) = (stored.decode(z), small.decode(z));
+        for (one, other) in one.iter().zip(&other) {
+            largest = largest.max((one - other).abs());
+            sum += (one - other).abs();
         }
     }
-    assert_eq!(measured.largest, largest);
-    assert!((measured.mean - sum / (225.0 * 300.0)).abs() < 1e-12);
-    assert!(largest > 1e-4 && largest < 0.05, "{largest}");
-    // A row of zeros has no step.
-    let nothing =
-        Decoder { layers: vec![Layer::Output(Dense { weight: vec![0.0; 2], bias: vec![0.25] })], mean: Mean::Clamp };
-    assert_eq!(nothing.quantised().decode(&Z), [0.25]);
+    let mean = sum / (441.0 * 300.0);
+    assert!(measured.n_points == 441 && measured.largest == largest && (measured.mean - mean).abs() < 1e-12);
+    assert!(largest < 0.01 && mean < 0.001, "{measured:?}");
+    let plain = deviation(&stored, &nearest(&stored), &points);
+    assert!(2.0 * measured.largest < plain.largest && 3.0 * measured.mean < plain.mean, "{measured:?} {plain:?}");
+
+    // Inputs that are nowhere on, and rows of zeros, are no trouble.
+    let dense = |weight: Vec<f32>, bias: Vec<f32>| Dense { weight, bias };
+    let dead = Decoder {
+        layers: vec![
+            Layer::Activated(dense(vec![0.0, 0.0, 1.0, 0.0], vec![-1.0, 0.0]), spec::Activation::Relu),
+            Layer::Output(dense(vec![3.0, 0.5, 0.0, 0.0], vec![0.0, 0.25])),
+        ],
+        mean: Mean::Clamp,
+    };
+    assert!(largest_difference(&quantised(&dead, &grid(view, 15)).decode(&Z), &[0.35, 0.25]) < 0.01);
 }
 
 /// A group of one run that has encoded test images.
@@ -264,8 +265,33 @@ fn models_are_chosen_that_compare() {
 
 #[test]
 fn planes_of_one_kind_of_latents_show_the_same_part_of_it() {
-    assert_eq!(view(&[(0.0, 0.0)], LatentSpace::Normal), [(-2.12, 2.12); 2]);
-    let [(left, right), (low, high)] = view(&[(0.0, 1.0), (10.0, 3.0)], LatentSpace::Codes);
+    assert_eq!(view(&[(0.0, 0.0)], &[], LatentSpace::Normal), [(-2.12, 2.12); 2]);
+    let [(left, right), (low, high)] = view(&[(0.0, 1.0), (10.0, 3.0)], &[], LatentSpace::Codes);
     assert!((left + 0.3).abs() < 1e-9 && (right - 10.3).abs() < 1e-9, "{left} {right}");
     assert!((low - -3.8).abs() < 1e-9 && (high - 6.8).abs() < 1e-9, "{low} {high}");
+    // One outlier among a thousand points is not shown, unless a path ends there.
+    let mut points: Vec<(f64, f64)> = (0..999).map(|i| (f64::from(i % 2), 0.0)).collect();
+    points.push((100.0, 0.0));
+    assert!(view(&points, &[], LatentSpace::Normal)[0].1 < 3.0);
+    assert!(view(&points, &[(100.0, 0.0)], LatentSpace::Normal)[0].1 > 100.0);
+
+    let model = |space: LatentSpace, view: [(f64, f64); 2]| Explored {
+        label: String::new(),
+        run: cell("{ hidden: [4], latent_dim: 2 }").run_id(),
+        seed: 0,
+        space,
+        decoder: Decoder { layers: Vec::new(), mean: Mean::Clamp },
+        dimensions: Vec::new(),
+        codes: Vec::new(),
+        plane: Some(Plane { view, points: Vec::new(), classes: Vec::new(), n_stored: 0 }),
+        deviation: Deviation::default(),
+    };
+    let mut models = [
+        model(LatentSpace::Normal, [(-2.0, 2.0), (-2.0, 2.0)]),
+        model(LatentSpace::Codes, [(-9.0, 9.0), (-9.0, 9.0)]),
+        model(LatentSpace::Normal, [(-3.0, 5.0), (-4.0, 4.0)]),
+    ];
+    share_views(&mut models);
+    let views: Vec<[(f64, f64); 2]> = models.iter().map(|model| model.plane.as_ref().unwrap().view).collect();
+    assert_eq!(views, [[(-3.0, 5.0), (-4.0, 4.0)], [(-9.0, 9.0), (-9.0, 9.0)], [(-3.0, 5.0), (-4.0, 4.0)]]);
 }

@@ -100,9 +100,9 @@
 
   const canvas = (attributes) => element("canvas", { width, height, ...attributes });
 
-  // About four round numbers from low to high.
+  // About five round numbers from low to high.
   function ticks(low, high) {
-    const rough = (high - low) / 4;
+    const rough = (high - low) / 6;
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough);
     const found = [];

@@ -11,7 +11,7 @@ use super::xml;
 use crate::colour::{self, Colour};
 use crate::drawing::Drawing;
 use crate::error::FiguresError;
-use crate::explorer::{CIRCLES, Decoder, Explored, Explorer, Layer, Mean, Plane, Quantised};
+use crate::explorer::{CIRCLES, Decoder, Deviation, Explored, Explorer, Layer, Mean, Plane, Quantised};
 use crate::figure::rows::{Row, RowLayout};
 use crate::output;
 
@@ -77,7 +77,7 @@ fn caption(explorer: &Explorer) -> String {
         let shown = planes().map(|plane| plane.points.len()).max().unwrap_or(0);
         let _ = write!(
             live,
-            " Points are the latents of {} of {} test images.",
+            " Points are the latents of {} of {} test images; a few outliers lie beyond the frame.",
             thousands(shown as u64),
             thousands(n_stored as u64)
         );
@@ -110,25 +110,26 @@ fn caption(explorer: &Explorer) -> String {
     };
     let others = match explorer.n_others {
         0 => String::new(),
-        1 => " Another setting has no place here.".to_owned(),
-        n => format!(" Another {n} settings have no place here."),
+        1 => " One other setting is left out.".to_owned(),
+        n => format!(" {n} other settings are left out."),
     };
-    let deviations: Vec<String> = explorer
-        .models
-        .iter()
-        .map(|model| {
-            let (largest, mean) = (short(model.deviation.largest), short(model.deviation.mean));
-            format!("{largest} at most and {mean} on average ({})", xml(&model.label))
-        })
-        .collect();
+    let worst =
+        |of: fn(&Deviation) -> f64| explorer.models.iter().map(|model| of(&model.deviation)).fold(0.0, f64::max);
     format!(
-        "<b>Latent explorer.</b> {}, D = {}, {seeds}. <span class=\"if-live\">{live}</span><span class=\"if-still\">{still}</span> \
-         Weights are rounded to 8 bits; at {} points of {} pixels differ from those by the stored weights by {}, white being 1.{others}",
+        "<b>Latent explorer.</b> {}; D = {}, {seeds}. <span class=\"if-live\">{live}</span><span class=\"if-still\">{still}</span> \
+         Weights are rounded to 8 bits: a pixel is off by {} at most and {} on average (white is 1), measured at {} {}.{others}",
         spec::listed(&labels, "and"),
         explorer.latent_dim,
+        short(worst(|deviation| deviation.largest)),
+        short(worst(|deviation| deviation.mean)),
         explorer.models.first().map_or(0, |model| model.deviation.n_points),
-        if planes().next().is_some() { "a grid over the plane" } else { "the latent space" },
-        spec::listed(&deviations, "and"),
+        if planes().next().is_some() {
+            "points of the plane"
+        } else if has_images {
+            "codes of test images"
+        } else {
+            "points"
+        },
     )
 }
 
@@ -167,6 +168,7 @@ fn model(model: &Explored) -> Value {
     let is_normal = model.space == LatentSpace::Normal;
     json!({
         "label": model.label,
+        "run": model.run.as_str(),
         "decoder": decoder(&model.decoder),
         "dimensions": model.dimensions.iter().map(dimension).collect::<Vec<Value>>(),
         "codes": model.codes,

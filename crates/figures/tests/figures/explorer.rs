@@ -97,7 +97,7 @@ fn the_page_holds_decoders_that_decode_as_the_stored_ones_do() {
     let page = page(MODELS);
     let data = data(&page);
     let labels: Vec<&str> = data["models"].as_array().unwrap().iter().map(|m| m["label"].as_str().unwrap()).collect();
-    assert_eq!(labels, ["Autoencoder", "Vae, β = 1", "Vae, β = 0.5"]);
+    assert_eq!(labels, ["Autoencoder", "VAE, β = 1", "VAE, β = 0.5"]);
     let cells = experiment(MODELS).cells;
     let cell = |kind: ModelKind, beta: f64| {
         let is_it = |cell: &&Cell| cell.model.kind == kind && cell.objective.beta == beta && cell.model.latent_dim == 2;
@@ -114,9 +114,9 @@ fn the_page_holds_decoders_that_decode_as_the_stored_ones_do() {
         let view: Vec<[f64; 2]> = serde_json::from_value(model["plane"]["view"].clone()).unwrap();
         let stated = model["largest"].as_f64().unwrap();
         let mut largest = 0.0_f64;
-        for i in 0..225 {
-            let at = |axis: usize, step: usize| view[axis][0] + (view[axis][1] - view[axis][0]) * step as f64 / 14.0;
-            let z = [at(0, i % 15), at(1, i / 15)];
+        for i in 0..441 {
+            let at = |axis: usize, step: usize| view[axis][0] + (view[axis][1] - view[axis][0]) * step as f64 / 20.0;
+            let z = [at(0, i % 21), at(1, i / 21)];
             let relu = |x: Vec<f64>| x.into_iter().map(|x| x.max(0.0)).collect::<Vec<f64>>();
             let sigmoid = |x: &f64| 1.0 / (1.0 + (-x).exp());
             let by_page = by_page(&layers[1]["map"], &relu(by_page(&layers[0]["map"], &z)));
@@ -139,10 +139,10 @@ fn without_scripts_there_is_a_picture_that_says_what_it_is() {
     let section = section.split_once("</section>").unwrap().0;
     assert!(section.contains("<div class=\"plate still\">\n<svg") && section.contains("data:image/png;base64,"));
     for said in [
-        "Autoencoder, Vae, β = 1 and Vae, β = 0.5, D = 2, seed 0.",
+        "Autoencoder, VAE, β = 1 and VAE, β = 0.5; D = 2, seed 0.",
         "Decoder means along the straight line between the codes of two test images",
-        "Weights are rounded to 8 bits; at 225 points of a grid over the plane pixels differ",
-        "white being 1. Another setting has no place here.",
+        "Weights are rounded to 8 bits: a pixel is off by ",
+        "(white is 1), measured at 441 points of the plane. One other setting is left out.",
     ] {
         assert!(section.contains(said), "`{said}` is not in the caption");
     }
