@@ -34,7 +34,7 @@ const N_IMAGES: usize = 10;
 const N_POINTS: usize = 600;
 /// Points along a side of the grids over a plane by which weights are rounded, and on which they are measured then.
 const N_SIDES: [usize; 2] = [15, 21];
-/// As many codes of test images where there is no plane.
+/// As many codes of test images, and points anywhere, where there is no plane.
 const N_CODES: usize = 200;
 /// The share of points beyond each edge of a plane.
 const OUTLIERS: f64 = 0.004;
@@ -301,20 +301,30 @@ fn explored(cell: &Cell, arrays: &RunArrays, dimensions: Vec<Dimension>, n_origi
     });
     let (label, deviation) = (String::new(), Deviation::default());
     let decoder = Decoder { layers: Vec::new(), mean: Mean::Clamp };
-    Some(Explored { label, run: cell.run_id(), seed: cell.training.seed, space, decoder, dimensions, codes, plane, deviation })
+    Some(Explored {
+        label,
+        run: cell.run_id(),
+        seed: cell.training.seed,
+        space,
+        decoder,
+        dimensions,
+        codes,
+        plane,
+        deviation,
+    })
 }
 
-/// The points by which weights are rounded, and others at which they are measured then: over the plane; of more dimensions, at codes
-/// of test images; without an encoder along the dimensions, and halfway.
+/// The points by which weights are rounded, and others at which they are measured then: over the plane; of more dimensions anywhere
+/// within their ranges, and at codes of test images.
 fn tried(model: &Explored, arrays: &RunArrays) -> [Vec<Vec<f64>>; 2] {
-    match (&model.plane, &arrays.latents) {
-        (Some(plane), _) => N_SIDES.map(|side| grid(plane.view, side)),
-        (None, Some(latents)) => [0, 1].map(|odd| {
-            let images = (odd..latents.n).step_by(2).take(N_CODES);
-            images.map(|image| latents.of(image)).collect()
-        }),
-        (None, None) => [1.0, 0.5].map(|share| axes(&model.dimensions, share)),
+    if let Some(plane) = &model.plane {
+        return N_SIDES.map(|side| grid(plane.view, side));
     }
+    let codes = |odd: usize| -> Vec<Vec<f64>> {
+        let Some(latents) = &arrays.latents else { return Vec::new() };
+        (odd..latents.n).step_by(2).take(N_CODES).map(|image| latents.of(image)).collect()
+    };
+    [0, 1].map(|odd| [codes(odd), anywhere(&model.dimensions, odd as u64)].concat())
 }
 
 /// What a plane shows: nearly all points, the prior's circles and the ends of all paths, with a margin, as a square.
@@ -363,16 +373,22 @@ fn grid(view: [(f64, f64); 2], side: usize) -> Vec<Vec<f64>> {
     (0..side * side).map(|i| vec![at(view[0], i % side), at(view[1], i / side)]).collect()
 }
 
-/// The origin, and points towards both ends of every dimension.
-fn axes(dimensions: &[Dimension], share: f64) -> Vec<Vec<f64>> {
-    let ends = dimensions.iter().flat_map(|dimension| {
-        [dimension.low, dimension.high].map(|end| {
-            let mut z = vec![0.0; dimensions.len()];
-            z[dimension.index] = share * end;
-            z
-        })
-    });
-    std::iter::once(vec![0.0; dimensions.len()]).chain(ends).collect()
+/// Points spread within the ranges of all dimensions, others for each `seed`.
+fn anywhere(dimensions: &[Dimension], seed: u64) -> Vec<Vec<f64>> {
+    // Knuth's linear congruential generator: nothing hangs on these points but that they lie everywhere.
+    let mut state = seed;
+    let mut share = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let mut point = || {
+        let mut z = vec![0.0; dimensions.len()];
+        for dimension in dimensions {
+            z[dimension.index] = dimension.low + share() * (dimension.high - dimension.low);
+        }
+        z
+    };
+    (0..N_CODES).map(|_| point()).collect()
 }
 
 /// Both decoders at these points.

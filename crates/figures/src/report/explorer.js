@@ -310,6 +310,7 @@
       // What lies under the same rank moves together; in a plane the axes do.
       this.order = plane ? [0, 1] : dimensions.map(({ index }) => index);
       this.control = plane ? new Plane(this, plane) : new Sliders(this, this.model);
+      this.element.classList.toggle("sliding", !plane);
       this.controls.replaceChildren(this.control.element);
       this.inputs = !plane ? [] : [0, 1].map((axis) => {
         const input = element("input", {

@@ -92,8 +92,10 @@ fn caption(explorer: &Explorer) -> String {
                 "Dimensions are ordered by their KL, in nats per image, or by the variance of their codes where they have none"
             }
         };
-        let _ =
-            write!(live, " {order}; “both” moves those of one rank, since those of one number have nothing in common.");
+        let _ = write!(
+            live,
+            " {order}; “move both” moves those of one rank, since those of one number have nothing in common."
+        );
     }
     if has_images {
         live.push_str(" A path goes straight from the code of one test image to that of another, in each model between its own codes.");
@@ -123,13 +125,7 @@ fn caption(explorer: &Explorer) -> String {
         short(worst(|deviation| deviation.largest)),
         short(worst(|deviation| deviation.mean)),
         explorer.models.first().map_or(0, |model| model.deviation.n_points),
-        if planes().next().is_some() {
-            "points of the plane"
-        } else if has_images {
-            "codes of test images"
-        } else {
-            "points"
-        },
+        if planes().next().is_some() { "points of the plane" } else { "points of the latent space" },
     )
 }
 
