@@ -174,7 +174,8 @@ impl Decoder<Dense> {
             Likelihood::Gaussian { .. }
             | Likelihood::Laplace { .. }
             | Likelihood::GaussianShared { .. }
-            | Likelihood::GaussianPerPixel { .. } => Mean::Clamp,
+            | Likelihood::GaussianPerPixel { .. }
+            | Likelihood::GaussianSpectral { .. } => Mean::Clamp,
             Likelihood::DiscretisedLogistic => {
                 let log_scale: Vec<f32> = numbers("likelihood.log_scale", 1)?;
                 Mean::Logistic(log_scale.iter().map(|log| f64::from(*log).exp()).sum())

@@ -113,6 +113,7 @@ fn the_mean_of_a_pixel_is_that_of_its_likelihood() {
         ("gaussian: { sigma: 1 }", 6, clamped(&output)),
         ("laplace: { scale: 1 }", 6, clamped(&output)),
         ("gaussian-per-pixel: { floor: 0.1 }", 12, clamped(&of_pairs)),
+        ("gaussian-spectral", 6, clamped(&output)),
         (
             "continuous-bernoulli: { clip: 0.25 }",
             6,
