@@ -140,11 +140,11 @@ test *arguments:
     @{{ quote(python) }} tools/setup.py notebooks
     ELBO_PYTHON={{ quote(justfile_directory() / ".tools/notebooks/python") }} cargo test --workspace "$@"
 
-# Time an epoch against PyTorch, in turns, and the start of `elbo`; fetches PyTorch (3 GB) at its first call
+# Time in turns an epoch against PyTorch, −log p(x) against pythae, and the start of `elbo`; fetches PyTorch (3 GB) at its first call
 [group('develop')]
 bench *arguments: build
-    @{{ quote(python) }} tools/setup.py torch
-    .tools/torch/python tools/bench.py "$@"
+    @{{ quote(python) }} tools/setup.py bench
+    .tools/bench/python tools/bench.py "$@"
 
 # Time trainings beside each other: two at once against one alone, for a small model and the reference model
 [group('develop')]

@@ -1,6 +1,7 @@
-"""Time elbo against PyTorch: one epoch of the 784-400-20-400-784 VAE, trained and evaluated, and the start of `elbo`.
+"""Time elbo against PyTorch: one epoch of the 784-400-20-400-784 VAE, trained and evaluated; −log p(x) against pythae (`bench_nll.py`); and the
+start of `elbo`.
 
-Usage: ./just bench [--rounds N] [--threads N] [--data FOLDER]
+Usage: ./just bench [--rounds N] [--threads N] [--data FOLDER] [--only epochs|nll|start]
 
 What is timed, in turns within one run, each in a process of its own: PyTorch, the same model, images preloaded as one float
 tensor, Adam(fused=True), (1) with `sigmoid` and `binary_cross_entropy`, as pytorch/examples writes it, and (2) with the faster
@@ -20,6 +21,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import bench_nll
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / "target" / "debug"
@@ -141,37 +144,51 @@ def line(name: str, row: list[float]) -> str:
     return f"{name:>5} " + " ".join(f"{value:>13.3f}" for value in row[:4]) + " |" + "".join(f"{v:>9.3f}" for v in row[4:])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--data", default=os.environ.get("ELBO_DATA"), help="folder with MNIST; without it, the glyphs")
-    parser.add_argument("--peer", choices=["sigmoid", "logits"], help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.peer:
-        return peer(options.peer, options.threads, options.data)
-
-    if options.data:
-        images(options.data)  # says what is missing before anything is timed
-    else:
-        subprocess.run([str(BIN / "elbo"), "data", "prepare", "glyphs"], check=True, stdout=subprocess.DEVNULL)
+def compare_epochs(rounds: int, threads: int, data: str | None) -> None:
     heads = ["torch sigmoid", "torch logits", "single", "of four"]
     ratios = [("single", 2, 0), ("of four", 3, 0), ("single", 2, 1), ("of four", 3, 1)]
-    print(f"seconds of an epoch per model, {options.threads} threads; then ratios to torch sigmoid and to torch logits")
+    print(f"seconds of an epoch per model, {threads} threads; then ratios to torch sigmoid and to torch logits")
     print("round " + " ".join(f"{head:>13}" for head in heads) + " |" + "".join(f"{name:>9}" for name, _, _ in ratios), flush=True)
     rows = []
-    for i in range(options.rounds):
-        row = [peer_seconds(form, options.threads, options.data) for form in ("sigmoid", "logits")]
-        row += [elbo_seconds(n, options.threads, options.data) for n in (1, 4)]
+    for i in range(rounds):
+        row = [peer_seconds(form, threads, data) for form in ("sigmoid", "logits")]
+        row += [elbo_seconds(n, threads, data) for n in (1, 4)]
         row += [row[ours] / row[theirs] for _, ours, theirs in ratios]
         rows.append(row)
         print(line(str(i + 1), row), flush=True)
     for name, choose in [("min", min), ("med", statistics.median), ("max", max)]:
         print(line(name, [choose(column) for column in zip(*rows)]))
 
+
+def compare_starts() -> None:
     elbo = start_milliseconds([str(BIN / "elbo"), "list"])
     python = start_milliseconds([sys.executable, "-S", "-c", "pass"])
     print(f"\nstart of `elbo list` {elbo:.1f} ms, of an empty Python {python:.1f} ms: ratio {elbo / python:.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--data", default=os.environ.get("ELBO_DATA"), help="folder with MNIST; without it, the glyphs")
+    parser.add_argument("--only", choices=["epochs", "nll", "start"], help="time nothing else")
+    parser.add_argument("--peer", metavar="FORM|WEIGHTS", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.peer in ("sigmoid", "logits"):
+        return peer(options.peer, options.threads, options.data)
+    if options.peer:
+        return bench_nll.peer(Path(options.peer), images(options.data)[1], options.threads)
+
+    if options.data:
+        images(options.data)  # says what is missing before anything is timed
+    else:
+        subprocess.run([str(BIN / "elbo"), "data", "prepare", "glyphs"], check=True, stdout=subprocess.DEVNULL)
+    if options.only in (None, "epochs"):
+        compare_epochs(options.rounds, options.threads, options.data)
+    if options.only in (None, "nll"):
+        bench_nll.compare(BIN / "elbo", options.rounds, options.threads, options.data, images(options.data)[0])
+    if options.only in (None, "start"):
+        compare_starts()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Usage: setup.py                what building needs; SHA-256 of every wheel stands in `tools/*.txt`
        setup.py notebooks      also `.tools/notebooks/python`, an interpreter with `notebooks/requirements.txt`
-       setup.py torch          also `.tools/torch/python`, an interpreter with `tools/torch.txt`, for benchmarks and golden numbers
+       setup.py torch          also `.tools/torch/python`, an interpreter with `tools/torch.txt`, for golden numbers
+       setup.py bench          also `.tools/bench/python`, one with `tools/pythae.txt` as well, for benchmarks
 
 Running this again when all is in place takes milliseconds. Environment: `LIBTORCH` (use this libtorch, fetch none), `ELBO_LIBTORCH` (`cpu` or `cuda`; default `cpu`),
 `XDG_CACHE_HOME` (where the shared copy lies; default `~/.cache`).
@@ -80,12 +81,14 @@ def install_build_tools() -> None:
     install(ROOT / "tools" / "build-tools.txt", TOOLS / "python", *WHEEL_OPTIONS)
 
 
-def install_interpreter(requirements: Path, name: str) -> None:
+def install_interpreter(name: str) -> None:
     """An executable `.tools/NAME/python` that finds these packages."""
-    packages = TOOLS / f"{name}-packages"
-    install(requirements, packages, "--only-binary=:all:")
+    folders = []
+    for part, (requirements, options) in INTERPRETERS[name].items():
+        folders.append(str(TOOLS / f"{part}-packages"))
+        install(requirements, TOOLS / f"{part}-packages", "--only-binary=:all:", *options)
     launcher = TOOLS / name / "python"
-    text = f'#!/bin/sh\nPYTHONPATH="{packages}" exec "{sys.executable}" "$@"\n'
+    text = f'#!/bin/sh\nPYTHONPATH="{":".join(folders)}" exec "{sys.executable}" "$@"\n'
     if not launcher.exists() or launcher.read_text() != text:
         launcher.parent.mkdir(exist_ok=True)
         launcher.write_text(text)
@@ -168,7 +171,14 @@ def point_checkout_at(home: Path) -> None:
     os.replace(temporary, LINK)
 
 
-INTERPRETERS = {"notebooks": ROOT / "notebooks" / "requirements.txt", "torch": ROOT / "tools" / "torch.txt"}
+# Of each interpreter the folders of packages that it finds: their requirements, and options of pip.
+TORCH = {"torch": (ROOT / "tools" / "torch.txt", ())}
+INTERPRETERS = {
+    "notebooks": {"notebooks": (ROOT / "notebooks" / "requirements.txt", ())},
+    "torch": TORCH,
+    # Its wheel asks for `dataclasses`, which would hide Python's own; so all that it needs is named.
+    "bench": {**TORCH, "pythae": (ROOT / "tools" / "pythae.txt", ("--no-deps",))},
+}
 
 
 def choose_platform(system: str, machine: str) -> Platform:
@@ -200,7 +210,7 @@ def main() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         install_build_tools()
         for name in wanted:
-            install_interpreter(INTERPRETERS[name], name)
+            install_interpreter(name)
         own = os.environ.get("LIBTORCH")
         if own:
             if not (Path(own) / "lib").is_dir():

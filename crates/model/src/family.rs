@@ -217,7 +217,7 @@ pub trait Encode {
 /// A bound on log p(x).
 pub trait Density {
     /// Logarithms of `n_samples` importance weights p(x, z)/q(z|x) for images `x`, `[R, B, P]`; the result is
-    /// `[R, n_samples, B]`.
+    /// `[R, n_samples, B]`. The noise of the k-th portion of the samples (see [`crate::bounds`]) is that of (stream, epoch, step + k).
     fn log_weights(&self, x: &Tensor, n_samples: usize, at: &StepContext) -> Tensor;
 
     /// log p(x|z) in nats of every pair of `z`, `[R, n, D]`, and images `x`, `[R, B, P]`; the result is `[R, n, B]`. `None` for a

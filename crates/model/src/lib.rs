@@ -28,6 +28,7 @@ pub mod interpolation;
 pub mod layers;
 pub mod mask;
 pub mod mixture;
+mod nearby;
 pub mod nets;
 pub mod noise;
 pub mod parameters;

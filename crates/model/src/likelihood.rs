@@ -1,6 +1,6 @@
 //! p(x|z): what the decoder's output means, and the parameters it has of its own.
 
-mod bernoulli;
+pub(crate) mod bernoulli;
 mod continuous_bernoulli;
 mod discretised_logistic;
 mod distribution;

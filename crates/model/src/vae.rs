@@ -11,6 +11,7 @@ use crate::family::{Density, Encode, Family, Generator, Loss, Step, StepContext,
 use crate::kl::kl_per_dim;
 use crate::layers::Network;
 use crate::likelihood::{self, Likelihood};
+use crate::nearby::{self, Nearby};
 use crate::nets::decoder;
 use crate::noise::{NoiseKey, Replica, Stream, uniforms};
 use crate::objective::{self, LogQ, Objective, Surrogates};
@@ -117,34 +118,66 @@ impl Vae {
         objective::loss(self.objective, bound, &context)
     }
 
-    /// log p(x|z) and log p(z) − log q(z|x) of `n` draws of z for each image of `x`, `[R, B, P]`, of hard bits; both
-    /// `[R, n, B]`. An autoencoder's q has no density, which is left out.
-    fn log_densities(&self, q: &Posterior, x: &Tensor, n: usize, at: &StepContext) -> [Tensor; 2] {
-        let q = q.repeated(n);
-        let z = self.draws(&q, at, None);
-        let log_likelihood = self.likelihood.log_prob(&self.decoder.forward(&z), &repeated(x, n));
-        let log_prior = self.prior.log_prob(&z, &self.encoder);
-        let log_ratio = match q.log_prob_per_dim(&z) {
-            Some(per_dim) => log_prior - self.encoder.mask.sum(&per_dim),
-            None => log_prior,
+    /// log p(x|z) and log p(z) − log q(z|x) of `n_samples` draws of z for each image of `x`, `[R, B, P]`, of hard bits; both
+    /// `[R, n_samples, B]`. The noise of the k-th portion of the draws is that of `at(k)`. An autoencoder's q has no density, which is
+    /// left out.
+    fn log_densities(
+        &self,
+        q: &Posterior,
+        x: &Tensor,
+        n_samples: usize,
+        at: &dyn Fn(u64) -> StepContext,
+    ) -> [Tensor; 2] {
+        let (n_replicas, n_images) = (x.size()[0], x.size()[1]);
+        let by_draw = |tensor: Tensor| tensor.view([n_replicas, -1, n_images]);
+        let portions = bounds::portions(x, n_samples);
+        let draws: Vec<(Posterior, Tensor)> = (0..)
+            .zip(&portions)
+            .map(|(k, &n)| {
+                let q = q.repeated(n);
+                let z = self.draws(&q, &at(k), None);
+                (q, z)
+            })
+            .collect();
+        let log_ratios: Vec<Tensor> = draws
+            .iter()
+            .map(|(q, z)| {
+                let log_prior = self.prior.log_prob(z, &self.encoder);
+                by_draw(match q.log_prob_per_dim(z) {
+                    Some(per_dim) => log_prior - self.encoder.mask.sum(&per_dim),
+                    None => log_prior,
+                })
+            })
+            .collect();
+        let is_many = n_samples >= nearby::FEWEST_DRAWS && self.likelihood.is_bernoulli();
+        let nearby = is_many.then(|| Nearby::of(&self.decoder)).flatten();
+        let log_likelihood = match nearby {
+            Some(nearby) => {
+                let z: Vec<Tensor> =
+                    draws.iter().map(|(_, z)| z.view([n_replicas, -1, n_images, z.size()[2]])).collect();
+                nearby.bernoulli_log_prob(&Tensor::cat(&z, 1), x)
+            }
+            None => {
+                let of_portion = |((_, z), &n): (&(Posterior, Tensor), &usize)| {
+                    by_draw(self.likelihood.log_prob(&self.decoder.forward(z), &repeated(x, n)))
+                };
+                Tensor::cat(&draws.iter().zip(&portions).map(of_portion).collect::<Vec<_>>(), 1)
+            }
         };
-        [log_likelihood, log_ratio].map(|of_draws| of_draws.view([x.size()[0], n as i64, -1]))
+        [log_likelihood, Tensor::cat(&log_ratios, 1)]
     }
 
     /// The importance-weighted bounds of images `x` with `n_samples` draws from `q` each: with β as in training, and
     /// without; both `[R, B]`.
     fn importance_bounds(&self, q: &Posterior, x: &Tensor, n_samples: usize, at: &StepContext) -> [Tensor; 2] {
         let beta = at.beta(&self.parameters).unsqueeze(1); // [R, 1, 1]
-        let mut sums = [Vec::new(), Vec::new()];
-        for (k, n) in bounds::portions(x, n_samples).into_iter().enumerate() {
-            let key = NoiseKey::new(Stream::HeldOutBound, at.key.hash(0), k as u64);
-            let [log_likelihood, log_ratio] = self.log_densities(q, x, n, &StepContext { noise: None, ..at.with(key) });
-            let log_weights = [&log_likelihood + &beta * &log_ratio, log_likelihood + log_ratio];
-            for (sums, log_weights) in sums.iter_mut().zip(log_weights) {
-                sums.push(log_weights.logsumexp(1, false));
-            }
-        }
-        sums.map(|sums| Tensor::stack(&sums, 1).logsumexp(1, false) - (n_samples as f64).ln())
+        let of_portion = |k: u64| {
+            let key = NoiseKey::new(Stream::HeldOutBound, at.key.hash(0), k);
+            StepContext { noise: None, ..at.with(key) }
+        };
+        let [log_likelihood, log_ratio] = self.log_densities(q, x, n_samples, &of_portion);
+        [&log_likelihood + &beta * &log_ratio, log_likelihood + log_ratio]
+            .map(|log_weights| objective::log_mean(&log_weights))
     }
 
     /// What is reported of a bound of training or of evaluation, beside an objective `[R, B]`; constants to the derivative.
@@ -279,7 +312,8 @@ impl Generator for Vae {
 
 impl Density for Vae {
     fn log_weights(&self, x: &Tensor, n_samples: usize, at: &StepContext) -> Tensor {
-        let [log_likelihood, log_ratio] = self.log_densities(&self.encoder.posterior(x), x, n_samples, at);
+        let of_portion = |k: u64| at.at_step(at.key.step + k);
+        let [log_likelihood, log_ratio] = self.log_densities(&self.encoder.posterior(x), x, n_samples, &of_portion);
         log_likelihood + log_ratio
     }
 

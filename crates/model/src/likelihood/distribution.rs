@@ -18,6 +18,11 @@ pub trait Likelihood: Debug {
         None
     }
 
+    /// Whether pixels are Bernoulli with the decoder's output for log-odds.
+    fn is_bernoulli(&self) -> bool {
+        false
+    }
+
     /// As [`Likelihood::log_prob`] while training, with what that changes beside the trained parameters.
     fn train(&self, output: &Tensor, x: &Tensor) -> (Tensor, Vec<BufferUpdate>) {
         (self.log_prob(output, x), Vec::new())
