@@ -9,7 +9,7 @@ pub mod work;
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use record::{Continued, ListedRun, RecordError, Run, RunManifest, Status, Store};
+use record::{Continued, ListedRun, RecordError, RunManifest, Status, Store};
 use spec::{Cell, Evaluation, Experiment, RunId};
 
 use crate::args::ExecutionArgs;
@@ -24,17 +24,9 @@ use crate::plan::parallelism::Parallelism;
 pub enum Goal {
     /// Train those that are not done.
     Train,
-    /// Measure on those that are done what is not on record: the metrics of every model, and −log p(x) where it is asked for.
-    Evaluate(Option<Evaluation>),
-}
-
-impl From<Goal> for protocol::Task {
-    fn from(goal: Goal) -> protocol::Task {
-        match goal {
-            Goal::Train => protocol::Task::Train,
-            Goal::Evaluate(evaluation) => protocol::Task::Evaluate(evaluation),
-        }
-    }
+    /// Measure on those that are done what is not on record: the metrics of every model, and −log p(x) where the experiment asks
+    /// for it.
+    Evaluate,
 }
 
 /// What a plan is made for.
@@ -61,6 +53,19 @@ pub struct PlannedCell {
     pub cohort: Option<usize>,
     /// The run of fewer epochs that a new one goes on from.
     pub continues: Option<Continued>,
+    /// What is asked for beyond the metrics of every model.
+    pub evaluation: Option<Evaluation>,
+}
+
+impl PlannedCell {
+    /// Whether something is to be measured on its model, once it is done.
+    ///
+    /// # Errors
+    /// If the run's records cannot be read.
+    pub fn lacks_numbers(&self, store: &Store) -> Result<bool, RecordError> {
+        let run = store.run(&self.id);
+        Ok(run.lacks_measures()? || self.evaluation.map_or(Ok(false), |asked| run.lacks_evaluation(&asked))?)
+    }
 }
 
 /// Cells that are trained, or measured, together as one program.
@@ -91,14 +96,6 @@ pub struct Plan {
     pub parallelism: Parallelism,
 }
 
-/// Whether something is to be measured on the model of a run that is done.
-///
-/// # Errors
-/// If its records cannot be read.
-pub fn lacks(run: &Run, evaluation: Option<Evaluation>) -> Result<bool, RecordError> {
-    Ok(run.lacks_measures()? || evaluation.map_or(Ok(false), |evaluation| run.lacks_evaluation(&evaluation))?)
-}
-
 impl Plan {
     /// Looks at the store and lays out what is missing.
     ///
@@ -118,15 +115,15 @@ impl Plan {
         for cell in &experiment.cells {
             let id = cell.run_id();
             if seen.insert(id.clone()) {
-                cells.push(look(cell, id, store)?);
+                cells.push(look(cell, id, experiment, store)?);
             }
         }
         let is_wanted = |planned: &PlannedCell| -> Result<bool> {
             Ok(match (goal, &planned.status) {
                 (Goal::Train, Status::New | Status::Resumable { .. }) => true,
                 (Goal::Train, Status::Failed { .. }) => retry_failed,
-                (Goal::Evaluate(evaluation), Status::Done) => lacks(&store.run(&planned.id), evaluation)?,
-                (Goal::Train | Goal::Evaluate(_), _) => false,
+                (Goal::Evaluate, Status::Done) => planned.lacks_numbers(store)?,
+                (Goal::Train | Goal::Evaluate, _) => false,
             })
         };
         // A run's training takes a look at others: one may be its beginning, and all tell how long it takes.
@@ -142,7 +139,11 @@ impl Plan {
             candidates.push(Candidate {
                 index,
                 id: planned.id.clone(),
-                key: planned.cell.cohort_key(),
+                key: match goal {
+                    Goal::Train => planned.cell.cohort_key(),
+                    // What is asked of a cohort is asked of all its cells.
+                    Goal::Evaluate => format!("{} {:?}", planned.cell.cohort_key(), planned.evaluation),
+                },
                 latent_dim: planned.cell.model.latent_dim,
                 past,
             });
@@ -203,6 +204,16 @@ impl Plan {
         (self.run_through().1.max(1), fewest..=most)
     }
 
+    /// What the worker of this cohort is told to do.
+    pub fn task(&self, cohort: &PlannedCohort) -> protocol::Task {
+        match self.goal {
+            Goal::Train => protocol::Task::Train,
+            Goal::Evaluate => {
+                protocol::Task::Evaluate(cohort.cells.first().and_then(|&index| self.cells[index].evaluation))
+            }
+        }
+    }
+
     /// How many cells have this status.
     pub fn count(&self, word: &str) -> usize {
         self.cells.iter().filter(|planned| planned.status.word() == word).count()
@@ -245,7 +256,7 @@ impl Plan {
     }
 }
 
-fn look(cell: &Cell, id: RunId, store: &Store) -> Result<PlannedCell> {
+fn look(cell: &Cell, id: RunId, experiment: &Experiment, store: &Store) -> Result<PlannedCell> {
     let run = store.run(&id);
     let status = run.status()?;
     let manifest = match run.manifest() {
@@ -253,7 +264,8 @@ fn look(cell: &Cell, id: RunId, store: &Store) -> Result<PlannedCell> {
         Err(error) if error.is_not_found() => None,
         Err(error) => return Err(error.into()),
     };
-    Ok(PlannedCell { cell: cell.clone(), id, status, manifest, cohort: None, continues: None })
+    let evaluation = experiment.evaluation_of(&id);
+    Ok(PlannedCell { cell: cell.clone(), id, status, manifest, cohort: None, continues: None, evaluation })
 }
 
 /// What a run that is to be trained has behind it: its checkpoint, or else the end of a run of fewer epochs.

@@ -25,19 +25,19 @@ pub struct Evaluation {
     pub images: Option<usize>,
 }
 
-/// The section `evaluation`; none if nothing more is to be measured.
-pub(crate) fn read(tree: &Node) -> Result<Option<Evaluation>, Problem> {
+/// The section `evaluation` of the file, or of an arm whose path is `of`, such as `arms[2].`; none if nothing more is to be measured.
+pub(crate) fn read(tree: &Node, of: &str) -> Result<Option<Evaluation>, Problem> {
     let Some(node) = tree.get("evaluation") else { return Ok(None) };
-    let evaluation: Option<Evaluation> = de::read(node, "evaluation", entry_span(tree, "evaluation"))?;
+    let evaluation: Option<Evaluation> = de::read(node, &format!("{of}evaluation"), entry_span(tree, "evaluation"))?;
     let limits = evaluation.iter().flat_map(|evaluation| {
         let images = evaluation.images.map(|images| ("images", images, usize::MAX));
         [Some(("importance_samples", evaluation.importance_samples, MAX_IMPORTANCE_SAMPLES)), images]
     });
     for (key, value, most) in limits.flatten() {
         if !(1..=most).contains(&value) {
-            let path = format!("evaluation.{key}");
+            let (own, path) = (format!("evaluation.{key}"), format!("{of}evaluation.{key}"));
             let range = if most == usize::MAX { "at least 1".to_owned() } else { format!("from 1 to {most}") };
-            let hint = fields::write_at(&path).unwrap_or_default();
+            let hint = fields::write_at(&own).unwrap_or_default();
             return Err(Problem::new(format!("`{path}` must be {range}, found `{value}`"))
                 .at(tree.nearest_span(&["evaluation", key]))
                 .path(path)

@@ -24,6 +24,7 @@ use crate::node::{Node, Value};
 use crate::paths;
 use crate::reference::{self, Reference};
 use crate::registered;
+use crate::run_id::RunId;
 use crate::suggest;
 use crate::yaml;
 use about::read_about;
@@ -52,7 +53,8 @@ pub struct Experiment {
     pub axes: Vec<Axis>,
     /// What to draw; all that fit when the spec does not say.
     pub figures: Vec<FigureKind>,
-    /// What to measure on the trained models beyond what every run records; nothing when absent.
+    /// What to measure on the trained models beyond what every run records; nothing when absent. An arm may have its own: see
+    /// [`Experiment::evaluation_of`].
     pub evaluation: Option<Evaluation>,
     /// The published numbers it is held against.
     pub reference: Option<Reference>,
@@ -130,6 +132,12 @@ impl std::fmt::Display for Device {
 }
 
 impl Experiment {
+    /// What is measured on the model of `run` beyond what every run records: what the first of its arms asks for that asks for
+    /// anything; where there are no arms, what the file does.
+    pub fn evaluation_of(&self, run: &RunId) -> Option<Evaluation> {
+        evaluation_of(run, self.evaluation, &self.arms)
+    }
+
     /// Reads, checks and expands an experiment file.
     ///
     /// `overrides` are `path=value` as given to `--set`, the value in YAML: `training.epochs=2`, `model.hidden=[64]`,
@@ -274,14 +282,14 @@ fn parse(
     let about = read_about(&tree, &mut problems);
     let execution = keep(read_execution(&tree), &mut problems).unwrap_or_default();
     let figures = keep(read_figures(&tree), &mut problems).flatten();
-    let evaluation = keep(evaluation::read(&tree), &mut problems).flatten();
+    let evaluation = keep(evaluation::read(&tree, ""), &mut problems).flatten();
     let reference = keep(reference::read(&tree), &mut problems).flatten();
 
     let claims = claim::read(&tree).map_err(|more| problems.extend(more)).unwrap_or_default();
 
     let mut shortened = Vec::new();
     let given = Given { overrides: &overrides.for_cells, epochs: overrides.epochs, folder: &folder };
-    let expanded = origins(&tree, &written).and_then(|origins| {
+    let expanded = origins(&tree, &written, evaluation).and_then(|origins| {
         let expanded = expand(&origins, top(&tree), given, &mut shortened)?;
         // A rule may well apply to nothing once the sweep itself is another than the file's.
         if !sweep_is_overridden {
@@ -295,10 +303,12 @@ fn parse(
     let Expanded { cells, arms, axes } = expanded.map_err(|more| problems.extend(more)).unwrap_or_default();
     // With `--set`, the cells may well be others than those that the numbers were published for.
     if let Some(reference) = reference.as_ref().filter(|_| problems.is_empty() && sources.0.len() == 1) {
-        problems.extend(reference::check_cells(&tree, reference, evaluation.as_ref(), &cells).err());
+        let is_evaluated = |run: &RunId| evaluation_of(run, evaluation, &arms).is_some();
+        problems.extend(reference::check_cells(&tree, reference, &is_evaluated, &cells).err());
     }
     if problems.is_empty() && sources.0.len() == 1 {
-        problems.extend(claim::check_cells(&tree, &claims, evaluation.as_ref(), &cells, &arms));
+        let is_evaluated = |run: &RunId| evaluation_of(run, evaluation, &arms).is_some();
+        problems.extend(claim::check_cells(&tree, &claims, &is_evaluated, &cells, &arms));
     }
     match name {
         Some(name) if problems.is_empty() => {
@@ -329,6 +339,14 @@ fn parse(
             problems.sort_by_key(|problem| problem.span.map(|span| (span.source, span.start)));
             Err(problems)
         }
+    }
+}
+
+/// See [`Experiment::evaluation_of`].
+fn evaluation_of(run: &RunId, of_file: Option<Evaluation>, arms: &[Arm]) -> Option<Evaluation> {
+    match arms {
+        [] => of_file,
+        arms => arms.iter().filter(|arm| arm.runs.contains(run)).find_map(|arm| arm.evaluation),
     }
 }
 

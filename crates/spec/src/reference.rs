@@ -24,10 +24,10 @@ use crate::claim::has_values;
 use crate::de;
 use crate::diagnostic::{Problem, Span, quote};
 use crate::difference::differing_paths;
-use crate::evaluation::Evaluation;
 use crate::experiment::entry_span;
 use crate::metric::Metric;
 use crate::node::{Node, Value};
+use crate::run_id::RunId;
 use crate::suggest;
 use crate::sweep::check_path;
 
@@ -163,18 +163,18 @@ pub(crate) fn read(tree: &Node) -> Result<Option<Reference>, Problem> {
 pub(crate) fn check_cells(
     tree: &Node,
     reference: &Reference,
-    evaluation: Option<&Evaluation>,
+    is_evaluated: &dyn Fn(&RunId) -> bool,
     cells: &[Cell],
 ) -> Result<(), Problem> {
     for (n, row) in reference.rows.iter().enumerate() {
         let reader = Reader { tree, n };
-        if row.metric == ReferenceMetric::Nll && evaluation.is_none() {
+        let concerned: Vec<Cell> = cells.iter().filter(|cell| row.concerns(cell)).cloned().collect();
+        if row.metric == ReferenceMetric::Nll && !concerned.iter().all(|cell| is_evaluated(&cell.run_id())) {
             return Err(reader
                 .problem("metric", "`nll` is estimated by importance sampling, which this experiment does not ask for")
                 .value("nll")
                 .hint("add `evaluation: { importance_samples: 5000 }`"));
         }
-        let concerned: Vec<Cell> = cells.iter().filter(|cell| row.concerns(cell)).cloned().collect();
         if concerned.is_empty() {
             return Err(reader
                 .problem("where", format!("the row `{}` concerns no cell of this experiment", quote(&row.id)))

@@ -77,6 +77,35 @@ fn arms_are_laid_over_the_file_and_their_cells_are_those_of_files_of_their_own()
     assert_eq!((axis("model.latent_dim"), axis("training.seed"), axis("dataset.pixels")), (Some(3), Some(3), Some(2)));
 }
 
+/// What is measured after training is the arm's business: an own `evaluation` is in place of the file's, `null` is none.
+#[test]
+fn an_arm_has_an_evaluation_of_its_own() {
+    let arms = "arms:\n  - { label: gray, evaluation: null }\n  - { label: binary, dataset: { pixels: dynamic } }\n  - { label: quick, sweep: null, dataset: { pixels: static }, evaluation: { importance_samples: 7, images: 3 } }\n";
+    let text = format!("{BASE}evaluation: {{ importance_samples: 50 }}\n{arms}");
+    let experiment = load(&text, &[]).unwrap();
+    let samples = |label: &str| -> Vec<Option<usize>> {
+        let asked = arm(&experiment, label).into_iter().map(|cell| experiment.evaluation_of(&cell.run_id()));
+        asked.map(|evaluation| evaluation.map(|evaluation| evaluation.importance_samples)).collect()
+    };
+    assert_eq!(samples("gray"), [None; 12]);
+    assert_eq!(samples("binary"), [Some(50); 12]);
+    assert_eq!(samples("quick"), [Some(7)]);
+    let claims = |label: &str| {
+        format!(
+            "{text}claims:\n  - {{ id: 1, text: Wider., metric: {}, of: {{ arm: {label}, objective.beta: 1 }}, from: {{ model.latent_dim: 2 }}, to: {{ model.latent_dim: 20 }}, expect: falls, delta: 1 }}\n",
+            if label == "gray" { "pseudo_nll" } else { "nll" }
+        )
+    };
+    assert!(load(&claims("binary"), &[]).is_ok());
+    let error = load(&claims("gray"), &[]).unwrap_err();
+    assert!(error.contains("which this experiment does not ask for") && error.contains("to the arm"), "{error}");
+    let error = load(&text.replace("images: 3", "images: 0"), &[]).unwrap_err();
+    assert!(
+        error.contains("`arms[2].evaluation.images` must be at least 1") && error.contains("such as `1000`"),
+        "{error}"
+    );
+}
+
 #[test]
 fn another_variant_takes_the_place_of_the_files() {
     let text = BASE.to_owned()

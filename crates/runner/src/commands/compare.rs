@@ -8,7 +8,7 @@ use record::summary::{SEED, SummaryRow};
 use record::{Status, Store};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use spec::{Basis, Cell, Evaluation, Experiment, Metric, MetricSettings, Split};
+use spec::{Basis, Cell, Experiment, Metric, MetricSettings, Split};
 
 use crate::args::CompareArgs;
 use crate::assessment::{self, FindingJson, WarningJson};
@@ -241,16 +241,11 @@ fn by_basis(cells: &[Cell]) -> Vec<(Basis, Vec<Cell>)> {
     bases.into_iter().collect()
 }
 
-/// The table under a sweep, one part for each scale, since scales are never mixed; with `measured` where it is on record.
+/// The table under a sweep, one part for each scale, since scales are never mixed; with −log p(x) where it was asked for and is on record.
 ///
 /// # Errors
 /// If records cannot be read.
-pub fn results(
-    experiment: &Experiment,
-    store: &Store,
-    measured: Option<&Evaluation>,
-    is_coloured: bool,
-) -> Result<String> {
+pub fn results(experiment: &Experiment, store: &Store, is_coloured: bool) -> Result<String> {
     let (cells, _) = done(&experiment.cells.iter().collect::<Vec<_>>(), store)?;
     let mut text = String::new();
     let bases = by_basis(&cells);
@@ -258,8 +253,9 @@ pub fn results(
     for (basis, of_basis) in bases {
         let mut is_measured = false;
         for cell in &of_basis {
-            is_measured =
-                is_measured || measured.map_or(Ok(false), |asked| store.run(&cell.run_id()).is_evaluated(asked))?;
+            let id = cell.run_id();
+            let asked = experiment.evaluation_of(&id);
+            is_measured = is_measured || asked.map_or(Ok(false), |asked| store.run(&id).is_evaluated(&asked))?;
         }
         // What was measured has a bound, and so its terms.
         let metrics = if is_measured { Metric::listed().chain([basis.scale.nll()]).collect() } else { Vec::new() };

@@ -1,5 +1,7 @@
 //! `elbo evaluate`: more numbers on stored models, measured by workers and added to what is on record.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use record::{Status, Store};
 use spec::metric::FEW_EFFECTIVE_SAMPLES;
@@ -23,21 +25,19 @@ use crate::worker::find_program;
 /// If the store cannot be read, or there is no worker. Models that cannot be measured are no
 /// error: see [`Outcome::SomeFailed`].
 pub fn evaluate(settings: &Settings, experiment: &Experiment, args: &EvaluateArgs) -> Result<Outcome> {
-    let evaluation = evaluation(experiment, args);
+    let experiment = &asked(experiment, args);
     if let Some(file) = &args.weights {
-        let request = weights::WeightsRequest { file, samples: args.samples, evaluation, is_json: args.json };
+        let request = weights::WeightsRequest { file, samples: args.samples, is_json: args.json };
         return weights::weights(settings, experiment, &args.execution, request);
     }
     let store = settings.store()?;
-    let measured = measure(settings, experiment, &store, &args.execution, evaluation)?;
+    let measured = measure(settings, experiment, &store, &args.execution)?;
     if let Some(signal) = measured.signal {
         output::say("stopped; the same command measures the rest");
         return Ok(Outcome::Stopped(u8::try_from(signal).unwrap_or(0)));
     }
-    if let Some(evaluation) = evaluation {
-        warn_of_few_samples(experiment, &store, evaluation)?;
-    }
-    let printed = output::print(&compare::results(experiment, &store, evaluation.as_ref(), settings.is_coloured)?);
+    warn_of_few_samples(experiment, &store)?;
+    let printed = output::print(&compare::results(experiment, &store, settings.is_coloured)?);
     let outcome = account(&measured);
     match printed {
         Err(error) if !output::is_closed_pipe(&error) => Err(error),
@@ -45,15 +45,19 @@ pub fn evaluate(settings: &Settings, experiment: &Experiment, args: &EvaluateArg
     }
 }
 
-/// What is asked for, if anything: the command line goes before the experiment.
-fn evaluation(experiment: &Experiment, args: &EvaluateArgs) -> Option<Evaluation> {
-    let of_experiment = experiment.evaluation;
-    let samples = args.importance_samples.or(of_experiment.map(|evaluation| evaluation.importance_samples));
-    let images = args.images.or(of_experiment.and_then(|evaluation| evaluation.images));
-    samples.map(|importance_samples| Evaluation { importance_samples, images })
+/// The experiment with what the command line asks for before what it asks for itself.
+fn asked(experiment: &Experiment, args: &EvaluateArgs) -> Experiment {
+    let mut experiment = experiment.clone();
+    let of_arms = experiment.arms.iter_mut().map(|arm| &mut arm.evaluation);
+    for evaluation in of_arms.chain([&mut experiment.evaluation]) {
+        let samples = args.importance_samples.or(evaluation.map(|own| own.importance_samples));
+        let images = args.images.or(evaluation.and_then(|own| own.images));
+        *evaluation = samples.map(|importance_samples| Evaluation { importance_samples, images });
+    }
+    experiment
 }
 
-/// Measures on the finished runs what is not on record, the metrics of every model and `evaluation`, and says so.
+/// Measures on the finished runs what is not on record, the metrics of every model and what the experiment asks for, and says so.
 ///
 /// # Errors
 /// If the store or the images cannot be read, or there is no worker.
@@ -62,32 +66,37 @@ pub fn measure(
     experiment: &Experiment,
     store: &Store,
     execution: &ExecutionArgs,
-    evaluation: Option<Evaluation>,
 ) -> Result<Tally> {
-    let request = PlanRequest { goal: Goal::Evaluate(evaluation), retry_failed: false };
+    let request = PlanRequest { goal: Goal::Evaluate, retry_failed: false };
     let plan = Plan::make(experiment, store, &settings.folders()?, execution, Machine::here(), request)?;
-    if evaluation.is_some() || !plan.cohorts.is_empty() {
-        say_what_is_not_measured(&plan, store, evaluation.is_some())?;
+    if !plan.cohorts.is_empty() || plan.cells.iter().any(|planned| planned.evaluation.is_some()) {
+        say_what_is_not_measured(&plan, store)?;
     }
     if plan.cohorts.is_empty() {
         return Ok(Tally::default());
     }
     find_program()?;
     make_ready(settings, &plan)?;
-    let samples =
-        evaluation.map(|asked| format!(", −log p(x) by {} importance samples an image", asked.importance_samples));
-    output::say(&format!("{}{}", plan::to_do(&plan), samples.unwrap_or_default()));
+    let to_measure = plan.cohorts.iter().flat_map(|cohort| &cohort.cells).map(|&index| &plan.cells[index]);
+    let samples: BTreeSet<usize> =
+        to_measure.filter_map(|planned| Some(planned.evaluation?.importance_samples)).collect();
+    let samples: Vec<String> = samples.into_iter().map(|n| n.to_string()).collect();
+    let samples = match samples.as_slice() {
+        [] => String::new(),
+        samples => format!(", −log p(x) by {} importance samples an image", samples.join(" or ")),
+    };
+    output::say(&format!("{}{samples}", plan::to_do(&plan)));
     run_cohorts(&plan, store, settings)
 }
 
 /// Says which cells have no model yet, and which models no −log p(x), where that is asked for.
-fn say_what_is_not_measured(plan: &Plan, store: &Store, is_likelihood_asked: bool) -> Result<()> {
+fn say_what_is_not_measured(plan: &Plan, store: &Store) -> Result<()> {
     let n_untrained = plan.cells.len() - plan.count("done");
     if n_untrained > 0 {
         output::say(&format!("{} of {} are not trained", n_untrained, text::counted(plan.cells.len(), "cell")));
     }
     let mut without_bound = Vec::new();
-    for planned in plan.cells.iter().filter(|planned| is_likelihood_asked && planned.status == Status::Done) {
+    for planned in plan.cells.iter().filter(|planned| planned.evaluation.is_some() && planned.status == Status::Done) {
         if !store.run(&planned.id).has_bound()? {
             without_bound.push(planned.cell.readable_name());
         }
@@ -103,10 +112,13 @@ fn say_what_is_not_measured(plan: &Plan, store: &Store, is_likelihood_asked: boo
 ///
 /// # Errors
 /// If a run's records cannot be read.
-pub fn warn_of_few_samples(experiment: &Experiment, store: &Store, evaluation: Evaluation) -> Result<()> {
-    let asked = MetricSettings::samples(evaluation.importance_samples);
+pub fn warn_of_few_samples(experiment: &Experiment, store: &Store) -> Result<()> {
     let mut few: Vec<(String, f64)> = Vec::new();
+    let mut most = 0;
     for cell in &experiment.cells {
+        let Some(evaluation) = experiment.evaluation_of(&cell.run_id()) else { continue };
+        let asked = MetricSettings::samples(evaluation.importance_samples);
+        most = most.max(evaluation.importance_samples);
         let rows = store.run(&cell.run_id()).evaluation()?;
         let effective = rows.iter().find(|row| row.metric == Metric::EffectiveSamples && row.settings == asked);
         few.extend(
@@ -116,9 +128,8 @@ pub fn warn_of_few_samples(experiment: &Experiment, store: &Store, evaluation: E
     let Some(least) = few.iter().map(|(_, value)| *value).reduce(f64::min) else { return Ok(()) };
     let names: Vec<&str> = few.iter().map(|(name, _)| name.as_str()).collect();
     output::say(&format!(
-        "warning: −log p(x) of {} hangs on few of the {} samples, which are worth {least:.1}: it is too large\nhint: raise `importance_samples`; where that does not help, q(z|x) is far from p(z|x)",
+        "warning: −log p(x) of {} hangs on few of the {most} samples, which are worth {least:.1}: it is too large\nhint: raise `importance_samples`; where that does not help, q(z|x) is far from p(z|x)",
         text::first_of(&names),
-        evaluation.importance_samples,
     ));
     Ok(())
 }

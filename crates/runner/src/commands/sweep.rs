@@ -64,16 +64,14 @@ pub fn sweep(settings: &Settings, experiment: &Experiment, args: &SweepArgs) -> 
         trained
     };
     let measured = match trained.signal {
-        None => evaluate::measure(settings, experiment, &store, &args.execution, experiment.evaluation)?,
+        None => evaluate::measure(settings, experiment, &store, &args.execution)?,
         Some(_) => Tally::default(),
     };
     if let Some(signal) = trained.signal.or(measured.signal) {
         output::say("stopped; the same command goes on from here");
         return Ok(Outcome::Stopped(u8::try_from(signal).unwrap_or(0)));
     }
-    if let Some(asked) = experiment.evaluation {
-        evaluate::warn_of_few_samples(experiment, &store, asked)?;
-    }
+    evaluate::warn_of_few_samples(experiment, &store)?;
     let finished = finish(settings, experiment, &store, !args.no_figures, &told);
     // Whatever became of the figures, and of whoever reads the table: failed runs are told.
     let outcome = match (account(&plan, &trained), evaluate::account(&measured)) {
@@ -107,7 +105,7 @@ fn finish(
         output::say("drawing figures, tables and the report");
         figures.draw()?;
     }
-    let mut text = compare::results(experiment, store, experiment.evaluation.as_ref(), settings.is_coloured)?;
+    let mut text = compare::results(experiment, store, settings.is_coloured)?;
     let assessment = figures::assess(experiment, store)?;
     text.push_str(&assessment::findings(&assessment));
     text.push_str(&verdicts::tables(assessment.judged.as_ref(), settings.is_coloured));

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use protocol::{Message, OutsideWeights, Task};
 use serde::Serialize;
-use spec::{Cell, Evaluation, Experiment, Measurement, ModelKind};
+use spec::{Cell, Experiment, Measurement, ModelKind};
 
 use crate::args::ExecutionArgs;
 use crate::machine::Machine;
@@ -24,8 +24,6 @@ pub struct WeightsRequest<'a> {
     pub file: &'a Path,
     /// Draws of z for each image.
     pub samples: usize,
-    /// An estimate of log p(x) as well.
-    pub evaluation: Option<Evaluation>,
     /// Whether JSON is printed rather than a table.
     pub is_json: bool,
 }
@@ -68,7 +66,8 @@ pub fn weights(
             cell.readable_name()
         );
     }
-    let WeightsRequest { file, samples, evaluation, .. } = request;
+    let WeightsRequest { file, samples, .. } = request;
+    let evaluation = experiment.evaluation_of(&cell.run_id());
     let samples = NonZeroUsize::new(samples).context("no samples of z are asked for\nhint: use 1 or more")?;
     let task = Task::Weights(OutsideWeights { file: absolute(file)?, samples, evaluation });
     let of_experiment = &experiment.execution;

@@ -243,7 +243,7 @@ fn number<'a>(
     let (measured, factor) = metric.metric();
     let of_metric = || records.iter().copied().filter(|record| record.metric == measured);
     if measured.about().per_epoch.is_none() {
-        let asked = MetricSettings::samples(experiment.evaluation?.importance_samples);
+        let asked = MetricSettings::samples(experiment.evaluation_of(&cell.run_id())?.importance_samples);
         let record = of_metric().find(|record| record.settings == asked)?;
         return Some(Number { value: factor * record.value, standard_error: record.standard_error, record });
     }

@@ -10,7 +10,7 @@ use protocol::{Event, Message};
 use record::{RecordError, RunEditor, Status, Store};
 use signal_hook::consts::SIGTERM;
 
-use crate::plan::{self, Goal, Plan};
+use crate::plan::{Goal, Plan};
 use crate::scheduler::progress::{CohortInfo, Progress, Words};
 use crate::settings::Settings;
 use crate::worker::{Launcher, Notice, Supervisor, threads_of};
@@ -95,7 +95,7 @@ pub fn run_cohorts(plan: &Plan, store: &Store, settings: &Settings) -> Result<Ta
 fn words(goal: Goal) -> Words {
     match goal {
         Goal::Train => Words { doing: "training", done: "trained", whole: "all epochs" },
-        Goal::Evaluate(_) => Words { doing: "measuring", done: "measured", whole: "all images" },
+        Goal::Evaluate => Words { doing: "measuring", done: "measured", whole: "all images" },
     }
 }
 
@@ -103,7 +103,7 @@ fn cohort_infos(plan: &Plan) -> Vec<CohortInfo> {
     let part = |cells: &[usize], resume: Option<u32>| {
         let epochs = match plan.goal {
             Goal::Train => cells.iter().map(|&index| plan.cells[index].cell.training.epochs).max().unwrap_or(0),
-            Goal::Evaluate(_) => 1,
+            Goal::Evaluate => 1,
         };
         let first = cells.first().map(|&index| plan.cells[index].cell.readable_name()).unwrap_or_default();
         let name = match cells.len() {
@@ -132,13 +132,13 @@ impl Pool<'_> {
     }
 
     fn remaining(&self, index: usize) -> Result<Remaining> {
-        let run = self.store.run(&self.plan.cells[index].id);
-        let status = run.status()?;
+        let planned = &self.plan.cells[index];
+        let status = self.store.run(&planned.id).status()?;
         Ok(match (self.plan.goal, &status) {
             (Goal::Train, Status::Done) => Remaining::Nothing,
             (Goal::Train, Status::Running { .. }) => Remaining::Elsewhere,
-            (Goal::Evaluate(evaluation), _) if !plan::lacks(&run, evaluation)? => Remaining::Nothing,
-            (Goal::Train | Goal::Evaluate(_), _) => Remaining::Work(status),
+            (Goal::Evaluate, _) if !planned.lacks_numbers(self.store)? => Remaining::Nothing,
+            (Goal::Train | Goal::Evaluate, _) => Remaining::Work(status),
         })
     }
 
@@ -166,7 +166,7 @@ impl Pool<'_> {
             }
             let configurations = cells.iter().map(|&index| self.plan.cells[index].cell.clone()).collect();
             let threads = threads_of(threads, self.plan.parallelism.asked_threads.is_some());
-            self.supervisor.start(cohort, self.plan.goal.into(), configurations, threads)?;
+            self.supervisor.start(cohort, self.plan.task(&self.plan.cohorts[cohort]), configurations, threads)?;
             self.progress.start(cohort);
             self.active.insert(cohort, Active { cells, said: BTreeMap::new() });
         }
@@ -219,7 +219,7 @@ impl Pool<'_> {
                     self.tally.n_elsewhere += 1;
                     None
                 }
-                Remaining::Work(_) if matches!(self.plan.goal, Goal::Evaluate(_)) => {
+                Remaining::Work(_) if self.plan.goal == Goal::Evaluate => {
                     (!is_stopped).then(|| said.unwrap_or(reason).clone())
                 }
                 Remaining::Work(Status::Failed { reason }) => Some(reason),

@@ -7,10 +7,10 @@ use super::{Claim, ClaimPart, Comparison, Conditions, Contrast};
 use crate::cell::Cell;
 use crate::diagnostic::Problem;
 use crate::difference::differing_paths;
-use crate::evaluation::Evaluation;
 use crate::experiment::Arm;
 use crate::metric::{Metric, Unit};
 use crate::node::Node;
+use crate::run_id::RunId;
 use crate::scale::Scale;
 use crate::suggest;
 
@@ -20,7 +20,7 @@ const SEED: &str = "training.seed";
 pub(crate) fn check_cells(
     tree: &Node,
     claims: &[Claim],
-    evaluation: Option<&Evaluation>,
+    is_evaluated: &dyn Fn(&RunId) -> bool,
     cells: &[Cell],
     arms: &[Arm],
 ) -> Vec<Problem> {
@@ -29,16 +29,7 @@ pub(crate) fn check_cells(
     let mut problems = Vec::new();
     for (n, (m, part)) in parts {
         let place = Place::of(tree, n, has_parts(n).then_some(m));
-        let checker = Checker { place, id: &claims[n].id, part, cells, arms };
-        if matches!(part.metric, Metric::Nll | Metric::PseudoNll | Metric::EffectiveSamples) && evaluation.is_none() {
-            let message = format!(
-                "`{}` is estimated by importance sampling, which this experiment does not ask for",
-                part.metric
-            );
-            let problem = checker.place.problem("metric", message);
-            problems.push(problem.hint("add `evaluation: { importance_samples: 5000 }`"));
-            continue;
-        }
+        let checker = Checker { place, id: &claims[n].id, part, is_evaluated, cells, arms };
         problems.extend(part.comparisons().iter().try_for_each(|one| checker.check(one)).err());
     }
     problems
@@ -48,6 +39,7 @@ struct Checker<'a> {
     place: Place<'a>,
     id: &'a str,
     part: &'a ClaimPart,
+    is_evaluated: &'a dyn Fn(&RunId) -> bool,
     cells: &'a [Cell],
     arms: &'a [Arm],
 }
@@ -58,6 +50,7 @@ impl Checker<'_> {
         if let Some((from, to)) = &comparison.less {
             self.check_ends(from, to)?;
         }
+        self.check_sampled(self.part.metric, comparison)?;
         self.check_likelihood(self.part.metric, comparison)
     }
 
@@ -79,6 +72,20 @@ impl Checker<'_> {
             return Err(self.place.problem(field("to"), message).hint(hint));
         }
         Ok(())
+    }
+
+    /// Refuses what importance sampling estimates where it is not asked for.
+    fn check_sampled(&self, metric: Metric, comparison: &Comparison) -> Result<(), Problem> {
+        if !matches!(metric, Metric::Nll | Metric::PseudoNll | Metric::EffectiveSamples) {
+            return Ok(());
+        }
+        let mut meant = self.cells.iter().filter(|cell| comparison.ends().any(|end| end.hold(cell, self.arms)));
+        if meant.all(|cell| (self.is_evaluated)(&cell.run_id())) {
+            return Ok(());
+        }
+        let message = format!("`{metric}` is estimated by importance sampling, which this experiment does not ask for");
+        let of = if self.arms.is_empty() { "" } else { " to the file or to the arm" };
+        Err(self.place.problem("metric", message).hint(format!("add `evaluation: {{ importance_samples: 5000 }}`{of}")))
     }
 
     /// Refuses `nll` where there is no likelihood, and `pseudo_nll` where there is one.

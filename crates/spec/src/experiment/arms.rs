@@ -11,7 +11,8 @@
 //! ```
 //!
 //! An arm is the file with the arm's own sections laid over it: settings that the arm does not name stay the file's, and another
-//! variant of a setting (`likelihood`, `prior`, …) takes the place of the file's. A `sweep` of an arm is in place of the file's. The
+//! variant of a setting (`likelihood`, `prior`, …) takes the place of the file's. A `sweep` or an `evaluation` of an arm is in place of
+//! the file's, and `null` there is none. The
 //! cells of the experiment are those of all arms, each once; an arm's label is no part of a run's id. `--set` applies to every arm, a
 //! path in `sweep` also to the sweeps that arms have of their own.
 
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::entry_span;
 use crate::de;
 use crate::diagnostic::{MAX_PROBLEMS, Problem, Span, quote};
+use crate::evaluation::{self, Evaluation};
 use crate::fields::SECTIONS;
 use crate::node::{Node, Value, split};
 use crate::run_id::RunId;
@@ -29,7 +31,7 @@ use crate::sweep::Sweep;
 const MOST: usize = 64;
 /// Letters of a label at most.
 const MAX_LABEL: usize = 32;
-const KEYS: [&str; 7] = ["label", "dataset", "model", "objective", "optimizer", "training", "sweep"];
+const KEYS: [&str; 8] = ["label", "dataset", "model", "objective", "optimizer", "training", "sweep", "evaluation"];
 const FORM: &str = "write a list of mappings: `- { label: binary, dataset: { pixels: dynamic } }`";
 
 /// A family of an experiment's cells.
@@ -39,6 +41,8 @@ pub struct Arm {
     pub label: String,
     /// The runs of its cells, in the order of its sweep; at least one.
     pub runs: Vec<RunId>,
+    /// What to measure on its trained models beyond what every run records: its own, or else the file's.
+    pub evaluation: Option<Evaluation>,
 }
 
 /// What cells are made from: an arm, or the whole file where it has none.
@@ -52,11 +56,16 @@ pub(super) struct Origin {
     pub sweep: Sweep,
     /// Where the sweep stands.
     pub at: Span,
+    pub evaluation: Option<Evaluation>,
 }
 
-/// Every arm, or the whole file; `written` is the tree before `--set`.
-pub(super) fn origins(tree: &Node, written: &Node) -> Result<Vec<Origin>, Vec<Problem>> {
-    let whole = |label: Option<String>, arm: &Node| -> Result<Origin, Vec<Problem>> {
+/// Every arm, or the whole file, whose `evaluation` is given; `written` is the tree before `--set`.
+pub(super) fn origins(
+    tree: &Node,
+    written: &Node,
+    evaluation: Option<Evaluation>,
+) -> Result<Vec<Origin>, Vec<Problem>> {
+    let whole = |label: Option<String>, path: &str, arm: &Node| -> Result<Origin, Vec<Problem>> {
         let own = arm.entries().iter().find(|entry| entry.key == "sweep");
         let (sweep, at) = match own {
             Some(entry) => (Some(&entry.value), entry.key_span),
@@ -64,10 +73,14 @@ pub(super) fn origins(tree: &Node, written: &Node) -> Result<Vec<Origin>, Vec<Pr
         };
         let sweep = sweep.map_or_else(|| Ok(Sweep::default()), Sweep::read)?;
         check_nothing_is_lost(label.as_deref(), arm, &sweep)?;
-        Ok(Origin { label, base: laid_over(tree, arm), written: laid_over(written, arm), sweep, at })
+        let evaluation = match arm.entries().iter().any(|entry| entry.key == "evaluation") {
+            true => evaluation::read(arm, path).map_err(|problem| vec![problem])?,
+            false => evaluation,
+        };
+        Ok(Origin { label, base: laid_over(tree, arm), written: laid_over(written, arm), sweep, at, evaluation })
     };
     let Some(node) = tree.get("arms").filter(|node| !matches!(node.value, Value::Null)) else {
-        return Ok(vec![whole(None, &Node::empty_map(tree.span))?]);
+        return Ok(vec![whole(None, "", &Node::empty_map(tree.span))?]);
     };
     let items = match &node.value {
         Value::List(items) if (1..=MOST).contains(&items.len()) => items,
@@ -95,7 +108,7 @@ pub(super) fn origins(tree: &Node, written: &Node) -> Result<Vec<Origin>, Vec<Pr
         match read_label(item, &format!("arms[{n}]"), &labels) {
             Ok(label) => {
                 labels.push(label.clone());
-                match whole(Some(label), item) {
+                match whole(Some(label), &format!("arms[{n}]."), item) {
                     Ok(origin) => origins.push(origin),
                     Err(more) => problems.extend(more),
                 }

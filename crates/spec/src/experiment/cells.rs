@@ -100,7 +100,7 @@ pub(super) fn expand(
             let problem = Problem::new("the sweep has no cell left").at(origin.at).path("sweep");
             return Err(vec![in_arm(problem.hint("`exclude` matches every combination; exclude fewer"))]);
         }
-        expanded.arms.extend(origin.label.clone().map(|label| Arm { label, runs }));
+        expanded.arms.extend(origin.label.clone().map(|label| Arm { label, runs, evaluation: origin.evaluation }));
     }
     if expanded.cells.len() > MAX_CELLS {
         let problem = Problem::new(format!("the arms have {} cells together", expanded.cells.len())).path("arms");
