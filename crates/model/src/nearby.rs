@@ -15,10 +15,6 @@ use crate::layers::{Layer, Map, Network};
 use crate::likelihood::bernoulli;
 use spec::Activation;
 
-/// Draws whose first terms are computed together, and pixels of theirs: what fits into registers.
-const ROWS: usize = 4;
-const COLUMNS: usize = 16;
-
 /// Draws an image from which on it is worth while: what is prepared for an image takes as long as some thirty draws.
 pub(crate) const FEWEST_DRAWS: usize = 64;
 
@@ -146,40 +142,37 @@ fn run(job: Job<'_>) {
 #[inline(always)]
 fn of_image<const FUSED: bool>(Job { decoder, x, z, log_prob }: Job<'_>) {
     let (n_hidden, n_pixels) = (decoder.hidden.bias.len(), decoder.output.bias.len());
-    let width = decoder.hidden.weight.len() / n_hidden.max(1);
+    let width = decoder.hidden.weight.len() / n_hidden;
     let mut mean = vec![0f32; width];
-    for row in z.chunks_exact(width.max(1)) {
+    for row in z.chunks_exact(width) {
         add::<FUSED>(&mut mean, 1.0 / log_prob.len() as f32, row);
     }
-    let is_on = decoder.hidden.rectified::<FUSED>(&mean);
+    let mut at_mean = vec![0f32; n_hidden];
+    decoder.hidden.of::<FUSED>(&mean, &mut at_mean);
+    let is_on: Vec<bool> = at_mean.into_iter().map(|a| a > 0.0).collect();
     let near = decoder.masked::<FUSED>(&is_on);
     // Bits that a pre-activation's sign is held against: where they agree the unit is as at the mean.
     let signs: Vec<u32> = is_on.iter().map(|&is_on| u32::from(is_on) << 31).collect();
 
-    let (mut hidden, mut outputs) = (vec![0f32; ROWS * n_hidden], vec![0f32; ROWS * n_pixels]);
+    let (mut hidden, mut output) = (vec![0f32; n_hidden], vec![0f32; n_pixels]);
     let mut differing = vec![0u32; n_hidden + 1];
-    for (z, log_prob) in z.chunks(ROWS * width).zip(log_prob.chunks_mut(ROWS)) {
-        // The last rows are filled up; what they give is not read.
-        let rows: Vec<f32> = z.iter().copied().chain(std::iter::repeat(0.0)).take(ROWS * width).collect();
-        decoder.hidden.of_rows::<FUSED>(&rows, &mut hidden);
-        near.of_rows::<FUSED>(&rows, &mut outputs);
-        let each = hidden.chunks_exact(n_hidden).zip(outputs.chunks_exact_mut(n_pixels));
-        for ((hidden, output), log_prob) in each.zip(log_prob) {
-            let mut n_differing = 0;
-            for (j, (a, sign)) in hidden.iter().zip(&signs).enumerate() {
-                differing[n_differing] = j as u32;
-                n_differing += usize::from((a.to_bits() ^ sign) >> 31 == 0);
-            }
-            let (fours, rest) = differing[..n_differing].as_chunks::<4>();
-            let row = |j: u32| &decoder.output.weight[j as usize * n_pixels..][..n_pixels];
-            for four in fours {
-                add_four::<FUSED>(output, four.map(|j| hidden[j as usize].abs()), four.map(row));
-            }
-            for &j in rest {
-                add::<FUSED>(output, hidden[j as usize].abs(), row(j));
-            }
-            *log_prob = bernoulli::log_prob_of_row::<FUSED>(output, x);
+    let row = |j: u32| &decoder.output.weight[j as usize * n_pixels..][..n_pixels];
+    for (z, log_prob) in z.chunks_exact(width).zip(log_prob) {
+        decoder.hidden.of::<FUSED>(z, &mut hidden);
+        near.of::<FUSED>(z, &mut output);
+        let mut n_differing = 0;
+        for (j, (a, sign)) in hidden.iter().zip(&signs).enumerate() {
+            differing[n_differing] = j as u32;
+            n_differing += usize::from((a.to_bits() ^ sign) >> 31 == 0);
         }
+        let (fours, rest) = differing[..n_differing].as_chunks::<4>();
+        for four in fours {
+            add_four::<FUSED>(&mut output, four.map(|j| hidden[j as usize].abs()), four.map(row));
+        }
+        for &j in rest {
+            add::<FUSED>(&mut output, hidden[j as usize].abs(), row(j));
+        }
+        *log_prob = bernoulli::log_prob_of_row::<FUSED>(&output, x);
     }
 }
 
@@ -188,7 +181,7 @@ impl Decoder {
     #[inline(always)]
     fn masked<const FUSED: bool>(&self, is_on: &[bool]) -> Affine {
         let (n_hidden, n_pixels) = (self.hidden.bias.len(), self.output.bias.len());
-        let width = self.hidden.weight.len() / n_hidden.max(1);
+        let width = self.hidden.weight.len() / n_hidden;
         let mut near = Affine { weight: vec![0f32; width * n_pixels], bias: self.output.bias.clone() };
         for j in (0..n_hidden).filter(|&j| is_on[j]) {
             let row = &self.output.weight[j * n_pixels..][..n_pixels];
@@ -202,43 +195,18 @@ impl Decoder {
 }
 
 impl Affine {
-    /// Which of the results are above 0 at `x`.
+    /// At `x`, `[in]`; `y` is `[out]`.
     #[inline(always)]
-    fn rectified<const FUSED: bool>(&self, x: &[f32]) -> Vec<bool> {
-        let mut y = self.bias.clone();
-        for (&x, row) in x.iter().zip(self.weight.chunks_exact(y.len().max(1))) {
-            add::<FUSED>(&mut y, x, row);
+    fn of<const FUSED: bool>(&self, x: &[f32], y: &mut [f32]) {
+        y.copy_from_slice(&self.bias);
+        let n = y.len();
+        let row = |d: usize| &self.weight[d * n..][..n];
+        let (fours, rest) = x.as_chunks::<4>();
+        for (i, four) in fours.iter().enumerate() {
+            add_four::<FUSED>(y, *four, [0, 1, 2, 3].map(|k| row(4 * i + k)));
         }
-        y.into_iter().map(|y| y > 0.0).collect()
-    }
-
-    /// `x` is `[ROWS, in]`, `y` `[ROWS, out]`.
-    #[inline(always)]
-    fn of_rows<const FUSED: bool>(&self, x: &[f32], y: &mut [f32]) {
-        let n = self.bias.len();
-        let width = self.weight.len() / n.max(1);
-        let (blocks, rest) = self.bias.as_chunks::<COLUMNS>();
-        for (i, bias) in blocks.iter().enumerate() {
-            let at = i * COLUMNS;
-            let mut sums = [*bias; ROWS];
-            for d in 0..width {
-                let weights = &self.weight[d * n + at..][..COLUMNS];
-                for (sums, x) in sums.iter_mut().zip(x.chunks_exact(width)) {
-                    for (sum, weight) in sums.iter_mut().zip(weights) {
-                        *sum = multiply_add::<FUSED>(x[d], *weight, *sum);
-                    }
-                }
-            }
-            for (y, sums) in y.chunks_exact_mut(n).zip(&sums) {
-                y[at..][..COLUMNS].copy_from_slice(sums);
-            }
-        }
-        for (y, x) in y.chunks_exact_mut(n).zip(x.chunks_exact(width)) {
-            for (i, bias) in rest.iter().enumerate() {
-                let at = n - rest.len() + i;
-                let add = |sum: f32, (d, x): (usize, &f32)| multiply_add::<FUSED>(*x, self.weight[d * n + at], sum);
-                y[at] = x.iter().enumerate().fold(*bias, add);
-            }
+        for (i, &x) in rest.iter().enumerate() {
+            add::<FUSED>(y, x, row(4 * fours.len() + i));
         }
     }
 }
