@@ -118,6 +118,9 @@ class Model(nn.Module):
         self.latent_kind, self.latent_settings = tagged(model.get("latent", "gaussian"))
         self.prior_setting = model.get("prior", {})
         self.is_autoencoder = model.get("kind") == "autoencoder"
+        self.latent_noise = model.get("latent_noise", 0.0)
+        self.gradient, self.kl_parts = objective.get("gradient"), objective.get("kl_parts", "both")
+        self.n_draws = objective.get("samples", 1)
         self.build(model, image)
         self.prior = Prior(self.prior_setting, math.prod(image))
         self.likelihood = Likelihood(self.likelihood_kind, self.likelihood_settings, image)
@@ -253,7 +256,8 @@ class Model(nn.Module):
 
     def train_terms(self, x, noise) -> dict:
         if self.is_autoencoder:
-            reconstruction = self.reconstruction(self.latent(self.features(x)).unsqueeze(0), x, True)[0]
+            z = self.latent(self.features(x)).unsqueeze(0) + self.latent_noise * noise
+            reconstruction = self.reconstruction(z, x, True)[0]
             return {"reconstruction": reconstruction, "kl": None, "objective": reconstruction}
         temperature = self.latent_settings.get("temperature")
         if self.latent_settings.get("anneal_epochs"):
@@ -261,6 +265,8 @@ class Model(nn.Module):
             temperature *= ratio ** (PROGRESS / self.latent_settings["anneal_epochs"])
         q = self.posterior(x)
         z = self.sample(q, noise, temperature)
+        if self.gradient:
+            z = z.detach()
         reconstruction = self.reconstruction(z, x, True)
         objective = getattr(self, self.objective_kind.replace("-", "_"))
         kl = self.kl(q, z)
@@ -272,7 +278,16 @@ class Model(nn.Module):
         }
 
     def elbo(self, q, z, reconstruction, kl):
-        return reconstruction[0] + BETA * kl
+        if self.kl_parts != "both":
+            mean, variance = q.base_dist.loc, q.base_dist.scale.pow(2)
+            parts = {"mean": 0.5 * mean.pow(2), "variance": 0.5 * (variance - 1 - variance.log())}
+            assert torch.allclose(sum(parts.values()).sum(-1), kl), "the parts are not the whole"
+            kl = parts[self.kl_parts].sum(-1)
+        objective = reconstruction.mean(0) + BETA * kl
+        if self.gradient == "score-function":
+            carrier = (reconstruction.detach() * q.log_prob(z)).mean(0)
+            objective = objective + carrier - carrier.detach()
+        return objective
 
     def free_bits(self, q, z, reconstruction, kl, nats):
         per_dim = D.kl_divergence(q.base_dist, D.Normal(0.0, 1.0)).mean(0)
@@ -323,13 +338,13 @@ class Model(nn.Module):
     def evaluation(self, x, noise, noises) -> dict:
         """The terms of one hard sample, and log p(x, z)/q(z|x) of several."""
         if self.is_autoencoder:
-            terms = self.train_terms(x, noise)
+            terms = self.train_terms(x, torch.zeros_like(noise))
             return {"reconstruction": terms["reconstruction"], "kl": None, "log_weights": None}
         q = self.posterior(x)
-        z, zs = self.sample(q, noise, None), self.sample(q, noises, None)
+        z, zs = self.sample(q, noise if self.n_draws == 1 else noises, None), self.sample(q, noises, None)
         log_p = -self.reconstruction(zs, x, False) + self.p_z().log_prob(zs)
         return {
-            "reconstruction": self.reconstruction(z, x, False)[0],
+            "reconstruction": self.reconstruction(z, x, False).mean(0),
             "kl": self.kl(q, z),
             "log_weights": log_p - q.log_prob(zs),
         }
@@ -400,6 +415,13 @@ def cases() -> list[tuple]:
         ("doubly reparametrised", {}, {"kind": doubly}, GRAY),
         ("doubly reparametrised, mixture prior", {"prior": mixture}, {"kind": doubly}, GRAY),
         ("total correlation", {}, {"kind": "total-correlation"}, GRAY),
+        ("autoencoder, noise on the code", {"kind": "autoencoder", "latent_noise": 0.3}, {}, GRAY),
+        ("several draws", {}, {"samples": SAMPLES}, GRAY),
+        ("several draws, mixture prior", {"prior": mixture}, {"samples": SAMPLES}, GRAY),
+        ("detached", {}, {"gradient": "detached"}, GRAY),
+        ("score function", {}, {"gradient": "score-function", "samples": SAMPLES}, GRAY),
+        ("KL of means", {}, {"kl_parts": "mean"}, GRAY),
+        ("KL of variances", {}, {"kl_parts": "variance"}, GRAY),
     ]
 
 
@@ -450,7 +472,8 @@ def case(name: str, model_settings: dict, objective: dict, image: tuple[int, int
     one = (values(200, (1, BATCH, LATENT), bound).float() + shift).double()
     several = (values(201, (SAMPLES, BATCH, LATENT), bound).float() + shift).double()
     evaluation = listed(model.evaluation(x, one, several))
-    terms = model.train_terms(x, several if model.objective_kind == "importance-weighted" else one)
+    has_several = model.objective_kind == "importance-weighted" or model.n_draws > 1
+    terms = model.train_terms(x, several if has_several else one)
     terms["objective"].mean().backward()
     return {
         "name": name,

@@ -185,7 +185,7 @@ fn side(
     if meant.iter().any(|(cell, _)| differs(cell)) {
         return Err(format!("runs that differ in more than their seed: {}", told(conditions)));
     }
-    let settings = conditions.settings.as_ref().unwrap_or(&part.settings);
+    let settings = conditions.settings.as_deref().unwrap_or(&part.settings);
     let measured: Result<Vec<Option<f64>>, String> =
         meant.iter().map(|(_, run)| value(part.metric, settings, run)).collect();
     let of_runs: Vec<(&RunNumbers, f64)> =
@@ -275,7 +275,7 @@ impl JudgedComparison {
             let values = end.values.iter().filter(|(path, _)| !other.values.contains_key(*path));
             let values = values.map(|(path, value)| named(path, value));
             let settings =
-                end.settings.iter().filter(|_| end.settings != other.settings).map(MetricSettings::to_string);
+                end.settings.iter().filter(|_| end.settings != other.settings).map(|settings| settings.to_string());
             let own: Vec<String> = arm.chain(values).chain(settings).collect();
             if own.is_empty() { "…".to_owned() } else { own.join(", ") }
         };
@@ -369,7 +369,7 @@ impl JudgedComparison {
 /// Conditions for people: `gray, β = 1, of samples`.
 fn told(conditions: &Conditions) -> String {
     let values = conditions.values.iter().map(|(path, value)| named(path, value));
-    let settings = conditions.settings.iter().map(MetricSettings::to_string);
+    let settings = conditions.settings.iter().map(|settings| settings.to_string());
     conditions.arm.iter().cloned().chain(values).chain(settings).collect::<Vec<_>>().join(", ")
 }
 

@@ -54,7 +54,7 @@ impl Bound {
     }
 
     /// `[R, n·B]` to `[R, B]`.
-    fn mean_of_draws(&self, values: &Tensor) -> Tensor {
+    pub(crate) fn mean_of_draws(&self, values: &Tensor) -> Tensor {
         if self.n_samples == 1 {
             return values.shallow_clone();
         }

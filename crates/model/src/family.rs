@@ -167,8 +167,8 @@ pub trait Family: Debug {
     /// A training step on images `x`, `[R, B, P]` in 0…1.
     fn train(&self, x: &Tensor, at: &StepContext) -> Step;
 
-    /// The terms of images `x`, `[R, B, P]`, as they are reported for a split: one sample of z an image, as many as training
-    /// has in an importance-weighted objective; no corruption, hard bits.
+    /// The terms of images `x`, `[R, B, P]`, as they are reported for a split: as many samples of z
+    /// an image as training has; no corruption, hard bits.
     fn evaluate(&self, x: &Tensor, at: &StepContext) -> Terms;
 
     /// From latents to images.

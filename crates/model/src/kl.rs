@@ -22,6 +22,16 @@ fn of_gaussian(q: &DiagonalGaussian) -> Tensor {
     (q.log_variance.exp() + q.mean.square() - 1.0 - &q.log_variance) * 0.5
 }
 
+/// Its half of the variances, ½(variance − 1 − log variance), of each dimension.
+pub(crate) fn of_variance(q: &DiagonalGaussian) -> Tensor {
+    (q.log_variance.exp() - 1.0 - &q.log_variance) * 0.5
+}
+
+/// Its half of the means, ½mean², of each dimension.
+pub(crate) fn of_mean(q: &DiagonalGaussian) -> Tensor {
+    q.mean.square() * 0.5
+}
+
 /// KL(q ‖ Bernoulli(½)) = log 2 − H(q), exact.
 fn of_bits(bits: &Bits) -> Tensor {
     let q = bits.logits.sigmoid();

@@ -1,9 +1,10 @@
 //! What a VAE minimises: each objective as its paper has it.
 
-use spec::{ImportanceGradient, ObjectiveKind};
+use spec::{Gradient, ImportanceGradient, KlParts, Objective as Spec, ObjectiveKind};
 use tch::{Kind, Tensor};
 
 use crate::bound::Bound;
+use crate::kl;
 use crate::mask::Mask;
 use crate::posterior::{DiagonalGaussian, Posterior};
 
@@ -39,16 +40,19 @@ pub struct Surrogates {
     pub others: Tensor,
 }
 
-/// The objective `kind` of a batch.
+/// The objective of a batch.
 ///
 /// An autoencoder, which has no KL, minimises its reconstruction.
-pub fn loss(kind: ObjectiveKind, bound: &Bound, context: &Context<'_>) -> Objective {
+pub fn loss(objective: &Spec, bound: &Bound, context: &Context<'_>) -> Objective {
     let Context { beta, progress, n_train, mask, prior } = context;
     let reconstruction = bound.reconstruction(); // −E_q[log p(x|z)]
     let Some(kl) = bound.kl() else { return reconstruction.into() }; // KL(q(z|x) ‖ p(z))
-    match kind {
+    match objective.kind {
         // −E_q[log p(x|z)] + β·KL: minus the ELBO (Kingma & Welling 2014) at β = 1, else the β-VAE's (Higgins et al. 2017)
-        ObjectiveKind::Elbo => (reconstruction + beta * kl).into(),
+        ObjectiveKind::Elbo => {
+            let weighted_kl = beta * parts_of_kl(objective.kl_parts, &bound.q, mask, kl);
+            elbo(objective.gradient, bound, &reconstruction, &weighted_kl)
+        }
 
         // β·Σ_d max(λ, KL_d) in the KL's place (Kingma et al. 2016, eq. 15)
         ObjectiveKind::FreeBits { nats } => match &bound.kl_per_dim {
@@ -90,25 +94,51 @@ pub fn loss(kind: ObjectiveKind, bound: &Bound, context: &Context<'_>) -> Object
 pub enum LogQ {
     /// Only where the KL has no closed form.
     WithoutClosedKl,
-    /// In every weight.
+    /// Of every draw.
     InWeights,
-    /// In every weight, the distribution's parameters being constants to the derivative.
+    /// Of every draw, the distribution's parameters being constants to the derivative.
     WithConstantParameters,
 }
 
 /// See [`LogQ`].
-pub fn log_q(kind: ObjectiveKind) -> LogQ {
-    match kind {
+pub fn log_q(objective: &Spec) -> LogQ {
+    match objective.kind {
         ObjectiveKind::ImportanceWeighted { gradient: ImportanceGradient::DoublyReparametrised, .. } => {
             LogQ::WithConstantParameters
         }
         ObjectiveKind::ImportanceWeighted { samples: 1, .. } => LogQ::WithoutClosedKl,
         ObjectiveKind::ImportanceWeighted { .. } => LogQ::InWeights,
-        ObjectiveKind::Elbo
-        | ObjectiveKind::FreeBits { .. }
+        ObjectiveKind::Elbo => match objective.gradient {
+            Gradient::Reparametrised | Gradient::Detached => LogQ::WithoutClosedKl,
+            Gradient::ScoreFunction => LogQ::InWeights,
+        },
+        ObjectiveKind::FreeBits { .. }
         | ObjectiveKind::Capacity { .. }
         | ObjectiveKind::TotalCorrelation
         | ObjectiveKind::Mmd { .. } => LogQ::WithoutClosedKl,
+    }
+}
+
+/// The parts of the KL that are minimised, `[R, B]`, of which `whole` is the sum.
+fn parts_of_kl(parts: KlParts, q: &Posterior, mask: &Mask, whole: Tensor) -> Tensor {
+    match (parts, q) {
+        (KlParts::Variance, Posterior::Gaussian(q)) => mask.sum(&kl::of_variance(q)),
+        (KlParts::Mean, Posterior::Gaussian(q)) => mask.sum(&kl::of_mean(q)),
+        (KlParts::Both, _) | (_, Posterior::Bits(_) | Posterior::Point(_)) => whole,
+    }
+}
+
+/// reconstruction + β·KL. By the score function the encoder's gradient of the reconstruction is that of f·log q(z|x), with
+/// f = −log p(x|z) of each draw a constant: ∂E_q[f] = E_q[f·∂log q] (Williams 1992).
+fn elbo(gradient: Gradient, bound: &Bound, reconstruction: &Tensor, weighted_kl: &Tensor) -> Objective {
+    let value = reconstruction + weighted_kl;
+    match (gradient, &bound.log_q) {
+        (Gradient::ScoreFunction, Some(log_q)) => {
+            let scores = bound.mean_of_draws(&(-bound.log_likelihood.detach() * log_q));
+            let surrogates = Surrogates { encoder: scores + weighted_kl, others: value.shallow_clone() };
+            Objective { value, surrogates: Some(surrogates) }
+        }
+        (Gradient::Reparametrised | Gradient::Detached | Gradient::ScoreFunction, _) => value.into(),
     }
 }
 
@@ -251,7 +281,8 @@ mod tests {
                 mask: &mask(1, 1),
                 prior: &|_| Tensor::new(),
             };
-            let Objective { value, surrogates } = loss(kind, &bound, &context);
+            let objective = Spec { kind, ..Spec::default() };
+            let Objective { value, surrogates } = loss(&objective, &bound, &context);
             let differentiated = surrogates.map_or(value, |surrogates| surrogates.encoder);
             let expected = (differentiated.view([n, n]) * &of_pairs).sum(Kind::Double);
             let slopes = Tensor::run_backward(&[expected], &[&mean, &log_variance], false, false);
@@ -300,7 +331,8 @@ mod tests {
                 mask: &mask(1, 1),
                 prior: &|_| Tensor::new(),
             };
-            let value = loss(ObjectiveKind::Capacity { nats, rise_epochs: 0 }, &bound, &context).value;
+            let kind = ObjectiveKind::Capacity { nats, rise_epochs: 0 };
+            let value = loss(&Spec { kind, ..Spec::default() }, &bound, &context).value;
             let slopes = Tensor::run_backward(&[value.mean(Kind::Float)], &[&kl_per_dim], true, false);
             [value.view(-1), slopes[0].view(-1)].map(|tensor| Vec::<f32>::try_from(tensor).expect("floats"))
         };

@@ -1,6 +1,6 @@
 //! Autoencoders for a cohort of replicas: variational ones (Kingma & Welling 2014) and the deterministic one.
 
-use spec::{Cell, Corruption, ImageShape, Latent, ModelKind, ObjectiveKind, TooDeep};
+use spec::{Cell, Corruption, Gradient, ImageShape, Latent, ModelKind, ObjectiveKind, TooDeep};
 use tch::{Device, Kind, Tensor};
 
 use crate::bound::Bound;
@@ -29,8 +29,9 @@ pub struct Vae {
     prior: Prior,
     kind: ModelKind,
     latent: Latent,
-    objective: ObjectiveKind,
+    objective: spec::Objective,
     corruption: Corruption,
+    latent_noise: f64,
 }
 
 impl Vae {
@@ -56,8 +57,9 @@ impl Vae {
             prior,
             kind: model.kind,
             latent: model.latent,
-            objective: first.objective.kind,
+            objective: first.objective,
             corruption: model.corruption,
+            latent_noise: model.latent_noise,
         }))
     }
 
@@ -69,13 +71,21 @@ impl Vae {
         at: &StepContext,
         is_training: bool,
     ) -> (Bound, Vec<BufferUpdate>) {
-        let n = if is_training { self.objective.n_samples() } else { 1 };
+        // The held-out bound of importance samples is computed in portions, beside one draw.
+        let n = match self.objective.kind {
+            ObjectiveKind::ImportanceWeighted { .. } if !is_training => 1,
+            _ => self.objective.n_samples(),
+        };
         let q = self.encoder.posterior(input);
         let kl_per_dim = kl_per_dim(&q, &self.prior).map(|kl| self.encoder.mask.apply(&kl));
 
         let of_draws = q.repeated(n);
         let z = self.draws(&of_draws, at, is_training.then(|| temperature(self.latent, at.progress)));
-        let log_q = match if is_training { objective::log_q(self.objective) } else { LogQ::WithoutClosedKl } {
+        let z = match self.objective.gradient {
+            Gradient::Reparametrised => z,
+            Gradient::Detached | Gradient::ScoreFunction => z.detach(),
+        };
+        let log_q = match if is_training { objective::log_q(&self.objective) } else { LogQ::WithoutClosedKl } {
             LogQ::WithoutClosedKl if kl_per_dim.is_some() => None,
             LogQ::WithoutClosedKl | LogQ::InWeights => of_draws.log_prob_per_dim(&z),
             LogQ::WithConstantParameters => of_draws.detached().log_prob_per_dim(&z),
@@ -92,7 +102,7 @@ impl Vae {
         (Bound { q, z, output, log_likelihood, log_prior, log_q, kl_per_dim, n_samples: n }, buffers)
     }
 
-    /// z of a posterior, zero in the padding; `temperature` relaxes bits.
+    /// z of a posterior, zero in the padding; while training `temperature` relaxes bits, and a code has noise.
     fn draws(&self, q: &Posterior, at: &StepContext, temperature: Option<f64>) -> Tensor {
         let noise = || {
             if let Some(noise) = &at.noise {
@@ -103,7 +113,13 @@ impl Vae {
                 Latent::Bernoulli { .. } => self.parameters.uniforms(q.n_images(), at.key),
             }
         };
-        self.encoder.mask.apply(&q.draw(noise, temperature))
+        let z = q.draw(noise, temperature);
+        match q {
+            Posterior::Point(_) if temperature.is_some() && self.latent_noise > 0.0 => {
+                self.encoder.mask.apply(&(z + noise() * self.latent_noise))
+            }
+            Posterior::Point(_) | Posterior::Gaussian(_) | Posterior::Bits(_) => self.encoder.mask.apply(&z),
+        }
     }
 
     fn objective(&self, bound: &Bound, at: &StepContext) -> Objective {
@@ -115,7 +131,7 @@ impl Vae {
             mask: &self.encoder.mask,
             prior: &prior,
         };
-        objective::loss(self.objective, bound, &context)
+        objective::loss(&self.objective, bound, &context)
     }
 
     /// log p(x|z) and log p(z) − log q(z|x) of `n_samples` draws of z for each image of `x`, `[R, B, P]`, of hard bits; both
@@ -185,7 +201,8 @@ impl Vae {
     /// Of relaxed bits no reconstruction is reported, and so no ELBO: together with the KL of bits it would be no bound.
     pub(crate) fn terms(&self, bound: Bound, objective: Tensor, is_training: bool) -> Terms {
         tch::no_grad(|| {
-            let has_several = bound.n_samples > 1;
+            let is_weighted = matches!(self.objective.kind, ObjectiveKind::ImportanceWeighted { .. });
+            let has_several = bound.n_samples > 1 && is_weighted;
             let log_weights = has_several.then(|| bound.log_weights(&Tensor::from(1f32))).flatten();
             let importance_bound = log_weights.map(|log_weights| objective::log_mean(&log_weights));
             let is_relaxed = is_training && bound.q.is_relaxed_in_training();
@@ -277,14 +294,14 @@ impl Encode for Vae {
 
     fn evaluate_from(&self, input: &Tensor, x: &Tensor, at: &StepContext) -> Terms {
         let (bound, _) = self.bound(x, input, at, false);
-        match self.objective.n_samples() {
-            1 => {
-                let objective = self.objective(&bound, at).value;
-                self.terms(bound, objective, false)
-            }
-            n => {
+        match self.objective.kind {
+            ObjectiveKind::ImportanceWeighted { samples: n, .. } if n > 1 => {
                 let [weighted, plain] = self.importance_bounds(&bound.q, x, n, at);
                 Terms { importance_bound: Some(plain), ..self.terms(bound, -weighted, false) }
+            }
+            _ => {
+                let objective = self.objective(&bound, at).value;
+                self.terms(bound, objective, false)
             }
         }
     }

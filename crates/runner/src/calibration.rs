@@ -110,7 +110,7 @@ fn key(job: &Job) -> Result<String> {
     let widest = trial.cells.iter().max_by_key(|cell| cell.model.latent_dim).context("a trial without cells")?;
     let parts = serde_json::json!({
         "model": widest.model,
-        "objective": widest.objective.kind,
+        "objective": (widest.objective.kind, widest.objective.gradient, widest.objective.n_samples()),
         "batch_size": widest.training.batch_size,
         "image": trial.image,
         "cells": trial.cells.len(),

@@ -10,7 +10,7 @@ use crate::latent::Latent;
 use crate::likelihood::Likelihood;
 use crate::model::Model;
 use crate::net::Net;
-use crate::objective::{Objective, ObjectiveKind};
+use crate::objective::Objective;
 use crate::optimizer::Optimizer;
 use crate::prior::Prior;
 use crate::training::Training;
@@ -37,7 +37,7 @@ impl Cell {
     /// Samples of z for each image in the objective; `None` for a model that draws no z of images.
     pub fn objective_samples(&self) -> Option<usize> {
         match self.model.kind {
-            ModelKind::Vae | ModelKind::VaeGan { .. } => Some(self.objective.kind.n_samples()),
+            ModelKind::Vae | ModelKind::VaeGan { .. } => Some(self.objective.n_samples()),
             ModelKind::Autoencoder | ModelKind::Gan { .. } | ModelKind::GaussianMixture { .. } => None,
         }
     }
@@ -68,6 +68,7 @@ impl Cell {
             init: _,
             latent_dim: _,
             likelihood: _,
+            latent_noise: _,
         } = &self.model;
         *kind == ModelKind::Vae
             && *net == Net::Mlp
@@ -75,7 +76,7 @@ impl Cell {
             && *latent == Latent::Gaussian
             && *prior == Prior::Standard
             && *corruption == Corruption::None
-            && self.objective.kind == ObjectiveKind::Elbo
+            && self.objective.is_plain()
             && self.dataset.pixels == Pixels::Gray
     }
 

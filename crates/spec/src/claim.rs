@@ -125,7 +125,7 @@ pub struct Conditions {
     pub values: BTreeMap<String, Value>,
     /// What the metric is computed with there, in place of what the part says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub settings: Option<MetricSettings>,
+    pub settings: Option<Box<MetricSettings>>,
 }
 
 /// What is compared with what.
@@ -247,7 +247,7 @@ impl Conditions {
             other => other.to_string(),
         };
         let values = self.values.iter().map(|(path, value)| format!("{path} {}", bare(value)));
-        let settings = self.settings.iter().map(MetricSettings::to_string);
+        let settings = self.settings.iter().map(|settings| settings.to_string());
         self.arm.iter().cloned().chain(values).chain(settings).collect::<Vec<_>>().join(", ")
     }
 

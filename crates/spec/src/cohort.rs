@@ -12,7 +12,8 @@ impl Cell {
         let mut cell = self.clone();
         cell.model.latent_dim = self.model.latent_dim.min(1);
         cell.model.likelihood = self.model.likelihood.of_cohort();
-        cell.objective = Objective { kind: self.objective.kind, ..Objective::default() };
+        let Objective { kind, gradient, kl_parts, samples, .. } = self.objective;
+        cell.objective = Objective { kind, gradient, kl_parts, samples, ..Objective::default() };
         cell.training.seed = 0;
         match &mut cell.optimizer {
             Optimizer::Adam(adam) => adam.learning_rate = Adam::default().learning_rate,

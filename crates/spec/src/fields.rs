@@ -1,7 +1,7 @@
 //! Every path of a cell with what may stand there: what hints are made of.
 
 use crate::suggest;
-use crate::{corruption, dataset, kind, latent, likelihood, net, objective, optimizer, prior, training};
+use crate::{corruption, dataset, kind, latent, likelihood, model, net, objective, optimizer, prior, training};
 
 /// The parts of a spec that make a cell; only these can be swept.
 pub(crate) const SECTIONS: [&str; 5] = ["dataset", "model", "objective", "optimizer", "training"];
@@ -52,7 +52,7 @@ impl Field {
 }
 
 /// Every path of a cell, in the order of the spec, then the others of the same file; a test compares them with what a cell holds.
-fn parts() -> [&'static [Field]; 11] {
+fn parts() -> [&'static [Field]; 12] {
     [
         &*dataset::FIELDS,
         kind::FIELDS,
@@ -61,6 +61,7 @@ fn parts() -> [&'static [Field]; 11] {
         prior::FIELDS,
         likelihood::FIELDS,
         corruption::FIELDS,
+        model::FIELDS,
         objective::FIELDS,
         optimizer::FIELDS,
         training::FIELDS,

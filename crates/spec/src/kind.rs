@@ -113,11 +113,16 @@ impl ModelKind {
     /// Whether the setting at a path means something for it: a cell holds a value for each.
     fn has(self, path: &str) -> bool {
         let lacks: &[&str] = match self {
-            ModelKind::Vae | ModelKind::VaeGan { .. } => &[],
+            ModelKind::Vae | ModelKind::VaeGan { .. } => &["model.latent_noise"],
             ModelKind::Autoencoder => &["objective", "model.latent", "model.prior"],
-            ModelKind::Gan { .. } => {
-                &["objective", "model.latent", "model.prior", "model.likelihood", "model.corruption"]
-            }
+            ModelKind::Gan { .. } => &[
+                "objective",
+                "model.latent",
+                "model.prior",
+                "model.likelihood",
+                "model.corruption",
+                "model.latent_noise",
+            ],
             ModelKind::GaussianMixture { .. } => {
                 let is_kind = path == "model.kind" || path.starts_with("model.kind.");
                 return is_kind || !within(path, &["model", "objective", "optimizer", "training.batch_size"]);
@@ -166,6 +171,13 @@ impl ModelKind {
 
     /// Whether the other parts of a cell have a meaning for it.
     pub(crate) fn check_parts(self, cell: &Cell, checks: &mut Checks) {
+        if self != ModelKind::Autoencoder && cell.model.latent_noise != 0.0 {
+            checks.complain(
+                "model.latent_noise",
+                format!("noise is added to the code of an autoencoder, and {} has none", self.noun()),
+                "leave `latent_noise` out, or use `kind: autoencoder`",
+            );
+        }
         match self {
             ModelKind::Vae => self.variational(cell, checks),
             ModelKind::VaeGan { .. } => {
@@ -174,6 +186,7 @@ impl ModelKind {
                 cell.model.likelihood.check_feature_loss(checks);
             }
             ModelKind::Autoencoder => {
+                checks.not_negative("model.latent_noise", cell.model.latent_noise, "0.1");
                 self.no_distribution(cell, "its code is a function of the image, without a KL", checks);
             }
             ModelKind::Gan { .. } => {
@@ -220,6 +233,7 @@ impl ModelKind {
             }
         }
         cell.model.likelihood.check_objective(objective, checks);
+        cell.objective.check_estimator(cell.model.latent, prior, checks);
     }
 
     fn no_distribution(self, cell: &Cell, why: &str, checks: &mut Checks) {
@@ -252,6 +266,9 @@ impl ModelKind {
                 format!("`{name}` has no meaning for {what}: {why}"),
                 format!("leave `objective.kind` out, or use `kind: vae`, for which `{name}` works"),
             );
+        }
+        if kind == ObjectiveKind::Elbo {
+            cell.objective.refuse_estimator(&format!("has no meaning for {what}: {why}"), checks);
         }
         if !has_beta && (beta != 1.0 || warm_up_epochs != 0) {
             checks.complain(

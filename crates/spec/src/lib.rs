@@ -93,7 +93,7 @@ pub use measurement::{Measurement, Split};
 pub use metric::{Metric, MetricSettings};
 pub use model::Model;
 pub use net::{Activation, Init, Net, TooDeep};
-pub use objective::{ImportanceGradient, Objective, ObjectiveKind};
+pub use objective::{Gradient, ImportanceGradient, KlParts, Objective, ObjectiveKind};
 pub use optimizer::{Adam, Optimizer, Schedule};
 pub use pattern::Pattern;
 pub use prior::Prior;

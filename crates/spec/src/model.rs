@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::Checks;
 use crate::corruption::Corruption;
+use crate::fields::{Field, field};
 use crate::kind::ModelKind;
 use crate::latent::{Latent, LatentSpace, MAX_LATENT_DIM};
 use crate::likelihood::Likelihood;
@@ -34,7 +35,15 @@ pub struct Model {
     pub likelihood: Likelihood,
     /// What is done to the encoder's input while training; the target stays the image itself.
     pub corruption: Corruption,
+    /// Standard deviation of the normal noise on an autoencoder's code while training; 0 for none.
+    pub latent_noise: f64,
 }
+
+pub(crate) const FIELDS: &[Field] = &[field(
+    "model.latent_noise",
+    "the standard deviation of the noise on an autoencoder's code, such as `0.1`; `0` for none",
+)
+.off("0")];
 
 impl Model {
     /// Where its latents lie; `None` for a Gaussian mixture, which has none.
@@ -52,8 +61,19 @@ impl Model {
 
     pub(crate) fn check(&self, checks: &mut Checks) {
         // Exhaustive, so that a new part is thought about here.
-        let Model { kind, net, hidden, activation: _, init: _, latent_dim, latent, prior, likelihood, corruption } =
-            self;
+        let Model {
+            kind,
+            net,
+            hidden,
+            activation: _,
+            init: _,
+            latent_dim,
+            latent,
+            prior,
+            likelihood,
+            corruption,
+            latent_noise: _,
+        } = self;
         kind.check(checks);
         net.check(checks);
         net::check_hidden(hidden, checks);
@@ -89,12 +109,25 @@ struct RawModel {
     likelihood: Likelihood,
     #[serde(default)]
     corruption: Corruption,
+    #[serde(default)]
+    latent_noise: f64,
 }
 
 impl<'de> Deserialize<'de> for Model {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Model, D::Error> {
-        let RawModel { kind, net, hidden, activation, init, latent_dim, latent, prior, likelihood, corruption } =
-            RawModel::deserialize(deserializer)?;
+        let RawModel {
+            kind,
+            net,
+            hidden,
+            activation,
+            init,
+            latent_dim,
+            latent,
+            prior,
+            likelihood,
+            corruption,
+            latent_noise,
+        } = RawModel::deserialize(deserializer)?;
         if kind.has_networks() && hidden.is_none() {
             return Err(D::Error::missing_field("hidden"));
         }
@@ -102,6 +135,18 @@ impl<'de> Deserialize<'de> for Model {
             return Err(D::Error::missing_field("latent_dim"));
         }
         let (hidden, latent_dim) = (hidden.unwrap_or_default(), latent_dim.unwrap_or_default());
-        Ok(Model { kind, net, hidden, activation, init, latent_dim, latent, prior, likelihood, corruption })
+        Ok(Model {
+            kind,
+            net,
+            hidden,
+            activation,
+            init,
+            latent_dim,
+            latent,
+            prior,
+            likelihood,
+            corruption,
+            latent_noise,
+        })
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{Checks, shown};
 use crate::fields::{Field, field};
+use crate::latent::Latent;
 use crate::prior::Prior;
 use crate::training::Training;
 
@@ -19,12 +20,52 @@ pub struct Objective {
     pub warm_up_epochs: usize,
     /// The warm-up starts anew in each of so many equal parts of the training (Fu et al. 2019).
     pub cycles: usize,
+    /// How the gradient of the ELBO's reconstruction reaches the encoder.
+    pub gradient: Gradient,
+    /// Which parts of the KL are minimised; `kl` is reported as a whole.
+    pub kl_parts: KlParts,
+    /// Draws of z for each image, over which the ELBO's reconstruction is a mean.
+    pub samples: usize,
 }
 
 impl Default for Objective {
     fn default() -> Self {
-        Objective { kind: ObjectiveKind::Elbo, beta: 1.0, warm_up_epochs: 0, cycles: 1 }
+        Objective {
+            kind: ObjectiveKind::Elbo,
+            beta: 1.0,
+            warm_up_epochs: 0,
+            cycles: 1,
+            gradient: Gradient::Reparametrised,
+            kl_parts: KlParts::Both,
+            samples: 1,
+        }
     }
+}
+
+/// How the gradient of E_q[−log p(x|z)] by the encoder's parameters is estimated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gradient {
+    /// Through z = μ + σε (Kingma & Welling 2014).
+    #[default]
+    Reparametrised,
+    /// Not at all: z is a constant to the derivative, as where it is drawn without reparametrisation.
+    Detached,
+    /// By the score function, −log p(x|z)·∂log q(z|x), without a baseline (Williams 1992).
+    ScoreFunction,
+}
+
+/// Parts of the KL from N(0, I).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KlParts {
+    /// All of it.
+    #[default]
+    Both,
+    /// Σ ½(σ² − 1 − ln σ²) alone: means are free.
+    Variance,
+    /// Σ ½μ² alone: variances are free.
+    Mean,
 }
 
 /// The form of the objective; β is that of [`Objective`] at the step.
@@ -97,6 +138,9 @@ pub(crate) const FIELDS: &[Field] = &[
     field("objective.beta", "the weight of the KL term, such as `1`").title("β"),
     field("objective.warm_up_epochs", "over how many epochs β rises from 0, such as `10`; `0` for no warm-up").off("0"),
     field("objective.cycles", "how many times the warm-up is gone through, such as `4`; `1` for once").off("1"),
+    field("objective.gradient", "`reparametrised`, `detached` or `score-function`"),
+    field("objective.kl_parts", "`both`, `variance` or `mean`").title("parts of the KL"),
+    field("objective.samples", "draws of z for each image, such as `5`").title("draws of z"),
 ];
 
 impl Objective {
@@ -136,6 +180,72 @@ impl Objective {
             checks.complain("objective.cycles", message, hint);
         }
         self.kind.check(training, checks);
+        checks.within("objective.samples", self.samples, 1..=10_000);
+        if self.kind != ObjectiveKind::Elbo {
+            let name = self.kind.name();
+            self.refuse_estimator(&format!("is of `kind: elbo`, and has no meaning for `{name}`"), checks);
+        }
+    }
+
+    /// Draws of z for each image while training.
+    pub fn n_samples(&self) -> usize {
+        match self.kind {
+            ObjectiveKind::Elbo => self.samples,
+            ObjectiveKind::ImportanceWeighted { samples, .. } => samples,
+            ObjectiveKind::FreeBits { .. }
+            | ObjectiveKind::Capacity { .. }
+            | ObjectiveKind::TotalCorrelation
+            | ObjectiveKind::Mmd { .. } => 1,
+        }
+    }
+
+    /// Whether it is reconstruction + β·KL by one reparametrised draw of z.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.kind == ObjectiveKind::Elbo && self.estimator().iter().all(|(_, is_set)| !is_set)
+    }
+
+    /// How the ELBO is estimated, and which of that is not at its default.
+    fn estimator(&self) -> [(&'static str, bool); 3] {
+        [
+            ("objective.gradient", self.gradient != Gradient::Reparametrised),
+            ("objective.kl_parts", self.kl_parts != KlParts::Both),
+            ("objective.samples", self.samples != 1),
+        ]
+    }
+
+    /// Complains about each setting of the estimator that is not at its default.
+    pub(crate) fn refuse_estimator(&self, why: &str, checks: &mut Checks) {
+        for (path, _) in self.estimator().into_iter().filter(|(_, is_set)| *is_set) {
+            let hint = match (path, self.kind) {
+                ("objective.samples", ObjectiveKind::ImportanceWeighted { .. }) => {
+                    "write `kind: { importance-weighted: { samples: 5 } }`".to_owned()
+                }
+                _ => format!("leave `{path}` out, or use `kind: elbo` of a VAE"),
+            };
+            checks.complain(path, format!("`{path}` {why}"), hint);
+        }
+    }
+
+    /// Whether gradient and parts of the KL have a meaning with q(z|x) and p(z).
+    pub(crate) fn check_estimator(&self, latent: Latent, prior: Prior, checks: &mut Checks) {
+        let is_closed = latent == Latent::Gaussian && prior == Prior::Standard;
+        let needs = "needs the KL of Gaussian latents from N(0, I) in closed form";
+        for (path, _) in self.estimator().into_iter().filter(|(path, is_set)| *is_set && *path != "objective.samples") {
+            if !is_closed {
+                checks.complain(
+                    path,
+                    format!("`{path}` {needs}"),
+                    format!("write `latent: gaussian` and `prior: standard`, or leave `{path}` out"),
+                );
+            }
+        }
+        if self.gradient == Gradient::Detached && self.kl_parts != KlParts::Both {
+            checks.complain(
+                "objective.kl_parts",
+                "with `gradient: detached` the KL alone trains the encoder, and a part of it leaves means or variances without a gradient",
+                "write `kl_parts: both`, or another `gradient`",
+            );
+        }
     }
 }
 
@@ -161,18 +271,6 @@ impl ObjectiveKind {
             ObjectiveKind::ImportanceWeighted { .. } => Some("iw"),
             ObjectiveKind::TotalCorrelation => Some("tc"),
             ObjectiveKind::Mmd { .. } => Some("mmd"),
-        }
-    }
-
-    /// Samples of z for each image while training.
-    pub fn n_samples(self) -> usize {
-        match self {
-            ObjectiveKind::ImportanceWeighted { samples, .. } => samples,
-            ObjectiveKind::Elbo
-            | ObjectiveKind::FreeBits { .. }
-            | ObjectiveKind::Capacity { .. }
-            | ObjectiveKind::TotalCorrelation
-            | ObjectiveKind::Mmd { .. } => 1,
         }
     }
 

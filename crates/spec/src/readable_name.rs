@@ -102,6 +102,7 @@ fn visit(path: String, value: &Value, into: &mut Vec<(String, String)>) {
             }
         }
         Value::String(_) if TAGGED.contains(&path.as_str()) => {}
+        Value::String(word) if path == "objective.kl_parts" => into.push((path, format!("kl-{word}"))),
         Value::String(word) => into.push((path, word.clone())),
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(written).collect();

@@ -185,6 +185,7 @@ static DEFAULTS: LazyLock<Defaults> = LazyLock::new(|| {
         prior: Default::default(),
         likelihood: Default::default(),
         corruption: Default::default(),
+        latent_noise: 0.0,
     };
     Defaults {
         dataset: to_map(&dataset),

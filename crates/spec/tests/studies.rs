@@ -199,6 +199,9 @@ fn a_hash_knows_the_claims_and_nothing_else() {
         assert_ne!(hash(&study().replace(before, after)), Some(first.clone()), "{before}");
     }
     assert_eq!(hash(BASE), None);
+    // What a claim does not use is not in it, so that its hash is what it was before there was such a thing.
+    let written = serde_json::to_string(&load(&study(), &[]).unwrap().claims).unwrap();
+    assert!(["across", "\"at\"", "\"settings\":null"].iter().all(|key| !written.contains(key)), "{written}");
     assert_eq!(ids(&load(&study(), &[]).unwrap().cells), ids(&load(&with_arms(), &[]).unwrap().cells));
 }
 

@@ -2,8 +2,8 @@
 
 use spec::layout::{Chain, HeadedChain, Layer, Map, Width};
 use spec::{
-    Activation, Adam, Cell, Corruption, ImageShape, Latent, Likelihood, Model, ModelKind, ObjectiveKind, Optimizer,
-    Pixels, Precision, Prior, Schedule, SharedVariance, thousands,
+    Activation, Adam, Cell, Corruption, Gradient, ImageShape, KlParts, Latent, Likelihood, Model, ModelKind,
+    ObjectiveKind, Optimizer, Pixels, Precision, Prior, Schedule, SharedVariance, thousands,
 };
 
 use crate::axis::number;
@@ -175,7 +175,7 @@ pub fn likelihood(cell: &Cell) -> String {
 pub fn objective(cell: &Cell, varies: bool) -> String {
     let beta = if varies { "swept".to_owned() } else { format!("= {}", number(cell.objective.beta)) };
     let said = match cell.objective.kind {
-        ObjectiveKind::Elbo => format!("reconstruction + β·KL, β {beta}"),
+        ObjectiveKind::Elbo => format!("reconstruction + β·{}, β {beta}{}", kl_parts(cell), estimator(cell)),
         ObjectiveKind::FreeBits { nats } => {
             format!("reconstruction + β·Σ max({}, KL of a dimension), β {beta}", number(nats))
         }
@@ -197,6 +197,34 @@ pub fn objective(cell: &Cell, varies: bool) -> String {
         (epochs, cycles) => format!("; β rises over {epochs} epochs in each of {cycles} cycles"),
     };
     format!("{said}{warm_up}")
+}
+
+/// The parts of the KL that are minimised.
+fn kl_parts(cell: &Cell) -> &'static str {
+    match cell.objective.kl_parts {
+        KlParts::Both => "KL",
+        KlParts::Variance => "Σ ½(σ² − 1 − ln σ²), the KL’s half of the variances",
+        KlParts::Mean => "Σ ½μ², the KL’s half of the means",
+    }
+}
+
+/// How the ELBO’s gradient is estimated, where that is not by one reparametrised draw.
+fn estimator(cell: &Cell) -> String {
+    let draws = match cell.objective.samples {
+        1 => String::new(),
+        n => format!("; a mean over {n} draws of z"),
+    };
+    let gradient = match cell.objective.gradient {
+        Gradient::Reparametrised => "",
+        Gradient::Detached => "; z is a constant to the encoder’s gradient",
+        Gradient::ScoreFunction => "; the encoder’s gradient by the score function, without a baseline",
+    };
+    format!("{draws}{gradient}")
+}
+
+/// Noise on an autoencoder’s code.
+pub fn latent_noise(cell: &Cell) -> String {
+    format!("normal on the code while training, σ = {}", number(cell.model.latent_noise))
 }
 
 /// q(z|x).

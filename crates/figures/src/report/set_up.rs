@@ -26,6 +26,7 @@ pub fn html(experiment: &Experiment, records: &Records, command: &str) -> String
     let told_of = |path: &str, of: &dyn Fn(&Cell) -> String| self::told(with(path).iter().map(of));
     let betas: BTreeSet<u64> = cells.iter().map(|cell| cell.objective.beta.to_bits()).collect();
     let is_corrupted = cells.iter().any(|cell| cell.model.corruption != Corruption::None);
+    let is_noisy = cells.iter().any(|cell| cell.model.latent_noise > 0.0);
     let seeds: BTreeSet<u64> = cells.iter().map(|cell| cell.training.seed).collect();
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
     let rows = [
@@ -36,6 +37,7 @@ pub fn html(experiment: &Experiment, records: &Records, command: &str) -> String
         ("q(z|x)", told_of("model.latent", &models::latent)),
         ("p(z)", told_of("model.prior", &models::prior)),
         ("corruption", if is_corrupted { told_of("model.corruption", &models::corruption) } else { String::new() }),
+        ("noise", if is_noisy { told_of("model.latent_noise", &models::latent_noise) } else { String::new() }),
         ("objective", told_of("objective", &|cell| models::objective(cell, betas.len() > 1))),
         ("optimizer", told_of("optimizer", &models::optimizer)),
         ("training", told(&models::training)),

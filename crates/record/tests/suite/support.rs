@@ -20,6 +20,7 @@ pub fn cell(latent_dim: usize, seed: u64) -> Cell {
             prior: Default::default(),
             likelihood: Default::default(),
             corruption: Default::default(),
+            latent_noise: 0.0,
         },
         objective: Objective::default(),
         optimizer: Optimizer::default(),

@@ -93,7 +93,7 @@ impl Work {
         let encoded = 1 + (model.prior.n_encoded() as u64).div_ceil(batch_size.max(1));
         // How often an image goes through the decoder, and how often one is judged by the discriminator.
         let (decoded, judged) = match model.kind {
-            ModelKind::Vae | ModelKind::Autoencoder => (cell.objective.kind.n_samples() as u64, 0),
+            ModelKind::Vae | ModelKind::Autoencoder => (cell.objective.n_samples() as u64, 0),
             ModelKind::Gan { .. } => (1, 2),
             // A reconstruction and a sample, both judged beside the image itself.
             ModelKind::VaeGan { .. } => (2, 3),
