@@ -80,6 +80,11 @@ reproduce *arguments: build
     {{ quote(elbo) }} reproduce --published results/published ${places[@]+"${places[@]}"}
     exit $failed
 
+# Put a study's figures, tables and records, with its verdicts, into results/published; takes the options of `elbo figures`
+[group('research')]
+publish name *arguments: build
+    @shift; {{ quote(python) }} tools/publish.py {{ quote(elbo) }} {{ quote(name) }} "$@"
+
 # Run the notebooks from top to bottom on the default sweep, with pinned Python packages, into results/notebooks
 [group('research')]
 notebooks: build

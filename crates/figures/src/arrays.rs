@@ -66,11 +66,7 @@ impl Latents {
 
     /// The variance over images of each dimension, by which active units are told (Burda et al. 2016, §5.2).
     pub fn variances(&self) -> Vec<f64> {
-        let variance = |d: usize| {
-            let mean = self.mean_over_images(d, |value| value);
-            self.mean_over_images(d, |value| (value - mean).powi(2))
-        };
-        (0..self.dim).map(variance).collect()
+        record::arrays::column_variances(&self.mean, self.dim)
     }
 }
 

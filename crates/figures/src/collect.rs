@@ -5,19 +5,17 @@ use std::collections::BTreeSet;
 use record::tensors::{Dtype, TensorFile};
 use record::{ArrayName, Run, Status, Store};
 use serde_json::Value;
-use spec::{Cell, Experiment, Keep, Likelihood, Measurement, SharedVariance, Split, listed};
+use spec::{Cell, Experiment, Keep, Measurement, Split, listed};
 
 use crate::arrays::{self, RunArrays};
 use crate::claims::judged;
 use crate::closed_form;
 use crate::error::FiguresError;
+use crate::needs::{self, LOG_SIGMA, learns_sigma};
 use crate::origins::Origins;
 use crate::records::{Epoch, Group, KnownRun, MeasurementKey, Records, RunNumbers};
 use crate::setting::{GroupKey, keys, words};
 use crate::warnings::warnings;
-
-/// The tensor in model.safetensors that is the logarithm of a learned σ.
-const LOG_SIGMA: &str = "likelihood.log_sigma";
 
 /// Reads what the store has of the experiment's runs. Runs that are not done are listed, not read.
 ///
@@ -40,6 +38,7 @@ fn read(experiment: &Experiment, store: &Store, wants_arrays: impl Fn(&Cell) -> 
     let mut missing = Vec::new();
     let mut groups: Vec<Group> = Vec::new();
     let mut origins = Origins::default();
+    let pictured = needs::pictured(experiment, store)?;
     for (cell, key) in experiment.cells.iter().zip(keys(&experiment.cells)) {
         let stored = store.run(&cell.run_id());
         let status = stored.status()?;
@@ -49,15 +48,14 @@ fn read(experiment: &Experiment, store: &Store, wants_arrays: impl Fn(&Cell) -> 
             continue;
         }
         let manifest = stored.manifest()?;
-        let mut run = numbers(&stored.metrics()?, manifest.kept_epoch.as_ref().map(|kept| kept.epoch), cell);
+        let (rows, kept) = (stored.metrics()?, manifest.kept_epoch.as_ref().map(|kept| kept.epoch));
+        let mut run = numbers(&rows, kept, cell);
         let evaluation = stored.evaluation()?;
         let measured =
             evaluation.iter().filter(|row| closed_form::is_about(row.metric, row.split, cell) || !is_term(row));
         run.measures = measured.map(|row| (MeasurementKey::of(row, &evaluation, cell), row.value)).collect();
         let known = groups.iter().position(|group| group.key == key);
-        // One seed's images are enough for the figures, and the smallest seed's are chosen.
-        let is_first = known.is_none_or(|i| groups[i].runs.iter().all(|other| other.seed > run.seed));
-        if is_first && wants_arrays(cell) {
+        if pictured.contains(stored.id()) && wants_arrays(cell) {
             run.arrays = match stored.arrays() {
                 Ok(stored) => Some(RunArrays::new(stored)),
                 Err(e) if e.is_not_found() => None,
@@ -65,9 +63,7 @@ fn read(experiment: &Experiment, store: &Store, wants_arrays: impl Fn(&Cell) -> 
             };
         }
         if !run.kl_per_dim.is_empty() {
-            let latents = stored.array(ArrayName::LatentMean);
-            let latents = latents.or_else(|error| if error.is_not_found() { Ok(None) } else { Err(error) })?;
-            run.latent_variances = latents.and_then(arrays::latents).map(|latents| latents.variances());
+            run.latent_variances = latent_variances(&rows, &stored, kept)?;
         }
         if learns_sigma(cell) {
             run.sigma = sigma(&stored)?;
@@ -84,9 +80,6 @@ fn read(experiment: &Experiment, store: &Store, wants_arrays: impl Fn(&Cell) -> 
     }
     for group in &mut groups {
         group.runs.sort_by_key(|run| run.seed);
-        for run in group.runs.iter_mut().skip(1) {
-            run.arrays = None;
-        }
     }
     // Values that some model has: those of the others stand for nothing.
     let has = |path: &str, value: &Value| {
@@ -124,9 +117,25 @@ fn known_run(cell: &Cell, status: &Status) -> KnownRun {
     KnownRun { id: cell.run_id(), name: cell.readable_name(), status: said, reason }
 }
 
-/// Whether one σ of all pixels is trained with the other parameters.
-fn learns_sigma(cell: &Cell) -> bool {
-    cell.model.likelihood == Likelihood::GaussianShared { variance: SharedVariance::Learned }
+/// The variance over test images of each latent dimension's posterior mean, of the model; runs of earlier versions have it in their
+/// latents alone. `None` where it is not on record.
+fn latent_variances(
+    rows: &[record::MetricsRow],
+    run: &Run,
+    kept: Option<u32>,
+) -> Result<Option<Vec<f64>>, FiguresError> {
+    if let Some(row) = result(rows, kept).filter(|row| !row.latent_mean_variance.is_empty()) {
+        return Ok(Some(row.latent_mean_variance.clone()));
+    }
+    let latents = run.array(ArrayName::LatentMean);
+    let latents = latents.or_else(|error| if error.is_not_found() { Ok(None) } else { Err(error) })?;
+    Ok(latents.and_then(arrays::latents).map(|latents| latents.variances()))
+}
+
+/// The row of the test images that a run's numbers are of.
+fn result(rows: &[record::MetricsRow], kept: Option<u32>) -> Option<&record::MetricsRow> {
+    let of_test = rows.iter().filter(|row| row.split == Split::Test && kept.is_none_or(|kept| row.epoch == kept));
+    of_test.max_by_key(|row| row.epoch)
 }
 
 /// The learned σ of a finished run; `None` where its model is not on record.
@@ -218,8 +227,7 @@ pub(crate) fn numbers(rows: &[record::MetricsRow], kept: Option<u32>, cell: &Cel
         epochs.sort_by_key(|epoch| epoch.epoch);
         epochs
     };
-    let of_test = rows.iter().filter(|row| row.split == Split::Test && kept.is_none_or(|kept| row.epoch == kept));
-    let last = of_test.max_by_key(|row| row.epoch);
+    let last = result(rows, kept);
     RunNumbers {
         seed: cell.training.seed,
         train: epochs(Split::Train),

@@ -28,6 +28,7 @@ mod findings;
 mod font;
 mod legend;
 mod marker;
+mod needs;
 mod notes;
 mod origins;
 mod output;
@@ -51,6 +52,7 @@ pub use crate::claims::{Judged, JudgedClaim, JudgedComparison};
 pub use crate::dimensions::{Dimension, dimensions};
 pub use crate::error::FiguresError;
 pub use crate::findings::{Finding, NOTE as FINDINGS_NOTE};
+pub use crate::needs::needs;
 pub use crate::warnings::{Warning, WarningKind};
 
 use crate::figure::Figure;

@@ -144,6 +144,11 @@ impl ArrayName {
         self.into()
     }
 
+    /// Whether its last axes are an image's.
+    pub(crate) fn is_of_images(self) -> bool {
+        self.about().0.ends_with("channels, height, width")
+    }
+
     /// The names of its axes, equal where lengths are, and what it holds.
     const fn about(self) -> (&'static str, &'static str) {
         const N: &str = "n, channels, height, width";
@@ -379,6 +384,22 @@ impl Arrays {
         }
         Ok(arrays)
     }
+}
+
+/// The variance over rows of each of `n_columns` columns; of an array of shape `[rows, columns]`. 0 where a value is no number: of
+/// latent means, records from a pack have those dimensions alone that a figure shows.
+pub fn column_variances(values: &[f32], n_columns: usize) -> Vec<f64> {
+    let n_rows = values.len() / n_columns.max(1);
+    let mean = |column: usize, value: &dyn Fn(f64) -> f64| {
+        let of_column = values.iter().skip(column).step_by(n_columns);
+        of_column.map(|&entry| value(f64::from(entry))).sum::<f64>() / n_rows as f64
+    };
+    let variance = |column: usize| {
+        let centre = mean(column, &|value| value);
+        let variance = mean(column, &|value| (value - centre).powi(2));
+        if variance.is_nan() { 0.0 } else { variance }
+    };
+    (0..n_columns).map(variance).collect()
 }
 
 fn text_attribute(

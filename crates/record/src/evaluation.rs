@@ -4,7 +4,7 @@ use spec::Measurement;
 use std::path::Path;
 
 use crate::error::RecordError;
-use crate::parquet::{self, ParquetTable, Values};
+use crate::parquet::{self, BoxedError, ParquetTable, Values};
 
 const KIND: &str = "evaluation";
 
@@ -19,15 +19,23 @@ pub(crate) fn add(path: &Path, old: Vec<Measurement>, new: &[Measurement]) -> Re
 
 /// Writes rows as one parquet file, atomically.
 fn write(path: &Path, rows: &[Measurement]) -> Result<(), RecordError> {
-    let columns = vec![
+    parquet::extend(path, KIND, columns(rows))
+}
+
+/// The bytes of a file of rows, for an archive that is compressed as a whole.
+pub(crate) fn to_plain_bytes(rows: &[Measurement]) -> Result<Vec<u8>, BoxedError> {
+    parquet::to_plain_bytes(KIND, columns(rows))
+}
+
+fn columns(rows: &[Measurement]) -> Vec<(&'static str, Values)> {
+    vec![
         ("metric", Values::Text(rows.iter().map(|row| row.metric.name().to_owned()).collect())),
         ("split", Values::Text(rows.iter().map(|row| row.split.as_str().to_owned()).collect())),
         ("value", Values::F64(rows.iter().map(|row| row.value).collect())),
         ("standard_error", Values::OptionalF64(rows.iter().map(|row| row.standard_error).collect())),
         ("n", Values::U64(rows.iter().map(|row| row.n).collect())),
         ("settings", Values::Text(rows.iter().map(|row| row.settings.to_json()).collect())),
-    ];
-    parquet::extend(path, KIND, columns)
+    ]
 }
 
 /// Reads the rows of one parquet file.

@@ -3,7 +3,8 @@
 //! Read [`rows`] and [`manifest`] first (what is stored), then [`run`], [`store`], [`summary`], [`difference`], [`verdict`] and [`published`]
 //! (how it is read), then [`files`], [`lock`], [`editor`] and [`writer`] (how it is written). Every number is in nats per image, a mean
 //! over images, unless its documentation says otherwise. polars stays inside `parquet`; HDF5 inside [`arrays`], safetensors
-//! inside [`tensors`]. What a sweep's folder stands for is in [`kept`]; what is removed goes through [`trash`].
+//! inside [`tensors`]. What a sweep's folder stands for is in [`kept`]; what is removed goes through [`trash`]; [`pack`] makes one
+//! small file of an experiment's records, and a store of that file.
 //!
 //! A run has one editor at a time, [`RunEditor`], and while it trains a [`RunWriter`] around it: it holds a lock of the
 //! operating system on the run's folder; one that is killed leaves no stale lock. Readers ([`Store`], [`Run`]) take no lock
@@ -37,6 +38,7 @@ pub mod lock;
 pub mod manifest;
 mod metrics;
 pub mod npy;
+pub mod pack;
 mod parquet;
 pub mod provenance;
 pub mod published;
@@ -58,6 +60,7 @@ pub use error::RecordError;
 pub use format::FormatVersion;
 pub use kept::{KeptRun, KeptSweep, SweepFolder};
 pub use manifest::{Continued, EpochTerms, Git, Host, Provenance, RunManifest, StoredStatus, ThreadSpan, Timing};
+pub use pack::{PackedRun, Unpacked, unpack};
 pub use rows::{EpochMetrics, MetricsRow};
 pub use run::Run;
 pub use status::Status;

@@ -6,7 +6,7 @@ use spec::Metric;
 use spec::metric::Column;
 
 use crate::error::RecordError;
-use crate::parquet::{self, ParquetTable, Values};
+use crate::parquet::{self, BoxedError, ParquetTable, Values};
 use crate::rows::{EpochMetrics, MetricsRow};
 
 const KIND: &str = "metrics";
@@ -26,6 +26,11 @@ pub(crate) fn write(path: &Path, rows: &[MetricsRow]) -> Result<(), RecordError>
 /// Replaces a file of rows that others may be reading.
 pub(crate) fn replace(path: &Path, rows: &[MetricsRow]) -> Result<(), RecordError> {
     parquet::extend(path, KIND, columns(rows))
+}
+
+/// The bytes of a file of rows, for an archive that is compressed as a whole.
+pub(crate) fn to_plain_bytes(rows: &[MetricsRow]) -> Result<Vec<u8>, BoxedError> {
+    parquet::to_plain_bytes(KIND, columns(rows))
 }
 
 /// All columns, in the order that files have had ever since; what was added later stands at the end, metrics first.

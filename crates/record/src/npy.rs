@@ -7,21 +7,25 @@ use crate::error::RecordError;
 
 const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
 
-/// An array as the bytes of an NPY file of version 1.0.
+/// An array of single precision as the bytes of an NPY file of version 1.0.
 pub fn to_bytes(array: &Array) -> Vec<u8> {
-    let lengths: String = array.shape.iter().map(|length| format!("{length}, ")).collect();
+    encode("<f4", &array.shape, array.values.iter().flat_map(|value| value.to_le_bytes()))
+}
+
+/// Values of the type that NumPy calls `descr`, in C order, as the bytes of an NPY file of version 1.0.
+pub(crate) fn encode(descr: &str, shape: &[usize], values: impl Iterator<Item = u8>) -> Vec<u8> {
+    let lengths: String = shape.iter().map(|length| format!("{length}, ")).collect();
     // Python writes `(3, 4)` and `(3,)`.
-    let lengths = if array.shape.len() == 1 { lengths.trim_end() } else { lengths.trim_end_matches(", ") };
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({lengths}), }}");
+    let lengths = if shape.len() == 1 { lengths.trim_end() } else { lengths.trim_end_matches(", ") };
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({lengths}), }}");
     // The values begin at a multiple of 64 bytes.
     let unpadded = MAGIC.len() + 2 + header.len() + 1;
     header.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));
     header.push('\n');
-    let mut bytes = Vec::with_capacity(MAGIC.len() + 2 + header.len() + 4 * array.values.len());
-    bytes.extend_from_slice(MAGIC);
+    let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&(header.len() as u16).to_le_bytes());
     bytes.extend_from_slice(header.as_bytes());
-    bytes.extend(array.values.iter().flat_map(|value| value.to_le_bytes()));
+    bytes.extend(values);
     bytes
 }
 
@@ -31,30 +35,50 @@ pub fn to_bytes(array: &Array) -> Vec<u8> {
 /// If the file is missing, damaged, or of another version, type or order.
 pub fn read(path: &Path) -> Result<Array, RecordError> {
     let bytes = fs_err::read(path)?;
-    let other = |reason: &str| RecordError::Damaged {
+    let read = || {
+        let found = decode(&bytes)?;
+        if found.descr != "<f4" {
+            return Err("it does not hold float32 values in C order");
+        }
+        let values: Vec<f32> = found.data.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect();
+        let n = found.shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(length));
+        if n != Some(values.len()) || found.data.len() % 4 != 0 {
+            return Err("it has more or fewer values than its shape says");
+        }
+        Ok(Array { shape: found.shape, values })
+    };
+    read().map_err(|reason| RecordError::Damaged {
         path: path.to_owned(),
         reason: reason.to_owned(),
         hint: "save it with `numpy.save` as float32 in C order".to_owned(),
-    };
-    let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| other("it is no NPY file of version 1.0"))?;
-    let (length, rest) = rest.split_first_chunk::<2>().ok_or_else(|| other("it ends within its header"))?;
-    let (header, data) = rest
-        .split_at_checked(usize::from(u16::from_le_bytes(*length)))
-        .ok_or_else(|| other("it ends within its header"))?;
+    })
+}
+
+/// What an NPY file holds.
+pub(crate) struct Npy<'a> {
+    /// NumPy's name of the values' type, such as `<f4`.
+    pub(crate) descr: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) data: &'a [u8],
+}
+
+/// Header and values of an NPY file in C order; an error says what is wrong with it.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Npy<'_>, &'static str> {
+    const CUT: &str = "it ends within its header";
+    let rest = bytes.strip_prefix(MAGIC).ok_or("it is no NPY file of version 1.0")?;
+    let (length, rest) = rest.split_first_chunk::<2>().ok_or(CUT)?;
+    let (header, data) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length))).ok_or(CUT)?;
     let header = String::from_utf8_lossy(header);
-    if !header.contains("'descr': '<f4'") || !header.contains("'fortran_order': False") {
-        return Err(other("it does not hold float32 values in C order"));
+    if !header.contains("'fortran_order': False") {
+        return Err("its values are not in C order");
     }
+    let descr = header.split_once("'descr': '").and_then(|(_, rest)| rest.split_once('\''));
+    let descr = descr.ok_or("it does not say its type")?.0.to_owned();
     let lengths = header.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map(|(lengths, _)| lengths);
-    let lengths = lengths.ok_or_else(|| other("it does not say its shape"))?.split(',').map(str::trim);
+    let lengths = lengths.ok_or("it does not say its shape")?.split(',').map(str::trim);
     let shape: Result<Vec<usize>, _> = lengths.filter(|length| !length.is_empty()).map(str::parse).collect();
-    let shape = shape.map_err(|_| other("its shape is not made of whole numbers"))?;
-    let values: Vec<f32> = data.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect();
-    let n = shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(length));
-    if n != Some(values.len()) || data.len() % 4 != 0 {
-        return Err(other("it has more or fewer values than its shape says"));
-    }
-    Ok(Array { shape, values })
+    let shape = shape.map_err(|_| "its shape is not made of whole numbers")?;
+    Ok(Npy { descr, shape, data })
 }
 
 #[cfg(test)]

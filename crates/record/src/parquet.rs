@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::{
     Column, DataFrame, DataType, Float64Type, IntoColumn, KeyValueMetadata, ListBuilderTrait,
-    ListPrimitiveChunkedBuilder, ParquetReader, ParquetWriter, SerReader, StatisticsOptions,
+    ListPrimitiveChunkedBuilder, ParquetCompression, ParquetReader, ParquetWriter, SerReader, StatisticsOptions,
 };
 
 use polars_parquet_format::FileMetaData;
@@ -72,7 +72,7 @@ pub(crate) enum Values {
 /// What a table may carry of its earlier versions, in bytes, before it is written afresh.
 const MAX_EARLIER: usize = 512 << 10;
 
-type BoxedError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Writes a table as one parquet file, atomically. `kind` names the table in the file's metadata.
 ///
@@ -80,8 +80,16 @@ type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 /// If columns differ in length or the file cannot be written.
 pub(crate) fn write(path: &Path, kind: &str, columns: Vec<(&str, Values)>) -> Result<(), RecordError> {
     files::write_atomically(path, |temporary| -> Result<(), BoxedError> {
-        Ok(fs_err::write(temporary, with_checksum(encode(kind, columns)?)?)?)
+        Ok(fs_err::write(temporary, with_checksum(encode(kind, columns, ParquetCompression::default())?)?)?)
     })
+}
+
+/// The bytes of a table whose pages are not compressed, for an archive that is compressed as a whole.
+///
+/// # Errors
+/// If columns differ in length.
+pub(crate) fn to_plain_bytes(kind: &str, columns: Vec<(&str, Values)>) -> Result<Vec<u8>, BoxedError> {
+    with_checksum(encode(kind, columns, ParquetCompression::Uncompressed)?)
 }
 
 /// As [`write()`], for a file that others may be reading: the new file begins with the old one.
@@ -92,7 +100,7 @@ pub(crate) fn extend(path: &Path, kind: &str, columns: Vec<(&str, Values)>) -> R
     // Whatever is wrong with the old file, it is no reason not to write the new one.
     let old = fs_err::read(path).unwrap_or_default();
     files::write_atomically(path, |temporary| -> Result<(), BoxedError> {
-        let mut bytes = encode(kind, columns)?;
+        let mut bytes = encode(kind, columns, ParquetCompression::default())?;
         if old.len() <= MAX_EARLIER && implausible(&old).is_none() {
             bytes = behind(old, &bytes)?;
         }
@@ -101,7 +109,7 @@ pub(crate) fn extend(path: &Path, kind: &str, columns: Vec<(&str, Values)>) -> R
 }
 
 /// A parquet file with zeros for its checksum.
-fn encode(kind: &str, columns: Vec<(&str, Values)>) -> Result<Vec<u8>, BoxedError> {
+fn encode(kind: &str, columns: Vec<(&str, Values)>, compression: ParquetCompression) -> Result<Vec<u8>, BoxedError> {
     let columns: Vec<Column> = columns.into_iter().map(|(name, values)| column(name, values)).collect();
     let mut frame = DataFrame::new_infer_height(columns)?;
     let metadata = KeyValueMetadata::from_static(vec![
@@ -112,6 +120,7 @@ fn encode(kind: &str, columns: Vec<(&str, Values)>) -> Result<Vec<u8>, BoxedErro
     let mut bytes = Vec::new();
     ParquetWriter::new(&mut bytes)
         .set_parallel(false)
+        .with_compression(compression)
         .with_statistics(StatisticsOptions::empty())
         .with_key_value_metadata(Some(metadata))
         .finish(&mut frame)?;

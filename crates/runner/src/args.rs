@@ -2,6 +2,7 @@
 
 mod common;
 mod model;
+mod packs;
 mod removing;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub use model::{
     DecodeArgs, DecoderArg, EncodeArgs, ExportArgs, GivenArgs, InterpolateArgs, ReconstructArgs, SampleArgs,
     TraverseArgs,
 };
+pub use packs::{PackArgs, UnpackArgs};
 pub use removing::{GcArgs, RmArgs};
 
 const EXAMPLES: &str = "\
@@ -105,6 +107,10 @@ Prints the page's path.")]
     Encode(EncodeArgs),
     /// Copy a trained model with its records into a folder of its own
     Export(ExportArgs),
+    /// Write what figures and tables need of an experiment's records into one small file
+    Pack(PackArgs),
+    /// Make a results folder of a file that `elbo pack` wrote
+    Unpack(UnpackArgs),
     /// Look at the data sets, or fetch one
     Data(DataArgs),
     /// Move runs to the trash

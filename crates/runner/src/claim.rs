@@ -124,7 +124,7 @@ impl<'a> Claim<'a> {
     }
 
     /// Says what changes, moves aside what is drawn of cells that went, and keeps what the folder stands for from now on. The command
-    /// stays that of the latest sweep, as long as nothing else changes.
+    /// stays that of the latest sweep, as long as the cells do.
     ///
     /// # Errors
     /// If the folder cannot be written.
@@ -148,12 +148,15 @@ impl<'a> Claim<'a> {
             };
             output::say(&format!("{changes}; {kept}"));
         }
-        let with_its_command = |before: &KeptSweep| KeptSweep { command: before.command.clone(), ..self.own.clone() };
-        let is_same = self.before.as_ref().is_some_and(|before| *before == with_its_command(before))
+        // What made the runs stays known where they are drawn again, be it from a copy of the file.
+        let is_alike = |before: &&KeptSweep| before.set == self.own.set && before.ids() == self.own.ids();
+        let command = self.before.as_ref().filter(is_alike).filter(|_| !is_sweep).map(|before| before.command.clone());
+        let own = KeptSweep { command: command.unwrap_or_else(|| self.own.command.clone()), ..self.own.clone() };
+        let is_same = self.before.as_ref() == Some(&own)
             && fs_err::read_to_string(self.store.kept_experiment_file(name))
                 .is_ok_and(|text| text == self.experiment.written.text);
-        if is_sweep || !is_same {
-            self.store.keep_sweep(name, &self.own, &self.experiment.written.text)?;
+        if !is_same {
+            self.store.keep_sweep(name, &own, &self.experiment.written.text)?;
         }
         Ok(())
     }

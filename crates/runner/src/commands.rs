@@ -14,6 +14,7 @@ mod interpolate;
 mod list;
 mod man;
 mod new;
+mod pack;
 mod plan;
 mod reconstruct;
 mod report;
@@ -24,6 +25,7 @@ mod show;
 mod sweep;
 mod traverse;
 mod undo;
+mod unpack;
 mod weights;
 
 use anyhow::Result;
@@ -70,6 +72,8 @@ pub fn run(command: Command, settings: &Settings) -> Result<Outcome> {
         Command::Interpolate(args) => interpolate::interpolate(settings, &args),
         Command::Encode(args) => encode::encode(settings, &args),
         Command::Export(args) => export::export(settings, &args),
+        Command::Pack(args) => pack::pack(settings, &load(settings, &args.experiment, Need::Records)?, &args),
+        Command::Unpack(args) => unpack::unpack(&args),
         Command::Data(args) => match args.command {
             DataCommand::List(format) => data::list(settings, format.json),
             DataCommand::Prepare(args) => data::prepare(settings, &args.name),

@@ -24,7 +24,7 @@ const EDGES: [(&str, &[&str]); 9] = [
 ];
 
 /// Each heavy dependency, and the crates that may name it.
-const HEAVY: [(&str, &[&str]); 20] = [
+const HEAVY: [(&str, &[&str]); 22] = [
     ("serde-saphyr", &["spec"]),
     ("rustfft", &["measure"]),
     ("hdf5-metno", &["data", "record"]),
@@ -34,6 +34,8 @@ const HEAVY: [(&str, &[&str]); 20] = [
     ("polars", &["record"]),
     ("polars-parquet-format", &["record"]),
     ("safetensors", &["record"]),
+    ("tar", &["record"]),
+    ("zstd", &["record"]),
     ("plotters", &["figures"]),
     ("png", &["figures"]),
     ("base64", &["figures"]),

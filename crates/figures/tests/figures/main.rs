@@ -7,6 +7,7 @@ mod common;
 mod comparisons;
 mod explorer;
 mod measured;
+mod packs;
 mod reports;
 mod studies;
 

@@ -9,6 +9,7 @@ mod made_up;
 mod metrics;
 mod models;
 mod own_images;
+mod packs;
 mod read;
 mod removing;
 mod reproduce;

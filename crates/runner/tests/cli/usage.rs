@@ -23,6 +23,8 @@ fn help_texts() {
         "reconstruct",
         "encode",
         "export",
+        "pack",
+        "unpack",
         "data",
         "data list",
         "data prepare",
