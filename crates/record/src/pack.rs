@@ -13,9 +13,8 @@
 //!
 //! Images are rounded to steps of 1/255, which is what drawing them does: whole numbers of one byte, or of two where some lie beyond
 //! black and white. Latent means are rounded to 11 significant bits, and of more than two latent dimensions those two are kept that
-//! vary most over the images; the others are not numbers. Weights, checkpoints and logs are left out, hence the report's
-//! latent explorer. All numbers of tables, curves and
-//! bars are exact, since metrics and evaluation keep every value that they are made of.
+//! vary most over the images; the others are not numbers. Weights, checkpoints and logs are left out, hence the report's latent
+//! explorer. All numbers of tables, curves and bars are exact, since metrics and evaluation keep every value that they are made of.
 //!
 //! The same records give the same bytes: members have no times and no owners, and stand in order of their names.
 

@@ -15,9 +15,9 @@ Examples:
   elbo pack closed-form -o results/published/closed-form/records.tar.zst
 
 The file holds what figures, tables, verdicts and the report need of the finished runs, and of
-images and latents only those that are drawn; weights, and with them the report's latent explorer,
-checkpoints and logs are left out. Numbers are exact; images are rounded to 1/255. The same records give the same bytes. `elbo unpack` makes a
-results folder of it; any tar with zstd opens it.
+images and latents only those that are drawn. Weights, checkpoints and logs are left out, hence the
+report's latent explorer. Numbers are exact; images are rounded to 1/255. The same records give the
+same bytes. `elbo unpack` makes a results folder of it; any tar with zstd opens it.
 
 JSON: `file, bytes, name, question, source, launch, n_cells, n_runs, n_pictured, seconds` (of
 training), `processors, started, ended`.")]
