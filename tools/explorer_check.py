@@ -1,4 +1,5 @@
-"""See in a real browser that a report's latent explorer decodes what `elbo decode` does, by mouse, keyboard, finger and inputs.
+"""See in a real browser that a report's latent explorer decodes what `elbo decode` does, by mouse, keyboard, finger and inputs; and that the
+page's tables sort and filter and its figures open large.
 
 Usage: explorer_check.py ELBO REPORT RESULTS [--shots FOLDER]     with pictures of it, narrow and wide, light and dark, still and on paper
 
@@ -176,6 +177,40 @@ def by_finger(browser, report: str, models: list[dict]) -> None:
     context.close()
 
 
+def tables_and_figures(page: Page) -> None:
+    """A column sorts, up and down and back; rows are filtered; a figure opens large and closes."""
+    tables = page.locator("figure.table table").filter(has=page.locator("thead button"))
+    for i in range(tables.count()):
+        table = tables.nth(i)
+        rows = lambda: table.locator("tbody tr").evaluate_all("(rows) => rows.map((row) => row.id)")  # noqa: E731
+        own = rows()
+        header = table.locator("thead th").last
+        column = table.locator("thead th").count() - 1
+        shown = []
+        for _ in range(2):
+            header.locator("button").click()
+            cells = table.locator(f"tbody tr td:nth-child({column + 1})").all_text_contents()
+            numbers = [float(cell.split("±")[0].strip().replace("−", "-")) for cell in cells if cell != "–"]
+            assert cells[: len(numbers)].count("–") == 0, "what is absent does not come last"
+            shown.append(numbers)
+        assert shown[0] == sorted(shown[0]) and shown[1] == shown[0][::-1], shown
+        header.locator("button").click()
+        assert rows() == own, "the third click does not give the own order back"
+    filters = page.locator(".filter")
+    if filters.count():
+        filters.first.fill("no such row")
+        figure = page.locator("figure.table", has=page.locator(".filter")).first
+        assert figure.locator("tbody tr:visible").count() == 0
+        filters.first.fill("")
+        assert figure.locator("tbody tr:visible").count() > 0
+    page.locator(".enlarge").last.focus()
+    page.keyboard.press("Enter")
+    large = page.locator("dialog.large svg")
+    assert large.bounding_box()["width"] > 500
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog.large").is_visible()
+
+
 def without_scripts(browser, report: str) -> None:
     """The still picture is there, on paper too, and the explorer is not."""
     context = browser.new_context(java_script_enabled=False)
@@ -239,6 +274,7 @@ def main() -> None:
         models, channels = data["models"], data["image"][0]
         compare(page, elbo, results, models, channels)
         by_hand(page, models, channels)
+        tables_and_figures(page)
         without_scripts(browser, report)
         if folder is not None:
             pictures(browser, report, folder)

@@ -21,6 +21,7 @@ use crate::table;
 pub use explorer::html as explorer;
 
 const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("page.js");
 /// The most findings that a page tells.
 const MAX_FINDINGS: usize = 60;
 
@@ -65,7 +66,7 @@ pub fn html(page: &Page<'_>) -> String {
     for Part { id, title, body } in &parts {
         let _ = write!(out, "<section id=\"{id}\">\n<h2>{title}</h2>\n{body}</section>\n");
     }
-    out.push_str("</main>\n</body>\n</html>\n");
+    let _ = write!(out, "</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n");
     out
 }
 

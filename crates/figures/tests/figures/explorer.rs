@@ -175,7 +175,7 @@ fn a_report_without_such_decoders_says_why() {
         fs_err::remove_file(store.run(&cell.run_id()).model_file()).unwrap();
     }
     let page = fs_err::read_to_string(figures::report(&experiment, &store).unwrap()).unwrap();
-    assert!(!page.contains("<script") && !page.contains("id=\"explorer\""));
+    assert!(!page.contains("explorer-data") && !page.contains("id=\"explorer\""));
     assert!(page.contains("<li>Latent explorer: no finished run with a dense decoder has its weights on record.</li>"));
     let convolutional =
         MODELS.replace("hidden: [6]", "net: { conv: { channels: [2], kernel: 3, stride: 2 } }, hidden: []");
