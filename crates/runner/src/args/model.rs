@@ -122,9 +122,9 @@ Examples:
 
 A PNG has a row for each latent dimension, the one with the largest KL on top; those of an
 autoencoder, which have none, are ordered by how much the codes of the test images vary. Along a row
-that dimension alone is moved, from low to high, and the others stay at 0, or at the code of the test
-image. What each row is goes to standard error: its dimension (counted from 1), its KL, its range,
-and whether it is inactive, so that images tell nothing by it.
+that dimension alone is moved, from low to high, and the others stay at 0, or at the code of the
+test image. What each row is goes to standard error: its dimension (counted from 1), its KL, its
+range, and whether it is inactive, so that images tell nothing by it.
 
 A dimension's range is three standard deviations to both sides of its mean, over the codes of all
 test images with their posteriors' variance; 0 to 1 where latents are bits; -3 to 3 of a GAN.
