@@ -4,6 +4,7 @@
 mod decoder;
 mod quantise;
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
 
 use record::tensors::TensorFile;
