@@ -1,8 +1,24 @@
 //! Colours that colour-blind readers can tell apart.
 
+use spec::style::Palette;
+
 /// Red, green and blue, 0…255.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Colour(pub u8, pub u8, pub u8);
+
+impl Colour {
+    /// The colour of a palette: gray ones keep their luma (ITU-R BT.601).
+    pub fn of(self, palette: Palette) -> Colour {
+        let Colour(red, green, blue) = self;
+        match palette {
+            Palette::Colour => self,
+            Palette::Gray => {
+                let luma = (0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue)).round() as u8;
+                Colour(luma, luma, luma)
+            }
+        }
+    }
+}
 
 /// Text.
 pub const INK: Colour = Colour(0x22, 0x22, 0x22);

@@ -1,15 +1,67 @@
 //! A figure as a list of marks in points, before any output format knows of it.
 
+use spec::Style;
+use spec::style::Palette;
+
 use crate::colour::Colour;
 use crate::tiles::Sheet;
 
-/// Width of every figure, in points: 5.5 inches, the text width of common paper templates.
-pub const WIDTH: f64 = 396.0;
-
-/// Ticks' labels, in points.
+/// Ticks' labels, in points of the layout.
 pub const SMALL: f64 = 7.0;
-/// Axis titles, legends and panel titles, in points.
+/// Axis titles, legends and panel titles, in points of the layout.
 pub const NORMAL: f64 = 8.0;
+/// Points of an inch.
+const INCH: f64 = 72.0;
+
+/// What figures are laid out on. The layout's points are those in which text has [`NORMAL`]'s size: where text is to be larger, the
+/// whole figure is, and the layout has so much less room.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Paper {
+    /// Width of every figure, in points of the layout.
+    pub width: f64,
+    /// The tallest figure; what does not fit goes on to another file.
+    pub tall: f64,
+    /// Points of the printed page for one of the layout.
+    pub scale: f64,
+    /// The colours of what is drawn.
+    pub palette: Palette,
+}
+
+impl Default for Paper {
+    fn default() -> Paper {
+        Paper::of(&Style::default())
+    }
+}
+
+impl Paper {
+    /// The width of the default style, for which layouts are made.
+    const USUAL: f64 = 396.0;
+
+    /// That of a style.
+    pub fn of(style: &Style) -> Paper {
+        let scale = style.font / NORMAL;
+        Paper { width: style.width * INCH / scale, tall: 560.0 / scale, scale, palette: style.palette }
+    }
+
+    /// How many of `most` panels stand side by side.
+    pub fn columns(self, most: usize) -> usize {
+        ((most as f64 * self.share()).round() as usize).clamp(1, most.max(1))
+    }
+
+    /// How many of `n` panels stand in a row where rows are about equally long.
+    pub fn per_row(self, n: usize) -> usize {
+        n.div_ceil(n.div_ceil(self.columns(n)).max(1)).max(1)
+    }
+
+    /// A length that grows with the page's width, from the one that suits the usual page.
+    pub fn wide(self, usual: f64) -> f64 {
+        usual * self.share()
+    }
+
+    fn share(self) -> f64 {
+        self.width / Paper::USUAL
+    }
+}
 
 /// A position on the page in points, from the upper left corner.
 pub type Point = (f64, f64);
@@ -83,9 +135,11 @@ pub enum Mark {
     },
 }
 
-/// A figure's marks and its height; the width is always [`WIDTH`].
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A figure's marks and its height; the width is its paper's.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Drawing {
+    /// What it is laid out on.
+    pub paper: Paper,
     /// Height in points.
     pub height: f64,
     /// In drawing order; images are laid over everything else.
@@ -94,8 +148,8 @@ pub struct Drawing {
 
 impl Drawing {
     /// An empty page of no height yet.
-    pub fn new() -> Drawing {
-        Drawing::default()
+    pub fn on(paper: Paper) -> Drawing {
+        Drawing { paper, height: 0.0, marks: Vec::new() }
     }
 
     /// A solid polyline.

@@ -1,7 +1,7 @@
 //! A legend in rows above the panels, where it hides no data.
 
 use crate::colour::{Colour, INK};
-use crate::drawing::{Anchor, Drawing, NORMAL, Point, WIDTH};
+use crate::drawing::{Anchor, Drawing, NORMAL, Point};
 use crate::figure::labels::{self, LINE};
 use crate::font;
 use crate::marker::Marker;
@@ -80,11 +80,11 @@ fn in_rows(entries: &[LegendEntry], room: f64) -> Vec<(f64, Vec<Placed<'_>>)> {
 /// Draws the entries in centred rows from `top` down, one that is wider than the page in lines; returns the height they take, in
 /// points.
 pub fn draw(drawing: &mut Drawing, entries: &[LegendEntry], top: f64) -> f64 {
-    let rows = balanced(entries, WIDTH - 12.0);
+    let rows = balanced(entries, drawing.paper.width - 12.0);
     let mut below = top;
     for (used, row) in rows {
         let baseline = below + 8.5;
-        let mut left = (WIDTH - used) / 2.0;
+        let mut left = (drawing.paper.width - used) / 2.0;
         for Placed { entry, lines, wide } in &row {
             swatch(drawing, entry.swatch, (left, baseline - 2.8));
             let text_left = left + sample_width(entry.swatch);
@@ -129,8 +129,8 @@ mod tests {
     fn no_entry_is_left_alone_on_a_row() {
         let texts = ["prior N(0, I)", "mixture prior, 50 components", "VampPrior, 50 components", "test", "train"];
         let entries = texts.map(|text| LegendEntry::new(Swatch::Line(INK, 1.0, None), text));
-        let rows = balanced(&entries, WIDTH - 12.0);
+        let rows = balanced(&entries, 384.0);
         assert_eq!(rows.iter().map(|(_, row)| row.len()).collect::<Vec<_>>(), [2, 3]);
-        assert_eq!(balanced(&entries[..2], WIDTH - 12.0).len(), 1);
+        assert_eq!(balanced(&entries[..2], 384.0).len(), 1);
     }
 }

@@ -45,6 +45,7 @@ mod warnings;
 use std::path::{Path, PathBuf};
 
 use record::Store;
+use spec::style::Format;
 use spec::{Experiment, FigureKind};
 
 pub use crate::assessment::{Assessment, assess, warnings_of_design};
@@ -55,6 +56,7 @@ pub use crate::findings::{Finding, NOTE as FINDINGS_NOTE};
 pub use crate::needs::needs;
 pub use crate::warnings::{Warning, WarningKind};
 
+use crate::drawing::Paper;
 use crate::figure::Figure;
 use crate::records::Records;
 
@@ -72,7 +74,7 @@ pub struct Drawn {
 }
 
 /// Draws the figures that the experiment asks for, and writes its tables and its summary, under the store's
-/// `sweeps/<name>/`: `figures/*.{svg,pdf,png}`, `tables/*.{csv,tex}` and `summary.parquet`. Figures that an earlier drawing left
+/// `sweeps/<name>/`: `figures/*.{svg,pdf,png}` in the formats of its style, with their captions as `*.txt`, `tables/*.{csv,tex}` and `summary.parquet`. Figures that an earlier drawing left
 /// and this one does not have are removed.
 ///
 /// # Errors
@@ -89,6 +91,43 @@ pub fn draw_kinds(experiment: &Experiment, store: &Store, kinds: &[FigureKind]) 
     draw_over(experiment, store, kinds, kinds)
 }
 
+/// Draws into `folder` those of the figures that `wants` by their files' name without a suffix; no table, and nothing is removed.
+///
+/// # Errors
+/// As [`draw`].
+pub fn draw_into(
+    experiment: &Experiment,
+    store: &Store,
+    folder: &Path,
+    wants: impl Fn(FigureKind, &str) -> bool,
+) -> Result<Drawn, FiguresError> {
+    let records = collect::collect(experiment, store)?;
+    let mut drawn = Drawn { missing: records.missing.clone(), ..Drawn::default() };
+    for &kind in FigureKind::ALL {
+        let (figures, skipped) = all_figures(&records, &[kind], Paper::of(&experiment.style));
+        drawn.skipped.extend(skipped);
+        for figure in figures.iter().filter(|figure| wants(kind, &figure.name)) {
+            keep_figure(&mut drawn, figure, experiment, folder)?;
+        }
+    }
+    Ok(drawn)
+}
+
+/// Writes a figure in the formats of the style, and its caption beside it.
+fn keep_figure(drawn: &mut Drawn, figure: &Figure, experiment: &Experiment, folder: &Path) -> Result<(), FiguresError> {
+    let svg = output::svg(&figure.drawing, &figure.name)?;
+    let path = |suffix: &str| folder.join(format!("{}.{suffix}", figure.name));
+    for format in &experiment.style.formats {
+        let bytes = match format {
+            Format::Svg => svg.as_bytes().to_vec(),
+            Format::Pdf => output::pdf(&svg, &format!("{} of {}", figure.name, experiment.name))?,
+            Format::Png => output::png(&svg)?,
+        };
+        keep(drawn, path(format.name()), &bytes)?;
+    }
+    keep(drawn, path("txt"), format!("{}\n", figure.caption).as_bytes())
+}
+
 /// Draws `kinds`, and removes what is left of `replaced`.
 fn draw_over(
     experiment: &Experiment,
@@ -97,17 +136,13 @@ fn draw_over(
     replaced: &[FigureKind],
 ) -> Result<Drawn, FiguresError> {
     let records = collect::collect(experiment, store)?;
-    let folder = store.sweep_dir(&experiment.name);
-    let (figures, skipped) = all_figures(&records, kinds);
+    let folder = store.sweep_dir(&experiment.name).join("figures");
+    let (figures, skipped) = all_figures(&records, kinds, Paper::of(&experiment.style));
     let mut drawn = Drawn { skipped, missing: records.missing.clone(), ..Drawn::default() };
     for figure in &figures {
-        let svg = output::svg(&figure.drawing, &figure.name)?;
-        let path = |suffix: &str| folder.join("figures").join(format!("{}.{suffix}", figure.name));
-        keep(&mut drawn, path("svg"), svg.as_bytes())?;
-        keep(&mut drawn, path("pdf"), &output::pdf(&svg)?)?;
-        keep(&mut drawn, path("png"), &output::png(&svg)?)?;
+        keep_figure(&mut drawn, figure, experiment, &folder)?;
     }
-    drawn.removed = forget(&folder.join("figures"), replaced, &drawn.files)?;
+    drawn.removed = forget(&folder, replaced, &drawn.files)?;
     write_tables(&mut drawn, experiment, store, &records)?;
     Ok(drawn)
 }
@@ -169,7 +204,9 @@ fn forget(folder: &Path, kinds: &[FigureKind], written: &[PathBuf]) -> Result<Ve
             .iter()
             .filter_map(|kind| stem.strip_prefix(kind.name()))
             .any(|rest| rest.is_empty() || rest.starts_with('-'));
-        let is_figure = path.extension().is_some_and(|suffix| suffix == "svg" || suffix == "pdf" || suffix == "png");
+        let is_figure = path
+            .extension()
+            .is_some_and(|suffix| suffix == "txt" || Format::ALL.iter().any(|format| suffix == format.name()));
         if is_ours && is_figure && !written.contains(&path) {
             fs_err::remove_file(&path)?;
             removed.push(path);
@@ -187,7 +224,7 @@ fn page_of(
     command: &str,
     n_changed: usize,
 ) -> Result<String, FiguresError> {
-    let (figures, skipped) = all_figures(records, &experiment.figures);
+    let (figures, skipped) = all_figures(records, &experiment.figures, Paper::default());
     let with_svg = figures.into_iter().map(|figure| Ok((output::svg(&figure.drawing, &figure.name)?, figure)));
     let figures: Vec<(String, Figure)> = with_svg.collect::<Result<_, FiguresError>>()?;
     let explorer = match explorer::explorer(experiment, store, records)? {
@@ -208,10 +245,10 @@ fn page_of(
 
 type Skipped = Vec<(FigureKind, String)>;
 
-fn all_figures(records: &Records, kinds: &[FigureKind]) -> (Vec<Figure>, Skipped) {
+fn all_figures(records: &Records, kinds: &[FigureKind], paper: Paper) -> (Vec<Figure>, Skipped) {
     let (mut figures, mut skipped) = (Vec::new(), Vec::new());
     for &kind in kinds {
-        match figure::figures(kind, records) {
+        match figure::figures(kind, records, paper) {
             Ok(more) => figures.extend(more),
             Err(reason) => skipped.push((kind, reason)),
         }

@@ -2,7 +2,7 @@
 
 use crate::axis::PlotAxis;
 use crate::colour::{Colour, GREY, INK, PALE};
-use crate::drawing::{Anchor, Drawing, NORMAL, Point, SMALL, WIDTH};
+use crate::drawing::{Anchor, Drawing, NORMAL, Point, SMALL};
 use crate::font;
 
 /// Width of axis lines, in points.
@@ -78,9 +78,10 @@ impl Panel {
         let corners = vec![(self.left, self.top), (self.left, self.bottom()), (self.right(), self.bottom())];
         drawing.path(corners, GREY, AXIS_LINE);
         // A title that is wider than the panel stays on the page.
+        let page = drawing.paper.width;
         let middle = |title: &str| {
             let half = font::width(title, NORMAL) / 2.0 + 1.0;
-            (self.left + self.width / 2.0).min(WIDTH - half).max(half)
+            (self.left + self.width / 2.0).min(page - half).max(half)
         };
         if let Some(title) = labels.title {
             drawing.text((middle(title), self.top - 4.0), title, NORMAL, INK, Anchor::Middle);
@@ -212,7 +213,7 @@ mod tests {
             x: PlotAxis::between(0.0, 10.0, 4),
             y: PlotAxis::between(0.0, 10.0, 4),
         };
-        let mut drawing = Drawing::new();
+        let mut drawing = Drawing::on(crate::drawing::Paper::default());
         panel.line(&mut drawing, &[(0.0, -10.0), (5.0, 5.0), (10.0, 5.0)], INK, 1.0, None);
         assert_eq!(drawing.marks.len(), 1);
         assert!(drawing.points().all(|(x, y)| (0.0..=10.0).contains(&x) && (-0.01..=10.01).contains(&y)));

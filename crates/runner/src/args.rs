@@ -1,6 +1,7 @@
 //! What can be typed: the clap types and their help texts, and nothing that acts.
 
 mod common;
+mod figures;
 mod model;
 mod packs;
 mod removing;
@@ -13,6 +14,7 @@ use spec::Metric;
 use crate::args::common::{count, hours};
 
 pub use common::FormatArgs;
+pub use figures::FiguresArgs;
 pub use model::{
     DecodeArgs, DecoderArg, EncodeArgs, ExportArgs, GivenArgs, InterpolateArgs, ReconstructArgs, SampleArgs,
     TraverseArgs,
@@ -78,12 +80,7 @@ pub enum Command {
     /// Compare an experiment's cells: mean ± 95 % interval over seeds; judge its claims
     Compare(CompareArgs),
     /// Draw an experiment's figures and tables from its records
-    #[command(after_help = "\
-Example:
-  elbo figures experiments/sweep.yaml
-
-Prints the folder of figures (SVG, PDF and PNG); the one of tables (CSV and LaTeX) lies beside it.")]
-    Figures(ExperimentArgs),
+    Figures(FiguresArgs),
     /// Write an experiment's report, one self-contained HTML page
     #[command(after_help = "\
 Example:

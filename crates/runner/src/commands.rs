@@ -62,7 +62,10 @@ pub fn run(command: Command, settings: &Settings) -> Result<Outcome> {
             let experiment = load(settings, &args.experiment, Need::Records)?;
             compare::compare(settings, &experiment, &compare::CompareRequest::resolve(&args)?, args.format.json)
         }
-        Command::Figures(args) => figures::figures(settings, &load(settings, &args, Need::Records)?),
+        Command::Figures(args) => {
+            let experiment = load(settings, &args.experiment, Need::Records)?;
+            figures::figures(settings, experiment, &args)
+        }
         Command::Report(args) => report::report(settings, &load(settings, &args, Need::Records)?),
         Command::Reproduce(args) => reproduce::reproduce(settings, &args),
         Command::Sample(args) => sample::sample(settings, &args),

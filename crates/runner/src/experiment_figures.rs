@@ -50,7 +50,8 @@ impl<'a> ExperimentFigures<'a> {
         });
         let cells: Vec<String> = experiment.cells.iter().map(|cell| cell.run_id().to_string()).collect();
         let claims = (spec::claims_hash(&experiment.claims), &experiment.arms, experiment.epochs_percent);
-        let asked = format!("{cells:?} {:?} {:?} {claims:?}", experiment.axes, experiment.figures);
+        let asked =
+            format!("{cells:?} {:?} {:?} {claims:?}", experiment.axes, (&experiment.figures, &experiment.style));
         let stamp = serde_json::to_string(&Stamp { program, experiment: asked, runs })?;
         Ok(ExperimentFigures { experiment, store, stamp })
     }

@@ -88,8 +88,8 @@ fn suffix(overrides: &[String]) -> Option<String> {
         return None;
     }
     // What is said, drawn, measured or held against it, and how it is run, leaves the cells as they are.
-    const NOT_OF_CELLS: [&str; 8] =
-        ["question", "source", "launch", "figures", "evaluation", "execution", "reference", "claims"];
+    const NOT_OF_CELLS: [&str; 9] =
+        ["question", "source", "launch", "figures", "style", "evaluation", "execution", "reference", "claims"];
     set.retain(|(path, _)| !NOT_OF_CELLS.contains(&path.split('.').next().unwrap_or(path)));
     // The order of different paths has no meaning; of the same path the last wins.
     set.sort_by_key(|(path, _)| *path);

@@ -25,6 +25,7 @@ use crate::paths;
 use crate::reference::{self, Reference};
 use crate::registered;
 use crate::run_id::RunId;
+use crate::style::{self, Style};
 use crate::suggest;
 use crate::yaml;
 use about::read_about;
@@ -53,6 +54,8 @@ pub struct Experiment {
     pub axes: Vec<Axis>,
     /// What to draw; all that fit when the spec does not say.
     pub figures: Vec<FigureKind>,
+    /// How they look.
+    pub style: Style,
     /// What to measure on the trained models beyond what every run records; nothing when absent. An arm may have its own: see
     /// [`Experiment::evaluation_of`].
     pub evaluation: Option<Evaluation>,
@@ -282,6 +285,8 @@ fn parse(
     let about = read_about(&tree, &mut problems);
     let execution = keep(read_execution(&tree), &mut problems).unwrap_or_default();
     let figures = keep(read_figures(&tree), &mut problems).flatten();
+    let style = tree.get("style").map(|node| style::read(node, entry_span(&tree, "style")));
+    let style = keep(style.transpose(), &mut problems).flatten().unwrap_or_default();
     let evaluation = keep(evaluation::read(&tree, ""), &mut problems).flatten();
     let reference = keep(reference::read(&tree), &mut problems).flatten();
 
@@ -326,6 +331,7 @@ fn parse(
                 arms,
                 axes,
                 figures,
+                style,
                 evaluation,
                 reference,
                 claims,

@@ -7,7 +7,7 @@ use crate::{corruption, dataset, kind, latent, likelihood, model, net, objective
 pub(crate) const SECTIONS: [&str; 5] = ["dataset", "model", "objective", "optimizer", "training"];
 
 /// Every top-level key.
-pub(crate) const TOP_LEVEL: [&str; 16] = [
+pub(crate) const TOP_LEVEL: [&str; 17] = [
     "name",
     "question",
     "source",
@@ -24,6 +24,7 @@ pub(crate) const TOP_LEVEL: [&str; 16] = [
     "evaluation",
     "reference",
     "figures",
+    "style",
 ];
 
 /// A path of a cell.
@@ -127,6 +128,7 @@ const OF_EXPERIMENT: &[Field] = &[
     ),
     field("reference.rows.tuned", "`true` where settings were chosen by how near they come to the published number"),
     field("reference.rows.note", "what differs from what was published, as text"),
+    field("style", "`neurips`, `icml` or `slides`, or `{ width: 3.25, font: 8, palette: gray, formats: [pdf] }`"),
     field("figures", "a list such as `[loss-curves, samples]`; leave it out for every figure that fits, `[]` for none"),
 ];
 

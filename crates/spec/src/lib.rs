@@ -37,6 +37,7 @@ pub mod measurement;
 pub mod metric;
 pub mod reference;
 pub mod registered;
+pub mod style;
 pub mod sweep;
 mod term;
 
@@ -101,6 +102,7 @@ pub use reference::{Reference, ReferenceMetric, ReferenceRow};
 pub use registered::Registered;
 pub use run_id::{NUMBERS_VERSION, RunId, RunIdError};
 pub use scale::{Basis, Scale};
+pub use style::Style;
 pub use sweep::MAX_CELLS;
 pub use term::Term;
 pub use text::{duration, hexadecimal, listed, thousands};

@@ -6,9 +6,9 @@ use spec::metric::Subject;
 use super::blur::Blur;
 use super::facets::{self, Along, Style};
 use super::labels::{self, LABEL, LINE, Titles};
-use super::{Choice, Drawn, PAGE, Page, Shown};
+use super::{Choice, Drawn, Page, Shown};
 use crate::colour::INK;
-use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
+use crate::drawing::{Anchor, Drawing, Paper, SMALL};
 use crate::notes;
 use crate::records::Group;
 use crate::tiles::{ImageStack, Zoom, sheet};
@@ -57,7 +57,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     if let [only] = styles.as_mut_slice() {
         only.label = facets::shared(groups);
     }
-    let layout = Layout::of(first, &styles);
+    let layout = Layout::of(choice.paper, first, &styles);
     let mut lines: Vec<Line<'_>> = Vec::new();
     for (index, facet) in facets::rows(groups, std::slice::from_ref(&along)).into_iter().enumerate() {
         let begins = lines.len();
@@ -111,18 +111,19 @@ struct Layout {
     cell: f64,
     height: f64,
     left: f64,
+    paper: Paper,
 }
 
 impl Layout {
-    fn of(images: &ImageStack, styles: &[Style]) -> Layout {
+    fn of(paper: Paper, images: &ImageStack, styles: &[Style]) -> Layout {
         let n = styles.len() as f64 + 1.0;
-        let room = (WIDTH - 12.0 - BETWEEN * (n - 1.0)) / n;
+        let room = (paper.width - 12.0 - BETWEEN * (n - 1.0)) / n;
         let side = if images.n >= SIDE * SIDE { SIDE } else { 1 };
         let gaps = GAP * (side - 1) as f64;
         let zoom = Zoom::fitting(images.width, ((room - gaps) / side as f64).min(LARGEST));
         let cell = zoom.points(images.width) * side as f64 + gaps;
         let height = zoom.points(images.height) * side as f64 + gaps;
-        Layout { side, zoom, cell, height, left: (WIDTH - n * cell - BETWEEN * (n - 1.0)) / 2.0 }
+        Layout { side, zoom, cell, height, paper, left: (paper.width - n * cell - BETWEEN * (n - 1.0)) / 2.0 }
     }
 
     /// The left edge of a column; the originals' is the first.
@@ -136,11 +137,14 @@ impl Layout {
         let mut pages: Vec<Page> = Vec::new();
         let mut top = f64::INFINITY;
         for line in lines {
-            let label = line.label.as_ref().map_or(0.0, |(index, text)| LABEL + labels::row_label_extra(*index, text));
+            let label = line
+                .label
+                .as_ref()
+                .map_or(0.0, |(index, text)| LABEL + labels::row_label_extra(self.paper, *index, text));
             let n_below = line.cells.iter().flatten().map(|cell| cell.below.len()).max().unwrap_or(1);
             let height = label + self.height + BELOW + LINE * (n_below - 1) as f64 + 6.0;
-            if top + height > PAGE {
-                let mut drawing = Drawing::new();
+            if top + height > self.paper.tall {
+                let mut drawing = Drawing::on(self.paper);
                 top = 11.0 + titles.extra;
                 for index in 0..styles.len() {
                     titles.draw(&mut drawing, index, (self.column(index + 1) + self.cell / 2.0, top - 2.5));

@@ -3,10 +3,10 @@
 use super::facets::{self, Along, Facet, Style};
 use super::grid::Grid;
 use super::labels::{self, LABEL, Titles};
-use super::{Choice, Drawn, PAGE, Page, Shown};
+use super::{Choice, Drawn, Page, Shown};
 use crate::axis::{PlotAxis, number};
 use crate::colour::INK;
-use crate::drawing::{Drawing, NORMAL, WIDTH};
+use crate::drawing::{Drawing, NORMAL, Paper};
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::panel::{Labels, Panel, y_label_room};
 use crate::records::{Group, OverSeeds, numbers};
@@ -68,7 +68,7 @@ pub fn draw(mut choice: Choice<'_>, quantities: Vec<Quantity>, caption: impl Fn(
     let none = "no setting was trained with more than one latent dimension";
     choice.keep("trained with a single latent dimension", none, |group| compared.contains(&group.key))?;
 
-    let groups = choice.groups.as_slice();
+    let (groups, paper) = (choice.groups.as_slice(), choice.paper);
     let has = |quantity: &Quantity| groups.iter().any(|group| (quantity.of)(group).is_some());
     let quantities: Vec<Quantity> = quantities.into_iter().filter(has).collect();
     let mut styles = facets::styles(groups, &along);
@@ -98,7 +98,9 @@ pub fn draw(mut choice: Choice<'_>, quantities: Vec<Quantity>, caption: impl Fn(
     let rows: Vec<Row> = facets::rows(groups, &within).into_iter().map(row).collect();
     let x = PlotAxis::at(&numbers(groups, LATENT_DIM));
     let height = if rows.len() == 1 { 120.0 } else { 90.0 };
-    let per_page = (((PAGE - 60.0) / (height + LABEL + 6.0)) as usize).max(1);
+    let n_stacked = quantities.len().div_ceil(paper.per_row(quantities.len())).max(1);
+    let stacked = 45.0 * (n_stacked - 1) as f64;
+    let per_page = (((paper.tall - 60.0) / ((height + LABEL + 6.0) * n_stacked as f64 + stacked)) as usize).max(1);
     let Said { what, remarks } = caption(groups);
     let lines = if many_betas { ", a line for each β" } else { "" };
     let caption = format!(
@@ -106,7 +108,7 @@ pub fn draw(mut choice: Choice<'_>, quantities: Vec<Quantity>, caption: impl Fn(
         crate::notes::seeds(groups, "small points")
     );
     let pages = rows.chunks(per_page).map(|rows| Page {
-        drawing: page(rows, &quantities, &styles, (&x, height)),
+        drawing: page(rows, &quantities, &styles, (&x, height, paper)),
         caption: caption.clone(),
         shown: rows.iter().flat_map(|row| row.shown.clone()).collect(),
     });
@@ -114,8 +116,13 @@ pub fn draw(mut choice: Choice<'_>, quantities: Vec<Quantity>, caption: impl Fn(
     Ok(choice.into_pages(pages))
 }
 
-fn page(rows: &[Row], quantities: &[Quantity], styles: &[Style], (x, height): (&PlotAxis, f64)) -> Drawing {
-    let mut drawing = Drawing::new();
+fn page(
+    rows: &[Row],
+    quantities: &[Quantity],
+    styles: &[Style],
+    (x, height, paper): (&PlotAxis, f64, Paper),
+) -> Drawing {
+    let mut drawing = Drawing::on(paper);
     let is_used = |style: &&Style| rows.iter().flat_map(|row| &row.lines).any(|line| line.style.level == style.level);
     let styles = styles.iter().filter(is_used).filter(|style| !style.label.is_empty());
     let entries: Vec<LegendEntry> =
@@ -131,55 +138,66 @@ fn page(rows: &[Row], quantities: &[Quantity], styles: &[Style], (x, height): (&
     let unit = quantities.first().map(|quantity| quantity.unit).filter(|unit| !unit.is_empty());
     let x_title = spec::setting_title(LATENT_DIM);
     let (side, gap, right) = (if unit.is_some() { 12.0 } else { 4.0 }, 10.0, 5.0);
-    let rooms: f64 = axes.iter().map(y_label_room).sum();
-    let n = quantities.len() as f64;
-    let width = (WIDTH - side - right - gap * (n - 1.0) - rooms) / n;
-    let titles = Titles::of(quantities.iter().map(|quantity| quantity.title.to_owned()), width + gap);
-    let mut top = below_legend + 13.0 + titles.extra;
+    let all: Vec<usize> = (0..quantities.len()).collect();
     let has = |lines: &[Line], index: usize| lines.iter().any(|line| !line.series[index].is_empty());
-    let of_row = |row: &Row| (0..quantities.len()).map(|index| has(&row.lines, index)).collect();
-    let grid = Grid::new(rows.iter().map(of_row).collect());
-    for (index, Row { label, lines, .. }) in rows.iter().enumerate() {
-        if !label.is_empty() {
-            let above = if index == 0 { top - 13.0 - titles.extra } else { top };
-            top += labels::row_label(&mut drawing, index, label, above);
-            top += if index == 0 { LABEL - 2.0 } else { LABEL };
-        }
-        top += if index > 0 && grid.room_above(index) > 0.0 { grid.room_above(index) + titles.extra } else { 0.0 };
-        let mut left = side;
-        for (column, y) in axes.iter().enumerate() {
-            left += y_label_room(y);
-            if !grid.has(index, column) {
-                left += width + gap;
-                continue;
+    let per_row = paper.per_row(quantities.len());
+    let mut top = below_legend;
+    for (stack, columns) in all.chunks(per_row).enumerate() {
+        let rooms: f64 = columns.iter().map(|&column| y_label_room(&axes[column])).sum();
+        let n = per_row as f64;
+        let width = (paper.width - side - right - gap * (n - 1.0) - rooms) / n;
+        let titles = columns.iter().map(|&column| quantities[column].title.to_owned());
+        let titles = Titles::of(titles, width + gap);
+        // The labels of the axes above, and the titles of these.
+        top += 13.0 + titles.extra + if stack > 0 { 18.0 } else { 0.0 };
+        let of_row = |row: &Row| columns.iter().map(|&index| has(&row.lines, index)).collect();
+        let grid = Grid::new(rows.iter().map(of_row).collect());
+        for (index, Row { label, lines, .. }) in rows.iter().enumerate() {
+            if !label.is_empty() {
+                let above = if index == 0 { top - 13.0 - titles.extra } else { top };
+                top += labels::row_label(&mut drawing, index, label, above);
+                top += if index == 0 { LABEL - 2.0 } else { LABEL };
             }
-            if let Some(unit) = unit.filter(|_| grid.is_leftmost(index, column)) {
-                drawing.upright((left - y_label_room(y) - 3.5, top + height / 2.0), unit, NORMAL, INK);
-            }
-            let is_last = grid.is_last(index, column);
-            let panel = Panel { left, top, width, height, x: x.clone(), y: y.clone() };
-            let labels =
-                Labels { x: is_last.then_some(&*x_title), x_ticks: is_last, y_ticks: true, ..Labels::default() };
-            panel.frame(&mut drawing, labels);
-            if grid.is_first(index, column) {
-                titles.draw(&mut drawing, column, (left + width / 2.0, top - 4.0));
-            }
-            for line in lines {
-                let series = &line.series[column];
-                let means: Vec<(f64, f64)> = series.iter().map(|(x, over)| (*x, over.mean())).collect();
-                panel.line(&mut drawing, &means, line.style.colour, 1.0, None);
-                for (x, over) in series {
-                    if let Some(interval) = over.interval() {
-                        panel.error_bar(&mut drawing, *x, interval, line.style.colour);
-                    }
-                    panel.singles(&mut drawing, *x, over.singles(), line.style.colour);
-                    line.style.marker.draw(&mut drawing, panel.at(*x, over.mean()), line.style.colour);
+            top += if index > 0 && grid.room_above(index) > 0.0 { grid.room_above(index) + titles.extra } else { 0.0 };
+            let mut left = side;
+            for (place, &column) in columns.iter().enumerate() {
+                let y = &axes[column];
+                left += y_label_room(y);
+                if !grid.has(index, place) {
+                    left += width + gap;
+                    continue;
                 }
+                if let Some(unit) = unit.filter(|_| grid.is_leftmost(index, place)) {
+                    drawing.upright((left - y_label_room(y) - 3.5, top + height / 2.0), unit, NORMAL, INK);
+                }
+                let is_last = grid.is_last(index, place);
+                let panel = Panel { left, top, width, height, x: x.clone(), y: y.clone() };
+                let labels =
+                    Labels { x: is_last.then_some(&*x_title), x_ticks: is_last, y_ticks: true, ..Labels::default() };
+                panel.frame(&mut drawing, labels);
+                if grid.is_first(index, place) {
+                    titles.draw(&mut drawing, place, (left + width / 2.0, top - 4.0));
+                }
+                lines.iter().for_each(|line| line_in(&mut drawing, &panel, line, column));
+                left += width + gap;
             }
-            left += width + gap;
+            top += height + 7.0 + grid.room_below(index);
         }
-        top += height + 7.0 + grid.room_below(index);
     }
     drawing.height = top - 7.0 + 22.5;
     drawing
+}
+
+/// Draws the means of a line with their intervals and single seeds.
+fn line_in(drawing: &mut Drawing, panel: &Panel, line: &Line, column: usize) {
+    let series = &line.series[column];
+    let means: Vec<(f64, f64)> = series.iter().map(|(x, over)| (*x, over.mean())).collect();
+    panel.line(drawing, &means, line.style.colour, 1.0, None);
+    for (x, over) in series {
+        if let Some(interval) = over.interval() {
+            panel.error_bar(drawing, *x, interval, line.style.colour);
+        }
+        panel.singles(drawing, *x, over.singles(), line.style.colour);
+        line.style.marker.draw(drawing, panel.at(*x, over.mean()), line.style.colour);
+    }
 }

@@ -3,12 +3,12 @@
 use record::verdict::Verdict;
 use spec::Expect;
 
+use super::Figure;
 use super::labels::{LINE, wrap};
-use super::{Figure, PAGE};
 use crate::axis::{fixed, number};
 use crate::claims::{Judged, JudgedClaim, JudgedComparison};
 use crate::colour::{BLUE, Colour, GREY, INK, LIGHT_BLUE, PALE};
-use crate::drawing::{Anchor, Drawing, NORMAL, SMALL, WIDTH};
+use crate::drawing::{Anchor, Drawing, NORMAL, Paper, SMALL};
 use crate::font;
 use crate::notes;
 use crate::records::Records;
@@ -16,7 +16,7 @@ use crate::records::Records;
 /// Why there is no figure.
 pub const NONE: &str = "the experiment makes no claims";
 
-/// Left edge of the plot, its right edge, and the left edge of the verdicts, in points.
+/// Left edge of the plot, its right edge, and the left edge of the verdicts, in points of the usual page.
 const PLOT: (f64, f64) = (160.0, 318.0);
 const VERDICTS: f64 = 326.0;
 /// Height of a comparison's line of text, and of the room above a claim, in points.
@@ -55,16 +55,16 @@ impl Block<'_> {
 }
 
 /// The figure's pages; an error where there is nothing to draw.
-pub fn figures(records: &Records) -> Result<Vec<Figure>, String> {
+pub fn figures(records: &Records, paper: Paper) -> Result<Vec<Figure>, String> {
     let judged = records.judged.as_ref().ok_or(NONE)?;
     if judged.claims.iter().flat_map(|claim| &claim.comparisons).all(|one| one.effect.is_none()) {
         return Err("no claim has been measured".to_owned());
     }
-    let axis = Axis::of(judged);
+    let axis = Axis::of(judged, paper);
     let mut pages: Vec<Vec<Block<'_>>> = Vec::new();
     let mut used = f64::INFINITY;
-    for block in judged.claims.iter().map(block) {
-        if used + block.height() > PAGE - TOP - FOOT {
+    for block in judged.claims.iter().map(|claim| block(claim, paper)) {
+        if used + block.height() > paper.tall - TOP - FOOT {
             pages.push(Vec::new());
             used = 0.0;
         }
@@ -80,7 +80,11 @@ pub fn figures(records: &Records) -> Result<Vec<Figure>, String> {
             1 => (String::new(), String::new()),
             n => (format!("-{}", index + 1), format!(" Part {} of {n}.", index + 1)),
         };
-        Figure { name: format!("claims{number}"), caption: format!("{caption}{of}"), drawing: draw(&axis, &blocks) }
+        Figure {
+            name: format!("claims{number}"),
+            caption: format!("{caption}{of}"),
+            drawing: draw(&axis, &blocks, paper),
+        }
     };
     Ok(pages.into_iter().enumerate().map(figure).collect())
 }
@@ -96,18 +100,19 @@ fn caption(judged: &Judged) -> String {
     )
 }
 
-fn block(claim: &JudgedClaim) -> Block<'_> {
+fn block(claim: &JudgedClaim, paper: Paper) -> Block<'_> {
+    let beside = paper.width - paper.wide(VERDICTS);
     let title = format!("{}  {}", claim.id, claim.text);
     let verdict = match claim.holm == claim.judgement.verdict {
         true => signed(claim.judgement.verdict),
         false => format!("{} (Holm: {})", signed(claim.judgement.verdict), signed(claim.holm)),
     };
-    let room = WIDTH - 12.0 - font::width(&verdict, NORMAL).max(WIDTH - VERDICTS - 4.0);
+    let room = paper.width - 12.0 - font::width(&verdict, NORMAL).max(beside - 4.0);
     let row = |comparison| Row {
-        label: wrap(&label(comparison), PLOT.0 - 18.0, SMALL),
+        label: wrap(&label(comparison), paper.wide(PLOT.0) - 18.0, SMALL),
         verdict: wrap(
             &format!("{} {}", comparison.judgement.verdict.sign(), comparison.verdict_and_wanting()),
-            WIDTH - VERDICTS - 3.0,
+            beside - 3.0,
             SMALL,
         ),
         comparison,
@@ -133,10 +138,13 @@ fn label(one: &JudgedComparison) -> String {
 struct Axis {
     low: f64,
     high: f64,
+    /// Its ends on the page.
+    left: f64,
+    right: f64,
 }
 
 impl Axis {
-    fn of(judged: &Judged) -> Axis {
+    fn of(judged: &Judged, paper: Paper) -> Axis {
         let (mut low, mut high) = (-2.0f64, 2.0f64);
         for one in judged.claims.iter().flat_map(|claim| &claim.comparisons) {
             let Some(effect) = &one.effect else { continue };
@@ -148,13 +156,13 @@ impl Axis {
                 (low, high) = (low.min(1.15 * value), high.max(1.15 * value));
             }
         }
-        Axis { low, high }
+        Axis { low, high, left: paper.wide(PLOT.0), right: paper.wide(PLOT.1) }
     }
 
     fn at(&self, value: f64) -> f64 {
         let (low, high) = (self.low.asinh(), self.high.asinh());
         let fraction = ((value.asinh() - low) / (high - low)).clamp(0.0, 1.0);
-        PLOT.0 + fraction * (PLOT.1 - PLOT.0)
+        self.left + fraction * (self.right - self.left)
     }
 
     /// Ticks within the axis whose labels do not touch, from zero outwards.
@@ -173,8 +181,8 @@ impl Axis {
     }
 }
 
-fn draw(axis: &Axis, blocks: &[Block<'_>]) -> Drawing {
-    let mut drawing = Drawing::new();
+fn draw(axis: &Axis, blocks: &[Block<'_>], paper: Paper) -> Drawing {
+    let mut drawing = Drawing::on(paper);
     let bottom = TOP + blocks.iter().map(Block::height).sum::<f64>() + 2.0;
     drawing.height = bottom + FOOT;
     let ticks = axis.ticks();
@@ -198,7 +206,7 @@ fn draw(axis: &Axis, blocks: &[Block<'_>]) -> Drawing {
         for (index, line) in block.title.iter().enumerate() {
             drawing.text((3.0, top + GAP + LINE * index as f64 + 7.0), line, NORMAL, INK, Anchor::Start);
         }
-        drawing.text((WIDTH - 3.0, top + GAP + 7.0), &block.verdict, NORMAL, INK, Anchor::End);
+        drawing.text((paper.width - 3.0, top + GAP + 7.0), &block.verdict, NORMAL, INK, Anchor::End);
         let mut y = first;
         for row in &block.rows {
             draw_row(&mut drawing, axis, row, y);
@@ -206,12 +214,12 @@ fn draw(axis: &Axis, blocks: &[Block<'_>]) -> Drawing {
         }
         top += block.height();
     }
-    drawing.path(vec![(PLOT.0, bottom), (PLOT.1, bottom)], GREY, 0.5);
+    drawing.path(vec![(axis.left, bottom), (axis.right, bottom)], GREY, 0.5);
     for &tick in &ticks {
         drawing.path(vec![(axis.at(tick), bottom), (axis.at(tick), bottom + 2.2)], GREY, 0.5);
         drawing.text((axis.at(tick), bottom + 9.6), fixed(tick, 0), SMALL, INK, Anchor::Middle);
     }
-    let middle = f64::midpoint(PLOT.0, PLOT.1);
+    let middle = f64::midpoint(axis.left, axis.right);
     drawing.text((middle, bottom + 20.0), "effect in units of δ", NORMAL, INK, Anchor::Middle);
     drawing
 }
@@ -223,7 +231,13 @@ fn draw_row(drawing: &mut Drawing, axis: &Axis, row: &Row<'_>, top: f64) {
     let one = row.comparison;
     let colour = colour(one.judgement.verdict);
     for (index, line) in row.verdict.iter().enumerate() {
-        drawing.text((VERDICTS, top + 7.5 + LINE * index as f64), line, SMALL, colour, Anchor::Start);
+        drawing.text(
+            (drawing.paper.wide(VERDICTS), top + 7.5 + LINE * index as f64),
+            line,
+            SMALL,
+            colour,
+            Anchor::Start,
+        );
     }
     let Some(effect) = &one.effect else { return };
     let (y, delta) = (top + 5.2, one.part.delta);

@@ -7,7 +7,7 @@ use super::{Choice, Drawn, Page, Shown};
 use crate::axis::{PlotAxis, number, range};
 use crate::closed_form::{WaterFilling, kl_per_dim, measured, predicted, squared_error};
 use crate::colour::{self, Colour, GREY, INK};
-use crate::drawing::{Drawing, WIDTH};
+use crate::drawing::{Drawing, Paper};
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::marker::Marker;
 use crate::notes;
@@ -44,7 +44,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     facets::thin(&mut choice, &width);
     let others = Along::all_but(&choice.groups, std::slice::from_ref(&width));
     facets::thin(&mut choice, &others);
-    let groups = choice.groups.as_slice();
+    let (groups, paper) = (choice.groups.as_slice(), choice.paper);
     let settings = settings(groups, &others);
     let widths = facets::styles(groups, &width);
     let n_pixels = n_pixels(groups);
@@ -72,20 +72,29 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     entries
         .extend(widths.iter().map(|style| LegendEntry::new(Swatch::Marker(GREY, style.marker), style.label.clone())));
     entries.push(LegendEntry::new(Swatch::Line(INK, 0.7, None), "closed form"));
-    let drawing = page(&models, &curves, &entries);
+    let drawing = page(&models, &curves, &entries, paper);
     let caption = format!(
-        "Linear VAEs on the training images after training against their optimum in closed form (Lucas et al. 2019); {}. Left: the KL of each \
+        "Linear VAEs on the training images after training against their optimum in closed form (Lucas et al. 2019); {}. {}: the KL of each \
          latent dimension, the largest first, against ½ ln(λᵢ/θ), and 0 where that is negative, with θ = βσ² and the eigenvalues λᵢ of the data's covariance; on \
          the line both are equal.{}",
         notes::seeds(groups, "small points"),
+        if is_stacked(paper) { "Above" } else { "Left" },
         if curves.is_empty() {
-            ""
+            String::new()
         } else {
-            " Right: the squared error per image, summed over its pixels (white is 1) at a draw of z, against the rate; the lines are reverse \
+            let place = if is_stacked(paper) { "Below" } else { "Right" };
+            format!(
+                " {place}: the squared error per image, summed over its pixels (white is 1) at a draw of z, against the rate; the lines are reverse \
              water-filling for each latent width, with λᵢ and residual power from the closed form at the width's smallest θ."
+            )
         },
     );
     Ok(choice.into_pages(vec![Page { drawing, caption, shown }]))
+}
+
+/// Whether one panel stands below the other.
+fn is_stacked(paper: Paper) -> bool {
+    paper.columns(2) < 2
 }
 
 /// The water level θ = βσ²; `None` for a model without a closed form.
@@ -152,8 +161,8 @@ fn water_filling(groups: &[&Group], n_pixels: usize) -> Vec<WaterFilling> {
     lowest.into_iter().filter_map(one).collect()
 }
 
-fn page(models: &[Model], curves: &[Vec<(f64, f64)>], entries: &[LegendEntry]) -> Drawing {
-    let mut drawing = Drawing::new();
+fn page(models: &[Model], curves: &[Vec<(f64, f64)>], entries: &[LegendEntry], paper: Paper) -> Drawing {
+    let mut drawing = Drawing::on(paper);
     let top = 3.0 + legend::draw(&mut drawing, entries, 2.0) + 6.0;
     let kl = || models.iter().flat_map(|model| &model.kl);
     let (_, most) = range(kl().flat_map(|(predicted, over)| over.extent().into_iter().chain([*predicted])));
@@ -164,7 +173,10 @@ fn page(models: &[Model], curves: &[Vec<(f64, f64)>], entries: &[LegendEntry]) -
     let (x, y) = (PlotAxis::around(rates, 6), PlotAxis::around(errors, 6));
     let (side, gap, right) = (14.0, 17.0, 8.0);
     let rooms = [y_label_room(&axis), y_label_room(&y)];
-    let width = (WIDTH - 2.0 * side - gap - right - rooms[0] - rooms[1]) / 2.0;
+    let width = match is_stacked(paper) {
+        true => paper.width - side - right - rooms[0].max(rooms[1]),
+        false => (paper.width - 2.0 * side - gap - right - rooms[0] - rooms[1]) / 2.0,
+    };
 
     let panel = Panel { left: side + rooms[0], top, width, height: HEIGHT, x: axis.clone(), y: axis };
     let labels = Labels {
@@ -190,8 +202,12 @@ fn page(models: &[Model], curves: &[Vec<(f64, f64)>], entries: &[LegendEntry]) -
         return drawing;
     }
 
-    let left = panel.right() + gap + side + rooms[1];
+    let (left, top) = match is_stacked(paper) {
+        true => (side + rooms[1], panel.bottom() + 30.0),
+        false => (panel.right() + gap + side + rooms[1], top),
+    };
     let panel = Panel { left, top, width, height: HEIGHT, x, y };
+    drawing.height = panel.bottom() + 23.0;
     let labels = Labels {
         title: None,
         x: Some("rate: KL (nats per image)"),

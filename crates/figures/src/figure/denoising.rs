@@ -49,7 +49,8 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         _ => DENOISED.to_owned(),
     };
     let labels: Vec<String> = groups.iter().map(|group| label(group)).collect();
-    let layout = RowLayout::of(first.originals, labels.iter().map(String::as_str).chain([CORRUPTED, ORIGINAL]));
+    let layout =
+        RowLayout::of(choice.paper, first.originals, labels.iter().map(String::as_str).chain([CORRUPTED, ORIGINAL]));
     let row = |label: &str, images| Row { label: label.to_owned(), group: None, images };
     let mut blocks: Vec<Block<'_>> = Vec::new();
     for facet in facets::rows(groups, std::slice::from_ref(&along)) {

@@ -8,7 +8,7 @@ use super::through_betas::{self, BetaPage};
 use super::{Choice, Drawn, Page};
 use crate::axis::{PlotAxis, number, range};
 use crate::colour::GREY;
-use crate::drawing::{Drawing, WIDTH};
+use crate::drawing::{Drawing, Paper};
 use crate::legend;
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
@@ -23,6 +23,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let none = "the explained power of no finished run with a KL was measured";
     let has = |group: &Group| kl(group).is_some() && BANDS.iter().any(|band| explained(group, *band).is_some());
     choice.keep("no explained power beside a KL", none, has)?;
+    let paper = choice.paper;
     let pages = through_betas::pages(&mut choice)?;
     let page = |of: &BetaPage<'_>| {
         let caption = format!(
@@ -32,7 +33,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
             notes::seeds(&of.groups, "small points"),
             of.sentence(),
         );
-        Page { drawing: drawing(of), caption, shown: of.shown() }
+        Page { drawing: drawing(of, paper), caption, shown: of.shown() }
     };
     let pages = pages.iter().map(page).collect();
     Ok(choice.into_pages(pages))
@@ -56,12 +57,12 @@ fn title(band: Band) -> String {
     }
 }
 
-fn drawing(page: &BetaPage<'_>) -> Drawing {
-    let mut drawing = Drawing::new();
+fn drawing(page: &BetaPage<'_>, paper: Paper) -> Drawing {
+    let mut drawing = Drawing::on(paper);
     let mut top = 3.0 + legend::draw(&mut drawing, &page.entries(), 2.0) + 13.0;
     if !page.label.is_empty() {
-        let titles = Titles::of([page.label.clone()], WIDTH - 16.0);
-        titles.draw(&mut drawing, 0, (WIDTH / 2.0, top - 2.0 + titles.extra));
+        let titles = Titles::of([page.label.clone()], paper.width - 16.0);
+        titles.draw(&mut drawing, 0, (paper.width / 2.0, top - 2.0 + titles.extra));
         top += titles.extra + LABEL;
     }
     let groups = || page.lines.iter().flat_map(|line| &line.groups).copied();
@@ -72,12 +73,17 @@ fn drawing(page: &BetaPage<'_>) -> Drawing {
     let explained_by_all = groups().flat_map(|group| BANDS.into_iter().filter_map(move |band| explained(group, band)));
     let y = PlotAxis::around(explained_by_all.flat_map(|over| over.extent()).chain([1.0]), 6);
     let (side, gap, right) = (12.0, 11.0, 6.0);
-    let n = BANDS.len() as f64;
-    let width = (WIDTH - side - right - y_label_room(&y) - gap * (n - 1.0)) / n;
+    let n_columns = paper.per_row(BANDS.len());
+    let n = n_columns as f64;
+    let width = (paper.width - side - right - y_label_room(&y) - gap * (n - 1.0)) / n;
     let mut left = side + y_label_room(&y);
     for (index, band) in BANDS.into_iter().enumerate() {
+        let is_first = index % n_columns == 0;
+        if is_first && index > 0 {
+            top += HEIGHT + 23.0 + LABEL;
+            left = side + y_label_room(&y);
+        }
         let panel = Panel { left, top, width, height: HEIGHT, x: x.clone(), y: y.clone() };
-        let is_first = index == 0;
         let labels = Labels {
             title: Some(&title(band)),
             x: Some("KL (nats per image)"),

@@ -79,7 +79,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     };
     let along = Along::choose(groups);
     let steps = rows().map(|(_, images)| images.n - 2).max().unwrap_or(1);
-    let layout = RowLayout::of_paths(first, rows().map(|(label, _)| label.as_str()), steps);
+    let layout = RowLayout::of_paths(choice.paper, first, rows().map(|(label, _)| label.as_str()), steps);
     let blocks: Vec<Block<'_>> = groups
         .iter()
         .zip(&found)

@@ -5,10 +5,10 @@ use spec::metric::ACTIVE_UNIT_VARIANCE;
 
 use super::facets::{self, Along, PanelRow};
 use super::labels::{self, LABEL, Titles};
-use super::{Choice, Drawn, PAGE, Page, Shown};
+use super::{Choice, Drawn, Page, Shown};
 use crate::axis::{PlotAxis, fixed};
 use crate::colour::{BLUE, Colour, FAINT, GREY, INK, LIGHT_BLUE};
-use crate::drawing::{Anchor, Drawing, SMALL, WIDTH};
+use crate::drawing::{Anchor, Drawing, Paper, SMALL};
 use crate::font;
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::notes;
@@ -82,9 +82,9 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let none = "no finished run has a KL that is a sum over latent dimensions";
     let has = |group: &Group| group.runs.iter().any(|run| !run.kl_per_dim.is_empty());
     choice.keep("no KL that is a sum over latent dimensions", none, has)?;
-    let groups = choice.groups.as_slice();
+    let (groups, paper) = (choice.groups.as_slice(), choice.paper);
     let along = Along::choose(groups);
-    let rows: Vec<(String, Vec<Bars>)> = facets::panel_rows(groups, &along, MAX_COLUMNS)
+    let rows: Vec<(String, Vec<Bars>)> = facets::panel_rows(groups, &along, paper.columns(MAX_COLUMNS))
         .into_iter()
         .map(|PanelRow { label, panels }| {
             let bars = panels.into_iter().map(|(group, title)| bars_of(group, title, &label)).collect();
@@ -96,7 +96,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         rows.iter().flat_map(|(_, bars)| bars).flat_map(|b| &b.kl).flat_map(OverSeeds::extent).map(|end| 1.12 * end);
     let y = PlotAxis::from_zero(ends, 4);
     let height = if rows.len() == 1 { 100.0 } else { 66.0 };
-    let per_page = (((PAGE - 60.0) / (height + LABEL + 24.0)) as usize).max(1);
+    let per_page = (((paper.tall - 60.0) / (height + LABEL + 24.0)) as usize).max(1);
     let caption = format!(
         "KL of each latent dimension on the test images, in nats per image, largest first; {} at each rank. A unit is \
          active if its posterior mean varies over the test images, Var_x(E_q[z]) > {ACTIVE_UNIT_VARIANCE}, whatever its KL.{}{}",
@@ -113,7 +113,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         },
     );
     let pages = rows.chunks(per_page).map(|rows| Page {
-        drawing: page(rows, &y, height),
+        drawing: page(rows, &y, height, paper),
         caption: caption.clone(),
         shown: rows.iter().flat_map(|(_, bars)| bars).map(|bars| bars.shown.clone()).collect(),
     });
@@ -140,8 +140,8 @@ fn bars_of(group: &Group, label: String, row: &str) -> Bars {
     }
 }
 
-fn page(rows: &[(String, Vec<Bars>)], y: &PlotAxis, height: f64) -> Drawing {
-    let mut drawing = Drawing::new();
+fn page(rows: &[(String, Vec<Bars>)], y: &PlotAxis, height: f64, paper: Paper) -> Drawing {
+    let mut drawing = Drawing::on(paper);
     let has = |activity: &Activity| rows.iter().flat_map(|(_, bars)| bars).any(|bars| bars.activity.contains(activity));
     let entry = |activity: Activity| {
         let (colour, name) = activity.look();
@@ -152,7 +152,7 @@ fn page(rows: &[(String, Vec<Bars>)], y: &PlotAxis, height: f64) -> Drawing {
     let columns = rows.iter().map(|(_, bars)| bars.len()).max().unwrap_or(1);
     let room = y_label_room(y);
     let (title, gap, right) = (12.0, 9.0, 4.0);
-    let width = (WIDTH - title - right - room - gap * (columns - 1) as f64) / columns as f64;
+    let width = (paper.width - title - right - room - gap * (columns - 1) as f64) / columns as f64;
     let mut n_labels = 0;
     for (index, (label, bars)) in rows.iter().enumerate() {
         let is_last = index + 1 == rows.len();
@@ -266,7 +266,7 @@ mod tests {
         // A line at 3, just below the upper end.
         let y = PlotAxis::between(0.0, 3.24, 4);
         let panel = Panel { left: 30.0, top: 40.0, width: 80.0, height: 66.0, x: PlotAxis::whole(0.5, 2.5, 5), y };
-        let mut drawing = Drawing::new();
+        let mut drawing = Drawing::on(Paper::default());
         bars_in(&mut drawing, &panel, &bars);
         let texts = drawing.marks.iter().filter_map(|mark| match mark {
             crate::drawing::Mark::Text { at, .. } => Some(at.1),

@@ -1,7 +1,7 @@
 //! Labels of rows and titles of panels: broken into lines where they are wider than their room.
 
 use crate::colour;
-use crate::drawing::{Anchor, Drawing, NORMAL, Point, WIDTH};
+use crate::drawing::{Anchor, Drawing, NORMAL, Paper, Point};
 use crate::font;
 
 /// Height of a row's label of one line, in points.
@@ -10,21 +10,21 @@ pub const LABEL: f64 = 13.0;
 pub const LINE: f64 = 9.5;
 
 /// The lines of a row's label `(a) β = 0.5`; none when there is one row only.
-pub fn row_label_lines(index: usize, label: &str) -> Vec<String> {
+pub fn row_label_lines(paper: Paper, index: usize, label: &str) -> Vec<String> {
     if label.is_empty() {
         return Vec::new();
     }
-    wrap(&format!("({}) {label}", letter(index)), WIDTH - 8.0, NORMAL)
+    wrap(&format!("({}) {label}", letter(index)), paper.width - 8.0, NORMAL)
 }
 
 /// Height of a row's label beyond that of one line, in points.
-pub fn row_label_extra(index: usize, label: &str) -> f64 {
-    LINE * row_label_lines(index, label).len().saturating_sub(1) as f64
+pub fn row_label_extra(paper: Paper, index: usize, label: &str) -> f64 {
+    LINE * row_label_lines(paper, index, label).len().saturating_sub(1) as f64
 }
 
 /// Writes `(a) β = 0.5` above a row; nothing when there is one row only. Returns the height beyond one line, in points.
 pub fn row_label(drawing: &mut Drawing, index: usize, label: &str, top: f64) -> f64 {
-    let lines = row_label_lines(index, label);
+    let lines = row_label_lines(drawing.paper, index, label);
     for (below, line) in lines.iter().enumerate() {
         drawing.text((3.0, top + 8.0 + LINE * below as f64), line, NORMAL, colour::INK, Anchor::Start);
     }
@@ -50,7 +50,7 @@ impl Titles {
     pub fn draw(&self, drawing: &mut Drawing, index: usize, (middle, baseline): Point) {
         let lines = || self.lines.get(index).into_iter().flatten();
         let half = lines().map(|line| font::width(line, NORMAL)).fold(0.0, f64::max) / 2.0 + 1.0;
-        let middle = middle.min(WIDTH - half).max(half);
+        let middle = middle.min(drawing.paper.width - half).max(half);
         let first = baseline - LINE * lines().count().saturating_sub(1) as f64;
         for (below, line) in lines().enumerate() {
             drawing.text((middle, first + LINE * below as f64), line, NORMAL, colour::INK, Anchor::Middle);

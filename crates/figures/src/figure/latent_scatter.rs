@@ -6,11 +6,11 @@ use spec::{LatentSpace, listed, thousands};
 
 use super::facets::{self, Along, PanelRow};
 use super::labels::{self, LABEL, Titles};
-use super::{Choice, Drawn, PAGE, Page, Shown};
+use super::{Choice, Drawn, Page, Shown};
 use crate::arrays::{Latents, RunArrays};
 use crate::axis::{PlotAxis, range};
 use crate::colour::{self, BLUE, GREY, N_CLASSES};
-use crate::drawing::{Drawing, Point, WIDTH};
+use crate::drawing::{Drawing, Paper, Point};
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::marker::Marker;
 use crate::notes;
@@ -91,14 +91,14 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let none = "no finished run has stored latents of two dimensions or more";
     let has = |g: &Group| g.arrays().is_some_and(|(_, a)| a.latents.as_ref().is_some_and(|z| z.dim >= 2 && z.n > 0));
     choice.keep("no stored latents of two dimensions or more", none, has)?;
-    let groups = choice.groups.as_slice();
+    let (groups, paper) = (choice.groups.as_slice(), choice.paper);
     let along = Along::choose(groups);
-    let rows = facets::panel_rows(groups, &along, MAX_COLUMNS);
+    let rows = facets::panel_rows(groups, &along, paper.columns(MAX_COLUMNS));
     let columns = rows.iter().map(|row| row.panels.len()).max().unwrap_or(1);
     let n_classes = groups.iter().filter_map(|g| classes(g.arrays()?.1)).max();
     let coloured = n_classes.is_some_and(|n| n <= N_CLASSES);
-    let size = panel_size(columns);
-    let per_page = (((PAGE - 40.0) / (size + LABEL + 26.0)) as usize).max(1);
+    let size = panel_size(columns, paper);
+    let per_page = (((paper.tall - 40.0) / (size + LABEL + 26.0)) as usize).max(1);
     let n_panels: usize = rows.iter().take(per_page).map(|row| row.panels.len()).sum();
     let n_points = ((size * size / AREA_OF_POINT) as usize).max(MIN_POINTS).min(MAX_POINTS / n_panels.max(1));
     let (mut shown, mut stored) = (0, 0);
@@ -156,7 +156,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let n_coloured = if coloured { n_classes.unwrap_or(0) } else { 0 };
     let names = class_names(groups, n_coloured);
     let pages = clouds.chunks(per_page).map(|rows| Page {
-        drawing: page(rows, columns, &names, &axes),
+        drawing: page(rows, columns, &names, &axes, paper),
         caption: caption.clone(),
         shown: rows.iter().flat_map(|(_, clouds)| clouds).map(|cloud| cloud.shown.clone()).collect(),
     });
@@ -212,12 +212,12 @@ fn points(latents: &Latents, labels: Option<&[u8]>, n_points: usize) -> ((usize,
 const LEFT: f64 = 30.0;
 const BETWEEN: f64 = 4.0;
 
-fn panel_size(columns: usize) -> f64 {
-    ((WIDTH - 6.0 - BETWEEN * (columns - 1) as f64) / columns as f64 - LEFT).min(240.0)
+fn panel_size(columns: usize, paper: Paper) -> f64 {
+    ((paper.width - 6.0 - BETWEEN * (columns - 1) as f64) / columns as f64 - LEFT).min(240.0)
 }
 
-fn page(rows: &[(String, Vec<Cloud>)], columns: usize, class_names: &[String], axes: &[Axes]) -> Drawing {
-    let mut drawing = Drawing::new();
+fn page(rows: &[(String, Vec<Cloud>)], columns: usize, class_names: &[String], axes: &[Axes], paper: Paper) -> Drawing {
+    let mut drawing = Drawing::on(paper);
     let mut top = 4.0;
     let mut entries = Vec::new();
     if !class_names.is_empty() {
@@ -233,8 +233,8 @@ fn page(rows: &[(String, Vec<Cloud>)], columns: usize, class_names: &[String], a
     if !entries.is_empty() {
         top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 3.0;
     }
-    let size = panel_size(columns);
-    let start = (WIDTH - (size + LEFT) * columns as f64 - BETWEEN * (columns - 1) as f64) / 2.0;
+    let size = panel_size(columns, paper);
+    let start = (paper.width - (size + LEFT) * columns as f64 - BETWEEN * (columns - 1) as f64) / 2.0;
     let mut n_labels = 0;
     for (index, (label, clouds)) in rows.iter().enumerate() {
         let is_new = index == 0 || rows[index - 1].0 != *label;

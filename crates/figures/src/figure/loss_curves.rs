@@ -5,10 +5,10 @@ use spec::{Metric, Term, listed};
 use super::facets::{self, Along, Facet, MAX_LINES, Style};
 use super::grid::Grid;
 use super::labels::{self, LABEL};
-use super::{Choice, Drawn, PAGE, Page, Shown};
+use super::{Choice, Drawn, Page, Shown};
 use crate::axis::{PlotAxis, range};
 use crate::colour::{GREY, INK};
-use crate::drawing::{Drawing, Mark, SMALL, WIDTH};
+use crate::drawing::{Drawing, Mark, Paper, SMALL};
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
@@ -59,7 +59,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     choice.keep("no metrics on the test images", none, |group| group.runs.iter().any(|run| !run.test.is_empty()))?;
     let along = along(&choice.groups);
     facets::thin(&mut choice, &along);
-    let groups = choice.groups.as_slice();
+    let (groups, paper) = (choice.groups.as_slice(), choice.paper);
     // A panel for each term that some model has: a GAN has no bound, and most have no discriminator.
     let drawn: Vec<Metric> =
         terms_in_nats().filter(|&term| groups.iter().any(|group| group.last(term).is_some())).collect();
@@ -85,7 +85,10 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let height = if rows.len() == 1 { 104.0 } else { 74.0 };
     let apart = is_sparse(&rows, drawn.len());
     let row_height = height + LABEL + 6.0 + if apart { LABEL + BELOW } else { 0.0 };
-    let per_page = (((PAGE - 60.0) / row_height) as usize).max(1);
+    // Where the page is narrow, terms stand below each other.
+    let n_stacked = drawn.len().div_ceil(paper.per_row(drawn.len()));
+    let stacked = (n_stacked - 1) as f64 * (row_height + LABEL + BELOW);
+    let per_page = (((paper.tall - 60.0) / (row_height + stacked)) as usize).max(1);
     let caption = format!(
         "{} against the epoch, in nats per image: test images solid, training images (averaged while the \
          weights change) dashed; {}{}.{}{}{}{}{}{}{}",
@@ -101,7 +104,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         if axes.cut { " Some of the first epochs lie beyond the panels." } else { "" },
     );
     let pages = rows.chunks(per_page).map(|rows| Page {
-        drawing: page(rows, &drawn, &styles, &axes, height, apart),
+        drawing: page(rows, &drawn, &styles, &axes, (height, apart, paper)),
         caption: caption.clone(),
         shown: rows.iter().flat_map(|row| row.shown.clone()).collect(),
     });
@@ -247,8 +250,14 @@ fn is_sparse(rows: &[Row], n_terms: usize) -> bool {
     4 * n_filled <= 3 * rows.len() * n_terms
 }
 
-fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f64, apart: bool) -> Drawing {
-    let mut drawing = Drawing::new();
+fn page(
+    rows: &[Row],
+    drawn: &[Metric],
+    styles: &[Style],
+    axes: &Axes,
+    (height, apart, paper): (f64, bool, Paper),
+) -> Drawing {
+    let mut drawing = Drawing::on(paper);
     let is_here =
         |style: &&Style| rows.iter().flat_map(|row| &row.curves).any(|curve| curve.style.level == style.level);
     let entry = |s: &Style| LegendEntry::new(Swatch::Marked(s.colour, s.marker), s.label.clone());
@@ -258,31 +267,33 @@ fn page(rows: &[Row], drawn: &[Metric], styles: &[Style], axes: &Axes, height: f
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;
     let size = if apart { 1 } else { rows.len() };
     for (index, rows) in rows.chunks(size).enumerate() {
-        // The labels of the axes below, and the titles of the columns.
-        top += if index > 0 { BELOW + LABEL } else { 0.0 };
-        top = table(&mut drawing, rows, index * size, drawn, axes, height, top);
+        let terms: Vec<usize> = (0..drawn.len()).filter(|&term| rows.iter().any(|row| row.has(term))).collect();
+        let per_row = paper.per_row(terms.len());
+        for (stack, columns) in terms.chunks(per_row).enumerate() {
+            // The labels of the axes below, and the titles of the columns.
+            top += if index + stack > 0 { BELOW + LABEL } else { 0.0 };
+            top = table(&mut drawing, rows, index * size, (drawn, columns, per_row), axes, height, top);
+        }
     }
     drawing.height = top - 7.0 + BELOW;
     drawing
 }
 
-/// Rows of panels with a column for each term that some of their models have; `first` is the number of the first one. Returns where
+/// Rows of panels with a column for each of these terms, as wide as `n` columns leave them; `first` is the number of the first one. Returns where
 /// the next may begin.
 fn table(
     drawing: &mut Drawing,
     rows: &[Row],
     first: usize,
-    drawn: &[Metric],
+    (drawn, columns, n): (&[Metric], &[usize], usize),
     axes: &Axes,
     height: f64,
     mut top: f64,
 ) -> f64 {
-    let columns: Vec<usize> = (0..drawn.len()).filter(|&term| rows.iter().any(|row| row.has(term))).collect();
-    let n = columns.len();
     let room = |term: usize| rows.iter().map(|row| y_label_room(&axes.y(row, term))).fold(0.0, f64::max);
     let rooms: Vec<f64> = columns.iter().map(|&term| room(term)).collect();
     let (title, gap, right) = (11.5, 7.0, 6.5);
-    let width = (WIDTH - title - right - gap * (n - 1) as f64 - rooms.iter().sum::<f64>()) / n as f64;
+    let width = (drawing.paper.width - title - right - gap * (n - 1) as f64 - rooms.iter().sum::<f64>()) / n as f64;
     let grid = Grid::new(rows.iter().map(|row| columns.iter().map(|&term| row.has(term)).collect()).collect());
     for (index, row) in rows.iter().enumerate() {
         if !row.label.is_empty() {

@@ -5,10 +5,10 @@ use spec::{LatentSpace, listed};
 
 use super::facets::{self, Along};
 use super::labels::{self, LABEL, Titles};
-use super::{Choice, Drawn, PAGE, Page, Shown, spread};
+use super::{Choice, Drawn, Page, Shown, spread};
 use crate::axis::{PlotAxis, fixed};
 use crate::colour::{GREY, INK};
-use crate::drawing::{Anchor, Drawing, NORMAL, SMALL, WIDTH};
+use crate::drawing::{Anchor, Drawing, NORMAL, Paper, SMALL};
 use crate::font;
 use crate::notes;
 use crate::records::Group;
@@ -83,29 +83,29 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     choice.keep("not of two latent dimensions", "no run has latent dimension 2", is_plane)?;
     let none = "the runs with latent dimension 2 have stored no manifold";
     choice.keep("no stored manifold", none, |group| group.images(ArrayName::Manifold).is_some())?;
-    let chosen = choice.groups.as_slice();
+    let (chosen, paper) = (choice.groups.as_slice(), choice.paper);
     let planes: Vec<Plane<'_>> = chosen.iter().filter_map(|group| Plane::of(group)).collect();
     let along = Along::choose(chosen);
-    let layout = Layout::of(&planes);
+    let layout = Layout::of(&planes, paper);
     let titled = planes.len() > 1;
     let title = |plane: &Plane<'_>| facets::title(plane.group, chosen, &along);
 
     let mut pages = Vec::new();
-    let (mut drawing, mut shown) = (Drawing::new(), Vec::new());
+    let (mut drawing, mut shown) = (Drawing::on(paper), Vec::new());
     let mut top = 2.0;
     for (row, chunk) in planes.chunks(layout.columns).enumerate() {
         let letter = |column: usize| labels::letter(row * layout.columns + column);
         let titles = chunk.iter().enumerate().map(|(column, plane)| format!("({}) {}", letter(column), title(plane)));
         let titles = Titles::of(titles, layout.pitch() - 4.0);
         let above = if titled { LABEL - 1.0 + titles.extra } else { 4.0 };
-        if row > 0 && top + above + layout.tall + BELOW > PAGE {
+        if row > 0 && top + above + layout.tall + BELOW > paper.tall {
             drawing.height = top;
-            pages.push((std::mem::take(&mut drawing), std::mem::take(&mut shown)));
+            pages.push((std::mem::replace(&mut drawing, Drawing::on(paper)), std::mem::take(&mut shown)));
             top = 2.0;
         }
         top += above;
         // A last row with fewer planes stands in the middle.
-        let start = (WIDTH + BETWEEN - layout.pitch() * chunk.len() as f64) / 2.0 + layout.left;
+        let start = (paper.width + BETWEEN - layout.pitch() * chunk.len() as f64) / 2.0 + layout.left;
         for (column, plane) in chunk.iter().enumerate() {
             shown.push(Shown::new(plane.group, titled.then(|| title(plane))));
             let left = start + layout.pitch() * column as f64;
@@ -186,18 +186,19 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(planes: &[Plane<'_>]) -> Layout {
+    fn of(planes: &[Plane<'_>], paper: Paper) -> Layout {
         // Rows that are full, as far as there is a way.
         let columns = match planes.len() {
             0 | 1 => 1,
             2 | 4 => 2,
             _ => 3,
         };
+        let columns = paper.columns(columns);
         let width = |(_, label): &(f64, String)| font::width(label, SMALL);
         let all = |plane: &Plane<'_>| (0..plane.side()).collect::<Vec<_>>();
         let widest = planes.iter().flat_map(|plane| plane.ticks(&all(plane))[1].iter().map(width).collect::<Vec<_>>());
         let left = widest.fold(font::width("z₂", NORMAL), f64::max) + TICK + 2.0;
-        let room = ((WIDTH - 2.0 - BETWEEN * (columns - 1) as f64) / columns as f64 - left).min(WIDEST);
+        let room = ((paper.width - 2.0 - BETWEEN * (columns - 1) as f64) / columns as f64 - left).min(WIDEST);
         let largest = planes.iter().max_by_key(|plane| plane.side());
         // The largest part of a grid, both ends included and evenly, in which a pixel is still a pixel.
         let side = largest.map_or(1, Plane::side);

@@ -30,13 +30,11 @@ mod through_betas;
 
 use spec::FigureKind;
 
-use crate::drawing::{Drawing, Mark};
+use crate::drawing::{Drawing, Mark, Paper};
 use crate::notes;
 use crate::records::{Group, Part, Records, phrase_shared};
 use crate::setting::GroupKey;
 
-/// The tallest figure, in points; what does not fit goes on to another file.
-const PAGE: f64 = 560.0;
 /// The most files of one kind and part.
 const MAX_FILES: usize = 6;
 
@@ -93,11 +91,13 @@ struct LeftOut {
 struct Choice<'a> {
     groups: Vec<&'a Group>,
     left_out: Vec<LeftOut>,
+    /// What they are shown on.
+    paper: Paper,
 }
 
 impl<'a> Choice<'a> {
-    fn of(groups: &[&'a Group]) -> Choice<'a> {
-        Choice { groups: groups.to_vec(), left_out: Vec::new() }
+    fn of(groups: &[&'a Group], paper: Paper) -> Choice<'a> {
+        Choice { groups: groups.to_vec(), left_out: Vec::new(), paper }
     }
 
     /// Leaves out the groups that are not `wanted`, for want of what `why` says: `no KL`.
@@ -141,11 +141,11 @@ struct MadePart<'a> {
 }
 
 /// Draws one kind of figure: one or more files, or a reason why there is none.
-pub fn figures(kind: FigureKind, records: &Records) -> Result<Vec<Figure>, String> {
+pub fn figures(kind: FigureKind, records: &Records, paper: Paper) -> Result<Vec<Figure>, String> {
     if kind == FigureKind::Claims {
-        return claims::figures(records);
+        return claims::figures(records, paper);
     }
-    let Made { parts, left_out } = make(kind, records)?;
+    let Made { parts, left_out } = make(kind, records, paper)?;
     let is_shown = |group: &&Group| !left_out.iter().any(|out| out.group == group.key);
     let remarks = format!("{}{}", not_shown(&left_out), notes::missing(records));
     let named = |part: MadePart<'_>| {
@@ -156,7 +156,7 @@ pub fn figures(kind: FigureKind, records: &Records) -> Result<Vec<Figure>, Strin
     Ok(parts.into_iter().flat_map(named).collect())
 }
 
-fn make(kind: FigureKind, records: &Records) -> Result<Made<'_>, String> {
+fn make(kind: FigureKind, records: &Records, paper: Paper) -> Result<Made<'_>, String> {
     let draw: fn(Choice<'_>) -> Drawn = match kind {
         // It shows claims, not groups.
         FigureKind::Claims => return Err(claims::NONE.to_owned()),
@@ -181,7 +181,7 @@ fn make(kind: FigureKind, records: &Records) -> Result<Made<'_>, String> {
     let mut made = Made { parts: Vec::new(), left_out: Vec::new() };
     let mut reasons: Vec<String> = Vec::new();
     for part in if kind.is_in_nats() { records.by_basis() } else { records.by_dataset() } {
-        match draw(Choice::of(&part.groups)) {
+        match draw(Choice::of(&part.groups, paper)) {
             Ok(Pages { mut pages, left_out }) => {
                 made.left_out.extend(left_out);
                 let n_pages = pages.len();
@@ -264,7 +264,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::drawing::{Anchor, WIDTH};
+    use crate::drawing::Anchor;
     use crate::setting::{BETA, LATENT_DIM};
 
     /// All that is written on a page, without the spaces at which it was broken into lines.
@@ -287,8 +287,12 @@ mod tests {
             };
             let tall = 0.7 * size;
             match upright {
-                true => y - behind >= 0.0 && y + before <= drawing.height && x - tall >= 0.0 && x <= WIDTH,
-                false => x - before >= 0.0 && x + behind <= WIDTH && y - tall >= 0.0 && y <= drawing.height,
+                true => {
+                    y - behind >= 0.0 && y + before <= drawing.height && x - tall >= 0.0 && x <= drawing.paper.width
+                }
+                false => {
+                    x - before >= 0.0 && x + behind <= drawing.paper.width && y - tall >= 0.0 && y <= drawing.height
+                }
             }
         };
         let clipped = drawing.marks.iter().filter_map(|mark| match mark {
@@ -298,6 +302,11 @@ mod tests {
             _ => None,
         });
         clipped.collect()
+    }
+
+    /// The pages of all presets.
+    fn papers() -> [Paper; 3] {
+        ["neurips", "icml", "slides"].map(|name| Paper::of(&spec::Style::preset(name).unwrap_or_default()))
     }
 
     fn squeezed(text: &str) -> String {
@@ -310,10 +319,10 @@ mod tests {
         #[test]
         fn a_figure_shows_each_group_or_names_it_and_why(cells in prop::collection::vec(random::cell(), 1..24)) {
             let records = random::records(&cells);
-            for &kind in FigureKind::ALL {
-                let Ok(made) = make(kind, &records) else { continue };
+            for (&kind, paper) in FigureKind::ALL.iter().flat_map(|kind| papers().map(|paper| (kind, paper))) {
+                let Ok(made) = make(kind, &records, paper) else { continue };
                 let captions: Vec<String> =
-                    figures(kind, &records).into_iter().flatten().map(|figure| figure.caption).collect();
+                    figures(kind, &records, paper).into_iter().flatten().map(|figure| figure.caption).collect();
                 for group in &records.groups {
                     let shown = made.parts.iter().flat_map(|part| &part.pages).flat_map(|page| &page.shown);
                     let is_shown = shown.clone().any(|shown| shown.group == group.key);
@@ -330,8 +339,8 @@ mod tests {
         #[test]
         fn no_mark_stands_for_two_groups_and_no_text_is_cut(cells in prop::collection::vec(random::cell(), 1..24)) {
             let records = random::records(&cells);
-            for &kind in FigureKind::ALL {
-                let Ok(made) = make(kind, &records) else { continue };
+            for (&kind, paper) in FigureKind::ALL.iter().flat_map(|kind| papers().map(|paper| (kind, paper))) {
+                let Ok(made) = make(kind, &records, paper) else { continue };
                 for part in &made.parts {
                     let mut known: BTreeMap<&[String], &GroupKey> = BTreeMap::new();
                     for page in &part.pages {

@@ -7,7 +7,7 @@ use super::through_betas::{self, BetaLine};
 use super::{Choice, Drawn, Page};
 use crate::axis::{PlotAxis, fixed, number, range};
 use crate::colour::{Colour, GREY, INK};
-use crate::drawing::{Anchor, Drawing, Point, SMALL, WIDTH};
+use crate::drawing::{Anchor, Drawing, Paper, Point, SMALL};
 use crate::font;
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::marker::Marker;
@@ -33,6 +33,7 @@ struct RatePoint {
 pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let none = "no finished run has both a reconstruction and a KL";
     choice.keep("no KL beside a reconstruction", none, |group| point(group).is_some())?;
+    let paper = choice.paper;
     let pages = through_betas::pages(&mut choice)?;
     let pages = pages.iter().map(|of| {
         let caption = format!(
@@ -48,7 +49,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
             points: line.groups.iter().filter_map(|group| point(group)).collect(),
         };
         let lines: Vec<Line> = of.lines.iter().map(line).collect();
-        Page { drawing: page(&lines, of.entries(), &of.label), caption, shown: of.shown() }
+        Page { drawing: page(&lines, of.entries(), &of.label, paper), caption, shown: of.shown() }
     });
     let pages = pages.collect();
     Ok(choice.into_pages(pages))
@@ -60,14 +61,14 @@ fn point(group: &Group) -> Option<RatePoint> {
     Some(RatePoint { beta: group.number(BETA)?, kl, reconstruction })
 }
 
-fn page(lines: &[Line], mut entries: Vec<LegendEntry>, title: &str) -> Drawing {
-    let mut drawing = Drawing::new();
+fn page(lines: &[Line], mut entries: Vec<LegendEntry>, title: &str, paper: Paper) -> Drawing {
+    let mut drawing = Drawing::on(paper);
     entries.push(LegendEntry::new(Swatch::Line(GREY, 0.5, Some((1.2, 2.4))), "constant ELBO"));
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;
     if !title.is_empty() {
-        let titles = Titles::of([title.to_owned()], WIDTH - 16.0);
+        let titles = Titles::of([title.to_owned()], paper.width - 16.0);
         top += titles.extra;
-        titles.draw(&mut drawing, 0, (WIDTH / 2.0, top + 6.0));
+        titles.draw(&mut drawing, 0, (paper.width / 2.0, top + 6.0));
         top += LABEL;
     }
     let points = || lines.iter().flat_map(|line| &line.points);
@@ -79,7 +80,8 @@ fn page(lines: &[Line], mut entries: Vec<LegendEntry>, title: &str) -> Drawing {
     let pad = 0.06 * (high - low).max(1e-9);
     let y = PlotAxis::between(low - 1.6 * pad, high + pad, 6);
     let left = 34.0f64.max(16.0 + y_label_room(&y));
-    let panel = Panel { left, top, width: WIDTH - left - 40.0, height: 190.0, x, y };
+    let width = paper.width - left - 40.0;
+    let panel = Panel { left, top, width, height: width.min(190.0), x, y };
     let labels = Labels {
         title: None,
         x: Some("rate: KL (nats per image)"),
@@ -234,7 +236,7 @@ mod tests {
         ];
         let (x, y) = (PlotAxis::between(1.0, 33.0, 7), PlotAxis::between(57.0, 143.0, 6));
         let panel = Panel { left: 34.0, top: 20.0, width: 320.0, height: 190.0, x, y };
-        let mut drawing = Drawing::new();
+        let mut drawing = Drawing::on(Paper::default());
         name_betas(&mut drawing, &panel, &lines);
         let mut n_named = 0;
         for mark in &drawing.marks {

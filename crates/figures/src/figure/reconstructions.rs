@@ -26,7 +26,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     let along = Along::choose(groups);
     let label = |group: &Group| along.value(group);
     let labels: Vec<String> = groups.iter().map(|group| label(group)).collect();
-    let layout = RowLayout::of(first, labels.iter().map(String::as_str).chain([ORIGINAL]));
+    let layout = RowLayout::of(choice.paper, first, labels.iter().map(String::as_str).chain([ORIGINAL]));
 
     let mut blocks: Vec<Block<'_>> = Vec::new();
     for facet in facets::rows(groups, std::slice::from_ref(&along)) {

@@ -1,9 +1,9 @@
 //! Rows of images with their labels to the left, one page after another.
 
 use super::labels::{self, LABEL, LINE};
-use super::{PAGE, Page, Shown};
+use super::{Page, Shown};
 use crate::colour::INK;
-use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
+use crate::drawing::{Anchor, Drawing, NORMAL, Paper};
 use crate::font;
 use crate::records::Group;
 use crate::tiles::{ImageStack, Zoom, sheet};
@@ -49,35 +49,41 @@ pub struct RowLayout {
     pub pitch: f64,
     /// How far the first and the last image of a row stand apart from the others.
     apart: f64,
+    paper: Paper,
 }
 
 impl RowLayout {
     /// For images like these: as many as stay large enough to be seen well.
-    pub fn of<'a>(images: &ImageStack, labels: impl IntoIterator<Item = &'a str>) -> RowLayout {
-        let room = label_room(labels);
+    pub fn of<'a>(paper: Paper, images: &ImageStack, labels: impl IntoIterator<Item = &'a str>) -> RowLayout {
+        let room = label_room(paper, labels);
         let (label, _) = room;
         let most = MAX_COLUMNS.min(images.n).max(1);
         let least = MIN_COLUMNS.min(most);
-        let zoom = |columns: &usize| fitting(images, label, *columns);
+        let zoom = |columns: &usize| fitting(paper, images, label, *columns);
         let is_up = |columns: &usize| matches!(zoom(columns), Zoom::Up(_));
         let is_large = |columns: &usize| is_up(columns) && zoom(columns).points(images.width) >= LARGE;
         let columns = (least..=most).rev().find(is_large).or_else(|| (least..=most).rev().find(is_up));
-        RowLayout::with(images, room, columns.unwrap_or(most.min(8)), 0.0)
+        RowLayout::with(paper, images, room, columns.unwrap_or(most.min(8)), 0.0)
     }
 
     /// For paths of so many images between two ends, which stand apart.
-    pub fn of_paths<'a>(images: &ImageStack, labels: impl IntoIterator<Item = &'a str>, steps: usize) -> RowLayout {
-        RowLayout::with(images, label_room(labels), steps + 2, APART)
+    pub fn of_paths<'a>(
+        paper: Paper,
+        images: &ImageStack,
+        labels: impl IntoIterator<Item = &'a str>,
+        steps: usize,
+    ) -> RowLayout {
+        RowLayout::with(paper, images, label_room(paper, labels), steps + 2, APART)
     }
 
-    fn with(images: &ImageStack, (label, lines): (f64, usize), columns: usize, apart: f64) -> RowLayout {
-        let zoom = fitting(images, label + 2.0 * apart, columns);
+    fn with(paper: Paper, images: &ImageStack, (label, lines): (f64, usize), columns: usize, apart: f64) -> RowLayout {
+        let zoom = fitting(paper, images, label + 2.0 * apart, columns);
         let gaps = GAP * columns.saturating_sub(1) as f64 + 2.0 * apart;
         let wide = columns as f64 * zoom.points(images.width) + gaps;
         let tile = zoom.points(images.height);
         let pitch = tile.max(lines as f64 * LINE) + GAP;
-        let left = (WIDTH - wide - label) / 2.0 + label;
-        RowLayout { columns, zoom, left, room: label, tile, pitch, apart }
+        let left = (paper.width - wide - label) / 2.0 + label;
+        RowLayout { columns, zoom, left, room: label, tile, pitch, apart, paper }
     }
 
     /// Draws a row at `top`.
@@ -109,17 +115,18 @@ impl RowLayout {
 }
 
 /// The room for labels, in points, and how many lines the longest of them has in it.
-fn label_room<'a>(labels: impl IntoIterator<Item = &'a str>) -> (f64, usize) {
+fn label_room<'a>(paper: Paper, labels: impl IntoIterator<Item = &'a str>) -> (f64, usize) {
     let labels: Vec<&str> = labels.into_iter().collect();
+    let rooms = LABEL_ROOMS.map(|room| paper.wide(room).min(room));
     let is_enough = |room: &f64| labels.iter().all(|label| labels::wrap(label, *room, NORMAL).len() <= 2);
-    let most = LABEL_ROOMS.into_iter().find(is_enough).unwrap_or(LABEL_ROOMS[LABEL_ROOMS.len() - 1]);
+    let most = rooms.into_iter().find(is_enough).unwrap_or(rooms[rooms.len() - 1]);
     let widest = labels.iter().map(|label| font::width(label, NORMAL)).fold(0.0, f64::max);
     let room = widest.min(most) + 6.0;
     (room, labels.iter().map(|label| labels::wrap(label, room - 5.0, NORMAL).len()).max().unwrap_or(1))
 }
 
-fn fitting(images: &ImageStack, label: f64, columns: usize) -> Zoom {
-    let room = WIDTH - label - 6.0;
+fn fitting(paper: Paper, images: &ImageStack, label: f64, columns: usize) -> Zoom {
+    let room = paper.width - label - 6.0;
     Zoom::fitting(images.width, ((room - GAP * columns.saturating_sub(1) as f64) / columns.max(1) as f64).min(40.0))
 }
 
@@ -138,7 +145,7 @@ pub struct Block<'a> {
 /// The pages of all blocks, each with the same caption.
 pub(super) fn pages(blocks: &[Block<'_>], layout: &RowLayout, caption: &str) -> Vec<Page> {
     const BETWEEN: f64 = 3.0;
-    let new_page = || Page { drawing: Drawing::new(), caption: caption.to_owned(), shown: Vec::new() };
+    let new_page = || Page { drawing: Drawing::on(layout.paper), caption: caption.to_owned(), shown: Vec::new() };
     let mut pages = vec![new_page()];
     let mut top = 2.0;
     // The head that stands above.
@@ -148,7 +155,7 @@ pub(super) fn pages(blocks: &[Block<'_>], layout: &RowLayout, caption: &str) -> 
         let is_same_head = |above: &[Row<'_>]| {
             above.len() == block.head.len() && above.iter().zip(&block.head).all(|(one, other)| one.is_like(other))
         };
-        let extra = labels::row_label_extra(n_titles, &block.title);
+        let extra = labels::row_label_extra(layout.paper, n_titles, &block.title);
         let title = if block.title.is_empty() { 0.0 } else { LABEL - 1.0 + extra };
         let n_rows: usize = block.parts.iter().map(Vec::len).sum();
         let head = if is_same_head(above) { 0.0 } else { block.head.len() as f64 * layout.pitch + BETWEEN };
@@ -158,7 +165,8 @@ pub(super) fn pages(blocks: &[Block<'_>], layout: &RowLayout, caption: &str) -> 
         let mut begins = true;
         while rows.peek().is_some() {
             let is_full = |pages: &[Page]| pages.last().is_some_and(|page| !page.drawing.marks.is_empty());
-            let fits = if begins { top + height <= PAGE } else { top + layout.pitch <= PAGE + 60.0 };
+            let fits =
+                if begins { top + height <= layout.paper.tall } else { top + layout.pitch <= layout.paper.tall + 60.0 };
             if !fits && is_full(&pages) {
                 close(&mut pages, top);
                 pages.push(new_page());

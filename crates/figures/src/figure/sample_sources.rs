@@ -60,7 +60,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         return Err("the finished runs have stored samples from no other source than the prior".to_owned());
     };
     let along = Along::choose(groups);
-    let layout = RowLayout::of(first.images, [PRIOR, AGGREGATE, MIXTURE]);
+    let layout = RowLayout::of(choice.paper, first.images, [PRIOR, AGGREGATE, MIXTURE]);
     // As many rows as every source fills, so that there is as much of each to see.
     let n_full = all().map(|source| source.images.n / layout.columns).min().unwrap_or(1);
     let n_rows = (MAX_ROWS / (3 * groups.len())).min(n_full).clamp(1, MAX_ROWS_EACH);

@@ -5,8 +5,8 @@ use spec::{Cell, Latent, ModelKind};
 
 use super::facets::{self, Along, PanelRow};
 use super::labels::{self, LABEL, Titles};
-use super::{Choice, Drawn, PAGE, Page, Shown};
-use crate::drawing::{Drawing, WIDTH};
+use super::{Choice, Drawn, Page, Shown};
+use crate::drawing::{Drawing, Paper};
 use crate::notes;
 use crate::records::Group;
 use crate::tiles::{ImageStack, Zoom, sheet};
@@ -28,15 +28,15 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     choice.keep_with_arrays()?;
     let none = "the finished runs have stored no samples";
     choice.keep("no stored samples", none, |group| samples(group).is_some())?;
-    let groups = choice.groups.as_slice();
+    let (groups, paper) = (choice.groups.as_slice(), choice.paper);
     let Some(first) = groups.first().and_then(|group| samples(group)) else { return Err(none.to_owned()) };
     let along = Along::choose(groups);
-    let rows = facets::panel_rows(groups, &along, MAX_COLUMNS);
+    let rows = facets::panel_rows(groups, &along, paper.columns(MAX_COLUMNS));
     let columns = rows.iter().map(|row| row.panels.len()).max().unwrap_or(1);
-    let layout = GridLayout::of(first, columns);
+    let layout = GridLayout::of(first, columns, paper);
 
     let mut pages = Vec::new();
-    let (mut drawing, mut shown) = (Drawing::new(), Vec::new());
+    let (mut drawing, mut shown) = (Drawing::on(paper), Vec::new());
     let mut top = 2.0;
     let mut n_labels = 0;
     for (index, PanelRow { label, panels }) in rows.iter().enumerate() {
@@ -47,11 +47,11 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         let named = |(group, title): &(&Group, String)| self::title(group, title, groups.len());
         let titles = Titles::of(panels.iter().map(named), layout.wide + layout.between - 3.0);
         let labelled = |begins: bool| begins && !label.is_empty();
-        let above = if labelled(begins) { LABEL + labels::row_label_extra(number, label) } else { 0.0 };
-        let is_full = top + LABEL + titles.extra + layout.tall + above > PAGE && !drawing.marks.is_empty();
+        let above = if labelled(begins) { LABEL + labels::row_label_extra(paper, number, label) } else { 0.0 };
+        let is_full = top + LABEL + titles.extra + layout.tall + above > paper.tall && !drawing.marks.is_empty();
         if is_full {
             drawing.height = top;
-            pages.push((std::mem::take(&mut drawing), std::mem::take(&mut shown)));
+            pages.push((std::mem::replace(&mut drawing, Drawing::on(paper)), std::mem::take(&mut shown)));
             top = 2.0;
         }
         if labelled(begins || is_full) {
@@ -152,9 +152,9 @@ struct GridLayout {
 }
 
 impl GridLayout {
-    fn of(images: &ImageStack, columns: usize) -> GridLayout {
+    fn of(images: &ImageStack, columns: usize, paper: Paper) -> GridLayout {
         let between = 9.0;
-        let room = ((WIDTH - 4.0 - between * (columns - 1) as f64) / columns as f64).min(WIDEST);
+        let room = ((paper.width - 4.0 - between * (columns - 1) as f64) / columns as f64).min(WIDEST);
         let most = (images.n.isqrt()).clamp(1, MAX_SIDE);
         let tile = |side: usize| (room - GAP * (side - 1) as f64) / side as f64;
         let fits = |side: &usize| {
@@ -167,6 +167,6 @@ impl GridLayout {
         let wide = side as f64 * zoom.points(images.width) + GAP * (side - 1) as f64;
         let tall = rows as f64 * zoom.points(images.height) + GAP * (rows - 1) as f64;
         let used = columns as f64 * wide + between * (columns - 1) as f64;
-        GridLayout { side, zoom, left: (WIDTH - used) / 2.0, wide, tall, between }
+        GridLayout { side, zoom, left: (paper.width - used) / 2.0, wide, tall, between }
     }
 }

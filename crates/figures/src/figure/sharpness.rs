@@ -7,10 +7,10 @@ use spec::metric::Subject;
 
 use super::facets::{self, Along, Facet};
 use super::labels::{self, LABEL, LINE};
-use super::{Choice, Drawn, PAGE, Page, Shown};
+use super::{Choice, Drawn, Page, Shown};
 use crate::axis::PlotAxis;
 use crate::colour::{BLUE, Colour, INK, PALE, category};
-use crate::drawing::{Anchor, Drawing, NORMAL, WIDTH};
+use crate::drawing::{Anchor, Drawing, NORMAL, Paper};
 use crate::font;
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::marker::Marker;
@@ -99,17 +99,18 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         },
         notes::clipped(groups),
     );
+    let paper = choice.paper;
     let all = || facets.iter().flat_map(|(_, lines)| lines);
-    let most = all().map(|line| labels::wrap(&line.label, LABEL_ROOM, NORMAL).len()).max().unwrap_or(1);
+    let most = all().map(|line| labels::wrap(&line.label, label_room(paper), NORMAL).len()).max().unwrap_or(1);
     let pitch = PITCH.max(LINE * most as f64 + 4.0);
     // A facet's lines stay together where they fit.
     let height = |lines: &[Line]| LABEL + pitch * lines.len() as f64 + 2.0 * PAD + 6.0;
     let mut pages: Vec<Vec<(usize, &str, &[Line])>> = Vec::new();
     let mut used = f64::INFINITY;
-    let most = ((PAGE - 80.0) / pitch) as usize;
+    let most = ((paper.tall - 80.0) / pitch) as usize;
     for (index, (label, lines)) in facets.iter().enumerate() {
         for lines in lines.chunks(most) {
-            if used + height(lines) > PAGE - 50.0 {
+            if used + height(lines) > paper.tall - 50.0 {
                 pages.push(Vec::new());
                 used = 0.0;
             }
@@ -120,12 +121,17 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         }
     }
     let pages = pages.iter().map(|facets| Page {
-        drawing: page(facets, &x, pitch),
+        drawing: page(facets, &x, pitch, paper),
         caption: caption.clone(),
         shown: facets.iter().flat_map(|(_, _, lines)| *lines).map(|line| line.shown.clone()).collect(),
     });
     let pages = pages.collect();
     Ok(choice.into_pages(pages))
+}
+
+/// Room for the lines' labels, in points.
+fn label_room(paper: Paper) -> f64 {
+    paper.wide(LABEL_ROOM).min(LABEL_ROOM)
 }
 
 /// Over how many images: the whole split, or how many they are where older runs measured fewer.
@@ -149,8 +155,8 @@ fn line(group: &Group, along: &Along, row: &str) -> Line {
     Line { label, shown, data, reconstructions, samples: of(Subject::Samples), draws: of(Subject::Draws) }
 }
 
-fn page(facets: &[(usize, &str, &[Line])], x: &PlotAxis, pitch: f64) -> Drawing {
-    let mut drawing = Drawing::new();
+fn page(facets: &[(usize, &str, &[Line])], x: &PlotAxis, pitch: f64, paper: Paper) -> Drawing {
+    let mut drawing = Drawing::on(paper);
     let lines = || facets.iter().flat_map(|(_, _, lines)| *lines);
     let is_drawn = |series: &Series| lines().any(|line| (series.of)(line).is_some());
     let marked = |series: Series| LegendEntry::new(Swatch::Marker(series.colour, series.marker), series.name);
@@ -159,7 +165,7 @@ fn page(facets: &[(usize, &str, &[Line])], x: &PlotAxis, pitch: f64) -> Drawing 
         entries.push(LegendEntry::new(Swatch::Line(INK, 1.0, None), "data"));
     }
     let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 5.0;
-    let widest = lines().map(|line| font::width(&line.label, NORMAL)).fold(0.0, f64::max).min(LABEL_ROOM);
+    let widest = lines().map(|line| font::width(&line.label, NORMAL)).fold(0.0, f64::max).min(label_room(paper));
     let left = widest + 12.0;
     for (place, (index, label, lines)) in facets.iter().enumerate() {
         top += labels::row_label(&mut drawing, *index, label, top - 2.0);
@@ -167,7 +173,7 @@ fn page(facets: &[(usize, &str, &[Line])], x: &PlotAxis, pitch: f64) -> Drawing 
         let height = pitch * lines.len() as f64 + 2.0 * PAD;
         // The lines' own axis has no values to show.
         let y = PlotAxis { ticks: Vec::new(), ..PlotAxis::between(0.0, 1.0, 1) };
-        let panel = Panel { left, top, width: WIDTH - left - 10.0, height, x: x.clone(), y };
+        let panel = Panel { left, top, width: paper.width - left - 10.0, height, x: x.clone(), y };
         let is_last = place + 1 == facets.len();
         let title = is_last.then_some("sharpness: variance of the Laplacian (squared gray value)");
         for (value, _) in &x.ticks {
@@ -196,7 +202,7 @@ fn page(facets: &[(usize, &str, &[Line])], x: &PlotAxis, pitch: f64) -> Drawing 
 }
 
 fn line_in(drawing: &mut Drawing, panel: &Panel, line: &Line, middle: f64) {
-    let texts = labels::wrap(&line.label, LABEL_ROOM, NORMAL);
+    let texts = labels::wrap(&line.label, label_room(drawing.paper), NORMAL);
     let first = middle + 0.36 * NORMAL - LINE * texts.len().saturating_sub(1) as f64 / 2.0;
     for (below, text) in texts.into_iter().enumerate() {
         drawing.text((panel.left - 5.0, first + LINE * below as f64), text, NORMAL, INK, Anchor::End);

@@ -6,10 +6,10 @@ use spec::{Metric, MetricSettings, Split};
 use super::facets::{self, Along, Facet, Style};
 use super::grid::Grid;
 use super::labels::{self, LABEL};
-use super::{Choice, Drawn, PAGE, Page, Shown};
+use super::{Choice, Drawn, Page, Shown};
 use crate::axis::{PlotAxis, number};
 use crate::colour::{FAINT, GREY};
-use crate::drawing::{Drawing, WIDTH};
+use crate::drawing::{Drawing, Paper};
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::notes;
 use crate::panel::{Labels, Panel, y_label_room};
@@ -44,7 +44,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     choice.keep("no spectra measured", none, has)?;
     let along = Along::choose(&choice.groups);
     facets::thin(&mut choice, &along);
-    let groups = choice.groups.as_slice();
+    let (groups, paper) = (choice.groups.as_slice(), choice.paper);
     let mut styles = facets::styles(groups, &along);
     if let [only] = styles.as_mut_slice() {
         only.label = facets::shared(groups);
@@ -65,7 +65,10 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
     };
     let rows: Vec<Row> = facets::rows(groups, std::slice::from_ref(&along)).into_iter().map(row).collect();
     let height = if rows.len() == 1 { 120.0 } else { 84.0 };
-    let per_page = (((PAGE - 60.0) / (height + LABEL + 7.0)) as usize).max(1);
+    let n_stacked = CURVES.len().div_ceil(paper.per_row(CURVES.len()));
+    let per_page = (((paper.tall - 60.0) / ((height + LABEL + 7.0) * n_stacked as f64 + 35.5 * (n_stacked - 1) as f64))
+        as usize)
+        .max(1);
     let [low, high] = Band::EDGES.map(number);
     let caption = format!(
         "What reconstructions, decoded at the posterior's mean, keep of the test images at each spatial frequency, a mean over rings of equal frequency; \
@@ -76,7 +79,7 @@ pub fn draw(mut choice: Choice<'_>) -> Drawn {
         notes::clipped(groups),
     );
     let pages = rows.chunks(per_page).map(|rows| Page {
-        drawing: page(rows, height),
+        drawing: page(rows, height, paper),
         caption: caption.clone(),
         shown: rows.iter().flat_map(|row| row.shown.clone()).collect(),
     });
@@ -97,8 +100,8 @@ fn curve(group: &Group, metric: Metric) -> Curve {
     frequencies.into_iter().filter_map(at).collect()
 }
 
-fn page(rows: &[Row], height: f64) -> Drawing {
-    let mut drawing = Drawing::new();
+fn page(rows: &[Row], height: f64, paper: Paper) -> Drawing {
+    let mut drawing = Drawing::on(paper);
     let mut entries: Vec<LegendEntry> = Vec::new();
     for Style { colour, marker, label, .. } in rows.iter().flat_map(|row| &row.lines).map(|line| &line.style) {
         let entry = LegendEntry::new(Swatch::Marked(*colour, *marker), label.clone());
@@ -117,36 +120,42 @@ fn page(rows: &[Row], height: f64) -> Drawing {
     let frequencies = (0..CURVES.len()).flat_map(curves).map(|(frequency, _)| *frequency);
     let x = PlotAxis::from_zero(frequencies, 6);
     let (side, gap, right) = (4.0, 8.0, 5.0);
-    let rooms: f64 = axes.iter().map(y_label_room).sum();
-    let n = CURVES.len() as f64;
-    let width = (WIDTH - side - right - gap * (n - 1.0) - rooms) / n;
     let has = |row: &Row, column: usize| row.lines.iter().any(|line| !line.curves[column].is_empty());
-    let grid = Grid::new(rows.iter().map(|row| (0..CURVES.len()).map(|column| has(row, column)).collect()).collect());
-    for (index, row) in rows.iter().enumerate() {
-        if !row.label.is_empty() {
-            top += labels::row_label(&mut drawing, index, &row.label, if index == 0 { top - 13.0 } else { top });
-            top += if index == 0 { LABEL - 2.0 } else { LABEL };
-        }
-        top += grid.room_above(index);
-        let mut left = side;
-        for (column, y) in axes.iter().enumerate() {
-            left += y_label_room(y);
-            if grid.has(index, column) {
-                let is_last = grid.is_last(index, column);
-                let panel = Panel { left, top, width, height, x: x.clone(), y: y.clone() };
-                let labels = Labels {
-                    title: grid.is_first(index, column).then(|| CURVES[column].about().title),
-                    x: is_last.then_some("cycles per pixel"),
-                    y: None,
-                    x_ticks: is_last,
-                    y_ticks: true,
-                };
-                panel.frame(&mut drawing, labels);
-                curves_in(&mut drawing, &panel, &row.lines, column);
+    let columns: Vec<usize> = (0..CURVES.len()).collect();
+    let per_row = paper.per_row(CURVES.len());
+    for (stack, columns) in columns.chunks(per_row).enumerate() {
+        // The labels of the axes above, and the titles of these.
+        top += if stack > 0 { 15.5 + LABEL } else { 0.0 };
+        let rooms: f64 = columns.iter().map(|&column| y_label_room(&axes[column])).sum();
+        let n = per_row as f64;
+        let width = (paper.width - side - right - gap * (n - 1.0) - rooms) / n;
+        let grid = Grid::new(rows.iter().map(|row| columns.iter().map(|&column| has(row, column)).collect()).collect());
+        for (index, row) in rows.iter().enumerate() {
+            if !row.label.is_empty() {
+                top += labels::row_label(&mut drawing, index, &row.label, if index == 0 { top - 13.0 } else { top });
+                top += if index == 0 { LABEL - 2.0 } else { LABEL };
             }
-            left += width + gap;
+            top += grid.room_above(index);
+            let mut left = side;
+            for (place, &column) in columns.iter().enumerate() {
+                left += y_label_room(&axes[column]);
+                if grid.has(index, place) {
+                    let is_last = grid.is_last(index, place);
+                    let panel = Panel { left, top, width, height, x: x.clone(), y: axes[column].clone() };
+                    let labels = Labels {
+                        title: grid.is_first(index, place).then(|| CURVES[column].about().title),
+                        x: is_last.then_some("cycles per pixel"),
+                        y: None,
+                        x_ticks: is_last,
+                        y_ticks: true,
+                    };
+                    panel.frame(&mut drawing, labels);
+                    curves_in(&mut drawing, &panel, &row.lines, column);
+                }
+                left += width + gap;
+            }
+            top += height + 7.0 + grid.room_below(index);
         }
-        top += height + 7.0 + grid.room_below(index);
     }
     drawing.height = top - 7.0 + 22.5;
     drawing

@@ -8,7 +8,6 @@ pub use self::{pdf::pdf, png::png, svg::svg};
 
 use resvg::usvg;
 
-use crate::drawing::WIDTH;
 use crate::error::FiguresError;
 use crate::font;
 
@@ -16,8 +15,6 @@ use crate::font;
 pub const DPI: f32 = 300.0;
 /// Units of the SVG's view box per point: 1200 per inch, so that a device pixel of 300 per inch is 4 units.
 pub const UNITS: f64 = 1200.0 / 72.0;
-/// Width of the view box.
-const WIDTH_UNITS: u32 = (WIDTH * UNITS + 0.5) as u32;
 
 /// The parsed SVG, at 300 pixels per inch, with our font alone.
 fn tree(svg: &str) -> Result<usvg::Tree, FiguresError> {

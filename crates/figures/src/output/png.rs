@@ -6,7 +6,7 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use super::{DPI, tree};
 use crate::error::FiguresError;
 
-/// The SVG as an opaque PNG, 1650 pixels wide.
+/// The SVG as an opaque PNG.
 ///
 /// # Errors
 /// [`FiguresError::Draw`] when the SVG cannot be read or the image cannot be encoded.

@@ -9,7 +9,7 @@ use spec::{Activation, LatentSpace, thousands};
 
 use super::xml;
 use crate::colour::{self, Colour};
-use crate::drawing::Drawing;
+use crate::drawing::{Drawing, Paper};
 use crate::error::FiguresError;
 use crate::explorer::{CIRCLES, Decoder, Deviation, Explored, Explorer, Layer, Mean, Plane, Quantised};
 use crate::figure::rows::{Row, RowLayout};
@@ -48,10 +48,10 @@ fn still(explorer: &Explorer) -> Result<String, FiguresError> {
     let Some(first) = rows.first() else { return Ok(String::new()) };
     let labels: Vec<&str> = explorer.models.iter().map(|model| model.label.as_str()).collect();
     let layout = match explorer.originals.n {
-        0 | 1 => RowLayout::of(first, labels.iter().copied()),
-        _ => RowLayout::of_paths(first, labels.iter().copied(), STEPS),
+        0 | 1 => RowLayout::of(Paper::default(), first, labels.iter().copied()),
+        _ => RowLayout::of_paths(Paper::default(), first, labels.iter().copied(), STEPS),
     };
-    let mut drawing = Drawing::new();
+    let mut drawing = Drawing::on(Paper::default());
     let mut top = 2.0;
     for (label, images) in labels.into_iter().zip(&rows) {
         layout.row(&mut drawing, &Row { label: label.to_owned(), group: None, images }, top);

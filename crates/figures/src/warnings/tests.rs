@@ -182,7 +182,7 @@ fn an_estimate_that_hangs_on_few_importance_samples_is_told() {
 fn warnings_stand_in_the_captions_of_what_they_are_about() {
     let mut records = records(&widths(1), |cell, epoch| f64::from(epoch) * 20.0 + cell.model.latent_dim as f64);
     records.warnings = warnings(&records);
-    let figures = crate::figure::figures(FigureKind::LossCurves, &records).unwrap();
+    let figures = crate::figure::figures(FigureKind::LossCurves, &records, crate::drawing::Paper::default()).unwrap();
     assert!(figures[0].caption.contains("comparison premature."), "{}", figures[0].caption);
     assert!(figures[0].caption.contains("Too few seeds"), "{}", figures[0].caption);
     let table = &crate::table::tables(&records)[0];

@@ -10,6 +10,7 @@ mod measured;
 mod packs;
 mod reports;
 mod studies;
+mod styles;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;

@@ -1,6 +1,7 @@
 //! Tests of the built `elbo`: what it prints, what it writes, and how it ends.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod drawing;
 mod images;
 mod keep;
 mod latents;
