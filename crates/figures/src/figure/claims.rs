@@ -102,7 +102,7 @@ fn caption(judged: &Judged) -> String {
 
 fn block(claim: &JudgedClaim, paper: Paper) -> Block<'_> {
     let beside = paper.width - paper.wide(VERDICTS);
-    let title = format!("{}  {}", claim.id, claim.text);
+    let title = format!("{}: {}", claim.id, claim.text);
     let verdict = match claim.holm == claim.judgement.verdict {
         true => signed(claim.judgement.verdict),
         false => format!("{} (Holm: {})", signed(claim.judgement.verdict), signed(claim.holm)),
