@@ -317,20 +317,33 @@ fn done(cells: &[&Cell], store: &Store) -> Result<(Vec<Cell>, usize)> {
 
 /// The asked-for rows of each group, at its last epoch, or the one that each run kept, or of its evaluation; groups in the experiment's order.
 fn rows(summary: &[SummaryRow], request: &CompareRequest) -> Vec<SummaryRow> {
+    /// What is on record of a group's split: its last epoch, and whether its runs kept another.
+    struct Curve<'a> {
+        of: &'a SummaryRow,
+        last_epoch: Option<u32>,
+        is_kept: bool,
+    }
+    let is_same = |a: &SummaryRow, b: &SummaryRow| a.split == b.split && a.group == b.group;
+    let mut curves: Vec<Curve<'_>> = Vec::new();
+    // Rows of a group follow each other, so that the search ends at once.
+    for row in summary {
+        let index = curves.iter().rposition(|curve| is_same(curve.of, row)).unwrap_or_else(|| {
+            curves.push(Curve { of: row, last_epoch: None, is_kept: false });
+            curves.len() - 1
+        });
+        curves[index].last_epoch = curves[index].last_epoch.max(row.epoch);
+        curves[index].is_kept |= row.is_of_kept_epoch();
+    }
     let metrics = request.metrics_of(summary);
-    let last_epoch = |row: &SummaryRow| {
-        let same_group = summary.iter().filter(|other| other.group == row.group && other.split == row.split);
-        same_group.filter_map(|other| other.epoch).max()
-    };
-    let keeps = |row: &SummaryRow| {
-        let same_group = |other: &&SummaryRow| other.group == row.group && other.split == row.split;
-        summary.iter().filter(same_group).any(SummaryRow::is_of_kept_epoch)
+    let is_last = |row: &SummaryRow| {
+        let curve = curves.iter().find(|curve| is_same(curve.of, row));
+        curve.is_some_and(|curve| row.epoch == curve.last_epoch && !curve.is_kept)
     };
     let is_asked = |row: &&SummaryRow| {
         row.split == request.split
             && metrics.contains(&row.metric)
             && (row.epoch.is_some() || !row.settings.repeat_last_epoch(row.metric))
-            && (row.epoch.is_none() || (row.epoch == last_epoch(row) && !keeps(row) && !row.metric.needs_settings()))
+            && (row.epoch.is_none() || (!row.metric.needs_settings() && is_last(row)))
     };
     summary.iter().filter(is_asked).cloned().collect()
 }
