@@ -194,6 +194,11 @@ pub fn y_label_width(axis: &PlotAxis) -> f64 {
     axis.ticks.iter().map(|(_, label)| font::width(label, SMALL)).fold(0.0, f64::max)
 }
 
+/// How far the labels below an axis may reach beyond its end.
+pub fn x_label_overhang(x: &PlotAxis) -> f64 {
+    x.ticks.iter().map(|(_, label)| font::width(label, SMALL) / 2.0).fold(0.0, f64::max)
+}
+
 /// Room left of a panel for the labels of its vertical axis, in points.
 pub fn y_label_room(axis: &PlotAxis) -> f64 {
     y_label_width(axis) + TICK + 1.6

@@ -11,7 +11,7 @@ use crate::colour::GREY;
 use crate::drawing::{Drawing, Paper};
 use crate::legend;
 use crate::notes;
-use crate::panel::{Labels, Panel, y_label_room};
+use crate::panel::{Labels, Panel, x_label_overhang, y_label_room};
 use crate::records::{Group, OverSeeds};
 
 /// A panel each.
@@ -72,7 +72,7 @@ fn drawing(page: &BetaPage<'_>, paper: Paper) -> Drawing {
     // One axis, so that the bands compare.
     let explained_by_all = groups().flat_map(|group| BANDS.into_iter().filter_map(move |band| explained(group, band)));
     let y = PlotAxis::around(explained_by_all.flat_map(|over| over.extent()).chain([1.0]), 6);
-    let (side, gap, right) = (12.0, 11.0, 6.0);
+    let (side, gap, right) = (12.0, 11.0, (x_label_overhang(&x) + 1.0).max(6.0));
     let n_columns = paper.per_row(BANDS.len());
     let n = n_columns as f64;
     let width = (paper.width - side - right - y_label_room(&y) - gap * (n - 1.0)) / n;
