@@ -373,8 +373,8 @@ JSON: `name, split, scale` (`null` for several); `rows` with `group` (an object 
 `scale, metric, settings, epoch, images` (`null` for the whole split), `mean, standard_deviation,
 half_width_95, n`; `findings, warnings`; `judged` (`null` without claims) with `rule, caveat` and
 `claims`, each with `id, text, verdict, verdict_holm` and `comparisons`, each with `metric,
-settings, log, expect, from, to, less, at, is_step, delta, unit, effect, half_width_95, n, differences` (seed
-and value), `without` (seeds), `verdict, lack, p_holds, p_fails`.")]
+settings, log, expect, from, to, less, at, is_step, delta, unit, effect, half_width_95, n`,
+`differences` (seed and value), `without` (seeds), `verdict, lack, p_holds, p_fails`.")]
 pub struct CompareArgs {
     #[command(flatten)]
     pub experiment: ExperimentArgs,
