@@ -85,6 +85,12 @@ reproduce *arguments: build
 publish name *arguments: build
     @shift; {{ quote(python) }} tools/publish.py {{ quote(elbo) }} {{ quote(name) }} "$@"
 
+# Set all published studies as one PDF, results/paper.pdf: figures and tables are drawn from the packs in results/published
+[group('research')]
+paper *studies: build
+    @{{ quote(python) }} tools/setup.py paper
+    .tools/paper/python tools/paper.py {{ quote(elbo) }} results/paper.pdf "$@"
+
 # Run the notebooks from top to bottom on the default sweep, with pinned Python packages, into results/notebooks
 [group('research')]
 notebooks: build

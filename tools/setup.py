@@ -2,6 +2,7 @@
 
 Usage: setup.py                what building needs; SHA-256 of every wheel stands in `tools/*.txt`
        setup.py notebooks      also `.tools/notebooks/python`, an interpreter with `notebooks/requirements.txt`
+       setup.py paper          also `.tools/paper/python`, an interpreter with `tools/paper.txt`, which sets pages
        setup.py torch          also `.tools/torch/python`, an interpreter with `tools/torch.txt`, for golden numbers
        setup.py bench          also `.tools/bench/python`, one with `tools/pythae.txt` as well, for benchmarks
 
@@ -175,6 +176,7 @@ def point_checkout_at(home: Path) -> None:
 TORCH = {"torch": (ROOT / "tools" / "torch.txt", ())}
 INTERPRETERS = {
     "notebooks": {"notebooks": (ROOT / "notebooks" / "requirements.txt", ())},
+    "paper": {"paper": (ROOT / "tools" / "paper.txt", ())},
     "torch": TORCH,
     # Its wheel asks for `dataclasses`, which would hide Python's own; so all that it needs is named.
     "bench": {**TORCH, "pythae": (ROOT / "tools" / "pythae.txt", ("--no-deps",))},

@@ -1,4 +1,4 @@
-"""Tests of setup.py, dist.py, licences.py and bench.py that fetch and build nothing; run by `cargo test`, or by hand: python3 tools/tests.py."""
+"""Tests of setup.py, dist.py, licences.py, bench.py, publish.py and paper.py that fetch and build nothing; run by `cargo test`, or by hand: python3 tools/tests.py."""
 
 import contextlib
 import io
@@ -12,6 +12,8 @@ from pathlib import Path
 import bench
 import dist
 import licences
+import paper
+import publish
 import setup
 
 
@@ -22,6 +24,40 @@ def said(action, *arguments) -> str:
     except SystemExit as ended:
         return str(ended.code)
     raise AssertionError("it did not end")
+
+
+class Papers(unittest.TestCase):
+    def test_numbers_have_the_digits_that_their_intervals_leave(self):
+        self.assertEqual(paper.shown("-137.497903", "", paper.decimals(["-137.497903", "5.3"])), "−137.5")
+        self.assertEqual(paper.shown("8.738412", "0.0177", 2), "8.738 ± 0.018")
+        self.assertEqual(paper.shown("742.8", "12.3", 2), "743 ± 12")
+        self.assertEqual(paper.shown("14.0", "0.0", paper.decimals(["14.0", "8.0"])), "14")
+        self.assertEqual(paper.shown("", "", 2), "–")
+
+    def test_heads_are_words_and_ends_tell_what_differs(self):
+        self.assertEqual(paper.title("latent_log_density (test, components 10, 2 dimensions)"), "latent log density (components 10, 2 dimensions)")
+        self.assertEqual(paper.title("kl (train, closed form)"), "KL (train, closed form)")
+        ends = [{"objective.beta": 0.5, "model.latent_dim": 20}, {"objective.beta": 2, "model.latent_dim": 20}]
+        self.assertEqual(paper.differing(*ends), ["β = 0.5", "β = 2"])
+
+    def test_wide_tables_are_cut_into_parts_that_name_their_lines(self):
+        with tempfile.TemporaryDirectory() as folder:
+            heads = [f"m{index},m{index}_half_width_95" for index in range(9)]
+            rows = [f"gray-bce,,{beta},2,3," + ",".join("1.5,0.25" for _ in heads) for beta in (0.5, 1)]
+            Path(folder, "images.csv").write_text("\n".join(["scale,variant,beta,latent_dim,n_seeds," + ",".join(heads), *rows]) + "\n")
+            Path(folder, "claims.csv").write_text("claim\na\n")
+            parts = paper.tables(Path(folder))
+            self.assertEqual([len(part["heads"]) for part in parts], [3 + 7, 3 + 2])
+            self.assertEqual(parts[1]["lines"][0], ["0.5", "2", "3", "1.50 ± 0.25", "1.50 ± 0.25"])
+
+    def test_a_published_page_tells_verdicts_and_how_to_draw_it_again(self):
+        part = {"metric": "kl", "effect": 4.77, "half_width_95": 0.125, "delta": 1}
+        judged = {"rule": "ab12", "claims": [{"text": "A larger β lowers the KL.", "verdict": "holds", "comparisons": [part]}]}
+        about = dict(name="tiny", question="Why?", source=None, launch="./just study tiny", n_cells=4, n_runs=3, seconds=5400, processors=["some CPU"])
+        text = publish.page({**about, "started": "2026-01-02T", "ended": "2026-01-03T", "bytes": 1_250_000}, "tiny.yaml", judged, [Path("a/kl.png")])
+        for line in ("| A larger β lowers the KL. | holds | kl: 4.77 ± 0.125 | 1 |", "3 of 4 runs, 1 h 30 min of training on some CPU, 2026-01-02 to 2026-01-03", "(1.2 MB)", "![kl](figures/kl.png)"):
+            self.assertIn(line, text)
+        self.assertNotIn("None", text)
 
 
 class Platforms(unittest.TestCase):
@@ -42,7 +78,7 @@ class Platforms(unittest.TestCase):
     def test_every_requirement_has_a_digest_for_each_machine(self):
         for kind in ("cpu", "cuda"):
             machines = [here for here in setup.PLATFORMS.values() if kind in here.kinds]
-            for file in ["build-tools.txt"] * (kind == "cpu") + [f"libtorch-{kind}.txt"]:
+            for file in ["build-tools.txt", "paper.txt"] * (kind == "cpu") + [f"libtorch-{kind}.txt"]:
                 lines = [line for line in (setup.ROOT / "tools" / file).read_text().splitlines() if not line.startswith("#")]
                 for line in lines:
                     digests = re.findall(r" --hash=sha256:[0-9a-f]{64}(?= |$)", line)
