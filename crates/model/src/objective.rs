@@ -129,7 +129,7 @@ fn parts_of_kl(parts: KlParts, q: &Posterior, mask: &Mask, whole: Tensor) -> Ten
 }
 
 /// reconstruction + β·KL. By the score function the encoder's gradient of the reconstruction is that of f·log q(z|x), with
-/// f = −log p(x|z) of each draw a constant: ∂E_q[f] = E_q[f·∂log q] (Williams 1992).
+/// f = −log p(x|z) of each draw a constant: `∂E_q[f] = E_q[f·∂log q]` (Williams 1992).
 fn elbo(gradient: Gradient, bound: &Bound, reconstruction: &Tensor, weighted_kl: &Tensor) -> Objective {
     let value = reconstruction + weighted_kl;
     match (gradient, &bound.log_q) {

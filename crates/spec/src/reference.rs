@@ -88,7 +88,7 @@ pub enum ReferenceMetric {
     Reconstruction,
     /// KL(q(z|x) ‖ p(z)) after the last epoch; nats per image.
     Kl,
-    /// −log p(x) by importance sampling, see [`Evaluation`]; nats per image.
+    /// −log p(x) by importance sampling, see [`crate::Evaluation`]; nats per image.
     Nll,
     /// Latent dimensions in use, `Var_x(E_q[z]) > 0.01`, after the last epoch.
     ActiveUnits,
