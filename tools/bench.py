@@ -30,7 +30,10 @@ EPOCHS = 3
 
 
 def mnist_file(folder: Path, name: str) -> Path:
-    found = sorted(path for path in folder.rglob(f"{name}*") if path.is_file())
+    # Other sets of images have files of the same names.
+    others = ("fashion", "kmnist", "kuzushiji")
+    is_mnist = lambda path: not any(other in part.lower() for part in path.relative_to(folder).parts for other in others)
+    found = sorted(path for path in folder.rglob(f"{name}*") if path.is_file() and is_mnist(path))
     if not found:
         sys.exit(f"error: there is no `{name}` below `{folder}`\nhint: name a folder with MNIST, or leave `--data` and `ELBO_DATA` out: then the glyphs are used")
     return found[0]
