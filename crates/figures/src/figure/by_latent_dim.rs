@@ -1,8 +1,8 @@
 //! Quantities against the latent dimension: a panel for each quantity, a line for each β, a row for each of what else differs.
 
 use super::facets::{self, Along, Facet, Style};
-use super::grid::Grid;
-use super::labels::{self, LABEL, Titles};
+use super::labels::LABEL;
+use super::stacks::{Place, StackRow, Stacks};
 use super::{Choice, Drawn, Page, Shown};
 use crate::axis::{PlotAxis, number};
 use crate::colour::INK;
@@ -138,53 +138,27 @@ fn page(
     let unit = quantities.first().map(|quantity| quantity.unit).filter(|unit| !unit.is_empty());
     let x_title = spec::setting_title(LATENT_DIM);
     let (side, gap, right) = (if unit.is_some() { 12.0 } else { 4.0 }, 10.0, 5.0);
-    let all: Vec<usize> = (0..quantities.len()).collect();
-    let has = |lines: &[Line], index: usize| lines.iter().any(|line| !line.series[index].is_empty());
-    let per_row = paper.per_row(quantities.len());
-    let mut top = below_legend;
-    for (stack, columns) in all.chunks(per_row).enumerate() {
-        let rooms: f64 = columns.iter().map(|&column| y_label_room(&axes[column])).sum();
-        let n = per_row as f64;
-        let width = (paper.width - side - right - gap * (n - 1.0) - rooms) / n;
-        let titles = columns.iter().map(|&column| quantities[column].title.to_owned());
-        let titles = Titles::of(titles, width + gap);
-        // The labels of the axes above, and the titles of these.
-        top += 13.0 + titles.extra + if stack > 0 { 18.0 } else { 0.0 };
-        let of_row = |row: &Row| columns.iter().map(|&index| has(&row.lines, index)).collect();
-        let grid = Grid::new(rows.iter().map(of_row).collect());
-        for (index, Row { label, lines, .. }) in rows.iter().enumerate() {
-            if !label.is_empty() {
-                let above = if index == 0 { top - 13.0 - titles.extra } else { top };
-                top += labels::row_label(&mut drawing, index, label, above);
-                top += if index == 0 { LABEL - 2.0 } else { LABEL };
-            }
-            top += if index > 0 && grid.room_above(index) > 0.0 { grid.room_above(index) + titles.extra } else { 0.0 };
-            let mut left = side;
-            for (place, &column) in columns.iter().enumerate() {
-                let y = &axes[column];
-                left += y_label_room(y);
-                if !grid.has(index, place) {
-                    left += width + gap;
-                    continue;
-                }
-                if let Some(unit) = unit.filter(|_| grid.is_leftmost(index, place)) {
-                    drawing.upright((left - y_label_room(y) - 3.5, top + height / 2.0), unit, NORMAL, INK);
-                }
-                let is_last = grid.is_last(index, place);
-                let panel = Panel { left, top, width, height, x: x.clone(), y: y.clone() };
-                let labels =
-                    Labels { x: is_last.then_some(&*x_title), x_ticks: is_last, y_ticks: true, ..Labels::default() };
-                panel.frame(&mut drawing, labels);
-                if grid.is_first(index, place) {
-                    titles.draw(&mut drawing, place, (left + width / 2.0, top - 4.0));
-                }
-                lines.iter().for_each(|line| line_in(&mut drawing, &panel, line, column));
-                left += width + gap;
-            }
-            top += height + 7.0 + grid.room_below(index);
+    let titles: Vec<&str> = quantities.iter().map(|quantity| quantity.title).collect();
+    let stacks = Stacks { x, axes: &axes, titles: &titles, height, side, gap, right, between: 18.0 };
+    let has = |row: &Row, index: usize| row.lines.iter().any(|line| !line.series[index].is_empty());
+    let stacked: Vec<StackRow<'_>> = rows
+        .iter()
+        .map(|row| StackRow { label: &row.label, has: (0..axes.len()).map(|index| has(row, index)).collect() })
+        .collect();
+    let bottom = stacks.draw(&mut drawing, below_legend, &stacked, |drawing, place| {
+        let Place { row, column, panel, is_first, is_last, is_leftmost, .. } = place;
+        if let Some(unit) = unit.filter(|_| *is_leftmost) {
+            let beside = panel.left - y_label_room(&panel.y) - 3.5;
+            drawing.upright((beside, panel.top + height / 2.0), unit, NORMAL, INK);
         }
-    }
-    drawing.height = top - 7.0 + 22.5;
+        let labels = Labels { x: is_last.then_some(&*x_title), x_ticks: *is_last, y_ticks: true, ..Labels::default() };
+        panel.frame(drawing, labels);
+        if *is_first {
+            place.title(drawing);
+        }
+        rows[*row].lines.iter().for_each(|line| line_in(drawing, panel, line, *column));
+    });
+    drawing.height = bottom + 22.5;
     drawing
 }
 

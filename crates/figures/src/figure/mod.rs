@@ -26,6 +26,7 @@ mod sample_sources;
 mod samples;
 mod sharpness;
 mod spectra;
+mod stacks;
 mod through_betas;
 
 use spec::FigureKind;

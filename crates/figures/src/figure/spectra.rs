@@ -4,15 +4,15 @@ use spec::metric::Band;
 use spec::{Metric, MetricSettings, Split};
 
 use super::facets::{self, Along, Facet, Style};
-use super::grid::Grid;
-use super::labels::{self, LABEL};
+use super::labels::LABEL;
+use super::stacks::{Place, StackRow, Stacks};
 use super::{Choice, Drawn, Page, Shown};
 use crate::axis::{PlotAxis, number};
 use crate::colour::{FAINT, GREY};
 use crate::drawing::{Drawing, Paper};
 use crate::legend::{self, LegendEntry, Swatch};
 use crate::notes;
-use crate::panel::{Labels, Panel, y_label_room};
+use crate::panel::{Labels, Panel};
 use crate::records::{Group, OverSeeds};
 
 /// A panel each.
@@ -109,7 +109,7 @@ fn page(rows: &[Row], height: f64, paper: Paper) -> Drawing {
             entries.push(entry);
         }
     }
-    let mut top = 3.0 + legend::draw(&mut drawing, &entries, 2.0) + 13.0;
+    let top = 3.0 + legend::draw(&mut drawing, &entries, 2.0);
     let curves = |column: usize| rows.iter().flat_map(|row| &row.lines).flat_map(move |line| &line.curves[column]);
     let axis = |column: usize| {
         let values = curves(column).flat_map(|(_, over)| over.extent());
@@ -121,43 +121,24 @@ fn page(rows: &[Row], height: f64, paper: Paper) -> Drawing {
     let x = PlotAxis::from_zero(frequencies, 6);
     let (side, gap, right) = (4.0, 8.0, 5.0);
     let has = |row: &Row, column: usize| row.lines.iter().any(|line| !line.curves[column].is_empty());
-    let columns: Vec<usize> = (0..CURVES.len()).collect();
-    let per_row = paper.per_row(CURVES.len());
-    for (stack, columns) in columns.chunks(per_row).enumerate() {
-        // The labels of the axes above, and the titles of these.
-        top += if stack > 0 { 15.5 + LABEL } else { 0.0 };
-        let rooms: f64 = columns.iter().map(|&column| y_label_room(&axes[column])).sum();
-        let n = per_row as f64;
-        let width = (paper.width - side - right - gap * (n - 1.0) - rooms) / n;
-        let grid = Grid::new(rows.iter().map(|row| columns.iter().map(|&column| has(row, column)).collect()).collect());
-        for (index, row) in rows.iter().enumerate() {
-            if !row.label.is_empty() {
-                top += labels::row_label(&mut drawing, index, &row.label, if index == 0 { top - 13.0 } else { top });
-                top += if index == 0 { LABEL - 2.0 } else { LABEL };
-            }
-            top += grid.room_above(index);
-            let mut left = side;
-            for (place, &column) in columns.iter().enumerate() {
-                left += y_label_room(&axes[column]);
-                if grid.has(index, place) {
-                    let is_last = grid.is_last(index, place);
-                    let panel = Panel { left, top, width, height, x: x.clone(), y: axes[column].clone() };
-                    let labels = Labels {
-                        title: grid.is_first(index, place).then(|| CURVES[column].about().title),
-                        x: is_last.then_some("cycles per pixel"),
-                        y: None,
-                        x_ticks: is_last,
-                        y_ticks: true,
-                    };
-                    panel.frame(&mut drawing, labels);
-                    curves_in(&mut drawing, &panel, &row.lines, column);
-                }
-                left += width + gap;
-            }
-            top += height + 7.0 + grid.room_below(index);
-        }
-    }
-    drawing.height = top - 7.0 + 22.5;
+    let stacks = Stacks { x: &x, axes: &axes, titles: &[], height, side, gap, right, between: 15.5 };
+    let stacked: Vec<StackRow<'_>> = rows
+        .iter()
+        .map(|row| StackRow { label: &row.label, has: (0..axes.len()).map(|column| has(row, column)).collect() })
+        .collect();
+    let bottom = stacks.draw(&mut drawing, top, &stacked, |drawing, place| {
+        let Place { row, column, panel, is_first, is_last, .. } = place;
+        let labels = Labels {
+            title: is_first.then(|| CURVES[*column].about().title),
+            x: is_last.then_some("cycles per pixel"),
+            y: None,
+            x_ticks: *is_last,
+            y_ticks: true,
+        };
+        panel.frame(drawing, labels);
+        curves_in(drawing, panel, &rows[*row].lines, *column);
+    });
+    drawing.height = bottom + 22.5;
     drawing
 }
 
