@@ -22,13 +22,13 @@ fn of_gaussian(q: &DiagonalGaussian) -> Tensor {
     (q.log_variance.exp() + q.mean.square() - 1.0 - &q.log_variance) * 0.5
 }
 
-/// Its half of the variances, ½(variance − 1 − log variance), of each dimension.
-pub(crate) fn of_variance(q: &DiagonalGaussian) -> Tensor {
+/// The half of that KL which the variances make, ½(variance − 1 − log variance), of each image and dimension in nats; `[R, B, D]`.
+pub fn of_variance(q: &DiagonalGaussian) -> Tensor {
     (q.log_variance.exp() - 1.0 - &q.log_variance) * 0.5
 }
 
-/// Its half of the means, ½mean², of each dimension.
-pub(crate) fn of_mean(q: &DiagonalGaussian) -> Tensor {
+/// The other half, of the means, ½mean²; `[R, B, D]`.
+pub fn of_mean(q: &DiagonalGaussian) -> Tensor {
     q.mean.square() * 0.5
 }
 

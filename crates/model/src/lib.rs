@@ -24,6 +24,7 @@ pub mod bounds;
 pub mod corruption;
 pub mod discriminator;
 pub mod encoder;
+mod fused;
 pub mod interpolation;
 pub mod layers;
 pub mod mask;

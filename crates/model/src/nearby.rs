@@ -11,6 +11,7 @@
 
 use tch::Tensor;
 
+use crate::fused::multiply_add;
 use crate::layers::{Layer, Map, Network};
 use crate::likelihood::bernoulli;
 use spec::Activation;
@@ -229,12 +230,6 @@ fn add_four<const FUSED: bool>(y: &mut [f32], factors: [f32; 4], x: [&[f32]; 4])
         let sum = multiply_add::<FUSED>(factors[2], *c, sum);
         *y = multiply_add::<FUSED>(factors[3], *d, sum);
     }
-}
-
-/// a·b + c, rounded once where `FUSED`.
-#[inline(always)]
-pub(crate) fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
-    if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
 fn values(tensor: &Tensor) -> Vec<f32> {

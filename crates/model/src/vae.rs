@@ -147,34 +147,26 @@ impl Vae {
         let (n_replicas, n_images) = (x.size()[0], x.size()[1]);
         let by_draw = |tensor: Tensor| tensor.view([n_replicas, -1, n_images]);
         let portions = bounds::portions(x, n_samples);
-        let draws: Vec<(Posterior, Tensor)> = (0..)
-            .zip(&portions)
-            .map(|(k, &n)| {
-                let q = q.repeated(n);
-                let z = self.draws(&q, &at(k), None);
-                (q, z)
-            })
-            .collect();
-        let log_ratios: Vec<Tensor> = draws
-            .iter()
-            .map(|(q, z)| {
-                let log_prior = self.prior.log_prob(z, &self.encoder);
-                by_draw(match q.log_prob_per_dim(z) {
-                    Some(per_dim) => log_prior - self.encoder.mask.sum(&per_dim),
-                    None => log_prior,
-                })
-            })
-            .collect();
+        let (mut draws, mut log_ratios) = (Vec::new(), Vec::new());
+        for (k, &n) in (0..).zip(&portions) {
+            let q = q.repeated(n);
+            let z = self.draws(&q, &at(k), None);
+            let log_prior = self.prior.log_prob(&z, &self.encoder);
+            log_ratios.push(by_draw(match q.log_prob_per_dim(&z) {
+                Some(per_dim) => log_prior - self.encoder.mask.sum(&per_dim),
+                None => log_prior,
+            }));
+            draws.push(z);
+        }
         let is_many = n_samples >= nearby::FEWEST_DRAWS && self.likelihood.is_bernoulli();
         let nearby = is_many.then(|| Nearby::of(&self.decoder)).flatten();
         let log_likelihood = match nearby {
             Some(nearby) => {
-                let z: Vec<Tensor> =
-                    draws.iter().map(|(_, z)| z.view([n_replicas, -1, n_images, z.size()[2]])).collect();
+                let z: Vec<Tensor> = draws.iter().map(|z| z.view([n_replicas, -1, n_images, z.size()[2]])).collect();
                 nearby.bernoulli_log_prob(&Tensor::cat(&z, 1), x)
             }
             None => {
-                let of_portion = |((_, z), &n): (&(Posterior, Tensor), &usize)| {
+                let of_portion = |(z, &n): (&Tensor, &usize)| {
                     by_draw(self.likelihood.log_prob(&self.decoder.forward(z), &repeated(x, n)))
                 };
                 Tensor::cat(&draws.iter().zip(&portions).map(of_portion).collect::<Vec<_>>(), 1)

@@ -2,6 +2,7 @@
 
 use data::{Images, Shape};
 use measure::{Blur, BlurScale, Contrast, Curves, Fidelity, Mean, Transfer};
+use model::kl;
 use model::noise::{NoiseKey, Stream};
 use model::{Family, Posterior, StepContext};
 use spec::metric::{Band, Decode, Subject};
@@ -253,10 +254,9 @@ pub fn kl_halves(model: &dyn Family, test: &Images, device: Device) -> Option<Ve
         let end = (start + BATCH).min(test.shape.n);
         let q = tch::no_grad(|| encoder.posterior(&in_order(test, start, end, n_replicas, device)));
         let Posterior::Gaussian(q) = q else { return None };
-        let over_dimensions = |values: Tensor| to_vec(&(values.sum_dim_intlist(-1, false, Kind::Double) * 0.5));
-        let variances = over_dimensions(q.log_variance.exp() - 1.0 - &q.log_variance);
-        let means = over_dimensions(q.mean.square());
-        for (half, values) in [variances, means].iter().enumerate() {
+        let over_dimensions = |values: Tensor| to_vec(&values.sum_dim_intlist(-1, false, Kind::Double));
+        let halves = [kl::of_variance(&q), kl::of_mean(&q)].map(over_dimensions);
+        for (half, values) in halves.iter().enumerate() {
             for (sums, values) in sums.iter_mut().zip(values.chunks_exact(end - start)) {
                 values.iter().for_each(|value| sums[half].add(f64::from(*value)));
             }

@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::distribution::Likelihood;
-use crate::nearby::multiply_add;
+use crate::fused::multiply_add;
 
 /// Pixels are Bernoulli(sigmoid(output)). On gray values −log p is the cross-entropy, whose floor is the entropy of the
 /// gray values.
