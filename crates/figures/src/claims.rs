@@ -176,13 +176,10 @@ fn side(
     arms: &[Arm],
 ) -> Result<Vec<(u64, f64)>, String> {
     let meant: Vec<&(Cell, &RunNumbers)> = runs.iter().filter(|(cell, _)| conditions.hold(cell, arms)).collect();
-    let Some((first, _)) = meant.first() else { return Err(format!("no finished run: {}", told(conditions))) };
-    let along = part.at.as_ref().map(|at| at.along.as_str());
-    let differs = |cell: &Cell| {
-        let paths = differing_paths(&[first.clone(), cell.clone()]);
-        paths.iter().any(|path| path != "training.seed" && Some(path.as_str()) != along)
-    };
-    if meant.iter().any(|(cell, _)| differs(cell)) {
+    if meant.is_empty() {
+        return Err(format!("no finished run: {}", told(conditions)));
+    }
+    if differing_paths(meant.iter().map(|(cell, _)| cell)).iter().any(|path| !part.may_differ(path)) {
         return Err(format!("runs that differ in more than their seed: {}", told(conditions)));
     }
     let settings = conditions.settings.as_deref().unwrap_or(&part.settings);

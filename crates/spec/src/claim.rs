@@ -189,6 +189,11 @@ pub struct Comparison {
 }
 
 impl ClaimPart {
+    /// Whether cells of one end may differ in this path: in their seed, and in what another metric is matched along.
+    pub fn may_differ(&self, path: &str) -> bool {
+        path == "training.seed" || self.at.as_ref().is_some_and(|at| at.along == path)
+    }
+
     /// What is compared: the ends first, then each step between them where there are several.
     pub fn comparisons(&self) -> Vec<Comparison> {
         let between = |from: &Conditions, to: &Conditions, delta: f64, is_step: bool| {

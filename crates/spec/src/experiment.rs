@@ -306,13 +306,12 @@ fn parse(
         Ok(expanded)
     });
     let Expanded { cells, arms, axes } = expanded.map_err(|more| problems.extend(more)).unwrap_or_default();
+    let is_evaluated = |run: &RunId| evaluation_of(run, evaluation, &arms).is_some();
     // With `--set`, the cells may well be others than those that the numbers were published for.
     if let Some(reference) = reference.as_ref().filter(|_| problems.is_empty() && sources.0.len() == 1) {
-        let is_evaluated = |run: &RunId| evaluation_of(run, evaluation, &arms).is_some();
         problems.extend(reference::check_cells(&tree, reference, &is_evaluated, &cells).err());
     }
     if problems.is_empty() && sources.0.len() == 1 {
-        let is_evaluated = |run: &RunId| evaluation_of(run, evaluation, &arms).is_some();
         problems.extend(claim::check_cells(&tree, &claims, &is_evaluated, &cells, &arms));
     }
     match name {

@@ -14,8 +14,6 @@ use crate::run_id::RunId;
 use crate::scale::Scale;
 use crate::suggest;
 
-const SEED: &str = "training.seed";
-
 /// What is wrong with claims that are well written: about cells that are not there, or that cannot be compared; one problem each.
 pub(crate) fn check_cells(
     tree: &Node,
@@ -79,8 +77,7 @@ impl Checker<'_> {
         if !matches!(metric, Metric::Nll | Metric::PseudoNll | Metric::EffectiveSamples) {
             return Ok(());
         }
-        let mut meant = self.cells.iter().filter(|cell| comparison.ends().any(|end| end.hold(cell, self.arms)));
-        if meant.all(|cell| (self.is_evaluated)(&cell.run_id())) {
+        if self.meant(comparison).all(|cell| (self.is_evaluated)(&cell.run_id())) {
             return Ok(());
         }
         let message = format!("`{metric}` is estimated by importance sampling, which this experiment does not ask for");
@@ -95,14 +92,18 @@ impl Checker<'_> {
             Metric::NllQuadrature | Metric::PseudoNllQuadrature => Scale::nll_quadrature,
             _ => return Ok(()),
         };
-        let scales = self.cells.iter().filter(|cell| comparison.ends().any(|end| end.hold(cell, self.arms)));
-        match scales.map(Cell::scale).find(|scale| of_scale(*scale) != metric) {
+        match self.meant(comparison).map(Cell::scale).find(|scale| of_scale(*scale) != metric) {
             None => Ok(()),
             Some(scale) => {
                 let message = format!("the claim `{}` is about `{metric}`, which models on {scale} have not", self.id);
                 Err(self.place.problem("metric", message).hint(format!("write `metric: {}`", of_scale(scale))))
             }
         }
+    }
+
+    /// The cells of all ends.
+    fn meant(&self, comparison: &Comparison) -> impl Iterator<Item = &Cell> {
+        self.cells.iter().filter(|cell| comparison.ends().any(|end| end.hold(cell, self.arms)))
     }
 
     /// The cells of one side: some, which differ in their seed alone, and in the path that another metric is matched along.
@@ -137,7 +138,7 @@ impl Checker<'_> {
             let hint = "leave the path out of `of`, `from` and `to`, and sweep over it; or leave `at` out";
             return Err(self.place.problem("at", message).hint(hint));
         }
-        differing.retain(|path| path != SEED && Some(path.as_str()) != along);
+        differing.retain(|path| !self.part.may_differ(path));
         match differing.first() {
             None => Ok(meant),
             Some(path) => {
