@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use record::{Array, ArrayName};
+use record::{Array, ArrayName, RecordError, Run};
 
 use crate::tiles::ImageStack;
 
@@ -116,8 +116,19 @@ fn images(array: Array) -> Option<StoredImages> {
     Some(StoredImages { counts, stack })
 }
 
+/// What a run has of its latents under this name, shape `[t, latent_dim]`; `None` where there is nothing on record.
+///
+/// # Errors
+/// If its file of arrays is damaged or of a newer major version.
+pub fn latents_of(run: &Run, name: ArrayName) -> Result<Option<Latents>, RecordError> {
+    match run.array(name) {
+        Err(error) if error.is_not_found() => Ok(None),
+        array => Ok(array?.and_then(latents)),
+    }
+}
+
 /// From shape `[t, latent_dim]`.
-pub fn latents(array: Array) -> Option<Latents> {
+fn latents(array: Array) -> Option<Latents> {
     let [n, dim] = array.shape[..] else { return None };
     Some(Latents { n, dim, mean: array.values })
 }

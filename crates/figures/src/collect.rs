@@ -127,9 +127,7 @@ fn latent_variances(
     if let Some(row) = result(rows, kept).filter(|row| !row.latent_mean_variance.is_empty()) {
         return Ok(Some(row.latent_mean_variance.clone()));
     }
-    let latents = run.array(ArrayName::LatentMean);
-    let latents = latents.or_else(|error| if error.is_not_found() { Ok(None) } else { Err(error) })?;
-    Ok(latents.and_then(arrays::latents).map(|latents| latents.variances()))
+    Ok(arrays::latents_of(run, ArrayName::LatentMean)?.map(|latents| latents.variances()))
 }
 
 /// The row of the test images that a run's numbers are of.

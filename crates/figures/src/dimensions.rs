@@ -37,12 +37,8 @@ pub struct Dimension {
 pub fn dimensions(run: &Run, cell: &Cell) -> Result<Vec<Dimension>, FiguresError> {
     let kept = run.manifest()?.kept_epoch.map(|kept| kept.epoch);
     let kl = numbers(&run.metrics()?, kept, cell).kl_per_dim;
-    let stored = |name: ArrayName| match run.array(name) {
-        Err(error) if error.is_not_found() => Ok(None),
-        other => other,
-    };
-    let codes = stored(ArrayName::LatentMean)?.and_then(arrays::latents).filter(|codes| codes.n > 0);
-    let noise = stored(ArrayName::LatentLogVariance)?.and_then(arrays::latents);
+    let codes = arrays::latents_of(run, ArrayName::LatentMean)?.filter(|codes| codes.n > 0);
+    let noise = arrays::latents_of(run, ArrayName::LatentLogVariance)?;
     let variances = codes.as_ref().map(arrays::Latents::variances);
     let mut all: Vec<Dimension> = (0..cell.model.latent_dim)
         .map(|index| {

@@ -261,7 +261,12 @@ fn classes(arrays: &RunArrays) -> Vec<String> {
     if n > N_CLASSES {
         return Vec::new();
     }
-    (0..n).map(|class| arrays.class_names.get(class).cloned().unwrap_or_else(|| class.to_string())).collect()
+    (0..n).map(|class| class_name(arrays, class)).collect()
+}
+
+/// Its name, or its number where the data has no names.
+fn class_name(arrays: &RunArrays, class: usize) -> String {
+    arrays.class_names.get(class).cloned().unwrap_or_else(|| class.to_string())
 }
 
 /// `test image 3, class 7`
@@ -269,10 +274,7 @@ fn names(arrays: &RunArrays, n: usize) -> Vec<String> {
     let places = record::arrays::originals(arrays.labels.as_deref(), arrays.latents.as_ref().map_or(0, |z| z.n), n);
     let class = |place: usize| Some(usize::from(*arrays.labels.as_ref()?.get(place)?));
     let name = |place: usize| match class(place) {
-        Some(class) => {
-            let name = arrays.class_names.get(class).cloned().unwrap_or_else(|| class.to_string());
-            format!("test image {place}, class {name}")
-        }
+        Some(class) => format!("test image {place}, class {}", class_name(arrays, class)),
         None => format!("test image {place}"),
     };
     places.into_iter().map(name).collect()

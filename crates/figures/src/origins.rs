@@ -36,10 +36,10 @@ impl Origins {
             self.devices.insert(provenance.device.clone());
         }
         let started = manifest.timing.started.to_string();
-        let ended = manifest.timing.ended.unwrap_or(manifest.timing.updated).to_string();
+        let ended = manifest.until().to_string();
         self.started = Some(self.started.take().map_or(started.clone(), |other| other.min(started)));
         self.ended = Some(self.ended.take().map_or(ended.clone(), |other| other.max(ended)));
-        self.seconds += manifest.timing.seconds / provenance.cohort.len().max(1) as f64;
+        self.seconds += manifest.own_seconds();
     }
 
     /// A name and the distinct values over the runs.

@@ -189,6 +189,16 @@ struct VersionOnly {
 }
 
 impl RunManifest {
+    /// Wall-clock seconds of training, its even share of those it was trained with.
+    pub fn own_seconds(&self) -> f64 {
+        self.timing.seconds / self.provenance.cohort.len().max(1) as f64
+    }
+
+    /// When it ended, or was last heard of.
+    pub fn until(&self) -> Timestamp {
+        self.timing.ended.unwrap_or(self.timing.updated)
+    }
+
     /// The epoch that the run's numbers are of: the one whose weights were kept, or else the latest on record.
     pub fn result(&self) -> Option<&EpochTerms> {
         self.kept_epoch.as_ref().or(self.last_epoch.as_ref())

@@ -40,12 +40,10 @@ pub fn read(path: &Path) -> Result<Array, RecordError> {
         if found.descr != "<f4" {
             return Err("it does not hold float32 values in C order");
         }
-        let values: Vec<f32> = found.data.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect();
-        let n = found.shape.iter().try_fold(1_usize, |product, &length| product.checked_mul(length));
-        if n != Some(values.len()) || found.data.len() % 4 != 0 {
-            return Err("it has more or fewer values than its shape says");
-        }
-        Ok(Array { shape: found.shape, values })
+        let (values, rest) = found.data.as_chunks();
+        let values = values.iter().map(|&value| f32::from_le_bytes(value)).collect();
+        let array = Array::new(found.shape, values).ok().filter(|_| rest.is_empty());
+        array.ok_or("it has more or fewer values than its shape says")
     };
     read().map_err(|reason| RecordError::Damaged {
         path: path.to_owned(),

@@ -105,7 +105,7 @@ impl Store {
             n: row.n,
             settings: row.settings,
             epochs,
-            seconds: manifest.timing.seconds / manifest.provenance.cohort.len().max(1) as f64,
+            seconds: manifest.own_seconds(),
             processor: processor.clone(),
             numbers_version: NUMBERS_VERSION,
         };

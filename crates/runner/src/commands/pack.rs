@@ -118,8 +118,6 @@ fn summary<'a>(
 ) -> Result<PackJson<'a>> {
     let manifests: Result<Vec<RunManifest>, _> = runs.iter().map(|packed| store.run(&packed.id).manifest()).collect();
     let manifests = manifests?;
-    let share = |manifest: &RunManifest| manifest.timing.seconds / manifest.provenance.cohort.len().max(1) as f64;
-    let ended = |manifest: &RunManifest| manifest.timing.ended.unwrap_or(manifest.timing.updated);
     Ok(PackJson {
         file,
         bytes,
@@ -130,10 +128,10 @@ fn summary<'a>(
         n_cells: experiment.cells.len(),
         n_runs: runs.len(),
         n_pictured: runs.iter().filter(|packed| !packed.arrays.is_empty()).count(),
-        seconds: manifests.iter().map(share).sum(),
+        seconds: manifests.iter().map(RunManifest::own_seconds).sum(),
         processors: manifests.iter().map(|manifest| manifest.provenance.host.cpu.clone()).collect(),
         started: manifests.iter().map(|manifest| manifest.timing.started).min().map(|time| time.to_string()),
-        ended: manifests.iter().map(ended).max().map(|time| time.to_string()),
+        ended: manifests.iter().map(RunManifest::until).max().map(|time| time.to_string()),
     })
 }
 
