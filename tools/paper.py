@@ -13,9 +13,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from publish import PACK, PUBLISHED, trained
+
 ROOT = Path(__file__).resolve().parent.parent
-PUBLISHED = ROOT / "results" / "published"
-PACK = "records.tar.zst"
 STYLE = "width=6.5,font=8,formats=pdf"
 MOST_COLUMNS = 7  # of values side by side
 MOST_LINES = 45  # of a table on a page
@@ -27,11 +27,6 @@ def run(*command: str) -> str:
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}:\n{done.stderr.strip()}")
     return done.stdout
-
-
-def duration(seconds: float) -> str:
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{max(minutes, 1)} min"
 
 
 def decimals(values: list[str]) -> int:
@@ -127,13 +122,12 @@ def study(elbo: str, folder: Path, work: Path) -> dict:
     about = json.loads(run(elbo, "pack", file, "-o", str(work / f"{folder.name}.tar.zst"), "--json", *options))
     compared = json.loads(run(elbo, "compare", file, "--json", *options))
     figures = [{"path": str(path.relative_to(work)), "name": path.stem, "caption": path.with_suffix(".txt").read_text().strip()} for path in sorted(drawn.glob("*.pdf"))]
-    of = "" if about["n_runs"] == about["n_cells"] else f" of {about['n_cells']}"
     return {
         "name": about["name"],
         "question": about["question"],
         "source": about["source"],
         "launch": about["launch"],
-        "trained": f"{about['n_runs']}{of} runs, {duration(about['seconds'])} of training on {' and '.join(about['processors'])}, {about['started'][:10]} to {about['ended'][:10]}",
+        "trained": trained(about),
         "redraw": f"elbo unpack results/published/{folder.name}/{PACK} -o {folder.name}-records",
         "rule": (compared["judged"] or {}).get("rule"),
         "claims": claims(compared["judged"]),

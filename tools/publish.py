@@ -38,6 +38,12 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{max(minutes, 1)} min"
 
 
+def trained(about: dict) -> str:
+    """How many runs of how many, for how long, on what and when; of what `elbo pack --json` says."""
+    of = "" if about["n_runs"] == about["n_cells"] else f" of {about['n_cells']}"
+    return f"{about['n_runs']}{of} runs, {duration(about['seconds'])} of training on {' and '.join(about['processors'])}, {about['started'][:10]} to {about['ended'][:10]}"
+
+
 def number(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}" if abs(value) < 10 else f"{value:.1f}"
 
@@ -62,11 +68,9 @@ def verdicts(judged: dict | None) -> str:
 
 def page(about: dict, file: str, judged: dict | None, figures: list[Path]) -> str:
     """The folder's README."""
-    name, runs = about["name"], f"{about['n_runs']} runs"
-    if about["n_runs"] < about["n_cells"]:
-        runs = f"{about['n_runs']} of {about['n_cells']} runs"
+    name = about["name"]
     facts = [("Question", about["question"]), ("Source", about["source"]), ("Experiment", f"`{file}`"), ("Started by", about["launch"] and f"`{about['launch']}`")]
-    facts += [("Trained", f"{runs}, {duration(about['seconds'])} of training on {' and '.join(about['processors'])}, {about['started'][:10]} to {about['ended'][:10]}")]
+    facts += [("Trained", trained(about))]
     text = f"# {name}\n\n" + "".join(f"- {key}: {value}\n" for key, value in facts if value) + "\n" + verdicts(judged)
     text += f"`{PACK}` ({about['bytes'] / 1e6:.1f} MB) holds the records; `tables/` and `figures/` are made from them, and a test holds that the tables still are:\n\n"
     text += f"    elbo unpack results/published/{name}/{PACK} -o {name}-records\n    elbo figures {name}-records/sweeps/{name}/experiment.yaml --results {name}-records\n\n"
